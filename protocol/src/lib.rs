@@ -1,1 +1,37 @@
-//! What is said.
+//! What is said: the Kore RTM protocol in types, the widget's connection as a state machine, and
+//! the markup of messages.
+//!
+//! No I/O, no clock, no randomness: everything comes in as a value, so the browser, the server,
+//! the tests and the load generator run the same code.
+//!
+//! # Layout, in the order of a conversation
+//! - [`auth`]: the assertion's claims, the grant, the signing request.
+//! - [`start`]: `rtm/start` and the socket URL.
+//! - [`message`]: the frames a client sends; [`reply`]: the frames a server sends.
+//! - [`history`]: the stored transcript over HTTP; [`theme`]: the active theme.
+//! - [`error`]: Kore's error shape.
+//! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
+//! - [`transcript`]: the visible list.
+//! - [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
+//!
+//! # Invariants
+//! - What is read is written back unchanged: fields without a name here live in `extra`
+//!   (`tests/golden.rs`). The browser leaves them out, it never writes back what it read.
+//! - Nothing here can panic on input from outside.
+
+pub mod auth;
+pub mod content;
+pub mod error;
+pub mod history;
+pub mod link;
+pub mod markup;
+pub mod message;
+pub mod message_ref;
+pub mod reply;
+pub mod start;
+pub mod theme;
+pub mod timestamp;
+pub mod transcript;
+
+/// Fields of a wire object that have no name here, kept so that they are written back.
+pub type Extra = serde_json::Map<String, serde_json::Value>;

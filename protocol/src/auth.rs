@@ -1,0 +1,306 @@
+//! Who is speaking: the signing request, the assertion's claims, the grant.
+//!
+//! Source: `kore-protocol.md` 1 and 2.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Extra;
+use crate::message::BotInfo;
+
+/// The audience of an assertion when a caller names none.
+pub const DEFAULT_AUDIENCE: &str = "https://idproxy.kore.com/authorize";
+
+/// Values above this are milliseconds, below it seconds (`kore-protocol.md` 1.1).
+const FIRST_MILLISECONDS: f64 = 1e11;
+
+/// `POST /api/users/sts`: please sign an assertion for this identity. JSON or a form.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SignRequest {
+    /// Client id of the app, `cs-…`.
+    #[serde(rename = "clientId", default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The app's secret, as the old clients send it from the browser.
+    #[serde(
+        rename = "clientSecret",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub client_secret: Option<String>,
+    /// The identity that the caller claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Audience; empty means [`DEFAULT_AUDIENCE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// Whether the identity is a passing one.
+    #[serde(
+        rename = "isAnonymous",
+        default,
+        deserialize_with = "bool_or_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_anonymous: Option<bool>,
+    /// Ours: the bot whose app signs, when the caller is the widget's own frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<String>,
+    /// Ours: the visitor token that the frame kept because cookies are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<String>,
+    /// Ours: cookies are refused here, please give the visitor token in the answer.
+    #[serde(
+        rename = "keepVisitor",
+        default,
+        deserialize_with = "bool_or_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub keep_visitor: Option<bool>,
+}
+
+/// The answer of the signing service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignReply {
+    /// The signed assertion.
+    pub jwt: String,
+    /// Ours: the visitor token, only when `keepVisitor` asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<String>,
+}
+
+/// The claims of an assertion, read as liberally as the documentation's own examples demand:
+/// `kore_iss` for `iss`, milliseconds for seconds, `"false"` for `false`. Liberal in form only:
+/// a time that is not a number is an error, never an absent claim.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Client id of the app.
+    #[serde(alias = "kore_iss", default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// The identity.
+    #[serde(alias = "kore_sub", default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// One audience or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
+    /// Issued at, seconds since the epoch.
+    #[serde(
+        default,
+        deserialize_with = "seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub iat: Option<u64>,
+    /// Ends at, seconds since the epoch.
+    #[serde(
+        default,
+        deserialize_with = "seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub exp: Option<u64>,
+    /// Not before, seconds since the epoch.
+    #[serde(
+        default,
+        deserialize_with = "seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub nbf: Option<u64>,
+    /// Makes the assertion single-use.
+    #[serde(alias = "kore_jti", default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// Whether the identity is a passing one.
+    #[serde(
+        rename = "isAnonymous",
+        default,
+        deserialize_with = "bool_or_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_anonymous: Option<bool>,
+    /// An earlier identity whose conversation goes on under `sub`.
+    #[serde(
+        rename = "identityToMerge",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub identity_to_merge: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `aud`: a string or a list of strings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// The usual form.
+    One(String),
+    /// RFC 7519's other form.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether any audience is one of `allowed`.
+    #[must_use]
+    pub fn matches(&self, allowed: &[&str]) -> bool {
+        match self {
+            Self::One(aud) => allowed.contains(&aud.as_str()),
+            Self::Many(auds) => auds.iter().any(|aud| allowed.contains(&aud.as_str())),
+        }
+    }
+}
+
+/// `POST oAuth/token/jwtgrant`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GrantRequest {
+    /// The signed assertion.
+    pub assertion: String,
+    /// The bot that the session is for.
+    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    pub bot_info: Option<BotInfo>,
+    /// `token:{}` and whatever else the callers add.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// The answer to a grant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GrantReply {
+    /// The bearer of every later call.
+    pub authorization: Authorization,
+    /// Who the platform takes the caller for.
+    #[serde(rename = "userInfo", default, skip_serializing_if = "Option::is_none")]
+    pub user_info: Option<UserInfo>,
+    /// Everything else.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// The access token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// Opaque to everybody but the platform.
+    #[serde(rename = "accessToken")]
+    pub access_token: String,
+    /// `bearer`.
+    pub token_type: String,
+    /// ISO 8601.
+    #[serde(
+        rename = "expiresDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expires_date: Option<String>,
+    /// ISO 8601.
+    #[serde(
+        rename = "issuedDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub issued_date: Option<String>,
+}
+
+/// The user as the platform knows it. Clients read `userId`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserInfo {
+    /// `u-…`.
+    #[serde(rename = "userId")]
+    pub user_id: String,
+    /// The account the app belongs to.
+    #[serde(rename = "accountId", default)]
+    pub account_id: String,
+    /// The organisation the app belongs to.
+    #[serde(rename = "orgId", default)]
+    pub org_id: String,
+    /// `<client id>/<sub>`.
+    #[serde(default)]
+    pub identity: String,
+    /// `free`.
+    #[serde(rename = "enrollType", default)]
+    pub enroll_type: String,
+    /// Same as the account.
+    #[serde(rename = "managedBy", default)]
+    pub managed_by: String,
+    /// First name.
+    #[serde(rename = "fName", default)]
+    pub f_name: String,
+    /// Last name.
+    #[serde(rename = "lName", default)]
+    pub l_name: String,
+}
+
+/// Reads `true`, `"true"`, `"false"`, `""` and null (form bodies know only text).
+fn bool_or_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::Bool(flag) => Ok(Some(flag)),
+        Value::String(text) => match text.as_str() {
+            "" => Ok(None),
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(serde::de::Error::custom("expected true or false")),
+        },
+        _ => Err(serde::de::Error::custom("expected true or false")),
+    }
+}
+
+/// Reads seconds or milliseconds, whole or fractional, as seconds.
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(time) = Value::deserialize(deserializer)?.as_f64() else {
+        return Err(serde::de::Error::custom("expected a time in seconds"));
+    };
+    if !(0.0..=1e15).contains(&time) {
+        return Err(serde::de::Error::custom("the time is out of range"));
+    }
+    let seconds = if time > FIRST_MILLISECONDS {
+        time / 1000.0
+    } else {
+        time
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in range by the check above; the fraction of a second does not matter"
+    )]
+    Ok(Some(seconds as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_milliseconds_fractions_aliases_and_booleans_as_text() {
+        let claims: Claims = serde_json::from_str(
+            r#"{"kore_iss":"cs-1","kore_sub":"ann","aud":["a","b"],"iat":1795227303240,
+                "exp":1795227603240.5,"isAnonymous":"false","plan":"gold"}"#,
+        )
+        .unwrap();
+        assert_eq!(claims.iss.as_deref(), Some("cs-1"));
+        assert_eq!(claims.sub.as_deref(), Some("ann"));
+        assert_eq!(
+            (claims.iat, claims.exp),
+            (Some(1_795_227_303), Some(1_795_227_603))
+        );
+        assert_eq!(claims.is_anonymous, Some(false));
+        assert!(claims.aud.unwrap().matches(&["b"]));
+        assert_eq!(claims.extra["plan"], "gold");
+    }
+
+    #[test]
+    fn a_claim_of_a_wrong_type_is_an_error_not_an_absent_claim() {
+        for claims in [
+            r#"{"exp":"x"}"#,
+            r#"{"exp":null}"#,
+            r#"{"iat":true}"#,
+            r#"{"nbf":"1795227303"}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e300}"#,
+            r#"{"sub":{"$ne":null}}"#,
+            r#"{"jti":7}"#,
+            r#"{"isAnonymous":"perhaps"}"#,
+        ] {
+            assert!(serde_json::from_str::<Claims>(claims).is_err(), "{claims}");
+        }
+    }
+}

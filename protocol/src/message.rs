@@ -1,0 +1,326 @@
+//! The frames that a client sends over the socket.
+//!
+//! Source: `kore-protocol.md` 4.2 to 4.4. One JSON object a frame, no envelope.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Extra;
+use crate::message_ref::MessageRef;
+
+/// The `resourceid` of a message.
+pub const RESOURCE_MESSAGE: &str = "/bot.message";
+/// The `resourceid` that ends the session.
+pub const RESOURCE_CLOSE: &str = "/bot.closeConversationSession";
+
+/// The bot as clients name it, on every request and frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BotInfo {
+    /// The bot's display name.
+    #[serde(rename = "chatBot", default)]
+    pub chat_bot: String,
+    /// The bot's id, `st-…`.
+    #[serde(rename = "taskBotId", default)]
+    pub task_bot_id: String,
+    /// `v3` where the client can show streamed answers; v2 sends none.
+    #[serde(rename = "uiVersion", default, skip_serializing_if = "Option::is_none")]
+    pub ui_version: Option<String>,
+    /// `customData`, `metaTags`, `tenanturl`, …
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// A frame from a client, sorted by what it asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientFrame {
+    /// Delivery receipt for a `bot_response`; wants no answer.
+    Ack(DeliveryAck),
+    /// Ends the session; the next connection starts a new one.
+    CloseSession(Envelope),
+    /// Typing, receipts and call control of the agent plugins.
+    Event(Envelope),
+    /// A message, a postback or an attachment.
+    Message(UserMessage),
+    /// Keep-alive. Never a message, although its `resourceid` says so.
+    Ping(Envelope),
+    /// Anything else with a JSON object's shape: acknowledged when it has an id, else ignored.
+    Unknown(Envelope),
+}
+
+/// What can be wrong with a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Not JSON at all.
+    #[error("the frame is not JSON")]
+    NotJson,
+    /// JSON, but no object.
+    #[error("the frame is not a JSON object")]
+    NotAnObject,
+    /// A field has the wrong type. `replyto` is the frame's id where it has a usable one.
+    #[error("{field}")]
+    Field {
+        /// serde's sentence, which names the field and never its value.
+        field: String,
+        /// The id to answer to.
+        replyto: Option<MessageRef>,
+    },
+}
+
+/// `resourceid: /bot.message`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserMessage {
+    /// The client's own id, the idempotence key.
+    #[serde(
+        rename = "clientMessageId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub client_message_id: Option<MessageRef>,
+    /// Always `/bot.message` here.
+    #[serde(rename = "resourceid", default)]
+    pub resource_id: String,
+    /// What was said.
+    pub message: UserBody,
+    /// The bot it is for; the socket knows better.
+    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    pub bot_info: Option<BotInfo>,
+    /// `sdk` unless configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// `{"timezone":"Etc/UTC","locale":"en-US"}`, sometimes a location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Value>,
+    /// Same value as `clientMessageId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MessageRef>,
+    /// Hosts may merge any key into the frame.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+impl UserMessage {
+    /// A message of our widget. `id` is milliseconds since the epoch, unique within the outbox.
+    #[must_use]
+    pub fn new(id: u64, body: UserBody, bot_info: BotInfo) -> Self {
+        Self {
+            client_message_id: Some(id.into()),
+            resource_id: RESOURCE_MESSAGE.to_owned(),
+            message: body,
+            bot_info: Some(bot_info),
+            client: Some("sdk".to_owned()),
+            meta: None,
+            id: Some(id.into()),
+            extra: Extra::new(),
+        }
+    }
+
+    /// The id to acknowledge: `clientMessageId`, else `id`.
+    #[must_use]
+    pub fn reference(&self) -> Option<&MessageRef> {
+        self.client_message_id.as_ref().or(self.id.as_ref())
+    }
+}
+
+/// What a visitor said, as it is sent, stored and fanned out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserBody {
+    /// Text or postback payload; absent when only files are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// What the visitor saw: a button's title, a masked secret.
+    #[serde(rename = "renderMsg", default, skip_serializing_if = "Option::is_none")]
+    pub render_msg: Option<String>,
+    /// Uploaded files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<Value>>,
+    /// `customdata`, `metaTags`, `nlMeta`, …
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+impl UserBody {
+    /// Plain text.
+    #[must_use]
+    pub fn text(body: impl Into<String>) -> Self {
+        Self {
+            body: Some(body.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A choice: `payload` goes to the bot, `title` is shown.
+    #[must_use]
+    pub fn choice(payload: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            render_msg: Some(title.into()),
+            ..Self::text(payload)
+        }
+    }
+
+    /// What to show: `renderMsg`, else the body, else the files' names.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        if let Some(text) = self.render_msg.as_ref().or(self.body.as_ref()) {
+            return text.clone();
+        }
+        let names = self.attachments.iter().flatten();
+        let names: Vec<_> = names.filter_map(|file| file["fileName"].as_str()).collect();
+        names.join(", ")
+    }
+}
+
+/// A delivery receipt: `{"type":"ack","replyto":…,"status":"delivered","key":…}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryAck {
+    /// `ack`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The `timestamp` of the `bot_response`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replyto: Option<MessageRef>,
+    /// `delivered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `clientMessageId`, `id`, `key`.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The frames of which only id and purpose matter here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// `ping`, …
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `typing`, `message_read`, `close_agent_chat`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// `/bot.message`, `/bot.closeConversationSession`, `/bot.clientEvent`.
+    #[serde(
+        rename = "resourceid",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub resource_id: Option<String>,
+    /// The client's own id.
+    #[serde(
+        rename = "clientMessageId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub client_message_id: Option<MessageRef>,
+    /// The client's own id, or a counter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MessageRef>,
+    /// Everything else.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+impl Envelope {
+    /// The id to acknowledge: `clientMessageId`, else `id`.
+    #[must_use]
+    pub fn reference(&self) -> Option<&MessageRef> {
+        self.client_message_id.as_ref().or(self.id.as_ref())
+    }
+}
+
+impl ClientFrame {
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// [`FrameError`] when it is no JSON object or a field that matters has a wrong type.
+    ///
+    /// ```
+    /// use protocol::message::ClientFrame;
+    /// let ping = r#"{"type":"ping","resourceid":"/bot.message","id":1}"#;
+    /// assert!(matches!(ClientFrame::parse(ping), Ok(ClientFrame::Ping(_))));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let value: Value = serde_json::from_str(text).map_err(|_| FrameError::NotJson)?;
+        let Value::Object(object) = &value else {
+            return Err(FrameError::NotAnObject);
+        };
+        let word = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let replyto = ["clientMessageId", "id"]
+            .iter()
+            .find_map(|key| MessageRef::deserialize(object.get(*key)?).ok());
+        let wrong = |error: serde_json::Error| FrameError::Field {
+            field: error.to_string(),
+            replyto,
+        };
+        match (word("type"), word("event"), word("resourceid")) {
+            ("ping", ..) => serde_json::from_value(value).map(Self::Ping).map_err(wrong),
+            ("ack", ..) => serde_json::from_value(value).map(Self::Ack).map_err(wrong),
+            (_, event, _) if !event.is_empty() => serde_json::from_value(value)
+                .map(Self::Event)
+                .map_err(wrong),
+            (_, _, RESOURCE_CLOSE) => serde_json::from_value(value)
+                .map(Self::CloseSession)
+                .map_err(wrong),
+            (_, _, RESOURCE_MESSAGE) => serde_json::from_value(value)
+                .map(Self::Message)
+                .map_err(wrong),
+            _ => serde_json::from_value(value)
+                .map(Self::Unknown)
+                .map_err(wrong),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_frames_by_purpose() {
+        let parse = |text: &str| ClientFrame::parse(text).expect(text);
+        assert!(matches!(
+            parse(r#"{"resourceid":"/bot.message","message":{"body":"hi"},"clientMessageId":"7"}"#),
+            ClientFrame::Message(message) if message.reference() == Some(&MessageRef::Text("7".into()))
+        ));
+        assert!(matches!(
+            parse(r#"{"event":"typing","message":{"body":"","type":""},"resourceid":"/bot.message"}"#),
+            ClientFrame::Event(event) if event.event.as_deref() == Some("typing")
+        ));
+        assert!(matches!(
+            parse(r#"{"resourceid":"/bot.closeConversationSession","clientMessageId":1}"#),
+            ClientFrame::CloseSession(_)
+        ));
+        assert!(matches!(
+            parse(r#"{"resourceid":"/bot.clientEvent"}"#),
+            ClientFrame::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_keeps_the_id_to_answer_to() {
+        assert_eq!(ClientFrame::parse("nonsense"), Err(FrameError::NotJson));
+        assert_eq!(ClientFrame::parse("[1]"), Err(FrameError::NotAnObject));
+        let wrong =
+            r#"{"resourceid":"/bot.message","message":{"body":{"$ne":null}},"clientMessageId":5}"#;
+        assert!(matches!(
+            ClientFrame::parse(wrong),
+            Err(FrameError::Field {
+                replyto: Some(MessageRef::Number(_)),
+                ..
+            })
+        ));
+        let wrong = r#"{"resourceid":"/bot.message","message":{"body":"x"},"clientMessageId":{}}"#;
+        assert!(matches!(
+            ClientFrame::parse(wrong),
+            Err(FrameError::Field { replyto: None, .. })
+        ));
+    }
+
+    #[test]
+    fn depth_does_not_end_the_process() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(ClientFrame::parse(&deep), Err(FrameError::NotJson));
+    }
+}

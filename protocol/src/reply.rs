@@ -1,0 +1,361 @@
+//! The frames that a server sends over the socket.
+//!
+//! Source: `kore-protocol.md` 4.5 to 4.8. The fields `seq`, `messageId` (on `ack` and
+//! `user_message`) and the frames `resync` and `error` are ours (`docs/protocol.md`); official
+//! clients ignore them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Extra;
+use crate::error::ErrorItem;
+use crate::message::{BotInfo, UserBody};
+use crate::message_ref::MessageRef;
+
+/// A frame from the server. Written untagged: each variant carries its own `type`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ServerFrame {
+    /// The message with this id is stored.
+    Ack(Ack),
+    /// The bot says something.
+    BotResponse(BotResponse),
+    /// Ours: the frame with this id was refused.
+    Error(ErrorFrame),
+    /// Agent and session events, and what nobody knows yet.
+    Other(Value),
+    /// Answer to a ping.
+    Pong(Pong),
+    /// Ours: what was missed cannot be replayed; load the transcript anew.
+    Resync(Resync),
+    /// The same user said this on another session.
+    UserMessage(EchoedMessage),
+}
+
+/// `{"ok":true,"replyto":1795227303240,"message":"delivered","type":"ack"}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    /// True.
+    pub ok: bool,
+    /// The message's id, in its own JSON type. A pong-like ack may have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replyto: Option<MessageRef>,
+    /// `delivered`.
+    pub message: String,
+    /// `ack`.
+    #[serde(rename = "type")]
+    pub kind: AckKind,
+    /// Ours: the message's place in the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Ours: the message's id in the history.
+    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+}
+
+/// The `type` of an [`Ack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckKind {
+    /// Its only value.
+    Ack,
+}
+
+impl Ack {
+    /// Delivered, and for our widget: where.
+    #[must_use]
+    pub fn new(replyto: Option<MessageRef>, seq: Option<u64>, message_id: Option<String>) -> Self {
+        Self {
+            ok: true,
+            replyto,
+            message: "delivered".to_owned(),
+            kind: AckKind::Ack,
+            seq,
+            message_id,
+        }
+    }
+}
+
+/// `{"type":"bot_response","from":"bot","message":[…],"messageId":"ms-…",…}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BotResponse {
+    /// `bot_response`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `bot`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// One entry: v3 shows only the first.
+    pub message: Vec<BotMessage>,
+    /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
+    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The bot as the client named it.
+    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    pub bot_info: Option<BotInfo>,
+    /// ISO 8601; without it a client shows an invalid date.
+    #[serde(rename = "createdOn", default, skip_serializing_if = "Option::is_none")]
+    pub created_on: Option<String>,
+    /// The bot's avatar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
+    /// Milliseconds since the epoch; echoed in the delivery receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<u64>,
+    /// Streamed: this frame holds the next piece of the text.
+    #[serde(rename = "sM", default, skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<bool>,
+    /// Streamed: the last piece.
+    #[serde(rename = "endChunk", default, skip_serializing_if = "Option::is_none")]
+    pub end_chunk: Option<bool>,
+    /// Ours: the message's place in the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// `author`, `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// One entry of a `bot_response`; as JSON it is also what the store keeps of a bot's answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BotMessage {
+    /// `text`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// What to show. Lean frames have only `cInfo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
+    /// The fallback text, never JSON.
+    #[serde(rename = "cInfo", default, skip_serializing_if = "Option::is_none")]
+    pub c_info: Option<CInfo>,
+    /// Everything else.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// `{"type":"text","payload":{"text":"…"}}` or
+/// `{"type":"template","payload":{"type":"template","payload":{"template_type":…}}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Component {
+    /// `text`, `template`, `image`, `error`, `message`, …
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// An object, a string, or a string that holds JSON.
+    #[serde(default)]
+    pub payload: Value,
+    /// `formData`, …
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// The fallback text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CInfo {
+    /// A readable sentence. Almost always a string.
+    #[serde(default)]
+    pub body: Value,
+    /// Everything else.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+impl BotMessage {
+    /// Plain text (with markup).
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let payload = serde_json::json!({ "text": text });
+        Self::new("text", payload, text)
+    }
+
+    /// A template: `inner` is the payload with `template_type`, nested as the clients demand.
+    #[must_use]
+    pub fn template(inner: Value, fallback: impl Into<String>) -> Self {
+        let payload = serde_json::json!({ "type": "template", "payload": inner });
+        Self::new("template", payload, fallback.into())
+    }
+
+    /// An image, audio, video, link or document; nested like a template (`kore-protocol.md` 8.8).
+    #[must_use]
+    pub fn media(kind: &str, payload: Value, fallback: impl Into<String>) -> Self {
+        let payload = serde_json::json!({ "type": kind, "payload": payload });
+        Self::new("template", payload, fallback.into())
+    }
+
+    fn new(kind: &str, payload: Value, fallback: String) -> Self {
+        Self {
+            kind: Some("text".to_owned()),
+            component: Some(Component {
+                kind: Some(kind.to_owned()),
+                payload,
+                extra: Extra::new(),
+            }),
+            c_info: Some(CInfo {
+                body: Value::String(fallback),
+                extra: Extra::new(),
+            }),
+            extra: Extra::new(),
+        }
+    }
+}
+
+/// `{"type":"user_message","from":"self","message":{…},"id":…}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EchoedMessage {
+    /// `user_message`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `self`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// What was said.
+    pub message: UserBody,
+    /// Milliseconds since the epoch: clients use it as id **and** as the time.
+    pub id: MessageRef,
+    /// The bot as the client named it.
+    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    pub bot_info: Option<BotInfo>,
+    /// Ours: the sender's own id, so that its other sessions know the message.
+    #[serde(
+        rename = "clientMessageId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub client_message_id: Option<MessageRef>,
+    /// Ours: the message's id in the history.
+    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// Ours: the message's place in the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Everything else.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// `{"type":"pong"}`, with `ok` and `replyto` where the ping had an id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// `pong`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// True.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<bool>,
+    /// The ping's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replyto: Option<MessageRef>,
+}
+
+impl Pong {
+    /// The answer to the ping with this id.
+    #[must_use]
+    pub fn new(replyto: Option<MessageRef>) -> Self {
+        Self {
+            kind: "pong".to_owned(),
+            ok: Some(true),
+            replyto,
+        }
+    }
+}
+
+/// `{"type":"resync"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resync {
+    /// `resync`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl Default for Resync {
+    fn default() -> Self {
+        Self {
+            kind: "resync".to_owned(),
+        }
+    }
+}
+
+/// `{"type":"error","replyto":…,"errors":[{"msg":"…","code":413}]}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorFrame {
+    /// `error`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The refused frame's id, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replyto: Option<MessageRef>,
+    /// Why. Code 503 means: try again later; any other: do not send this again.
+    pub errors: Vec<ErrorItem>,
+}
+
+impl ErrorFrame {
+    /// One reason.
+    #[must_use]
+    pub fn new(replyto: Option<MessageRef>, msg: impl Into<String>, code: u64) -> Self {
+        let errors = vec![ErrorItem {
+            msg: msg.into(),
+            code: code.into(),
+        }];
+        Self {
+            kind: "error".to_owned(),
+            replyto,
+            errors,
+        }
+    }
+}
+
+impl ServerFrame {
+    /// Reads a frame. `None` for what is no JSON object with a `type`, or lacks what its type
+    /// needs: a client ignores it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Tag {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        let Tag { kind } = serde_json::from_str(text).ok()?;
+        match kind.as_str() {
+            "ack" => serde_json::from_str(text).ok().map(Self::Ack),
+            "bot_response" => serde_json::from_str(text).ok().map(Self::BotResponse),
+            "user_message" => serde_json::from_str(text).ok().map(Self::UserMessage),
+            "pong" => serde_json::from_str(text).ok().map(Self::Pong),
+            "error" => serde_json::from_str(text).ok().map(Self::Error),
+            "resync" => Some(Self::Resync(Resync::default())),
+            _ => serde_json::from_str(text).ok().map(Self::Other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ack_has_the_recorded_shape() {
+        let ack = ServerFrame::Ack(Ack::new(Some(1_795_227_303_240.into()), None, None));
+        let expected = serde_json::json!(
+            {"ok":true,"replyto":1_795_227_303_240_u64,"message":"delivered","type":"ack"}
+        );
+        assert_eq!(serde_json::to_value(ack).unwrap(), expected);
+    }
+
+    #[test]
+    fn ignores_what_is_no_frame() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "{\"type\":7}",
+            "{\"type\":\"ack\"}",
+            "{\"type\":\"bot_response\"}",
+        ] {
+            assert_eq!(ServerFrame::parse(text), None, "{text}");
+        }
+    }
+}

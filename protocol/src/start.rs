@@ -1,0 +1,144 @@
+//! From access token to socket: `POST rtm/start` and what goes onto the socket's URL.
+//!
+//! Source: `kore-protocol.md` 3.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Extra;
+use crate::message::BotInfo;
+
+/// How long a socket URL opens, in milliseconds, and it does so once.
+pub const TICKET_LIFE_MS: u64 = 30_000;
+
+/// `POST rtm/start`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// The bot to talk to.
+    #[serde(rename = "botInfo")]
+    pub bot_info: BotInfo,
+    /// v3 and ours: the widget's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// `token:{}` and whatever else the callers add.
+    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    pub extra: Extra,
+}
+
+/// The answer to `rtm/start`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartReply {
+    /// `wss://…/rtm/bot?sid=…`; always holds a `?`, since clients append with `&`.
+    pub url: String,
+    /// Asks a v3 client to open the socket with `x-rtm-v|1`, `jwt|…`, `nonce|…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+}
+
+/// What a connection wants of the conversation's session (`kore-protocol.md` 3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionMode {
+    /// Go on with the active session; without one, start one.
+    #[default]
+    Default,
+    /// Always a new session.
+    StartNew,
+    /// A new session, but a live agent's conversation is kept.
+    StartNewResumeAgent,
+    /// Only the socket is new.
+    Reconnect,
+}
+
+/// The query of the socket's URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketQuery {
+    /// The ticket.
+    pub sid: String,
+    /// `ConnectionMode` wins over `isReconnect`.
+    pub mode: ConnectionMode,
+    /// Ours: the last sequence that the widget shows; what came later is sent first.
+    pub after: Option<u64>,
+}
+
+impl SocketQuery {
+    /// Reads the pairs of a query string; unknown keys are left alone, as hosts may add any.
+    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut query = Self::default();
+        let mut mode = None;
+        for (key, value) in pairs {
+            match key {
+                "sid" => value.clone_into(&mut query.sid),
+                "ConnectionMode" => {
+                    mode = Some(match value {
+                        "Start_New" => ConnectionMode::StartNew,
+                        "Start_New_Resume_Agent" => ConnectionMode::StartNewResumeAgent,
+                        "Reconnect" => ConnectionMode::Reconnect,
+                        _ => ConnectionMode::Default,
+                    });
+                }
+                "isReconnect" if value == "true" => query.mode = ConnectionMode::Reconnect,
+                "after" => query.after = value.parse().ok(),
+                _ => {}
+            }
+        }
+        if let Some(mode) = mode {
+            query.mode = mode;
+        }
+        query
+    }
+}
+
+/// The socket URL with our own additions: the connection mode and the cursor.
+#[must_use]
+pub fn socket_url(url: &str, mode: ConnectionMode, after: u64) -> String {
+    let mode = match mode {
+        ConnectionMode::Default => "&ConnectionMode=Default",
+        ConnectionMode::StartNew => "&ConnectionMode=Start_New",
+        ConnectionMode::StartNewResumeAgent => "&ConnectionMode=Start_New_Resume_Agent",
+        ConnectionMode::Reconnect => "&isReconnect=true",
+    };
+    format!("{url}{mode}&after={after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> SocketQuery {
+        SocketQuery::from_pairs(text.split('&').filter_map(|pair| pair.split_once('=')))
+    }
+
+    #[test]
+    fn connection_mode_wins_over_is_reconnect_in_either_order() {
+        assert_eq!(
+            query("sid=a&isReconnect=true&ConnectionMode=Start_New").mode,
+            ConnectionMode::StartNew
+        );
+        assert_eq!(
+            query("ConnectionMode=Default&isReconnect=true").mode,
+            ConnectionMode::Default
+        );
+        assert_eq!(
+            query("sid=a&isReconnect=true&foo=bar").mode,
+            ConnectionMode::Reconnect
+        );
+        assert_eq!(
+            query("sid=a&isReconnect=false").mode,
+            ConnectionMode::Default
+        );
+    }
+
+    #[test]
+    fn reads_back_the_url_that_the_widget_builds() {
+        let url = socket_url("wss://h/rtm/bot?sid=x", ConnectionMode::Reconnect, 7);
+        let query = query(url.split_once('?').unwrap().1);
+        assert_eq!(
+            query,
+            SocketQuery {
+                sid: "x".into(),
+                mode: ConnectionMode::Reconnect,
+                after: Some(7)
+            }
+        );
+    }
+}

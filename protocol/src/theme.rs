@@ -1,0 +1,17 @@
+//! `GET websdkthemes/{bot}/activetheme`. The v3 client shows nothing until this answers with a
+//! truthy `activeTheme` (`kore-protocol.md`, fact 7 and section 11).
+
+use serde::{Deserialize, Serialize};
+
+use crate::Extra;
+
+/// The active theme of a bot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActiveTheme {
+    /// Always true in an answer; the v3 client waits for it.
+    #[serde(rename = "activeTheme")]
+    pub active_theme: bool,
+    /// `generalAttributes`, `userMessage`, `v3`, …: the v2 sections and the v3 branding.
+    #[serde(flatten)]
+    pub extra: Extra,
+}

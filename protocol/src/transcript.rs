@@ -1,0 +1,159 @@
+//! The visible list: one row a message, in order, none twice.
+//!
+//! In the path: [`crate::session`] tells what came and what went, the widget shows the rows.
+//!
+//! # Invariants
+//! - A message is there once, however often and by whichever way it comes: live, replayed after
+//!   a reconnect, in the history, or as the echo of what this widget sent itself.
+//! - Rows with a sequence stand in its order; a row of our own waits at the end until the
+//!   server has said where it stands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::content::Content;
+use crate::history::{Direction, HistoryMessage};
+use crate::message_ref::MessageRef;
+use crate::reply::{BotResponse, EchoedMessage};
+use crate::timestamp;
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Unique in the list and stable over the row's life.
+    pub key: String,
+    /// Who said it.
+    pub author: Author,
+    /// Milliseconds since the epoch: for display, never for order.
+    pub at_ms: u64,
+    /// What it shows.
+    pub content: Content,
+    /// How far it got; always [`Delivery::Sent`] for what others said.
+    pub delivery: Delivery,
+    /// Its place in the conversation, where the server counts.
+    pub seq: Option<u64>,
+    /// The server's id, where it has one.
+    pub message_id: Option<String>,
+}
+
+/// Who said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Author {
+    /// The bot, or an agent behind it.
+    Bot,
+    /// Nobody: a notice in the list.
+    System,
+    /// The person at this widget.
+    Visitor,
+}
+
+/// How far a message of the visitor got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Delivery {
+    /// Given up or refused; the text is kept, with Retry and Delete.
+    Failed,
+    /// On its way.
+    Sending,
+    /// Acknowledged: stored by the server.
+    Sent,
+}
+
+/// The key of a row of the visitor's own: by the id that the client gave it.
+#[must_use]
+pub fn own_key(client_message_id: &MessageRef) -> String {
+    match client_message_id {
+        MessageRef::Number(id) => format!("own-{id}"),
+        MessageRef::Text(id) => format!("own-{id}"),
+    }
+}
+
+impl Entry {
+    /// A row for what the visitor has just typed or chosen.
+    #[must_use]
+    pub fn own(client_message_id: u64, shown: &str, at_ms: u64) -> Self {
+        Self {
+            key: own_key(&client_message_id.into()),
+            author: Author::Visitor,
+            at_ms,
+            content: Content::Text(shown.to_owned()),
+            delivery: Delivery::Sending,
+            seq: None,
+            message_id: None,
+        }
+    }
+
+    /// A row for a frame of the bot. `now_ms` dates a lean frame that has no time.
+    #[must_use]
+    pub fn of_bot_response(frame: &BotResponse, now_ms: u64) -> Self {
+        let at = frame
+            .created_on
+            .as_deref()
+            .and_then(timestamp::from_iso)
+            .or(frame.timestamp);
+        let content = frame
+            .message
+            .first()
+            .map_or_else(|| Content::Text(String::new()), Content::of_bot_message);
+        let author = if matches!(content, Content::System(_)) {
+            Author::System
+        } else {
+            Author::Bot
+        };
+        Self {
+            key: frame
+                .message_id
+                .clone()
+                .unwrap_or_else(|| format!("live-{now_ms}")),
+            author,
+            at_ms: at.unwrap_or(now_ms),
+            content,
+            delivery: Delivery::Sent,
+            seq: frame.seq,
+            message_id: frame.message_id.clone(),
+        }
+    }
+
+    /// A row for what the same visitor said on another session.
+    #[must_use]
+    pub fn of_echo(frame: &EchoedMessage, now_ms: u64) -> Self {
+        let id = frame.client_message_id.as_ref().unwrap_or(&frame.id);
+        Self {
+            key: own_key(id),
+            author: Author::Visitor,
+            at_ms: frame.id.as_millis().unwrap_or(now_ms),
+            content: Content::Text(frame.message.shown()),
+            delivery: Delivery::Sent,
+            seq: frame.seq,
+            message_id: frame.message_id.clone(),
+        }
+    }
+
+    /// A row of the history.
+    #[must_use]
+    pub fn of_history(message: &HistoryMessage) -> Self {
+        let text = message.shown();
+        let (author, content) = match message.direction {
+            Direction::Incoming => (Author::Visitor, Content::Text(text.to_owned())),
+            Direction::Outgoing => match Content::of_history_text(
+                message
+                    .components
+                    .first()
+                    .map_or("", |component| &component.data.text),
+            ) {
+                content @ Content::System(_) => (Author::System, content),
+                content => (Author::Bot, content),
+            },
+        };
+        Self {
+            key: match (&message.user_msg_id, message.direction) {
+                (Some(id), Direction::Incoming) => own_key(id),
+                _ => message.id.clone(),
+            },
+            author,
+            at_ms: timestamp::from_iso(&message.created_on).unwrap_or(0),
+            content,
+            delivery: Delivery::Sent,
+            seq: message.seq,
+            message_id: Some(message.id.clone()),
+        }
+    }
+}
