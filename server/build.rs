@@ -5,10 +5,6 @@
 //!
 //! **Invariants.** The list is sorted by path; a path starts without a slash, as in the site's folder. With the feature, a
 //! missing site is an error of the build, never an empty binary.
-#![expect(
-    clippy::print_stdout,
-    reason = "this is how a build script talks to cargo"
-)]
 
 use std::error::Error;
 use std::fmt::Write as _;

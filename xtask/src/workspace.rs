@@ -21,8 +21,10 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Asks cargo, from any folder of the workspace.
     pub(crate) fn load() -> anyhow::Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let output = cargo_in(here)
+        // Cargo says it when it runs us; a binary started by hand knows where it was built.
+        let here = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let output = cargo_in(&here)
             .args(["metadata", "--format-version", "1", "--no-deps"])
             .output()
             .context("cargo cannot be started")?;
