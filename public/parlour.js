@@ -182,7 +182,7 @@ animation:in .2s ease-out}
   let title = option("title") || "";
   let frame; // the iframe, made at the first open
   let ready = false; // the frame listens
-  let waiting = []; // messages for it until then
+  const waiting = []; // messages for it until then
   let goBack; // the element that gets the focus when the window closes
   let unlock; // undoes what a phone's full screen did to the page
   let leaving = 0; // history steps that we took ourselves
@@ -220,6 +220,8 @@ animation:in .2s ease-out}
     else waiting.push(message);
   };
 
+  const tell = (focus = false) => post({ type: opened ? "shown" : "hidden", focus });
+
   const load = (focus) => {
     if (frame) return;
     const url = new URL(`embed/${encodeURIComponent(bot)}`, base);
@@ -238,14 +240,12 @@ animation:in .2s ease-out}
     if (frame) frame.remove();
     frame = undefined;
     ready = false;
-    waiting = [];
   };
-  // Another identity: the frame starts anew, and open stays open.
+  // Another identity or language: the frame starts anew, and open stays open.
   const reload = () => {
     if (!frame) return;
     unload();
     load();
-    if (opened) post({ type: "shown", focus: false });
   };
 
   const answer = async (id) => {
@@ -259,6 +259,7 @@ animation:in .2s ease-out}
   const heard = {
     ready({ name }) {
       ready = true;
+      tell(shadow.activeElement === frame);
       if (!title && typeof name === "string") title = name.slice(0, 80);
       for (const message of waiting.splice(0)) post(message);
       draw();
@@ -276,6 +277,7 @@ animation:in .2s ease-out}
     assertion: ({ id }) => assertion && answer(id),
     expired: () => emit("auth:expired", {}),
     error: ({ code }) => emit("error", { code: String(code) }),
+    forgotten: reload,
   };
   listen(window, "message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== base.origin) return;
@@ -356,7 +358,7 @@ animation:in .2s ease-out}
     settle();
     // The window must be visible before it can take the focus: the style is brought up to date here.
     if (focus && getComputedStyle(panel).visibility) frame.focus();
-    post({ type: "shown", focus });
+    if (ready) tell(focus);
     emit("open", {});
   };
   const close = () => {
@@ -365,7 +367,7 @@ animation:in .2s ease-out}
     opened = still = false;
     remember("closed");
     settle();
-    post({ type: "hidden" });
+    if (ready) tell();
     if (inside) (goBack.isConnected && !host.hidden ? goBack : launcher).focus({ preventScroll: true });
     emit("close", {});
   };
@@ -402,7 +404,7 @@ animation:in .2s ease-out}
     hide() { close(); host.hidden = true; },
     setLocale(tag) {
       locale = String(tag);
-      if (frame) post({ type: "locale", locale });
+      reload();
       draw();
     },
     setTheme(name) {
@@ -422,7 +424,7 @@ animation:in .2s ease-out}
       unread = 0;
       dismiss();
       load();
-      post({ type: "logout" });
+      post({ type: "logout" }); // it forgets the visitor, says so, and is loaded anew
       draw();
     },
     on(name, fn) {

@@ -6,12 +6,12 @@
 //! The script is minified by hand because it travels inside every page. What it does, in its order:
 //!
 //! 1. Shows again what an earlier load of this page left unsent (`sessionStorage`, key [`storage_key`]), unless
-//!    the server's transcript already holds it (`data-id`).
+//!    the server's transcript already holds it (`data-key`, the key of its row).
 //! 2. Catches the composer's form and its Enter key (not with Shift, not while composing; on a touch screen Enter
 //!    makes a new line): the text becomes a clone of `<template id="early-bubble">` in `<div id="early">`, the
 //!    composer is emptied, and `{id, text, at}` is kept in memory and in `sessionStorage`. A starter is a submit
 //!    button with a `value`.
-//! 3. Puts the cursor into the composer of an embedded page if the visitor just opened the window by hand.
+//! 3. Puts the cursor into the composer if the visitor just opened the window by hand (the loader says `#focus`).
 //! 4. Hands over by `parlourEarly.take()`, which stops the script and empties `#early`.
 //!
 //! **Invariants.** `id` is milliseconds since the epoch and unique in the tab: it becomes the `clientMessageId`, so
@@ -38,7 +38,10 @@ mod tests {
     #[test]
     fn the_inline_script_can_stand_in_a_script_element() {
         assert!(!SCRIPT.contains("</"), "`</` would end the script element");
-        assert!(!SCRIPT.contains("<!--"), "`<!--` changes how the element is parsed");
+        assert!(
+            !SCRIPT.contains("<!--"),
+            "`<!--` changes how the element is parsed"
+        );
     }
 
     #[test]
