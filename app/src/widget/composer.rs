@@ -42,9 +42,10 @@ pub(super) fn Composer() -> impl IntoView {
         // Asked of the field itself: a script may have filled it without an event.
         measure();
         if let (true, Some(field)) = (sendable.get_untracked(), field.get_untracked()) {
-            chat.send(field.value().trim().to_owned());
-            field.set_value("");
-            measure();
+            if chat.send(field.value()) {
+                field.set_value("");
+                measure();
+            }
             keys::to_composer();
         }
     };
@@ -87,7 +88,6 @@ pub(super) fn Composer() -> impl IntoView {
                     id="message"
                     name="text"
                     rows="1"
-                    dir="auto"
                     autocomplete="off"
                     aria-label=room.say(Message::MessageLabel)
                     aria-describedby=move || near.get().then_some("count")
