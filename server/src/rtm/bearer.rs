@@ -1,0 +1,79 @@
+//! Who calls: the access token of a request.
+//!
+//! In the path: an extractor of every handler behind the grant.
+//!
+//! Invariants: only the token's hash is looked up. What is unknown, revoked or too old is answered
+//! `token expired`, which makes every official client ask for a new grant (`kore-protocol.md` 3.5).
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use http::{HeaderMap, header};
+
+use super::{Rtm, cors};
+use crate::error::ApiError;
+use crate::security::client_ip::Client;
+use crate::store::{SecretHash, TokenRecord};
+
+/// Longest token that is looked at; ours have 43 characters.
+const MAX_TOKEN: usize = 128;
+
+/// A caller with a valid access token, from a page that its app allows.
+#[derive(Clone, Debug)]
+pub struct Bearer(pub TokenRecord);
+
+impl<S> FromRequestParts<S> for Bearer
+where
+    S: Send + Sync,
+    Arc<Rtm>: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let rtm = Arc::<Rtm>::from_ref(state);
+        let token = token(&parts.headers)
+            .ok_or(ApiError::Unauthorized("send the access token as Authorization: bearer …"))?;
+        let record = rtm
+            .store
+            .token(SecretHash::of(token), rtm.clock.now())
+            .await?
+            .ok_or(ApiError::TokenExpired)?;
+        if let Some(client) = parts.extensions.get::<Client>() {
+            cors::check_page(&rtm, &record.app, *client, &parts.headers, &parts.uri)?;
+        }
+        Ok(Self(record))
+    }
+}
+
+/// `Authorization: bearer …`, the scheme in any case.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    let fits = scheme.eq_ignore_ascii_case("bearer") && (1..=MAX_TOKEN).contains(&token.len());
+    fits.then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        token(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn reads_the_scheme_in_any_case_and_nothing_else() {
+        for scheme in ["bearer", "Bearer", "BEARER"] {
+            assert_eq!(read(&format!("{scheme} abc")).as_deref(), Some("abc"));
+        }
+        for wrong in ["abc", "basic abc", "bearer", "bearer ", "bearerabc"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(read(&format!("bearer {}", "x".repeat(129))), None);
+        assert_eq!(token(&HeaderMap::new()), None);
+    }
+}
