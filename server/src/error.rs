@@ -103,7 +103,9 @@ impl IntoResponse for ApiError {
         };
         let mut response = kore(status, code, &self.to_string());
         if let Some(wait) = wait {
-            response.headers_mut().insert(header::RETRY_AFTER, wait.seconds().max(1).into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, wait.seconds().max(1).into());
         }
         if status.is_server_error() {
             response.extensions_mut().insert(Cause(Arc::new(self)));
@@ -167,7 +169,11 @@ pub async fn shape(request: Request, next: Next) -> Response {
     if shaped || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let mut answer = kore(status, status.as_u16().into(), status.canonical_reason().unwrap_or("refused"));
+    let mut answer = kore(
+        status,
+        status.as_u16().into(),
+        status.canonical_reason().unwrap_or("refused"),
+    );
     if let Some(allow) = response.headers().get(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow.clone());
     }
@@ -204,9 +210,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonOrForm<T> {
                 let fields = url::form_urlencoded::parse(&bytes)
                     .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
                     .collect::<serde_json::Map<_, _>>();
-                serde_json::from_value(fields.into()).map(Self).map_err(|_| wrong_shape())
+                serde_json::from_value(fields.into())
+                    .map(Self)
+                    .map_err(|_| wrong_shape())
             }
-            None => Err(ApiError::MediaType("send the body as application/json or application/x-www-form-urlencoded")),
+            None => Err(ApiError::MediaType(
+                "send the body as application/json or application/x-www-form-urlencoded",
+            )),
         }
     }
 }
@@ -229,15 +239,17 @@ impl BodyKind {
 }
 
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::TooLarge
-        } else if timed_out(&rejection) {
-            ApiError::BodyTimeout
-        } else {
-            ApiError::Invalid("the body ended too early".to_owned())
-        }
-    })
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::TooLarge
+            } else if timed_out(&rejection) {
+                ApiError::BodyTimeout
+            } else {
+                ApiError::Invalid("the body ended too early".to_owned())
+            }
+        })
 }
 
 /// Did the body's deadline pass?

@@ -1,9 +1,24 @@
-//! What answers.
+//! What answers: the whole server as a library, so that tests start it on a free port.
+//!
+//! # Layout, in the order of a request
+//! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
+//! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
+//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
+//! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
+//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
+//!   [`records`]: the words they share.
+//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
+//! - [`limits`]: every number that bounds something; [`telemetry`]: the log.
 
 pub mod bot;
 pub mod bus;
 pub mod clock;
+pub mod config;
+pub mod error;
 pub mod ids;
+pub mod limits;
 pub mod records;
+pub mod security;
 pub mod shutdown;
+pub mod signing;
 pub mod store;

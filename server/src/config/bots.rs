@@ -48,7 +48,11 @@ impl Bot {
     /// The script's file, seen from the folder of the file that names it; none: the demo's.
     pub fn script_file(&self) -> Option<std::path::PathBuf> {
         let script = self.script.as_ref()?;
-        if script.original().as_os_str().is_empty() { None } else { Some(script.relative()) }
+        if script.original().as_os_str().is_empty() {
+            None
+        } else {
+            Some(script.relative())
+        }
     }
 }
 
@@ -77,11 +81,15 @@ impl TryFrom<String> for PageName {
 
     fn try_from(text: String) -> Result<Self, String> {
         let fits = (1..=64).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if fits {
             Ok(Self(text))
         } else {
-            Err(format!("`{text}` cannot stand in an address; use 1 to 64 small letters, digits and dashes"))
+            Err(format!(
+                "`{text}` cannot stand in an address; use 1 to 64 small letters, digits and dashes"
+            ))
         }
     }
 }
@@ -118,7 +126,9 @@ impl TryFrom<String> for Colour {
         if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(format!("`{text}` is not a colour; write for example #4f46e5"))
+            Err(format!(
+                "`{text}` is not a colour; write for example #4f46e5"
+            ))
         }
     }
 }

@@ -22,24 +22,39 @@ impl Config {
         self.check_policy()?;
         for (id, app) in &self.apps {
             let key = |name: &str| format!("apps.{id}.{name}");
-            if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-                return Err(ConfigError::at(&format!("apps.{id}"), "use letters, digits, `-`, `_` and `.` in an id"));
+            if id.is_empty()
+                || !id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            {
+                return Err(ConfigError::at(
+                    &format!("apps.{id}"),
+                    "use letters, digits, `-`, `_` and `.` in an id",
+                ));
             }
             if let Some(bot) = app.bots.iter().find(|bot| !self.bots.contains_key(*bot)) {
                 return Err(ConfigError::at(
                     &key("bots"),
-                    format!("there is no bot `{bot}`; add a section [bots.{bot}] or take it out of the list"),
+                    format!(
+                        "there is no bot `{bot}`; add a section [bots.{bot}] or take it out of the list"
+                    ),
                 ));
             }
             let mut kids = BTreeSet::new();
             for entry in &app.keys {
                 if entry.kid.is_empty() || entry.kid.len() > MAX_KID {
-                    return Err(ConfigError::at(&key("keys"), format!("a kid has 1 to {MAX_KID} characters")));
+                    return Err(ConfigError::at(
+                        &key("keys"),
+                        format!("a kid has 1 to {MAX_KID} characters"),
+                    ));
                 }
                 if !kids.insert(entry.kid.as_str()) {
                     return Err(ConfigError::at(
                         &key("keys"),
-                        format!("the kid `{}` is there twice; give every key its own", entry.kid),
+                        format!(
+                            "the kid `{}` is there twice; give every key its own",
+                            entry.kid
+                        ),
                     ));
                 }
             }
@@ -49,7 +64,10 @@ impl Config {
             if !pages.insert(bot.page.as_str()) {
                 return Err(ConfigError::at(
                     &format!("bots.{id}.page"),
-                    format!("another bot has the page `{}`; choose another name", bot.page.as_str()),
+                    format!(
+                        "another bot has the page `{}`; choose another name",
+                        bot.page.as_str()
+                    ),
                 ));
             }
             if bot.starters.len() > MAX_STARTERS {
@@ -63,7 +81,11 @@ impl Config {
     }
 
     fn check_server(&self) -> Result<(), ConfigError> {
-        let https = self.server.public_url.as_ref().is_some_and(super::BaseUrl::is_https);
+        let https = self
+            .server
+            .public_url
+            .as_ref()
+            .is_some_and(super::BaseUrl::is_https);
         if self.server.require_https && !https {
             return Err(ConfigError::at(
                 "server.public_url",
@@ -91,13 +113,19 @@ impl Config {
         let tokens = &self.tokens;
         let one_second = Duration::from_secs(1);
         if tokens.assertion_life.0 > MAX_ASSERTION_LIFE || tokens.assertion_life.0 < one_second {
-            return Err(ConfigError::at("tokens.assertion_life", "must lie between 1s and 5m"));
+            return Err(ConfigError::at(
+                "tokens.assertion_life",
+                "must lie between 1s and 5m",
+            ));
         }
         if tokens.leeway.0 > MAX_LEEWAY {
             return Err(ConfigError::at("tokens.leeway", "must be at most 60s"));
         }
         if tokens.audience.is_empty() {
-            return Err(ConfigError::at("tokens.audience", "must name at least one audience"));
+            return Err(ConfigError::at(
+                "tokens.audience",
+                "must name at least one audience",
+            ));
         }
         for (key, life) in [
             ("tokens.assertion_max_life", tokens.assertion_max_life),

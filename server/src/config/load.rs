@@ -88,7 +88,10 @@ pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
     let mut figment = defaults();
     if let Some(file) = &sources.file {
         if !file.is_file() {
-            return Err(ConfigError::in_file(file, "there is no such file; correct the path after --config"));
+            return Err(ConfigError::in_file(
+                file,
+                "there is no such file; correct the path after --config",
+            ));
         }
         figment = figment.merge(Toml::file_exact(file));
     }
@@ -133,17 +136,35 @@ impl Provider for Environment<'_> {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let mut figment = Figment::new();
+        let mut all = Dict::new();
         for (variable, text) in self.0 {
-            let Some(key) = Self::key(variable) else { continue };
-            if key.split('.').any(str::is_empty) {
-                return Err(format!("{variable}: write {PREFIX}SECTION__KEY").into());
-            }
+            let Some(key) = Self::key(variable) else {
+                continue;
+            };
+            let parts: Vec<&str> = key.split('.').collect();
             // figment's own reading of a variable: numbers, booleans, [lists] and {tables}, else text.
             let value: Value = text.parse().unwrap_or_else(|never| match never {});
-            figment = figment.merge(Serialized::default(&key, value));
+            if !insert(&mut all, &parts, value) {
+                return Err(
+                    format!("{variable}: write {PREFIX}SECTION__KEY, and each key once").into(),
+                );
+            }
         }
-        figment.data()
+        Ok(Profile::Default.collect(all))
+    }
+}
+
+/// Puts the value at its path. `false`: the path is no path, or something else is there.
+fn insert(into: &mut Dict, path: &[&str], value: Value) -> bool {
+    match path {
+        [] | ["", ..] => false,
+        [last] => into.insert((*last).to_owned(), value).is_none(),
+        [first, rest @ ..] => {
+            let below = into
+                .entry((*first).to_owned())
+                .or_insert_with(|| Value::from(Dict::new()));
+            matches!(below, Value::Dict(_, below) if insert(below, rest, value))
+        }
     }
 }
 
@@ -154,7 +175,11 @@ fn explain(error: &figment::Error) -> ConfigError {
     let (place, key) = match &error.metadata {
         Some(metadata) => {
             let key = metadata.interpolate(&Profile::Default, &path);
-            match metadata.source.as_ref().and_then(|source| source.file_path()) {
+            match metadata
+                .source
+                .as_ref()
+                .and_then(|source| source.file_path())
+            {
                 Some(file) => (file.display().to_string(), path.join(".")),
                 None if metadata.name == "the environment" => (metadata.name.to_string(), key),
                 None => ("configuration".to_owned(), path.join(".")),
@@ -165,14 +190,24 @@ fn explain(error: &figment::Error) -> ConfigError {
     let what = match &error.kind {
         Kind::UnknownField(field, expected) => {
             let near = expected.iter().min_by_key(|known| distance(field, known));
-            let hint = near.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-            format!("there is no key `{field}`{hint} (keys here: {})", expected.join(", "))
+            let hint = near
+                .map(|known| format!("; did you mean `{known}`?"))
+                .unwrap_or_default();
+            format!(
+                "there is no key `{field}`{hint} (keys here: {})",
+                expected.join(", ")
+            )
         }
         Kind::MissingField(field) => format!("the key `{field}` is missing; add it"),
         // The value itself is left out: it may be a secret.
-        Kind::InvalidType(_, expected) => format!("the value has a wrong type; {expected} is expected"),
+        Kind::InvalidType(_, expected) => {
+            format!("the value has a wrong type; {expected} is expected")
+        }
         Kind::UnknownVariant(variant, known) => {
-            format!("`{variant}` is not known; write one of {}", known.join(", "))
+            format!(
+                "`{variant}` is not known; write one of {}",
+                known.join(", ")
+            )
         }
         other => other.to_string(),
     };
@@ -203,8 +238,14 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::load(&Sources { environment, ..Sources::default() })
+        let environment = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Config::load(&Sources {
+            environment,
+            ..Sources::default()
+        })
     }
 
     fn refused(text: &str) -> String {
@@ -237,14 +278,27 @@ mod tests {
     fn later_sources_win() {
         let folder = tempdir("later-sources");
         let file = folder.join("parlour.toml");
-        std::fs::write(&file, "[server]\nlisten = \"127.0.0.1:1\"\ndata = \"from-file\"\nmax_connections = 5").unwrap();
+        std::fs::write(
+            &file,
+            "[server]\nlisten = \"127.0.0.1:1\"\ndata = \"from-file\"\nmax_connections = 5",
+        )
+        .unwrap();
         let config = Config::load(&Sources {
             file: Some(file),
             environment: vec![
-                ("PARLOUR_SERVER__LISTEN".to_owned(), "127.0.0.1:2".to_owned()),
-                ("PARLOUR_SERVER__DATA".to_owned(), "from-environment".to_owned()),
+                (
+                    "PARLOUR_SERVER__LISTEN".to_owned(),
+                    "127.0.0.1:2".to_owned(),
+                ),
+                (
+                    "PARLOUR_SERVER__DATA".to_owned(),
+                    "from-environment".to_owned(),
+                ),
             ],
-            flags: Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() },
+            flags: Flags {
+                listen: Some("127.0.0.1:3".to_owned()),
+                ..Flags::default()
+            },
         })
         .unwrap();
         assert_eq!(config.server.listen.port(), 3);
@@ -255,7 +309,10 @@ mod tests {
     #[test]
     fn every_kind_of_value_can_come_from_the_environment() {
         let config = environment(&[
-            ("PARLOUR_SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8", "192.0.2.7"]"#),
+            (
+                "PARLOUR_SERVER__TRUSTED_PROXIES",
+                r#"["10.0.0.0/8", "192.0.2.7"]"#,
+            ),
             ("PARLOUR_SERVER__REQUIRE_HTTPS", "true"),
             ("PARLOUR_SERVER__PUBLIC_URL", "https://chat.example.com"),
             ("PARLOUR_BOTS__ST_DEMO__PAGE", "demo"),
@@ -271,38 +328,82 @@ mod tests {
     #[test]
     fn an_unknown_key_names_source_key_and_remedy() {
         assert_eq!(
-            environment(&[("PARLOUR_SERVER__LISSEN", "x")]).unwrap_err().to_string(),
+            environment(&[("PARLOUR_SERVER__LISSEN", "x")])
+                .unwrap_err()
+                .to_string(),
             "the environment, PARLOUR_SERVER__LISSEN: there is no key `lissen`; did you mean `listen`? (keys here: listen, \
              data, site, public_url, require_https, trusted_proxies, max_connections, max_connections_per_address, drain_delay)"
         );
         let folder = tempdir("unknown-key");
         let file = folder.join("parlour.toml");
         std::fs::write(&file, "[log]\nlevle = \"info\"").unwrap();
-        let error = Config::load(&Sources { file: Some(file.clone()), ..Sources::default() }).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{}, log.levle: there is no key `levle`; did you mean `level`?", file.display())), "{error}");
+        let error = Config::load(&Sources {
+            file: Some(file.clone()),
+            ..Sources::default()
+        })
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.starts_with(&format!(
+                "{}, log.levle: there is no key `levle`; did you mean `level`?",
+                file.display()
+            )),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_wrong_type_does_not_repeat_the_value() {
-        let error = refused("[[apps.cs-a.keys]]\nkid = \"k\"\nalgorithm = \"HS256\"\nsecret = 31415926535");
-        assert!(error.contains("wrong type") && !error.contains("31415926535"), "{error}");
+        let error =
+            refused("[[apps.cs-a.keys]]\nkid = \"k\"\nalgorithm = \"HS256\"\nsecret = 31415926535");
+        assert!(
+            error.contains("wrong type") && !error.contains("31415926535"),
+            "{error}"
+        );
     }
 
     #[test]
     fn mistakes_between_sections_are_found() {
         let bot = "[bots.st-a]\npage = \"a\"\nname = \"A\"\n";
         for (text, expected) in [
-            ("[apps.cs-a]\nbots = [\"st-x\"]".to_owned(), "there is no bot `st-x`"),
-            (format!("{bot}[bots.st-b]\npage = \"a\"\nname = \"B\""), "another bot has the page `a`"),
-            ("[platform]\nbase_url = \"https://bots.example.com/api/\"".to_owned(), "platform.app"),
-            ("[server]\nrequire_https = true".to_owned(), "server.public_url"),
-            ("[tokens]\nassertion_life = \"6m\"".to_owned(), "between 1s and 5m"),
+            (
+                "[apps.cs-a]\nbots = [\"st-x\"]".to_owned(),
+                "there is no bot `st-x`",
+            ),
+            (
+                format!("{bot}[bots.st-b]\npage = \"a\"\nname = \"B\""),
+                "another bot has the page `a`",
+            ),
+            (
+                "[platform]\nbase_url = \"https://bots.example.com/api/\"".to_owned(),
+                "platform.app",
+            ),
+            (
+                "[server]\nrequire_https = true".to_owned(),
+                "server.public_url",
+            ),
+            (
+                "[tokens]\nassertion_life = \"6m\"".to_owned(),
+                "between 1s and 5m",
+            ),
             ("[tokens]\nleeway = \"2m\"".to_owned(), "at most 60s"),
             ("[tokens]\naudience = []".to_owned(), "tokens.audience"),
-            ("[sessions]\nidle = \"soon\"".to_owned(), "is not a length of time"),
-            ("[apps.cs-a]\nbots = []\norigins = [\"*\"]".to_owned(), "is not an origin"),
-            ("[server]\ntrusted_proxies = [\"proxy\"]".to_owned(), "is not a network"),
-            ("[bots.st-a]\npage = \"A/B\"\nname = \"A\"".to_owned(), "cannot stand in an address"),
+            (
+                "[sessions]\nidle = \"soon\"".to_owned(),
+                "is not a length of time",
+            ),
+            (
+                "[apps.cs-a]\nbots = []\norigins = [\"*\"]".to_owned(),
+                "is not an origin",
+            ),
+            (
+                "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
+                "is not a network",
+            ),
+            (
+                "[bots.st-a]\npage = \"A/B\"\nname = \"A\"".to_owned(),
+                "cannot stand in an address",
+            ),
         ] {
             let error = refused(&text);
             assert!(error.contains(expected), "{text}: {error}");
@@ -311,7 +412,8 @@ mod tests {
     }
 
     fn tempdir(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("parlour-config-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("parlour-config-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         folder
     }

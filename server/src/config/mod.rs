@@ -73,7 +73,10 @@ impl Config {
                 .filter(|(_, app)| app.opens(bot))
                 .map(|(id, app)| (id.as_str(), app));
         }
-        self.apps.iter().find(|(_, app)| app.opens(bot)).map(|(id, app)| (id.as_str(), app))
+        self.apps
+            .iter()
+            .find(|(_, app)| app.opens(bot))
+            .map(|(id, app)| (id.as_str(), app))
     }
 
     /// May a page of this origin call the API for any app? (A preflight does not name the app.)
@@ -84,7 +87,12 @@ impl Config {
     /// Origins whose pages may embed this bot.
     pub fn embedders(&self, bot: &str) -> Vec<&OriginPattern> {
         let mut patterns: Vec<&OriginPattern> = Vec::new();
-        for pattern in self.apps.values().filter(|app| app.opens(bot)).flat_map(|app| &app.origins) {
+        for pattern in self
+            .apps
+            .values()
+            .filter(|app| app.opens(bot))
+            .flat_map(|app| &app.origins)
+        {
             if !patterns.contains(&pattern) {
                 patterns.push(pattern);
             }

@@ -25,8 +25,16 @@ impl Platform {
 
     /// Everything that the widget must be allowed to connect to, besides this server.
     pub fn connect_sources(&self) -> Vec<String> {
-        let Some(base) = &self.base_url else { return Vec::new() };
+        let Some(base) = &self.base_url else {
+            return Vec::new();
+        };
         let own = [base.origin(), base.socket_origin()];
-        own.into_iter().chain(self.socket_origins.iter().map(|origin| origin.as_str().to_owned())).collect()
+        own.into_iter()
+            .chain(
+                self.socket_origins
+                    .iter()
+                    .map(|origin| origin.as_str().to_owned()),
+            )
+            .collect()
     }
 }

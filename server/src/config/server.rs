@@ -38,15 +38,19 @@ pub struct Server {
 /// Networks, or single addresses without a prefix length.
 fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| network(text).map_err(serde::de::Error::custom)).collect()
+    texts
+        .iter()
+        .map(|text| network(text).map_err(serde::de::Error::custom))
+        .collect()
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));
     }
-    text.parse()
-        .map_err(|_| format!("`{text}` is not a network; write for example 10.0.0.0/8 or 192.0.2.7"))
+    text.parse().map_err(|_| {
+        format!("`{text}` is not a network; write for example 10.0.0.0/8 or 192.0.2.7")
+    })
 }
 
 /// `[store]`.

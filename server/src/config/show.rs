@@ -14,9 +14,13 @@ const SECRET_KEYS: [&str; 2] = ["secret", "private_key"];
 /// The first thing that is wrong with it.
 pub fn masked(sources: &Sources) -> Result<String, ConfigError> {
     Config::load(sources)?;
-    let merged: Dict =
-        figment(sources)?.extract().map_err(|error| ConfigError::at("", error.to_string()))?;
-    let masked = merged.into_iter().map(|(key, value)| (key, mask(value))).collect::<Dict>();
+    let merged: Dict = figment(sources)?
+        .extract()
+        .map_err(|error| ConfigError::at("", error.to_string()))?;
+    let masked = merged
+        .into_iter()
+        .map(|(key, value)| (key, mask(value)))
+        .collect::<Dict>();
     toml::to_string_pretty(&masked).map_err(|error| ConfigError::at("", error.to_string()))
 }
 
@@ -24,7 +28,11 @@ fn mask(value: Value) -> Value {
     match value {
         Value::Dict(tag, entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
-                let value = if SECRET_KEYS.contains(&key.as_str()) { Value::from("********") } else { mask(value) };
+                let value = if SECRET_KEYS.contains(&key.as_str()) {
+                    Value::from("********")
+                } else {
+                    mask(value)
+                };
                 (key, value)
             });
             Value::Dict(tag, entries.collect())
@@ -48,7 +56,10 @@ mod tests {
             ..Sources::default()
         };
         let text = masked(&sources).unwrap();
-        assert!(text.contains("********") && text.contains("[server]"), "{text}");
+        assert!(
+            text.contains("********") && text.contains("[server]"),
+            "{text}"
+        );
         assert!(!text.contains("hush"), "{text}");
     }
 }

@@ -41,7 +41,11 @@ impl OriginPattern {
 impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin)?;
-        if self.any_port { f.write_str(":*") } else { Ok(()) }
+        if self.any_port {
+            f.write_str(":*")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -50,7 +54,10 @@ impl TryFrom<String> for OriginPattern {
 
     fn try_from(text: String) -> Result<Self, String> {
         let Some(base) = text.strip_suffix(":*") else {
-            return Ok(Self { origin: exact_origin(&text, &["http", "https"])?, any_port: false });
+            return Ok(Self {
+                origin: exact_origin(&text, &["http", "https"])?,
+                any_port: false,
+            });
         };
         let origin = exact_origin(base, &["http", "https"])?;
         let host = origin.split_once("://").map_or("", |(_, host)| host);
@@ -59,7 +66,10 @@ impl TryFrom<String> for OriginPattern {
                 "`{text}` has a wildcard port, which only localhost, 127.0.0.1 and [::1] may have; name the port"
             ));
         }
-        Ok(Self { origin, any_port: true })
+        Ok(Self {
+            origin,
+            any_port: true,
+        })
     }
 }
 
@@ -104,7 +114,11 @@ impl TryFrom<String> for ImageSource {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text == "https:" { Ok(Self::any_https()) } else { exact_origin(&text, &["http", "https"]).map(Self) }
+        if text == "https:" {
+            Ok(Self::any_https())
+        } else {
+            exact_origin(&text, &["http", "https"]).map(Self)
+        }
     }
 }
 
@@ -177,7 +191,8 @@ impl TryFrom<String> for BaseUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an address; write https://host/ or https://host/path/");
+        let wrong =
+            || format!("`{text}` is not an address; write https://host/ or https://host/path/");
         let mut url = Url::parse(&text).map_err(|_| wrong())?;
         let plain = url.query().is_none()
             && url.fragment().is_none()
@@ -215,7 +230,9 @@ impl TryFrom<String> for Period {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a length of time; write for example 250ms, 30s, 5m, 12h or 7d");
+        let wrong = || {
+            format!("`{text}` is not a length of time; write for example 250ms, 30s, 5m, 12h or 7d")
+        };
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -227,7 +244,10 @@ impl TryFrom<String> for Period {
             "d" => 86_400_000,
             _ => return Err(wrong()),
         };
-        number.checked_mul(millis).map(|ms| Self(Duration::from_millis(ms))).ok_or_else(wrong)
+        number
+            .checked_mul(millis)
+            .map(|ms| Self(Duration::from_millis(ms)))
+            .ok_or_else(wrong)
     }
 }
 
@@ -242,7 +262,9 @@ where
     if text.is_empty() {
         return Ok(None);
     }
-    T::try_from(text).map(Some).map_err(serde::de::Error::custom)
+    T::try_from(text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
@@ -274,7 +296,11 @@ mod tests {
     #[test]
     fn a_loopback_pattern_matches_every_port_and_no_other_host() {
         let local = pattern("http://localhost:*");
-        for own in ["http://localhost", "http://localhost:1", "http://localhost:65535"] {
+        for own in [
+            "http://localhost",
+            "http://localhost:1",
+            "http://localhost:65535",
+        ] {
             assert!(local.matches(own), "{own}");
         }
         for other in [
@@ -309,7 +335,10 @@ mod tests {
             "null",
         ] {
             let error = OriginPattern::try_from(wrong.to_owned()).unwrap_err();
-            assert!(error.contains("write") || error.contains("name the port"), "{wrong}: {error}");
+            assert!(
+                error.contains("write") || error.contains("name the port"),
+                "{wrong}: {error}"
+            );
         }
     }
 
@@ -317,7 +346,10 @@ mod tests {
     fn a_base_address_always_ends_in_a_slash() {
         let base = BaseUrl::try_from("https://chat.example.com/api".to_owned()).unwrap();
         assert_eq!(base.as_str(), "https://chat.example.com/api/");
-        assert_eq!(base.at("rtm/start"), "https://chat.example.com/api/rtm/start");
+        assert_eq!(
+            base.at("rtm/start"),
+            "https://chat.example.com/api/rtm/start"
+        );
         assert_eq!(base.origin(), "https://chat.example.com");
         assert_eq!(base.socket_origin(), "wss://chat.example.com");
         assert!(BaseUrl::try_from("https://chat.example.com/?x=1".to_owned()).is_err());
@@ -329,7 +361,16 @@ mod tests {
         let period = |text: &str| Period::try_from(text.to_owned()).map(Period::millis);
         assert_eq!(period("250ms"), Ok(250));
         assert_eq!(period("30m"), Ok(1_800_000));
-        for wrong in ["", "5", "m", "-5s", "1.5h", "5 s", "99999999999999999999d", "18446744073709551615d"] {
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "-5s",
+            "1.5h",
+            "5 s",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
             assert!(period(wrong).is_err(), "{wrong}");
         }
     }

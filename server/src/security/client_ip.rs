@@ -51,12 +51,17 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
     let peer = peer.to_canonical();
     let trusted = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
     if !trusted(&peer) {
-        return Client { ip: peer, secure: false };
+        return Client {
+            ip: peer,
+            secure: false,
+        };
     }
     let mut ip = peer;
     for hop in from_the_right(headers, "x-forwarded-for") {
         // What a proxy wrote about itself or hid (`unknown`, `_hidden`) ends the walk at that proxy.
-        let Some(address) = hop_address(hop) else { break };
+        let Some(address) = hop_address(hop) else {
+            break;
+        };
         ip = address;
         if !trusted(&address) {
             break;
@@ -76,14 +81,23 @@ pub fn is_proxy(ip: IpAddr, proxies: &[IpNet]) -> bool {
 
 /// The items of a list header, last first, over all its lines.
 fn from_the_right<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    let lines: Vec<&str> =
-        headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("unreadable")).collect();
-    lines.into_iter().rev().flat_map(|line| line.rsplit(',').map(str::trim))
+    let lines: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|line| line.to_str().unwrap_or("unreadable"))
+        .collect();
+    lines
+        .into_iter()
+        .rev()
+        .flat_map(|line| line.rsplit(',').map(str::trim))
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
 fn hop_address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
     bare.parse::<IpAddr>()
         .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
         .ok()
@@ -91,7 +105,11 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 }
 
 /// Leaves a [`Client`] in the request's extensions.
-pub async fn identify(State(config): State<Arc<Config>>, mut request: Request, next: Next) -> Response {
+pub async fn identify(
+    State(config): State<Arc<Config>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     // Without a listener (a handler called directly) nobody is trusted.
     let peer = request
         .extensions()
@@ -123,8 +141,20 @@ mod tests {
 
     #[test]
     fn a_stranger_cannot_say_where_he_comes_from() {
-        let client = seen("203.0.113.9", &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https")]);
-        assert_eq!(client, Client { ip: ip("203.0.113.9"), secure: false });
+        let client = seen(
+            "203.0.113.9",
+            &[
+                ("x-forwarded-for", "198.51.100.1"),
+                ("x-forwarded-proto", "https"),
+            ],
+        );
+        assert_eq!(
+            client,
+            Client {
+                ip: ip("203.0.113.9"),
+                secure: false
+            }
+        );
     }
 
     #[test]
@@ -142,29 +172,48 @@ mod tests {
             ("198.51.100.1, ", "10.0.0.1"),
             ("", "10.0.0.1"),
         ] {
-            assert_eq!(seen("10.0.0.1", &[("x-forwarded-for", chain)]).ip, ip(expected), "{chain}");
+            assert_eq!(
+                seen("10.0.0.1", &[("x-forwarded-for", chain)]).ip,
+                ip(expected),
+                "{chain}"
+            );
         }
     }
 
     #[test]
     fn several_header_lines_are_one_list() {
-        let headers = [("x-forwarded-for", "1.1.1.1, 198.51.100.1"), ("x-forwarded-for", "10.2.2.2")];
+        let headers = [
+            ("x-forwarded-for", "1.1.1.1, 198.51.100.1"),
+            ("x-forwarded-for", "10.2.2.2"),
+        ];
         assert_eq!(seen("10.0.0.1", &headers).ip, ip("198.51.100.1"));
     }
 
     #[test]
     fn every_hop_must_be_https() {
-        for (value, secure) in
-            [("https", true), ("HTTPS", true), ("http", false), ("https, http", false), ("http, https", false), ("", false)]
-        {
-            assert_eq!(seen("10.0.0.1", &[("x-forwarded-proto", value)]).secure, secure, "{value}");
+        for (value, secure) in [
+            ("https", true),
+            ("HTTPS", true),
+            ("http", false),
+            ("https, http", false),
+            ("http, https", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                seen("10.0.0.1", &[("x-forwarded-proto", value)]).secure,
+                secure,
+                "{value}"
+            );
         }
         assert!(!seen("10.0.0.1", &[]).secure);
     }
 
     #[test]
     fn a_mapped_peer_is_recognised_as_the_proxy_it_is() {
-        assert_eq!(seen("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]).ip, ip("198.51.100.1"));
+        assert_eq!(
+            seen("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]).ip,
+            ip("198.51.100.1")
+        );
     }
 
     #[test]

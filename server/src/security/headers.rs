@@ -16,8 +16,9 @@ use super::client_ip::Client;
 use crate::config::{Config, ImageSource, OriginPattern};
 
 /// Nothing may be loaded, nothing may frame it: right for JSON and for anything forgotten.
-const LOCKED: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+const LOCKED: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 /// A year: what the ASVS asks for. Without subdomains, which are not ours to decide about.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -81,12 +82,17 @@ pub const PAGE_REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// Lets other origins load the answer: the loader, the widget's files, pages in frames.
 pub fn allow_everywhere(response: &mut Response) {
-    response.headers_mut().insert(CORP, HeaderValue::from_static("cross-origin"));
+    response
+        .headers_mut()
+        .insert(CORP, HeaderValue::from_static("cross-origin"));
 }
 
 /// Completes the answer's headers; what a handler set stays.
 pub async fn harden(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    let secure = request.extensions().get::<Client>().is_some_and(|client| client.secure)
+    let secure = request
+        .extensions()
+        .get::<Client>()
+        .is_some_and(|client| client.secure)
         || config.server.require_https;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -94,8 +100,14 @@ pub async fn harden(State(config): State<Arc<Config>>, request: Request, next: N
         headers.entry(name).or_insert(value);
     };
     default(header::CONTENT_SECURITY_POLICY, LOCKED);
-    default(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    default(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    default(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    default(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     default(CORP, HeaderValue::from_static("same-origin"));
     default(COOP, HeaderValue::from_static("same-origin"));
     default(
@@ -119,7 +131,10 @@ mod tests {
         let policy = PagePolicy {
             nonce: "abc",
             own_origin: Some("https://chat.example.com"),
-            connect: &["https://bots.example.com".to_owned(), "wss://rtm.example.com".to_owned()],
+            connect: &[
+                "https://bots.example.com".to_owned(),
+                "wss://rtm.example.com".to_owned(),
+            ],
             images: &[ImageSource::any_https()],
             embedders: &[&shop, &local],
             embed_own: true,
@@ -135,8 +150,14 @@ mod tests {
 
     #[test]
     fn a_page_that_names_nobody_cannot_be_framed() {
-        let policy =
-            PagePolicy { nonce: "n", own_origin: None, connect: &[], images: &[], embedders: &[], embed_own: false };
+        let policy = PagePolicy {
+            nonce: "n",
+            own_origin: None,
+            connect: &[],
+            images: &[],
+            embedders: &[],
+            embed_own: false,
+        };
         assert!(policy.csp().ends_with("frame-ancestors 'none'"));
     }
 }

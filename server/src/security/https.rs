@@ -21,7 +21,10 @@ const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
 /// Refuses or redirects plain HTTP when the configuration says so.
 pub async fn guard(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    let secure = request.extensions().get::<Client>().is_some_and(|client| client.secure);
+    let secure = request
+        .extensions()
+        .get::<Client>()
+        .is_some_and(|client| client.secure);
     let path = request.uri().path();
     if secure || !config.server.require_https || PROBES.contains(&path) {
         return next.run(request).await;
@@ -34,10 +37,17 @@ pub async fn guard(State(config): State<Arc<Config>>, request: Request, next: Ne
         .public_url
         .as_ref()
         .filter(|_| page)
-        .map(|url| url.at(request.uri().path_and_query().map_or("", |rest| rest.as_str())))
+        .map(|url| {
+            url.at(request
+                .uri()
+                .path_and_query()
+                .map_or("", |rest| rest.as_str()))
+        })
         .and_then(|target| HeaderValue::try_from(target).ok());
     match target {
-        Some(target) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, target)]).into_response(),
+        Some(target) => {
+            (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, target)]).into_response()
+        }
         None => ApiError::HttpsRequired.into_response(),
     }
 }
@@ -75,20 +85,48 @@ mod tests {
 
     #[tokio::test]
     async fn api_and_socket_are_refused_in_the_clear() {
-        for path in ["/api/rtm/start", "/api/1.1/oAuth/token/jwtgrant", "/api/users/sts"] {
-            assert_eq!(answer("203.0.113.9", &[], path).await.status(), StatusCode::FORBIDDEN, "{path}");
+        for path in [
+            "/api/rtm/start",
+            "/api/1.1/oAuth/token/jwtgrant",
+            "/api/users/sts",
+        ] {
+            assert_eq!(
+                answer("203.0.113.9", &[], path).await.status(),
+                StatusCode::FORBIDDEN,
+                "{path}"
+            );
         }
         let upgrade = [("upgrade", "websocket"), ("connection", "upgrade")];
-        assert_eq!(answer("203.0.113.9", &upgrade, "/rtm/bot?sid=1").await.status(), StatusCode::FORBIDDEN);
+        assert_eq!(
+            answer("203.0.113.9", &upgrade, "/rtm/bot?sid=1")
+                .await
+                .status(),
+            StatusCode::FORBIDDEN
+        );
     }
 
     #[tokio::test]
     async fn a_stranger_cannot_claim_https() {
-        let claimed = answer("203.0.113.9", &[("x-forwarded-proto", "https")], "/api/rtm/start").await;
+        let claimed = answer(
+            "203.0.113.9",
+            &[("x-forwarded-proto", "https")],
+            "/api/rtm/start",
+        )
+        .await;
         assert_eq!(claimed.status(), StatusCode::FORBIDDEN);
-        let proxied = answer("10.0.0.1", &[("x-forwarded-proto", "https")], "/api/rtm/start").await;
+        let proxied = answer(
+            "10.0.0.1",
+            &[("x-forwarded-proto", "https")],
+            "/api/rtm/start",
+        )
+        .await;
         assert_eq!(proxied.status(), StatusCode::OK);
-        let plain = answer("10.0.0.1", &[("x-forwarded-proto", "http")], "/api/rtm/start").await;
+        let plain = answer(
+            "10.0.0.1",
+            &[("x-forwarded-proto", "http")],
+            "/api/rtm/start",
+        )
+        .await;
         assert_eq!(plain.status(), StatusCode::FORBIDDEN);
     }
 
@@ -96,13 +134,22 @@ mod tests {
     async fn pages_lead_to_the_configured_address_only() {
         let page = answer("203.0.113.9", &[], "/chat/demo?x=1").await;
         assert_eq!(page.status(), StatusCode::PERMANENT_REDIRECT);
-        assert_eq!(page.headers()["location"], "https://chat.example.com/p/chat/demo?x=1");
+        assert_eq!(
+            page.headers()["location"],
+            "https://chat.example.com/p/chat/demo?x=1"
+        );
         let twice = answer("203.0.113.9", &[], "//evil.test/").await;
-        assert_eq!(twice.headers()["location"], "https://chat.example.com/p/evil.test/");
+        assert_eq!(
+            twice.headers()["location"],
+            "https://chat.example.com/p/evil.test/"
+        );
     }
 
     #[tokio::test]
     async fn probes_are_answered() {
-        assert_eq!(answer("203.0.113.9", &[], "/readyz").await.status(), StatusCode::OK);
+        assert_eq!(
+            answer("203.0.113.9", &[], "/readyz").await.status(),
+            StatusCode::OK
+        );
     }
 }

@@ -71,37 +71,79 @@ mod tests {
     }
 
     fn origin_of(host: &str, secure: bool) -> Option<String> {
-        let client = Client { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure };
-        own_origin(None, &headers(&[("host", host)]), &Uri::from_static("/"), client)
+        let client = Client {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            secure,
+        };
+        own_origin(
+            None,
+            &headers(&[("host", host)]),
+            &Uri::from_static("/"),
+            client,
+        )
     }
 
     #[test]
     fn our_origin_is_what_the_request_was_sent_to() {
-        assert_eq!(origin_of("localhost:8080", false).unwrap(), "http://localhost:8080");
-        assert_eq!(origin_of("Chat.Example.com:443", true).unwrap(), "https://chat.example.com");
+        assert_eq!(
+            origin_of("localhost:8080", false).unwrap(),
+            "http://localhost:8080"
+        );
+        assert_eq!(
+            origin_of("Chat.Example.com:443", true).unwrap(),
+            "https://chat.example.com"
+        );
         assert_eq!(origin_of("", false), None);
     }
 
     #[test]
     fn a_configured_address_wins_over_the_host_header() {
         let url = BaseUrl::try_from("https://chat.example.com/p/".to_owned()).unwrap();
-        let client = Client { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
-        let own = own_origin(Some(&url), &headers(&[("host", "evil.test")]), &Uri::from_static("/"), client);
+        let client = Client {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            secure: false,
+        };
+        let own = own_origin(
+            Some(&url),
+            &headers(&[("host", "evil.test")]),
+            &Uri::from_static("/"),
+            client,
+        );
         assert_eq!(own.unwrap(), "https://chat.example.com");
     }
 
     #[test]
     fn only_the_very_same_origin_is_our_own() {
         let own = Some("http://localhost:8080");
-        assert_eq!(caller(own, &headers(&[("origin", "http://localhost:8080")])), Caller::Own);
+        assert_eq!(
+            caller(own, &headers(&[("origin", "http://localhost:8080")])),
+            Caller::Own
+        );
         assert_eq!(caller(own, &headers(&[])), Caller::Nobody);
-        for other in ["http://localhost:8081", "https://localhost:8080", "null", "http://localhost:8080/"] {
-            assert_eq!(caller(own, &headers(&[("origin", other)])), Caller::Foreign(other.to_owned()));
+        for other in [
+            "http://localhost:8081",
+            "https://localhost:8080",
+            "null",
+            "http://localhost:8080/",
+        ] {
+            assert_eq!(
+                caller(own, &headers(&[("origin", other)])),
+                Caller::Foreign(other.to_owned())
+            );
         }
         assert_eq!(
-            caller(own, &headers(&[("origin", "http://localhost:8080"), ("origin", "http://localhost:8080")])),
+            caller(
+                own,
+                &headers(&[
+                    ("origin", "http://localhost:8080"),
+                    ("origin", "http://localhost:8080")
+                ])
+            ),
             Caller::Foreign("null".to_owned())
         );
-        assert_eq!(caller(None, &headers(&[("origin", "null")])), Caller::Foreign("null".to_owned()));
+        assert_eq!(
+            caller(None, &headers(&[("origin", "null")])),
+            Caller::Foreign("null".to_owned())
+        );
     }
 }

@@ -44,7 +44,10 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
             RateLimiter::dashmap(Quota::per_minute(rate).allow_burst(burst))
         });
-        Self { cells, asked: AtomicU32::new(0) }
+        Self {
+            cells,
+            asked: AtomicU32::new(0),
+        }
     }
 
     /// Takes one from the key's allowance.
@@ -52,11 +55,15 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// # Errors
     /// When it is used up: how long until there is one again.
     pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
-        let Some(cells) = &self.cells else { return Ok(()) };
+        let Some(cells) = &self.cells else {
+            return Ok(());
+        };
         if self.asked.fetch_add(1, Ordering::Relaxed) >= RATE_KEYS_BETWEEN_SWEEPS {
             self.sweep();
         }
-        cells.check_key(key).map_err(|until| RetryAfter(until.wait_time_from(cells.clock().now())))
+        cells
+            .check_key(key)
+            .map_err(|until| RetryAfter(until.wait_time_from(cells.clock().now())))
     }
 
     /// Forgets keys that have their full allowance again.

@@ -1,0 +1,37 @@
+// How the browser tests run: the system's Chromium, the built server, no retries (a flaky test is a broken test).
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  testDir: ".",
+  testMatch: "acceptance/**/*.spec.ts",
+  outputDir: "results",
+  fullyParallel: true,
+  workers: 2,
+  retries: 0,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 30_000,
+  expect: { timeout: 5_000 },
+  reporter: [["list"]],
+  use: {
+    browserName: "chromium",
+    locale: "en-GB",
+    timezoneId: "UTC",
+    screenshot: "only-on-failure",
+    trace: "retain-on-failure",
+    launchOptions: {
+      // Playwright's own browser cannot be downloaded everywhere; `cargo xtask test` finds the system's.
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        // Root in a container has no sandbox; only our own pages are opened.
+        "--no-sandbox",
+        "--disable-gpu",
+        // Everything below: no word to the outside.
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+});

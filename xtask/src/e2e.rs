@@ -1,0 +1,195 @@
+//! End to end: Playwright drives the system's Chromium against the built server.
+//!
+//! In the path: the last step of `test`. Playwright brings no browser of its own here, so one is looked for, and installed
+//! from the distribution where that is possible.
+//!
+//! **Invariants.** What is missing is named together with the one command that brings it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::workspace::Workspace;
+use crate::{compress, process};
+
+/// Playwright's own lower bound.
+const NODE: u32 = 20;
+/// Looked for on PATH, then in `PLACES`.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+const PLACES: [&str; 3] = [
+    "/usr/bin",
+    "/snap/bin",
+    "/Applications/Google Chrome.app/Contents/MacOS",
+];
+/// Text without fonts has no size, and screenshots no letters.
+const PACKAGES: [&str; 3] = ["chromium", "fonts-liberation", "fonts-noto-color-emoji"];
+
+/// Installs what the tests need, runs them, and says how many passed.
+pub(crate) fn run(
+    workspace: &Workspace,
+    log: &Path,
+    arguments: &[String],
+) -> anyhow::Result<String> {
+    let folder = workspace.root.join("end2end");
+    node()?;
+    packages(&folder, &log.with_file_name("npm.log"))?;
+    let chromium = match chromium() {
+        Some(chromium) => chromium,
+        None => install_chromium(&log.with_file_name("apt.log"))?,
+    };
+    let output = process::capture(
+        "Playwright",
+        log,
+        Command::new("node")
+            .arg("node_modules/@playwright/test/cli.js")
+            .arg("test")
+            .args(arguments)
+            .current_dir(&folder)
+            .env("CHROMIUM", chromium)
+            .env("PARLOUR_BIN", workspace.server())
+            .env("PARLOUR_SITE", workspace.site()),
+    )?;
+    match passed(&output) {
+        0 => bail!("no end-to-end test was executed"),
+        passed => Ok(format!("{passed} tests")),
+    }
+}
+
+/// Fails when node or npm is missing or too old.
+fn node() -> anyhow::Result<()> {
+    let ask = |program: &str| {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let remedy = "install Node.js 20 or newer with npm, for example: apt-get install -y nodejs npm";
+    let version = ask("node").with_context(|| format!("node is missing; {remedy}"))?;
+    if major(&version).is_none_or(|major| major < NODE) {
+        bail!("node is {}; {remedy}", version.trim());
+    }
+    ask("npm").with_context(|| format!("npm is missing; {remedy}"))?;
+    Ok(())
+}
+
+/// `v20.20.2` is 20.
+fn major(version: &str) -> Option<u32> {
+    version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// `npm ci`, when the lock file is not the one that was installed.
+fn packages(folder: &Path, log: &Path) -> anyhow::Result<()> {
+    let lock = fs::read(folder.join("package-lock.json")).context("end2end has no lock file")?;
+    let stamp = folder.join("node_modules").join(".installed");
+    let wanted = compress::hash(&lock);
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    process::capture(
+        "npm ci",
+        log,
+        Command::new("npm").arg("ci").current_dir(folder),
+    )?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// `CHROMIUM`, or the first browser found.
+fn chromium() -> Option<PathBuf> {
+    if let Some(chosen) = std::env::var_os("CHROMIUM") {
+        return Some(chosen.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path)
+        .chain(PLACES.iter().map(PathBuf::from))
+        .collect();
+    first_program(&folders, &BROWSERS).or_else(|| first_program(&folders, &["Google Chrome"]))
+}
+
+/// The first of `names`, each in all folders.
+fn first_program(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|program| program.is_file())
+}
+
+/// From the distribution, when we may; else the command that does it.
+fn install_chromium(log: &Path) -> anyhow::Result<PathBuf> {
+    let packages = PACKAGES.join(" ");
+    let remedy = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
+    let user = Command::new("id").arg("-u").output();
+    let root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let apt = Command::new("apt-get").arg("--version").output().is_ok();
+    if !(root && apt) {
+        bail!(
+            "no Chromium was found. Install one, for example: sudo sh -c '{remedy}'; \
+             or name it in the variable CHROMIUM"
+        );
+    }
+    process::capture(
+        "apt-get install chromium",
+        log,
+        Command::new("sh")
+            .args(["-c", &remedy])
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+    .with_context(|| format!("no Chromium was found, and this did not install it: {remedy}"))?;
+    chromium().context("Chromium was installed but is not on PATH")
+}
+
+/// The number in Playwright's closing line `  12 passed (3.4s)`.
+fn passed(output: &str) -> u64 {
+    output
+        .lines()
+        .rev()
+        .filter_map(|line| line.trim().split_once(" passed"))
+        .find_map(|(number, _)| number.parse().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_version_is_compared_by_its_major_number() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("nonsense"), None);
+    }
+
+    #[test]
+    fn playwrights_closing_line_is_counted() {
+        assert_eq!(passed("ok 1\n\n  12 passed (3.4s)\n"), 12);
+        assert_eq!(passed("  1 failed\n  2 passed (3s)"), 2);
+        assert_eq!(passed("Error: No tests found"), 0);
+    }
+
+    #[test]
+    fn the_first_name_wins_over_the_first_folder() {
+        let root = std::env::temp_dir().join(format!("xtask-browsers-{}", std::process::id()));
+        let folders = [root.join("one"), root.join("two")];
+        compress::write(&folders[0].join("google-chrome"), b"").unwrap();
+        compress::write(&folders[1].join("chromium"), b"").unwrap();
+        assert_eq!(
+            first_program(&folders, &BROWSERS),
+            Some(folders[1].join("chromium"))
+        );
+        assert_eq!(first_program(&folders, &["firefox"]), None);
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

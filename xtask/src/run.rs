@@ -1,0 +1,35 @@
+//! The one command of a newcomer: build everything and start it.
+//!
+//! In the path: `build`, then the server takes this process' place.
+
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::build;
+use crate::workspace::Workspace;
+
+/// Builds for release and starts the server with the fresh site.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    build::site(workspace)?;
+    build::server(workspace)?;
+    println!("==> starting the server; Ctrl-C ends it\n");
+    let mut server = Command::new(workspace.server());
+    server.arg("--site").arg(workspace.site()).args(arguments);
+    replace_by(&mut server).context("the server cannot be started")
+}
+
+/// Becomes the server: Ctrl-C, every signal and the exit code are then its own, with nobody between.
+#[cfg(unix)]
+fn replace_by(server: &mut Command) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt;
+    Err(server.exec().into())
+}
+
+/// Waits for the server, which gets Ctrl-C from the console as we do.
+#[cfg(not(unix))]
+fn replace_by(server: &mut Command) -> anyhow::Result<()> {
+    let status = server.status()?;
+    anyhow::ensure!(status.success(), "it ended with {status}");
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The step before all others: makes the toolchain able to build both halves.
+//!
+//! In the path: first line of every building task.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Adds the wasm target when it is missing. `rust-toolchain.toml` names it, but rustup adds it only to a toolchain it installs.
+pub(crate) fn setup(workspace: &Workspace) -> anyhow::Result<()> {
+    if has_wasm(workspace)? {
+        return Ok(());
+    }
+    add(workspace, &["target", "add", WASM])
+        .with_context(|| format!("the target {WASM} is missing"))
+}
+
+/// Adds rustfmt and clippy when they are missing.
+pub(crate) fn components(workspace: &Workspace) -> anyhow::Result<()> {
+    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        let there = workspace.cargo().args([tool, "--version"]).output();
+        if !there.is_ok_and(|output| output.status.success()) {
+            add(workspace, &["component", "add", component])
+                .with_context(|| format!("the component {component} is missing"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks the compiler, not rustup: a distribution's toolchain has no rustup and may still have the target.
+fn has_wasm(workspace: &Workspace) -> anyhow::Result<bool> {
+    let output = workspace
+        .command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .args(["--print", "target-libdir", "--target", WASM])
+        .output()
+        .context("rustc cannot be started")?;
+    let folder = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success() && has_core(Path::new(folder.trim())))
+}
+
+/// True when the folder holds a compiled `core`.
+fn has_core(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+fn add(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<()> {
+    if Command::new("rustup").arg("--version").output().is_err() {
+        bail!(
+            "and rustup is not installed, so it cannot be added. Install rustup (https://rustup.rs), \
+             or add it with what installed this compiler"
+        );
+    }
+    let title = format!("rustup {}", arguments.join(" "));
+    process::stream(&title, workspace.command("rustup").args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_core_is_no_target() {
+        assert!(!has_core(Path::new("/no/such/folder")));
+        assert!(!has_core(Path::new(env!("CARGO_MANIFEST_DIR"))));
+    }
+}

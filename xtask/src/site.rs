@@ -1,0 +1,279 @@
+//! The site: what a browser loads, ready to be served as files.
+//!
+//! In the path: cargo builds `frontend` to wasm, wasm-bindgen (linked in, so its version is the lock file's) writes wasm and
+//! glue, `compress` packs them. The server reads the result:
+//!
+//! ```text
+//! <target>/site/manifest.json               {"pkg":"/pkg/<hash>"}
+//! <target>/site/pkg/<hash>/frontend.js      and frontend_bg.wasm, with .br and .gz: immutable for ever
+//! <target>/site/*                           the files of public/, with .br and .gz
+//! ```
+//!
+//! **Invariants.** The folder's name is the hash of what is in it. The site is replaced as a whole, and only when something in it
+//! changed, so that a warm run touches nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::compress::{Compressor, hash, write};
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Counted up when this file makes something else from the same wasm.
+const FORMAT: u32 = 1;
+
+/// How the browser part is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build, with names for the debugger, not compressed; in `<target>/site-dev`.
+    Dev,
+    /// What visitors get; in `<target>/site`.
+    Release,
+}
+
+impl Profile {
+    /// The profile's name for cargo, and the folder cargo gives it.
+    fn cargo(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dev => ("dev", "debug"),
+            Self::Release => ("wasm-release", "wasm-release"),
+        }
+    }
+
+    fn folder(self, workspace: &Workspace) -> PathBuf {
+        match self {
+            Self::Dev => workspace.target.join("site-dev"),
+            Self::Release => workspace.site(),
+        }
+    }
+}
+
+/// One file of the site: its path below the site's folder, and its content.
+type Asset = (String, Vec<u8>);
+
+/// Builds the site and returns its folder.
+pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
+    let (name, folder) = profile.cargo();
+    process::stream(
+        "browser part (wasm)",
+        workspace
+            .cargo()
+            .args(["build", "--package", "frontend", "--lib"])
+            .args(["--target", "wasm32-unknown-unknown", "--profile", name]),
+    )?;
+    let wasm = workspace
+        .target
+        .join("wasm32-unknown-unknown")
+        .join(folder)
+        .join("frontend.wasm");
+    let started = Instant::now();
+    let cache = workspace.target.join("site-cache");
+    let package = bind(&wasm, profile, &cache)?;
+    let assets = collect(workspace, &package)?;
+    let site = profile.folder(workspace);
+    let changed = assemble(&assets, profile, &site, &cache)?;
+    let state = if changed { "written" } else { "unchanged" };
+    println!(
+        "    site {state} in {}: {}",
+        process::elapsed(started),
+        site.display()
+    );
+    Ok(site)
+}
+
+/// Runs wasm-bindgen, and wasm-opt where there is one; skipped when the same wasm was bound before.
+fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> {
+    let bytes = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let optimiser = if profile == Profile::Release {
+        optimiser()
+    } else {
+        None
+    };
+    let recipe = format!("{FORMAT} {} {optimiser:?}", profile.cargo().0);
+    let input = [recipe.as_bytes(), &bytes].concat();
+    let done = cache
+        .join(format!("bound-{}", profile.cargo().0))
+        .join(hash(&input));
+    if done.exists() {
+        return Ok(done);
+    }
+    // Only the newest of a profile is worth its space.
+    let older = done.with_file_name("");
+    drop(fs::remove_dir_all(&older));
+    let unfinished = done.with_extension("new");
+    let release = profile == Profile::Release;
+    Bindgen::new()
+        .input_bytes("frontend", bytes)
+        .web(true)?
+        .typescript(false)
+        .debug(!release)
+        .remove_name_section(release)
+        .remove_producers_section(release)
+        .omit_default_module_path(true)
+        .generate(&unfinished)
+        .context("wasm-bindgen refused the browser part")?;
+    if optimiser.is_some() {
+        optimise(&unfinished.join("frontend_bg.wasm"))?;
+    }
+    fs::rename(&unfinished, &done)?;
+    Ok(done)
+}
+
+/// The version of wasm-opt on PATH. It changes the size on the wire by at most one per cent, so nobody has to have it.
+fn optimiser() -> Option<String> {
+    let output = Command::new("wasm-opt").arg("--version").output().ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn optimise(wasm: &Path) -> anyhow::Result<()> {
+    let optimised = wasm.with_extension("wasm.optimised");
+    let status = Command::new("wasm-opt")
+        .args([
+            "-Oz",
+            "--enable-bulk-memory",
+            "--enable-mutable-globals",
+            "--enable-multivalue",
+        ])
+        .args([
+            "--enable-nontrapping-float-to-int",
+            "--enable-reference-types",
+        ])
+        .args(["--enable-sign-ext", "-o"])
+        .arg(&optimised)
+        .arg(wasm)
+        .status()?;
+    if !status.success() {
+        bail!("wasm-opt on PATH refused the browser part; take it off PATH, it is optional");
+    }
+    fs::rename(optimised, wasm)?;
+    Ok(())
+}
+
+/// Every file of the site, in the order of their paths.
+fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> {
+    let bound = files(package)?;
+    let mut all = Vec::new();
+    for (path, content) in &bound {
+        all.extend_from_slice(path.as_bytes());
+        all.extend_from_slice(content);
+    }
+    let folder = format!("pkg/{}", hash(&all));
+    let mut assets: Vec<Asset> = bound
+        .into_iter()
+        .map(|(path, content)| (format!("{folder}/{path}"), content))
+        .collect();
+    let public = workspace.root.join("public");
+    if public.exists() {
+        assets.extend(files(&public)?);
+    }
+    let manifest = serde_json::json!({ "pkg": format!("/{folder}") });
+    assets.push((
+        "manifest.json".to_owned(),
+        manifest.to_string().into_bytes(),
+    ));
+    assets.sort();
+    Ok(assets)
+}
+
+/// All files below `folder`, sorted; paths with `/` on every system. Hidden files stay out.
+fn files(folder: &Path) -> anyhow::Result<Vec<Asset>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, prefix)) = waiting.pop() {
+        for entry in fs::read_dir(&folder)
+            .with_context(|| format!("cannot read the folder {}", folder.display()))?
+        {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                waiting.push((entry.path(), format!("{prefix}{name}/")));
+            } else {
+                found.push((format!("{prefix}{name}"), fs::read(entry.path())?));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Writes the site beside the old one and swaps them. False: the old one was the same.
+fn assemble(assets: &[Asset], profile: Profile, site: &Path, cache: &Path) -> anyhow::Result<bool> {
+    let lines = assets
+        .iter()
+        .map(|(path, content)| format!("{path} {}", hash(content)));
+    let listing = format!("{FORMAT}\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let name = site
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let written = cache.join(format!("{name}.listing"));
+    if site.join("manifest.json").exists()
+        && fs::read_to_string(&written).is_ok_and(|old| old == listing)
+    {
+        return Ok(false);
+    }
+    let compressor = Compressor::new(&cache.join("compressed"))?;
+    let fresh = site.with_extension("new");
+    drop(fs::remove_dir_all(&fresh));
+    for (path, content) in assets {
+        match profile {
+            Profile::Dev => write(&fresh.join(path), content)?,
+            Profile::Release => compressor.write(&fresh.join(path), content)?,
+        }
+    }
+    if profile == Profile::Release {
+        compressor.prune()?;
+    }
+    drop(fs::remove_file(&written));
+    drop(fs::remove_dir_all(site));
+    fs::rename(&fresh, site).with_context(|| format!("cannot write {}", site.display()))?;
+    write(&written, listing.as_bytes())?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(path: &str, content: &str) -> Asset {
+        (path.to_owned(), content.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn an_unchanged_site_is_left_alone_and_a_changed_one_is_replaced_whole() {
+        let folder = std::env::temp_dir().join(format!("xtask-assemble-{}", std::process::id()));
+        let (site, cache) = (folder.join("site"), folder.join("cache"));
+        let manifest = asset("manifest.json", r#"{"pkg":"/pkg/1"}"#);
+        let first = [manifest.clone(), asset("pkg/1/frontend.js", "one")];
+        assert!(assemble(&first, Profile::Release, &site, &cache).unwrap());
+        assert!(!assemble(&first, Profile::Release, &site, &cache).unwrap());
+        let second = [manifest, asset("pkg/2/frontend.js", "two")];
+        assert!(assemble(&second, Profile::Release, &site, &cache).unwrap());
+        assert!(site.join("pkg/2/frontend.js").exists());
+        assert!(!site.join("pkg/1").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn files_are_found_in_folders_and_hidden_ones_are_not() {
+        let folder = std::env::temp_dir().join(format!("xtask-files-{}", std::process::id()));
+        for path in ["b.js", "snippets/inline0.js", ".hidden"] {
+            write(&folder.join(path), b"x").unwrap();
+        }
+        let paths: Vec<String> = files(&folder).unwrap().into_iter().map(|it| it.0).collect();
+        assert_eq!(paths, ["b.js", "snippets/inline0.js"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,272 @@
+//! What a visitor downloads, against the budget.
+//!
+//! In the path: after `build`. Sizes are bytes on the wire with brotli: files as `site` packed them, the page as the started
+//! server sends it.
+//!
+//! **Invariants.** A part that cannot be measured is an error, never a zero.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::served::Served;
+use crate::workspace::Workspace;
+use crate::{build, compress, fetch};
+
+const FILE: &str = "size-budget.toml";
+/// The page whose weight counts: the demo bot's, which a first start makes.
+const PAGE: &str = "/chat/demo";
+
+/// Chosen on the command line.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Write what was measured to `size-budget.toml`.
+    #[arg(long)]
+    record: bool,
+    /// Leave the page out, for a server that cannot start yet. The total then says less.
+    #[arg(long)]
+    without_page: bool,
+}
+
+/// One line of the table.
+struct Part {
+    name: &'static str,
+    now: u64,
+    /// What it was when it was last recorded.
+    recorded: Option<u64>,
+    budget: Option<u64>,
+}
+
+/// Builds, measures, prints, and fails over the budget.
+pub(crate) fn size(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    build::site(workspace)?;
+    if !options.without_page {
+        build::server(workspace)?;
+    }
+    check(workspace, options).map(drop)
+}
+
+/// Measures what is built already; returns a short sentence.
+pub(crate) fn check(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
+    let file = workspace.root.join(FILE);
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {FILE}"))?;
+    let measured = measure(workspace, options)?;
+    let parts = compare(&measured, &text);
+    println!("{}", table(&parts));
+    if options.record {
+        fs::write(&file, record(&text, &measured))?;
+        println!("recorded in {FILE}");
+    }
+    over(&parts)?;
+    let total = measured
+        .iter()
+        .find(|(name, _)| *name == "total")
+        .map_or(0, |it| it.1);
+    Ok(format!("{total} bytes until hydrated"))
+}
+
+/// Name and size of every part.
+fn measure(workspace: &Workspace, options: &Options) -> anyhow::Result<Vec<(&'static str, u64)>> {
+    let site = workspace.site();
+    let package = package_folder(&site)?;
+    let loader = on_the_wire(&site.join("parlour.js"))?;
+    let glue = sum_of_scripts(&package)?;
+    let wasm = on_the_wire(&package.join("frontend_bg.wasm"))?;
+    let page = if options.without_page {
+        None
+    } else {
+        Some(page(workspace)?)
+    };
+    let mut measured = vec![("loader", loader), ("glue", glue), ("wasm", wasm)];
+    measured.extend(page.map(|page| ("page", page)));
+    measured.push(("total", glue + wasm + page.unwrap_or_default()));
+    Ok(measured)
+}
+
+/// The folder that `manifest.json` names.
+fn package_folder(site: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let text = fs::read_to_string(site.join("manifest.json")).context("there is no site yet")?;
+    let manifest: serde_json::Value = serde_json::from_str(&text)?;
+    let package = manifest["pkg"]
+        .as_str()
+        .context("manifest.json names no pkg")?;
+    Ok(site.join(package.trim_start_matches('/')))
+}
+
+/// What the server would send of a file: its `.br`, or itself when that is not smaller.
+fn on_the_wire(file: &Path) -> anyhow::Result<u64> {
+    let content = fs::metadata(file).with_context(|| format!("{} is missing", file.display()))?;
+    let mut packed = file.as_os_str().to_owned();
+    packed.push(".br");
+    Ok(fs::metadata(packed).map_or(content.len(), |packed| packed.len()))
+}
+
+/// The glue and the snippets it imports.
+fn sum_of_scripts(folder: &Path) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sum += sum_of_scripts(&path)?;
+        } else if path.extension().is_some_and(|it| it == "js") {
+            sum += on_the_wire(&path)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// The page with its inline style and data, as the server sends it.
+fn page(workspace: &Workspace) -> anyhow::Result<u64> {
+    let served = Served::start(workspace)
+        .context("the page cannot be measured (--without-page leaves it out)")?;
+    let answer = fetch::get(&served.address, PAGE)?;
+    if answer.status != 200 {
+        bail!(
+            "{PAGE} answered {}, so there is no page to measure",
+            answer.status
+        );
+    }
+    if answer.encoding != "br" {
+        let could = compress::brotli(&answer.body)?.len();
+        println!("    note: {PAGE} is not sent with brotli, which would make it {could} bytes");
+    }
+    Ok(answer.body.len() as u64)
+}
+
+fn compare(measured: &[(&'static str, u64)], file: &str) -> Vec<Part> {
+    measured
+        .iter()
+        .map(|&(name, now)| Part {
+            name,
+            now,
+            recorded: value(file, "recorded", name),
+            budget: value(file, "budget", name),
+        })
+        .collect()
+}
+
+/// A number of the file: flat TOML, `key = 1_234` below `[section]`.
+fn value(file: &str, section: &str, key: &str) -> Option<u64> {
+    let header = format!("[{section}]");
+    file.lines()
+        .skip_while(|line| line.trim() != header)
+        .skip(1)
+        .take_while(|line| !line.trim_start().starts_with('['))
+        .filter_map(|line| line.split('#').next().unwrap_or_default().split_once('='))
+        .find(|(name, _)| name.trim() == key)
+        .and_then(|(_, number)| number.trim().replace('_', "").parse().ok())
+}
+
+/// The file with what was measured now; what stands above `[recorded]` stays.
+fn record(file: &str, measured: &[(&'static str, u64)]) -> String {
+    let kept = file.split("[recorded]").next().unwrap_or_default();
+    let mut text = format!("{kept}[recorded]\n");
+    for (name, now) in measured {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name} = {now}");
+    }
+    text
+}
+
+fn table(parts: &[Part]) -> String {
+    let mut text = format!(
+        "{:8} {:>9} {:>9} {:>16} {:>9}\n",
+        "part", "now", "recorded", "grew", "budget"
+    );
+    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
+    for part in parts {
+        let _ = writeln!(
+            text,
+            "{:8} {:>9} {:>9} {:>16} {:>9}",
+            part.name,
+            part.now,
+            or_dash(part.recorded),
+            part.recorded
+                .map_or_else(|| "-".to_owned(), |old| growth(old, part.now)),
+            or_dash(part.budget)
+        );
+    }
+    text.push_str("bytes on the wire, brotli; total = glue + wasm + page");
+    text
+}
+
+/// Difference in bytes and in per cent with one decimal.
+fn growth(old: u64, now: u64) -> String {
+    let difference = now.abs_diff(old);
+    if difference == 0 {
+        return "0".to_owned();
+    }
+    let sign = if now > old { '+' } else { '-' };
+    let tenths = difference
+        .saturating_mul(1000)
+        .checked_div(old)
+        .unwrap_or_default();
+    format!(
+        "{sign}{difference} ({sign}{}.{} %)",
+        tenths / 10,
+        tenths % 10
+    )
+}
+
+fn over(parts: &[Part]) -> anyhow::Result<()> {
+    let over: Vec<String> = parts
+        .iter()
+        .filter_map(|part| {
+            let budget = part.budget.filter(|budget| part.now > *budget)?;
+            Some(format!(
+                "{} is {} bytes over its budget of {budget}",
+                part.name,
+                part.now - budget
+            ))
+        })
+        .collect();
+    if !over.is_empty() {
+        bail!("{}", over.join("; "));
+    }
+    if !parts.iter().any(|part| part.budget.is_some()) {
+        bail!("{FILE} has no budget, so nothing was checked");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: &str =
+        "# why\n[budget]\nloader = 10_000 # hard\ntotal = 110_000\n\n[recorded]\nloader = 100\n";
+
+    #[test]
+    fn a_part_over_its_budget_fails_and_one_at_it_does_not() {
+        assert!(over(&compare(&[("loader", 10_000), ("total", 110_000)], BUDGET)).is_ok());
+        let error = over(&compare(&[("loader", 10_001), ("total", 1)], BUDGET)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "loader is 1 bytes over its budget of 10000"
+        );
+    }
+
+    #[test]
+    fn a_file_without_a_budget_is_not_a_pass() {
+        assert!(over(&compare(&[("loader", 1)], "[recorded]\nloader = 1\n")).is_err());
+    }
+
+    #[test]
+    fn growth_is_told_in_bytes_and_per_cent() {
+        assert_eq!(growth(1000, 1025), "+25 (+2.5 %)");
+        assert_eq!(growth(1000, 990), "-10 (-1.0 %)");
+        assert_eq!(growth(1000, 1000), "0");
+    }
+
+    #[test]
+    fn recording_keeps_the_budget_and_replaces_the_measurements() {
+        let text = record(BUDGET, &[("loader", 120), ("total", 90_000)]);
+        assert_eq!(value(&text, "budget", "loader"), Some(10_000));
+        assert_eq!(value(&text, "recorded", "loader"), Some(120));
+        assert_eq!(value(&text, "recorded", "total"), Some(90_000));
+        assert_eq!(text.matches("[recorded]").count(), 1);
+    }
+}

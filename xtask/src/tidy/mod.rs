@@ -1,0 +1,89 @@
+//! The rules of structure that no compiler checks.
+//!
+//! In the path: a step of `test`. `crates` reads what cargo knows of the dependencies, `files` reads every source, `modules`
+//! reads who uses whom inside `server` and `app` (with `paths`, on text that `source` freed of comments and strings).
+//!
+//! **Invariants.** Every rule has a test that breaks it. A rule's message says what to do instead.
+
+mod crates;
+mod files;
+mod modules;
+mod paths;
+mod source;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::workspace::Workspace;
+
+/// Folders that hold what others made.
+const SKIPPED: [&str; 4] = ["node_modules", "results", "target", "data"];
+/// Hidden folders that are ours.
+const HIDDEN: [&str; 2] = [".ci", ".cargo"];
+
+/// A text file of ours: its path below the root, with `/`, and its content.
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// Checks everything and prints each broken rule on a line.
+pub(crate) fn tidy(workspace: &Workspace) -> anyhow::Result<()> {
+    println!("{}", check(workspace)?);
+    Ok(())
+}
+
+/// The same for `test`: returns a short sentence.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
+    let sources = sources(workspace)?;
+    let mut broken = crates::check(&workspace.metadata);
+    for source in &sources {
+        broken.extend(files::check(source));
+        broken.extend(modules::check(source));
+    }
+    for line in &broken {
+        println!("{line}");
+    }
+    if !broken.is_empty() {
+        bail!("tidy: {} broken rule(s)", broken.len());
+    }
+    if !sources
+        .iter()
+        .any(|source| source.path == "xtask/src/tidy/mod.rs")
+    {
+        bail!("tidy did not even find itself: the list of sources is wrong");
+    }
+    Ok(format!("{} files", sources.len()))
+}
+
+/// Every file of ours that a rule could read.
+fn sources(workspace: &Workspace) -> anyhow::Result<Vec<Source>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(workspace.root.clone(), String::new())];
+    while let Some((folder, prefix)) = waiting.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("{prefix}{name}");
+            if entry.file_type()?.is_dir() {
+                let foreign = SKIPPED.contains(&name.as_str())
+                    || (name.starts_with('.') && !HIDDEN.contains(&name.as_str()))
+                    || entry.path() == workspace.target;
+                if !foreign {
+                    waiting.push((entry.path(), format!("{path}/")));
+                }
+            } else if files::is_source(&path) {
+                found.push(read(&entry.path(), path)?);
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
+}
+
+fn read(file: &Path, path: String) -> anyhow::Result<Source> {
+    let text = fs::read_to_string(file).with_context(|| format!("{path} is not readable text"))?;
+    Ok(Source { path, text })
+}
