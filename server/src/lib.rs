@@ -16,6 +16,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod first_start;
 pub mod ids;
 pub mod limits;
 pub mod records;

@@ -45,6 +45,25 @@ pub struct Bot {
 }
 
 impl Bot {
+    /// The bot of the first start: the demo script under the page `demo`.
+    pub(crate) fn demo() -> Result<Self, String> {
+        Ok(Self {
+            page: PageName::try_from("demo".to_owned())?,
+            name: "Parlour".to_owned(),
+            tagline: "Answers at once".to_owned(),
+            avatar: String::new(),
+            brand: Colour::default(),
+            theme: Theme::default(),
+            starters: ["What can you do?", "Show me buttons", "Tell me a joke"]
+                .map(str::to_owned)
+                .into(),
+            kind: BotKind::default(),
+            script: None,
+            languages: english(),
+            image_sources: any_https(),
+        })
+    }
+
     /// The script's file, seen from the folder of the file that names it; none: the demo's.
     pub fn script_file(&self) -> Option<std::path::PathBuf> {
         let script = self.script.as_ref()?;

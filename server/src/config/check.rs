@@ -127,6 +127,7 @@ impl Config {
                 "must name at least one audience",
             ));
         }
+        tokens.visitor_secret()?;
         for (key, life) in [
             ("tokens.assertion_max_life", tokens.assertion_max_life),
             ("tokens.access_life", tokens.access_life),

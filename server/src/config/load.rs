@@ -163,7 +163,10 @@ fn insert(into: &mut Dict, path: &[&str], value: Value) -> bool {
             let below = into
                 .entry((*first).to_owned())
                 .or_insert_with(|| Value::from(Dict::new()));
-            matches!(below, Value::Dict(_, below) if insert(below, rest, value))
+            match below {
+                Value::Dict(_, below) => insert(below, rest, value),
+                _ => false,
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, Colour, PageName, Theme};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
-pub use policy::{Rate, Sessions, Tokens};
+pub use policy::{Rate, Sessions, Tokens, VisitorSecret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period};

@@ -1,7 +1,12 @@
 //! `[sessions]`, `[tokens]`, `[rate]`: how long things live and how often they may be asked for.
 
+use std::path::PathBuf;
+
+use figment::value::magic::RelativePathBuf;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::ConfigError;
 use super::values::Period;
 
 /// `[sessions]`.
@@ -28,6 +33,39 @@ pub struct Tokens {
     pub access_life: Period,
     /// Life of a socket address.
     pub ticket_life: Period,
+    /// Signs anonymous visitors; empty: see the file.
+    visitor_secret: SecretString,
+    /// File with it; empty: one in the data folder, made at the first start.
+    visitor_secret_file: RelativePathBuf,
+}
+
+/// Where the secret that signs anonymous visitors comes from.
+#[derive(Clone, Debug)]
+pub enum VisitorSecret {
+    /// The configuration itself.
+    Value(SecretString),
+    /// A file that must be there.
+    File(PathBuf),
+    /// A file in the data folder that is made when it is not there.
+    Own,
+}
+
+impl Tokens {
+    /// Where the visitors' secret comes from; an error when two places are named.
+    pub(crate) fn visitor_secret(&self) -> Result<VisitorSecret, ConfigError> {
+        let value = Some(&self.visitor_secret).filter(|it| !it.expose_secret().is_empty());
+        let file =
+            Some(&self.visitor_secret_file).filter(|it| !it.original().as_os_str().is_empty());
+        match (value, file) {
+            (Some(_), Some(_)) => Err(ConfigError::at(
+                "tokens.visitor_secret",
+                "name visitor_secret or visitor_secret_file, not both",
+            )),
+            (Some(value), None) => Ok(VisitorSecret::Value(value.clone())),
+            (None, Some(file)) => Ok(VisitorSecret::File(file.relative())),
+            (None, None) => Ok(VisitorSecret::Own),
+        }
+    }
 }
 
 /// `[rate]`.

@@ -6,7 +6,7 @@ use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
 /// Keys whose value never leaves the process.
-const SECRET_KEYS: [&str; 2] = ["secret", "private_key"];
+const SECRET_KEYS: [&str; 3] = ["secret", "private_key", "visitor_secret"];
 
 /// The merged configuration as TOML, secrets masked.
 ///
@@ -28,7 +28,7 @@ fn mask(value: Value) -> Value {
     match value {
         Value::Dict(tag, entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
-                let value = if SECRET_KEYS.contains(&key.as_str()) {
+                let value = if SECRET_KEYS.contains(&key.as_str()) && value.as_str() != Some("") {
                     Value::from("********")
                 } else {
                     mask(value)

@@ -175,7 +175,7 @@ fn load_key(entry: &KeyEntry) -> Result<Key, String> {
 }
 
 fn material(entry: &KeyEntry) -> Result<Material, String> {
-    let from_file = |file: &figment::value::magic::RelativePathBuf| read(&file.relative());
+    let from_file = |file: &figment::value::magic::RelativePathBuf| read_secret(&file.relative());
     let mut found = Vec::new();
     if let Some(secret) = &entry.secret {
         found.push(Material::Secret(secret.clone()));
@@ -207,7 +207,7 @@ fn material(entry: &KeyEntry) -> Result<Material, String> {
 }
 
 /// The text of a key file, without the line end that editors add.
-fn read(file: &Path) -> Result<SecretString, String> {
+pub(crate) fn read_secret(file: &Path) -> Result<SecretString, String> {
     let fails = |why: &str| format!("the file {} {why}", file.display());
     let opened = std::fs::File::open(file).map_err(|error| {
         fails(&format!(

@@ -12,6 +12,7 @@ mod visitor;
 pub use assertion::{
     AssertionError, Identity, Policy, Signed, Verified, identity_fits, sign, verify,
 };
+pub(crate) use keys::read_secret;
 pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
 pub use visitor::{VISITOR_COOKIE, Visitor, Visitors};
 
