@@ -66,7 +66,9 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
                 if !open.is_empty() {
                     tracing::info!(conversations = open.len(), "going on with open answers");
                 }
-                open.into_iter().for_each(|conversation| wake(&rtm, conversation));
+                for conversation in open {
+                    wake(&rtm, conversation);
+                }
             }
             Err(error) => {
                 tracing::error!(error = %error, "open answers cannot be read; a restart tries again");
@@ -115,7 +117,11 @@ enum After {
 async fn work(mut claim: Claim) {
     let rtm = &Arc::clone(&claim.rtm);
     loop {
-        let after = match rtm.store.next_job(claim.conversation, rtm.clock.now()).await {
+        let after = match rtm
+            .store
+            .next_job(claim.conversation, rtm.clock.now())
+            .await
+        {
             Ok(NextJob::Ready(job)) => Box::pin(run(rtm, job)).await,
             Ok(NextJob::NotBefore(due)) => {
                 let wait = due.since(rtm.clock.now()).max(Duration::from_millis(10));
@@ -156,7 +162,10 @@ async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
             let attempts = job.attempts + 1;
             tracing::warn!(bot = job.bot, job = job.id.0, attempts, error = %error, "a bot gave no answer");
             if error.is_temporary() && attempts < BOT_ATTEMPTS {
-                let due = rtm.clock.now().plus(BOT_RETRY_AFTER * 2_u32.pow(job.attempts));
+                let due = rtm
+                    .clock
+                    .now()
+                    .plus(BOT_RETRY_AFTER * 2_u32.pow(job.attempts));
                 if let Err(error) = rtm.store.postpone_job(job.id, attempts, due).await {
                     tracing::warn!(error = %error, "a job could not be put off");
                     return pause(rtm, STORE_RETRY_AFTER).await;
@@ -177,9 +186,8 @@ async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
     let Some(staffed) = rtm.bots.get(&job.bot) else {
         return Some(Err(failed("there is no bot of this id any more")));
     };
-    let turn = match turn_of(job) {
-        Some(turn) => turn,
-        None => return Some(Err(failed("the stored message cannot be read"))),
+    let Some(turn) = turn_of(job) else {
+        return Some(Err(failed("the stored message cannot be read")));
     };
     let mut answers = Answers::new();
     let answered = async {
@@ -217,7 +225,11 @@ async fn finish(rtm: &Arc<Rtm>, job: &Job, bodies: Vec<String>) -> After {
         })
         .collect();
     loop {
-        match rtm.store.complete_job(job.id, answers.clone(), rtm.clock.now()).await {
+        match rtm
+            .store
+            .complete_job(job.id, answers.clone(), rtm.clock.now())
+            .await
+        {
             Ok(stored) => {
                 for message in stored {
                     rtm.publish(message).await;

@@ -1,6 +1,8 @@
-//! Who calls: the access token of a request.
+//! Who calls: the access token of a request, and the page that it comes from.
 //!
-//! In the path: an extractor of every handler behind the grant.
+//! In the path: an extractor of every handler behind the grant; grant and socket, which know the
+//! app by other means, call [`check_page`] themselves. (A preflight names no app, so the router
+//! says yes to a page that any app allows; the call itself is held to its app here.)
 //!
 //! Invariants: only the token's hash is looked up. What is unknown, revoked or too old is answered
 //! `token expired`, which makes every official client ask for a new grant (`kore-protocol.md` 3.5).
@@ -9,11 +11,12 @@ use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Uri, header};
 
-use super::{Rtm, cors};
+use super::Rtm;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
+use crate::security::origin::{Caller, caller, own_origin};
 use crate::store::{SecretHash, TokenRecord};
 
 /// Longest token that is looked at; ours have 43 characters.
@@ -32,17 +35,45 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let rtm = Arc::<Rtm>::from_ref(state);
-        let token = token(&parts.headers)
-            .ok_or(ApiError::Unauthorized("send the access token as Authorization: bearer …"))?;
+        let token = token(&parts.headers).ok_or(ApiError::Unauthorized(
+            "send the access token as Authorization: bearer …",
+        ))?;
         let record = rtm
             .store
             .token(SecretHash::of(token), rtm.clock.now())
             .await?
             .ok_or(ApiError::TokenExpired)?;
         if let Some(client) = parts.extensions.get::<Client>() {
-            cors::check_page(&rtm, &record.app, *client, &parts.headers, &parts.uri)?;
+            check_page(&rtm, &record.app, *client, &parts.headers, &parts.uri)?;
         }
         Ok(Self(record))
+    }
+}
+
+/// Refuses a page that this app does not list. Callers without an origin are no pages.
+///
+/// # Errors
+/// 403 for such a page.
+pub fn check_page(
+    rtm: &Rtm,
+    app: &str,
+    client: Client,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<(), ApiError> {
+    let own = own_origin(rtm.config.server.public_url.as_ref(), headers, uri, client);
+    match caller(own.as_deref(), headers) {
+        Caller::Own | Caller::Nobody => Ok(()),
+        Caller::Foreign(origin) => {
+            let app = rtm.config.apps.get(app);
+            if app.is_some_and(|app| app.allows(&origin)) {
+                Ok(())
+            } else {
+                Err(ApiError::Forbidden(
+                    "this page may not use the app; add its origin to the app's `origins`",
+                ))
+            }
+        }
     }
 }
 

@@ -120,21 +120,33 @@ impl Step {
     }
 
     fn of_other(envelope: &Envelope) -> Self {
-        envelope.reference().cloned().map_or(Self::Ignore, Self::Ack)
+        envelope
+            .reference()
+            .cloned()
+            .map_or(Self::Ignore, Self::Ack)
     }
 
     fn of_message(message: UserMessage) -> Self {
         let reply_to = message.reference().cloned();
         let said = &message.message;
         let texts = [said.body.as_deref(), said.render_msg.as_deref()];
-        if texts.iter().flatten().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
+        if texts
+            .iter()
+            .flatten()
+            .any(|text| text.chars().count() > MAX_TEXT_CHARS)
+        {
             return Self::Refuse(Offence::TooLong, reply_to);
         }
         let files = said.attachments.as_ref().map_or(0, Vec::len);
         if files > MAX_ATTACHMENTS {
             return Self::Refuse(Offence::TooLong, reply_to);
         }
-        if files == 0 && said.body.as_deref().is_none_or(|text| text.trim().is_empty()) {
+        if files == 0
+            && said
+                .body
+                .as_deref()
+                .is_none_or(|text| text.trim().is_empty())
+        {
             return Self::Refuse(Offence::Empty, reply_to);
         }
         let Ok(body) = serde_json::to_string(said) else {
@@ -228,90 +240,6 @@ impl Listener {
             }),
         };
         frame.ok()
-    }
-}
-
-/// What a socket has been told: every event once, in order.
-#[derive(Clone, Debug, Default)]
-pub struct Cursor {
-    /// The last sequence that the socket knows.
-    seen: u64,
-    /// Sequences after `seen` that this socket itself wrote: it got the ack, not the echo. At most
-    /// as many as one socket may send before its own events come back.
-    own: Vec<u64>,
-    /// The last `user_message.id`. Clients take it as id and time, so it must be new each time.
-    last_echo: u64,
-}
-
-/// What an event means for a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Already told.
-    Past,
-    /// The next one: tell it.
-    Next,
-    /// Its own message: it has the ack.
-    Own,
-    /// Something before it is missing: read the store.
-    Gap,
-}
-
-impl Cursor {
-    /// A socket that knows everything up to `seen`.
-    pub fn at(seen: u64) -> Self {
-        Self {
-            seen,
-            ..Self::default()
-        }
-    }
-
-    /// The last sequence that the socket knows.
-    pub fn seen(&self) -> u64 {
-        self.seen
-    }
-
-    /// Where an event stands; the next one and an own one are counted as told.
-    pub fn meet(&mut self, seq: u64) -> Place {
-        if seq <= self.seen {
-            return Place::Past;
-        }
-        if seq > self.seen + 1 {
-            return Place::Gap;
-        }
-        self.seen = seq;
-        let before = self.own.len();
-        self.own.retain(|own| *own > seq);
-        if self.own.len() < before {
-            Place::Own
-        } else {
-            Place::Next
-        }
-    }
-
-    /// The socket wrote this one itself.
-    pub fn wrote(&mut self, seq: u64) {
-        if seq > self.seen && !self.own.contains(&seq) {
-            self.own.push(seq);
-        }
-    }
-
-    /// Skips to the newest: what lies between cannot be told.
-    pub fn jump(&mut self, head: u64) {
-        self.seen = self.seen.max(head);
-        self.own.retain(|own| *own > head);
-        self.own.shrink_to_fit();
-    }
-
-    /// Takes the place of a client's cursor that lies beyond the newest message (the store was
-    /// replaced by an older copy).
-    pub fn rewind(&mut self, head: u64) {
-        *self = Self::at(head);
-    }
-
-    /// The id of the next `user_message`: its time, moved forward where that was used.
-    pub fn echo_id(&mut self, created_ms: u64) -> u64 {
-        self.last_echo = created_ms.max(self.last_echo + 1);
-        self.last_echo
     }
 }
 

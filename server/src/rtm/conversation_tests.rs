@@ -53,7 +53,12 @@ fn a_message_is_stored_under_its_id_as_json_text() {
 
 #[test]
 fn an_id_that_cannot_be_one_is_refused() {
-    for id in [json!({"$ne": null}), json!([1]), json!(true), json!("x".repeat(400))] {
+    for id in [
+        json!({"$ne": null}),
+        json!([1]),
+        json!(true),
+        json!("x".repeat(400)),
+    ] {
         let step = message(id, json!({"body": "hi"}));
         assert_eq!(step, Step::Refuse(Offence::WrongType, None));
     }
@@ -63,7 +68,10 @@ fn an_id_that_cannot_be_one_is_refused() {
 fn what_a_visitor_saw_and_what_hosts_add_is_kept() {
     let body = json!({"body": "BAL", "renderMsg": "Balance", "customdata": {"plan": "gold"}});
     let said = said(message(json!(1), body.clone()));
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&said.body).unwrap(), body);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said.body).unwrap(),
+        body
+    );
 }
 
 #[test]
@@ -76,10 +84,20 @@ fn wrong_types_emptiness_and_length_are_refused_with_the_id() {
         (json!({}), Offence::Empty),
         (json!({"body": " \n "}), Offence::Empty),
         (json!({"body": "", "attachments": []}), Offence::Empty),
-        (json!({"body": "x".repeat(MAX_TEXT_CHARS + 1)}), Offence::TooLong),
-        (json!({"attachments": vec![json!({}); MAX_ATTACHMENTS + 1]}), Offence::TooLong),
+        (
+            json!({"body": "x".repeat(MAX_TEXT_CHARS + 1)}),
+            Offence::TooLong,
+        ),
+        (
+            json!({"attachments": vec![json!({}); MAX_ATTACHMENTS + 1]}),
+            Offence::TooLong,
+        ),
     ] {
-        assert_eq!(message(json!(5), body), Step::Refuse(offence, id()), "{offence:?}");
+        assert_eq!(
+            message(json!(5), body),
+            Step::Refuse(offence, id()),
+            "{offence:?}"
+        );
     }
     let longest = json!({"body": "ä".repeat(MAX_TEXT_CHARS)});
     assert!(matches!(message(json!(5), longest), Step::Store(_)));
@@ -91,7 +109,10 @@ fn wrong_types_emptiness_and_length_are_refused_with_the_id() {
 fn other_frames_get_what_the_protocol_says() {
     let one = || MessageRef::from(1);
     for (frame, expected) in [
-        (json!({"type": "ping", "resourceid": "/bot.message", "id": 1}), Step::Pong(Some(one()))),
+        (
+            json!({"type": "ping", "resourceid": "/bot.message", "id": 1}),
+            Step::Pong(Some(one())),
+        ),
         (json!({"type": "ping"}), Step::Pong(None)),
         (json!({"type": "ack", "replyto": 1, "id": 1}), Step::Ignore),
         (
@@ -102,21 +123,33 @@ fn other_frames_get_what_the_protocol_says() {
             json!({"event": "typing", "resourceid": "/bot.message", "message": {"body": ""}, "id": 1}),
             Step::Ack(one()),
         ),
-        (json!({"event": "typing", "resourceid": "/bot.message"}), Step::Ignore),
-        (json!({"resourceid": "/bot.clientEvent", "id": 1}), Step::Ack(one())),
+        (
+            json!({"event": "typing", "resourceid": "/bot.message"}),
+            Step::Ignore,
+        ),
+        (
+            json!({"resourceid": "/bot.clientEvent", "id": 1}),
+            Step::Ack(one()),
+        ),
         (json!({}), Step::Ignore),
         (json!([]), Step::Refuse(Offence::Unreadable, None)),
         (json!("ping"), Step::Refuse(Offence::Unreadable, None)),
     ] {
         assert_eq!(step(&frame), expected, "{frame}");
     }
-    assert_eq!(Step::of("nonsense"), Step::Refuse(Offence::Unreadable, None));
+    assert_eq!(
+        Step::of("nonsense"),
+        Step::Refuse(Offence::Unreadable, None)
+    );
 }
 
 #[test]
 fn what_comes_too_fast_is_answered_by_its_id() {
     let refuse = |id| Step::Refuse(Offence::TooFast, id);
-    assert_eq!(Step::of_too_fast(r#"{"clientMessageId":5,"id":6}"#), refuse(Some(5.into())));
+    assert_eq!(
+        Step::of_too_fast(r#"{"clientMessageId":5,"id":6}"#),
+        refuse(Some(5.into()))
+    );
     assert_eq!(Step::of_too_fast(r#"{"id":6}"#), refuse(Some(6.into())));
     assert_eq!(Step::of_too_fast("nonsense"), refuse(None));
     let frame = serde_json::to_value(Offence::TooFast.frame(Some(5.into()))).unwrap();
@@ -140,13 +173,22 @@ fn a_stored_answer_becomes_a_bot_response() {
         "createdOn": "2026-11-21T02:15:01.830Z", "icon": "https://x.test/a.png",
         "timestamp": 1_795_227_301_830_u64, "seq": 7, "sessionId": "ss-1"
     });
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&frame).unwrap(), expected);
-    assert!(matches!(ServerFrame::parse(&frame), Some(ServerFrame::BotResponse(_))));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&frame).unwrap(),
+        expected
+    );
+    assert!(matches!(
+        ServerFrame::parse(&frame),
+        Some(ServerFrame::BotResponse(_))
+    ));
 }
 
 #[test]
 fn a_stored_message_becomes_a_user_message_with_the_senders_id() {
-    let listener = Listener { bot: bot_info("Demo", "st-demo"), icon: None };
+    let listener = Listener {
+        bot: bot_info("Demo", "st-demo"),
+        icon: None,
+    };
     let message = stored(Author::User, r#"{"body":"BAL","renderMsg":"Balance"}"#);
     let frame = listener.frame(&message, 1_795_227_301_830).unwrap();
     let expected = json!({
@@ -155,48 +197,12 @@ fn a_stored_message_becomes_a_user_message_with_the_senders_id() {
         "botInfo": {"chatBot": "Demo", "taskBotId": "st-demo"},
         "clientMessageId": "17", "messageId": "ms-1", "seq": 7
     });
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&frame).unwrap(), expected);
-    assert!(matches!(ServerFrame::parse(&frame), Some(ServerFrame::UserMessage(_))));
-}
-
-#[test]
-fn every_event_is_told_once_and_in_order() {
-    let mut cursor = Cursor::at(3);
-    assert_eq!(cursor.meet(3), Place::Past);
-    assert_eq!(cursor.meet(5), Place::Gap);
-    assert_eq!(cursor.meet(4), Place::Next);
-    assert_eq!(cursor.meet(4), Place::Past);
-    assert_eq!(cursor.meet(5), Place::Next);
-    assert_eq!(cursor.seen(), 5);
-}
-
-#[test]
-fn an_own_message_is_counted_but_not_told() {
-    let mut cursor = Cursor::at(3);
-    cursor.wrote(4);
-    cursor.wrote(4);
-    cursor.wrote(6);
-    assert_eq!(cursor.meet(4), Place::Own);
-    assert_eq!(cursor.meet(5), Place::Next);
-    assert_eq!(cursor.meet(6), Place::Own);
-    cursor.wrote(2);
-    assert!(cursor.own.is_empty(), "a message of the past is not waited for");
-}
-
-#[test]
-fn a_jump_forgets_what_lies_before_it() {
-    let mut cursor = Cursor::at(3);
-    cursor.wrote(4);
-    cursor.wrote(300);
-    cursor.jump(250);
-    assert_eq!((cursor.seen(), cursor.own.as_slice()), (250, [300].as_slice()));
-    cursor.rewind(10);
-    assert_eq!(cursor.meet(11), Place::Next);
-}
-
-#[test]
-fn two_messages_of_one_millisecond_get_two_ids() {
-    let mut cursor = Cursor::default();
-    assert_eq!([cursor.echo_id(100), cursor.echo_id(100), cursor.echo_id(90)], [100, 101, 102]);
-    assert_eq!(cursor.echo_id(500), 500);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&frame).unwrap(),
+        expected
+    );
+    assert!(matches!(
+        ServerFrame::parse(&frame),
+        Some(ServerFrame::UserMessage(_))
+    ));
 }

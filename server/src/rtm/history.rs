@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use protocol::Extra;
 use protocol::history::{
@@ -123,7 +123,10 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
             extra: Extra::new(),
         }],
         created_on: timestamp::to_iso(stored.created.0),
-        user_msg_id: stored.client_message_id.as_deref().and_then(MessageRef::from_json_text),
+        user_msg_id: stored
+            .client_message_id
+            .as_deref()
+            .and_then(MessageRef::from_json_text),
         tags,
         seq: Some(stored.seq),
         extra,
@@ -147,8 +150,14 @@ fn user_text(body: &str) -> (String, Option<Tags>) {
 /// Text, or the template as the string of `{"type","payload"}`.
 fn bot_text(body: &str) -> String {
     let answer: BotMessage = serde_json::from_str(body).unwrap_or_default();
-    let fallback = answer.c_info.as_ref().and_then(|info| info.body.as_str()).unwrap_or_default();
-    let Some(component) = &answer.component else { return fallback.to_owned() };
+    let fallback = answer
+        .c_info
+        .as_ref()
+        .and_then(|info| info.body.as_str())
+        .unwrap_or_default();
+    let Some(component) = &answer.component else {
+        return fallback.to_owned();
+    };
     match (component.kind.as_deref(), &component.payload) {
         (Some("template"), payload @ Value::Object(_)) => payload.to_string(),
         (_, Value::String(text)) => text.clone(),

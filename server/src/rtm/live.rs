@@ -20,13 +20,13 @@ use protocol::start::ConnectionMode;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use super::conversation::{
-    self, Cursor, Listener, Offence, Place, Said, Step, ack, not_stored, pong,
-};
+use super::conversation::{self, Listener, Offence, Said, Step, ack, not_stored, pong};
+use super::cursor::{Cursor, Place};
 use super::limits::{
-    DRAIN_WINDOW, FRAME_BURST, FRAMES_PER_SECOND, GOOD_FRAMES_PER_PARDON, GOODBYE_WITHIN,
-    MAX_OFFENCES, MAX_REPLAY, PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
+    DRAIN_WINDOW, FRAME_BURST, GOOD_FRAMES_PER_PARDON, GOODBYE_WITHIN, MAX_OFFENCES, MAX_REPLAY,
+    PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
 };
+use super::pace::Pace;
 use super::registry::Seat;
 use super::{Rtm, answers};
 use crate::bus::{BusEvent, Subscription};
@@ -79,13 +79,13 @@ struct Live {
 
 /// What the timer means when it fires.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Waiting {
+enum WaitFor {
     /// It is quiet: ask for a sign of life.
-    ForSilence,
+    Silence,
     /// None came: the peer is gone.
-    ForPong,
+    Pong,
     /// The server ends and it is this socket's turn.
-    ForTurn,
+    Turn,
 }
 
 /// Serves a socket until it ends.
@@ -159,30 +159,30 @@ impl Live {
         let ending = shutdown.cancelled();
         let timer = tokio::time::sleep(PING_AFTER);
         tokio::pin!(ending, timer);
-        let mut waiting = Waiting::ForSilence;
+        let mut waiting = WaitFor::Silence;
         loop {
             let done = tokio::select! {
                 frame = self.socket.recv() => {
-                    if waiting == Waiting::ForPong {
-                        waiting = Waiting::ForSilence;
+                    if waiting == WaitFor::Pong {
+                        waiting = WaitFor::Silence;
                         timer.as_mut().reset(Instant::now() + PING_AFTER);
                     }
                     self.on_frame(frame).await
                 }
                 event = subscription.recv() => self.on_event(event).await,
-                () = &mut ending, if waiting != Waiting::ForTurn => {
-                    waiting = Waiting::ForTurn;
+                () = &mut ending, if waiting != WaitFor::Turn => {
+                    waiting = WaitFor::Turn;
                     timer.as_mut().reset(Instant::now() + turn(self.conversation));
                     Ok(())
                 }
                 () = &mut timer => match waiting {
-                    Waiting::ForSilence => {
-                        waiting = Waiting::ForPong;
+                    WaitFor::Silence => {
+                        waiting = WaitFor::Pong;
                         timer.as_mut().reset(Instant::now() + PONG_WITHIN);
                         self.write(Message::Ping(axum::body::Bytes::new())).await
                     }
-                    Waiting::ForPong => Err(End::Gone),
-                    Waiting::ForTurn => Err(Box::pin(self.last_frames()).await),
+                    WaitFor::Pong => Err(End::Gone),
+                    WaitFor::Turn => Err(Box::pin(self.last_frames()).await),
                 },
             };
             if let Err(end) = done {
@@ -195,7 +195,9 @@ impl Live {
     /// nobody has to send it again.
     async fn last_frames(&mut self) -> End {
         for _ in 0..FRAME_BURST {
-            let Some(frame) = self.socket.recv().now_or_never() else { break };
+            let Some(frame) = self.socket.recv().now_or_never() else {
+                break;
+            };
             if let Err(end) = self.on_frame(frame).await {
                 return end;
             }
@@ -261,7 +263,11 @@ impl Live {
     }
 
     async fn close_session(&mut self, reply_to: Option<MessageRef>) -> Result<(), End> {
-        let closed = self.rtm.store.close_session(self.conversation, self.rtm.clock.now()).await;
+        let closed = self
+            .rtm
+            .store
+            .close_session(self.conversation, self.rtm.clock.now())
+            .await;
         match closed {
             Ok(job) => {
                 if job.is_some() {
@@ -292,7 +298,10 @@ impl Live {
     ) -> Result<(), End> {
         self.offences += 1;
         if self.offences >= MAX_OFFENCES {
-            return Err(End::Close(offence.close_code(), "too many frames had to be refused"));
+            return Err(End::Close(
+                offence.close_code(),
+                "too many frames had to be refused",
+            ));
         }
         match reply_to {
             Some(reply_to) => self.send(&offence.frame(Some(reply_to))).await,
@@ -314,7 +323,11 @@ impl Live {
 
     /// Tells everything after the cursor, or that it cannot.
     async fn catch_up(&mut self) -> Result<(), End> {
-        let missed = self.rtm.store.since(self.conversation, self.cursor.seen(), MAX_REPLAY).await;
+        let missed = self
+            .rtm
+            .store
+            .since(self.conversation, self.cursor.seen(), MAX_REPLAY)
+            .await;
         let missed = missed.map_err(|error| {
             tracing::warn!(error = %error, "missed messages could not be read");
             End::Close(1011, "the server cannot read the conversation now")
@@ -325,7 +338,11 @@ impl Live {
             } else {
                 self.cursor.jump(missed.last_seq);
             }
-            return if self.ours { self.send(&conversation::resync()).await } else { Ok(()) };
+            return if self.ours {
+                self.send(&conversation::resync()).await
+            } else {
+                Ok(())
+            };
         }
         for message in &missed.messages {
             if self.cursor.meet(message.seq) == Place::Next {
@@ -337,13 +354,11 @@ impl Live {
 
     async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
         let echo_id = self.cursor.echo_id(message.created.0);
-        match self.listener.frame(message, echo_id) {
-            Some(frame) => self.write(Message::Text(frame.into())).await,
-            None => {
-                tracing::error!(message = message.message_id, "a stored message is not JSON");
-                Ok(())
-            }
+        if let Some(frame) = self.listener.frame(message, echo_id) {
+            return self.write(Message::Text(frame.into())).await;
         }
+        tracing::error!(message = message.message_id, "a stored message is not JSON");
+        Ok(())
     }
 
     async fn send(&mut self, frame: &ServerFrame) -> Result<(), End> {
@@ -365,18 +380,30 @@ impl Live {
 /// How long this socket waits before it says goodbye: spread evenly, the same for all tabs of a
 /// visitor.
 fn turn(conversation: ConversationId) -> Duration {
-    let window = u64::try_from(DRAIN_WINDOW.as_millis()).unwrap_or(u64::MAX).max(1);
+    let window = u64::try_from(DRAIN_WINDOW.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     // Fibonacci hashing: neighbours in the database end up far apart.
-    let mixed = conversation.0.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let mixed = conversation
+        .0
+        .unsigned_abs()
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        >> 32;
     Duration::from_millis(mixed % window)
 }
 
 /// What a broken frame is answered.
 fn broken(error: axum::Error) -> End {
-    match error.into_inner().downcast::<tungstenite::Error>().as_deref() {
+    match error
+        .into_inner()
+        .downcast::<tungstenite::Error>()
+        .as_deref()
+    {
         Ok(tungstenite::Error::Capacity(_)) => End::Close(1009, "the frame is too large"),
         Ok(tungstenite::Error::Utf8(_)) => End::Close(1007, "the text is not UTF-8"),
-        Ok(tungstenite::Error::Protocol(_)) => End::Close(1002, "this is not the WebSocket protocol"),
+        Ok(tungstenite::Error::Protocol(_)) => {
+            End::Close(1002, "this is not the WebSocket protocol")
+        }
         _ => End::Gone,
     }
 }
@@ -396,57 +423,15 @@ async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
     let _ = tokio::time::timeout(GOODBYE_WITHIN, polite).await;
 }
 
-/// How fast a socket may send: a bucket that fills with time.
-#[derive(Debug)]
-struct Pace {
-    /// Thousandths of a frame.
-    allowance: u32,
-    last: Instant,
-}
-
-impl Pace {
-    const FULL: u32 = FRAME_BURST * 1000;
-
-    fn new(now: Instant) -> Self {
-        Self {
-            allowance: Self::FULL,
-            last: now,
-        }
-    }
-
-    fn allows(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.last).as_millis();
-        let earned = u32::try_from(passed).unwrap_or(u32::MAX).saturating_mul(FRAMES_PER_SECOND);
-        if earned > 0 {
-            self.allowance = self.allowance.saturating_add(earned).min(Self::FULL);
-            self.last = now;
-        }
-        if self.allowance < 1000 {
-            return false;
-        }
-        self.allowance -= 1000;
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_passes_and_then_so_many_a_second() {
-        let start = Instant::now();
-        let mut pace = Pace::new(start);
-        let passed = |pace: &mut Pace, at| (0..1000).filter(|_| pace.allows(at)).count();
-        assert_eq!(passed(&mut pace, start), 40);
-        assert_eq!(passed(&mut pace, start + Duration::from_millis(500)), 10);
-        assert_eq!(passed(&mut pace, start + Duration::from_secs(1000)), 40);
-    }
-
     #[test]
     fn sockets_leave_one_after_the_other() {
-        let turns: std::collections::BTreeSet<_> =
-            (0..100).map(|id| turn(ConversationId(id)).as_millis()).collect();
+        let turns: std::collections::BTreeSet<_> = (0..100)
+            .map(|id| turn(ConversationId(id)).as_millis())
+            .collect();
         assert!(turns.len() > 80, "{turns:?}");
         assert!(turns.iter().all(|turn| *turn < DRAIN_WINDOW.as_millis()));
     }

@@ -1,11 +1,12 @@
 //! The platform side of the Kore RTM protocol: from an assertion to a conversation.
 //!
 //! # In the order of a conversation
-//! - [`cors`]: which pages may call; [`bearer`]: who calls.
+//! - [`bearer`]: who calls, and from which page.
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes a socket's address, good for one socket.
 //! - [`socket`]: a ticket becomes a socket, or is refused before there is one.
-//! - [`live`]: the socket's task; [`conversation`]: what it decides, without I/O.
+//! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
+//!   socket has been told, `pace`: how fast it may send; all three without I/O.
 //! - [`answers`]: stored jobs become the bot's answers.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
@@ -37,10 +38,11 @@ use crate::store::Store;
 pub mod answers;
 pub mod bearer;
 pub mod conversation;
-pub mod cors;
+pub mod cursor;
 pub mod history;
 pub mod limits;
 pub mod live;
+mod pace;
 pub mod registry;
 pub mod socket;
 pub mod start;
@@ -110,7 +112,9 @@ impl Rtm {
         };
         Arc::new(Self {
             policy: Policy::from(&parts.config.tokens),
-            registry: Arc::new(Registry::new(parts.config.server.max_connections_per_address)),
+            registry: Arc::new(Registry::new(
+                parts.config.server.max_connections_per_address,
+            )),
             config: parts.config,
             keys: parts.keys,
             store: parts.store,
@@ -118,7 +122,11 @@ impl Rtm {
             clock: parts.clock,
             ids: parts.ids,
             shutdown: parts.shutdown,
-            bots: parts.bots.into_iter().map(|(id, bot)| (id, staffed(bot))).collect(),
+            bots: parts
+                .bots
+                .into_iter()
+                .map(|(id, bot)| (id, staffed(bot)))
+                .collect(),
             busy: Busy::default(),
         })
     }

@@ -53,10 +53,17 @@ impl Registry {
     }
 
     /// Takes a seat.
+    ///
+    /// # Errors
+    /// When user or address have too many.
     pub fn enter(self: &Arc<Self>, user: &str, address: IpAddr) -> Result<Seat, Full> {
         let address = network(address);
         let mut counts = self.lock();
-        if counts.users.get(user).is_some_and(|count| *count >= SOCKETS_PER_USER) {
+        if counts
+            .users
+            .get(user)
+            .is_some_and(|count| *count >= SOCKETS_PER_USER)
+        {
             return Err(Full::User);
         }
         let neighbours = counts.addresses.get(&address).copied().unwrap_or_default();
@@ -144,7 +151,10 @@ mod tests {
         let mut seats: Vec<_> = (0..SOCKETS_PER_USER)
             .map(|_| registry.enter("u-1", address("192.0.2.1")).unwrap())
             .collect();
-        assert_eq!(registry.enter("u-1", address("192.0.2.2")).unwrap_err(), Full::User);
+        assert_eq!(
+            registry.enter("u-1", address("192.0.2.2")).unwrap_err(),
+            Full::User
+        );
         assert!(registry.enter("u-2", address("192.0.2.1")).is_ok());
         seats.pop();
         assert!(registry.enter("u-1", address("192.0.2.1")).is_ok());
@@ -158,7 +168,10 @@ mod tests {
         let registry = Arc::new(Registry::new(2));
         let first = registry.enter("u-1", address("2001:db8::1")).unwrap();
         let second = registry.enter("u-2", address("2001:db8::2")).unwrap();
-        assert_eq!(registry.enter("u-3", address("2001:db8::3")).unwrap_err(), Full::Address);
+        assert_eq!(
+            registry.enter("u-3", address("2001:db8::3")).unwrap_err(),
+            Full::Address
+        );
         assert!(registry.enter("u-3", address("2001:db8:0:1::1")).is_ok());
         assert!(registry.enter("u-3", address("::ffff:192.0.2.1")).is_ok());
         assert_eq!((first.user(), second.user()), ("u-1", "u-2"));

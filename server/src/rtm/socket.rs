@@ -17,10 +17,11 @@ use protocol::start::SocketQuery;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+use super::Rtm;
+use super::bearer::check_page;
 use super::conversation::{Listener, bot_info};
 use super::limits::{MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES};
 use super::live::{self, Entrance};
-use super::{Rtm, cors};
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
 use crate::store::SecretHash;
@@ -64,9 +65,10 @@ pub async fn open(
     if rtm.shutdown.is_cancelled() {
         return Err(ApiError::Busy(std::time::Duration::from_secs(1)));
     }
-    let pairs: Vec<_> = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes())
-        .into_owned()
-        .collect();
+    let pairs: Vec<_> =
+        url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
     let query = SocketQuery::from_pairs(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
     if query.sid.is_empty() || query.sid.len() > MAX_SID {
         return Err(NO_TICKET);
@@ -76,17 +78,22 @@ pub async fn open(
         .take_ticket(SecretHash::of(&query.sid), rtm.clock.now())
         .await?
         .ok_or(NO_TICKET)?;
-    cors::check_page(&rtm, &ticket.app, client, &headers, &uri)?;
+    check_page(&rtm, &ticket.app, client, &headers, &uri)?;
     let context: TicketContext = serde_json::from_str(&ticket.context).unwrap_or_default();
     if let Some(nonce) = &context.nonce
-        && !offers(&headers, nonce)
+        && !offers_nonce(&headers, nonce)
     {
-        return Err(ApiError::Unauthorized("the socket must be opened with the nonce from rtm/start"));
+        return Err(ApiError::Unauthorized(
+            "the socket must be opened with the nonce from rtm/start",
+        ));
     }
-    let seat = rtm.registry.enter(&ticket.user, client.ip).map_err(|full| {
-        tracing::info!(?full, "no seat for another socket");
-        ApiError::Busy(std::time::Duration::from_secs(5))
-    })?;
+    let seat = rtm
+        .registry
+        .enter(&ticket.user, client.ip)
+        .map_err(|full| {
+            tracing::info!(?full, "no seat for another socket");
+            ApiError::Busy(std::time::Duration::from_secs(5))
+        })?;
     let entrance = Entrance {
         seat,
         listener: Listener {
@@ -105,7 +112,10 @@ pub async fn open(
 const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too old or was used");
 
 /// The only upgrade: an axum socket has 128 KiB of read buffer and no bound on writes otherwise.
-#[expect(clippy::disallowed_methods, reason = "this is the wrapper that the rule asks for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that the rule asks for"
+)]
 fn upgrade(upgradable: WebSocketUpgrade, rtm: Arc<Rtm>, entrance: Entrance) -> Response {
     upgradable
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -124,7 +134,7 @@ fn spawn(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
 }
 
 /// Does the handshake offer `x-rtm-v|1` and `nonce|<nonce>`?
-fn offers(headers: &HeaderMap, nonce: &str) -> bool {
+fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
     let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
     let offered: Vec<&str> = lines
         .filter_map(|line| line.to_str().ok())
@@ -161,13 +171,13 @@ mod tests {
         let offers = |line: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, line.parse().unwrap());
-            super::offers(&headers, "e316")
+            offers_nonce(&headers, "e316")
         };
         assert!(offers("x-rtm-v|1, jwt|eyJ, nonce|e316"));
         assert!(!offers("x-rtm-v|1, jwt|eyJ, nonce|e317"));
         assert!(!offers("jwt|eyJ, nonce|e316"));
         assert!(!offers("x-rtm-v|1"));
-        assert!(!super::offers(&HeaderMap::new(), "e316"));
+        assert!(!offers_nonce(&HeaderMap::new(), "e316"));
     }
 
     #[test]

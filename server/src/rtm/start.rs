@@ -10,19 +10,21 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 use protocol::start::{StartReply, StartRequest};
 
+use super::Rtm;
 use super::bearer::Bearer;
-use super::cors::RTM_VERSION;
 use super::socket::TicketContext;
 use super::token::private;
-use super::Rtm;
 use crate::config::Bot;
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::store::{SecretHash, TicketRecord};
+
+/// The header that asks for the secure sub-protocol.
+const RTM_VERSION: HeaderName = HeaderName::from_static("x-rtm-v");
 
 /// Longest names that travel in every frame of the socket.
 const MAX_NAME_CHARS: usize = 128;
@@ -46,8 +48,15 @@ pub async fn create(
     let nonce = headers.contains_key(RTM_VERSION).then(|| rtm.secret());
     let context = TicketContext {
         name: short(&request.bot_info.chat_bot, MAX_NAME_CHARS).unwrap_or_else(|| bot.name.clone()),
-        ui: request.bot_info.ui_version.as_deref().and_then(|ui| short(ui, MAX_WORD_CHARS)),
-        language: request.language.as_deref().and_then(|language| short(language, MAX_WORD_CHARS)),
+        ui: request
+            .bot_info
+            .ui_version
+            .as_deref()
+            .and_then(|ui| short(ui, MAX_WORD_CHARS)),
+        language: request
+            .language
+            .as_deref()
+            .and_then(|language| short(language, MAX_WORD_CHARS)),
         nonce: nonce.clone(),
     };
     let sid = rtm.secret();
@@ -74,9 +83,17 @@ pub async fn create(
 /// # Errors
 /// 404 for a bot that there is not, 403 for one of other apps.
 pub fn bot_of_app<'a>(rtm: &'a Rtm, app: &str, bot: &str) -> Result<&'a Bot, ApiError> {
-    let found = rtm.config.bots.get(bot).ok_or(ApiError::NotFound("there is no such bot"))?;
+    let found = rtm
+        .config
+        .bots
+        .get(bot)
+        .ok_or(ApiError::NotFound("there is no such bot"))?;
     let opens = rtm.config.apps.get(app).is_some_and(|app| app.opens(bot));
-    if opens { Ok(found) } else { Err(ApiError::Forbidden("the app may not open this bot")) }
+    if opens {
+        Ok(found)
+    } else {
+        Err(ApiError::Forbidden("the app may not open this bot"))
+    }
 }
 
 /// `ws(s)://host/…/rtm/bot`: the configured address, else the one the request was sent to.
@@ -96,7 +113,11 @@ fn socket_address(
 
 /// The text when it is not empty, cut to what we carry.
 fn short(text: &str, chars: usize) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(chars).collect();
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(chars)
+        .collect();
     (!text.is_empty()).then_some(text)
 }
 

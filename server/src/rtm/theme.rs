@@ -12,16 +12,17 @@ use axum::response::Response;
 use protocol::theme::ActiveTheme;
 use serde_json::{Map, Value, json};
 
+use super::Rtm;
 use super::bearer::Bearer;
 use super::start::bot_of_app;
 use super::token::private;
-use super::Rtm;
 use crate::error::ApiError;
 
 /// The active theme of a bot.
 ///
 /// # Errors
 /// 401 without a valid token, 403 or 404 for the bot.
+#[expect(clippy::unused_async, reason = "axum's handlers are async")]
 pub async fn active(
     State(rtm): State<Arc<Rtm>>,
     Bearer(token): Bearer,
@@ -62,12 +63,22 @@ fn of_brand(bot: &str, brand: &str) -> ActiveTheme {
 /// have the same contrast).
 fn readable_on(brand: &str) -> &'static str {
     let channel = |at: usize| {
-        let byte = brand.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = brand
+            .get(at..at + 2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         let share = f64::from(byte.unwrap_or(0)) / 255.0;
-        if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        if share <= 0.040_45 {
+            share / 12.92
+        } else {
+            ((share + 0.055) / 1.055).powf(2.4)
+        }
     };
     let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
-    if luminance > 0.179 { "#000000" } else { "#ffffff" }
+    if luminance > 0.179 {
+        "#000000"
+    } else {
+        "#ffffff"
+    }
 }
 
 #[cfg(test)]
@@ -78,8 +89,18 @@ mod tests {
     fn the_theme_is_active_and_has_the_sections_of_v2() {
         let theme = serde_json::to_value(of_brand("st-demo", "#4f46e5")).unwrap();
         assert_eq!(theme["activeTheme"], true);
-        assert_eq!(theme["userMessage"], json!({"bubbleColor": "#4f46e5", "fontColor": "#ffffff"}));
-        for section in ["generalAttributes", "botMessage", "widgetHeader", "widgetFooter", "widgetBody", "buttons"] {
+        assert_eq!(
+            theme["userMessage"],
+            json!({"bubbleColor": "#4f46e5", "fontColor": "#ffffff"})
+        );
+        for section in [
+            "generalAttributes",
+            "botMessage",
+            "widgetHeader",
+            "widgetFooter",
+            "widgetBody",
+            "buttons",
+        ] {
             assert!(theme[section].is_object(), "{section}");
         }
         assert!(theme.get("v3").is_none());
@@ -87,7 +108,12 @@ mod tests {
 
     #[test]
     fn text_on_the_brand_is_readable() {
-        for (brand, text) in [("#ffffff", "#000000"), ("#ffd400", "#000000"), ("#000000", "#ffffff"), ("#0b3d91", "#ffffff")] {
+        for (brand, text) in [
+            ("#ffffff", "#000000"),
+            ("#ffd400", "#000000"),
+            ("#000000", "#ffffff"),
+            ("#0b3d91", "#ffffff"),
+        ] {
             assert_eq!(readable_on(brand), text, "{brand}");
         }
     }

@@ -8,16 +8,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use protocol::Extra;
 use protocol::auth::{Authorization, GrantReply, GrantRequest, UserInfo};
 use protocol::timestamp;
 
-use super::bearer::Bearer;
-use super::{Rtm, cors};
+use super::Rtm;
+use super::bearer::{Bearer, check_page};
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::signing::{self, AssertionError, Verified};
@@ -36,10 +36,13 @@ pub async fn grant(
 ) -> Result<Response, ApiError> {
     let now = rtm.clock.now();
     let verified = signing::verify(&rtm.keys.table(), &rtm.policy, &request.assertion, now)?;
-    cors::check_page(&rtm, &verified.app, client, &headers, &uri)?;
+    check_page(&rtm, &verified.app, client, &headers, &uri)?;
     spend(&rtm, &verified).await?;
     let new_id = rtm.ids.user();
-    let user = rtm.store.user(&verified.app, &verified.identity.subject, &new_id, now).await?;
+    let user = rtm
+        .store
+        .user(&verified.app, &verified.identity.subject, &new_id, now)
+        .await?;
     let token = rtm.secret();
     let expires = now.plus(rtm.config.tokens.access_life.0);
     rtm.store
@@ -77,9 +80,15 @@ pub async fn revoke(
 
 /// A `jti` works once. Two apps may use the same.
 async fn spend(rtm: &Rtm, verified: &Verified) -> Result<(), ApiError> {
-    let Some(jti) = &verified.jti else { return Ok(()) };
+    let Some(jti) = &verified.jti else {
+        return Ok(());
+    };
     let hash = SecretHash::of(format!("{}\n{jti}", verified.app));
-    if rtm.store.use_jti(hash, verified.forget, rtm.clock.now()).await? {
+    if rtm
+        .store
+        .use_jti(hash, verified.forget, rtm.clock.now())
+        .await?
+    {
         Ok(())
     } else {
         Err(AssertionError::Replay.into())
