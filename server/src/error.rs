@@ -149,7 +149,10 @@ pub async fn number(State(state): State<AppState>, request: Request, next: Next)
             }
         }
         // Pages have their own words; everything else gets Kore's shape.
-        let page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let page = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         if !page {
             let text = format!("the server could not do this now; request {id}");
             let body = serde_json::to_vec(&ErrorBody::new(text, status.as_u16().into()));
@@ -157,7 +160,10 @@ pub async fn number(State(state): State<AppState>, request: Request, next: Next)
             *response.body_mut() = Body::from(body.unwrap_or_default());
             let headers = response.headers_mut();
             headers.remove(header::CONTENT_LENGTH);
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }

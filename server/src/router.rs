@@ -7,11 +7,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use http::{HeaderName, Method, StatusCode, header};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -46,7 +46,10 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(Arc::clone(&config), client_ip::identify))
         .layer(from_fn_with_state(Arc::clone(&config), headers::harden))
         .layer(from_fn_with_state(config, https::guard))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIME))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_TIME,
+        ))
         .layer(RequestBodyDeadlineLayer::new(BODY_TIME))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     routes.layer(around).with_state(state)
@@ -55,7 +58,10 @@ pub fn router(state: AppState) -> Router {
 /// What other origins may call.
 fn api(config: &Arc<Config>) -> Router<AppState> {
     Router::new()
-        .route("/users/sts", post(sign::create).layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)))
+        .route(
+            "/users/sts",
+            post(sign::create).layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)),
+        )
         .fallback(|| async { ApiError::NotFound("there is no such address") })
         .layer(from_fn(shape))
         .layer(cors(config))
@@ -66,7 +72,9 @@ fn api(config: &Arc<Config>) -> Router<AppState> {
 fn cors(config: &Arc<Config>) -> CorsLayer {
     let config = Arc::clone(config);
     let allowed = AllowOrigin::predicate(move |origin, _| {
-        origin.to_str().is_ok_and(|origin| config.any_app_allows(origin))
+        origin
+            .to_str()
+            .is_ok_and(|origin| config.any_app_allows(origin))
     });
     CorsLayer::new()
         .allow_origin(allowed)

@@ -20,7 +20,8 @@ use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
-use crate::store::{SqliteOptions, SqliteStore, Store, StoreError, Synchronous};
+use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+use crate::store::{Store, StoreError};
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -113,12 +114,22 @@ impl AppState {
     ///
     /// # Errors
     /// When a key, the data folder or the site is wrong.
-    pub fn build(config: Config, visitor_secret: &SecretString, world: World) -> Result<Self, StartError> {
+    pub fn build(
+        config: Config,
+        visitor_secret: &SecretString,
+        world: World,
+    ) -> Result<Self, StartError> {
         let config = Arc::new(config);
         let keys = Arc::new(Keys::new(KeyTable::load(&config)?));
         let rate = &config.rate;
-        let sign_by_address = Arc::new(Limiter::new(rate.sign_address_burst, rate.sign_address_per_minute));
-        let sign_by_identity = Arc::new(Limiter::new(rate.sign_identity_burst, rate.sign_identity_per_minute));
+        let sign_by_address = Arc::new(Limiter::new(
+            rate.sign_address_burst,
+            rate.sign_address_per_minute,
+        ));
+        let sign_by_identity = Arc::new(Limiter::new(
+            rate.sign_identity_burst,
+            rate.sign_identity_per_minute,
+        ));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_address));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
         Ok(Self(Arc::new(Parts {

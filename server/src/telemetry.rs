@@ -17,9 +17,17 @@ use crate::config::{ConfigError, Log, LogFormat};
 /// When the filter cannot be read.
 pub fn start(log: &Log) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&log.level).map_err(|_| {
-        ConfigError::at("log.level", format!("`{}` is not a level; write error, warn, info, debug or a filter", log.level))
+        ConfigError::at(
+            "log.level",
+            format!(
+                "`{}` is not a level; write error, warn, info, debug or a filter",
+                log.level
+            ),
+        )
     })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false);
     let registry = tracing_subscriber::registry().with(filter);
     // Fails only when a log was started before.
     drop(match log.format {

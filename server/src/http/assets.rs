@@ -50,23 +50,39 @@ impl Site {
     pub fn find(configured: Option<&Path>) -> Result<Self, ConfigError> {
         if let Some(folder) = configured {
             return Self::in_folder(folder).ok_or_else(|| {
-                ConfigError::in_file(folder, format!("holds no {MANIFEST}; build the site with `cargo xtask build`"))
+                ConfigError::in_file(
+                    folder,
+                    format!("holds no {MANIFEST}; build the site with `cargo xtask build`"),
+                )
             });
         }
-        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("site")));
+        let beside = std::env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.join("site")));
         if let Some(site) = beside.and_then(|folder| Self::in_folder(&folder)) {
             return Ok(site);
         }
         let embedded = SITE.iter().find(|file| file.path == MANIFEST);
-        Ok(match embedded.and_then(|manifest| pkg_of(manifest.identity)) {
-            Some(pkg) => Self { place: Place::Program, pkg },
-            None => Self { place: Place::Nowhere, pkg: String::new() },
-        })
+        Ok(
+            match embedded.and_then(|manifest| pkg_of(manifest.identity)) {
+                Some(pkg) => Self {
+                    place: Place::Program,
+                    pkg,
+                },
+                None => Self {
+                    place: Place::Nowhere,
+                    pkg: String::new(),
+                },
+            },
+        )
     }
 
     fn in_folder(folder: &Path) -> Option<Self> {
         let manifest = std::fs::read(folder.join(MANIFEST)).ok()?;
-        Some(Self { place: Place::Folder(folder.to_owned()), pkg: pkg_of(&manifest)? })
+        Some(Self {
+            place: Place::Folder(folder.to_owned()),
+            pkg: pkg_of(&manifest)?,
+        })
     }
 
     /// The path of the wasm and its glue, `/pkg/<hash>`; empty without a site.
@@ -81,7 +97,9 @@ impl Site {
 
     /// The file that the request names, when there is one.
     pub async fn file(&self, request: Request) -> Option<Response> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().path().ends_with('/') {
+        if !matches!(*request.method(), Method::GET | Method::HEAD)
+            || request.uri().path().ends_with('/')
+        {
             return None;
         }
         let path = request.uri().path().to_owned();
@@ -93,7 +111,10 @@ impl Site {
                     .precompressed_gzip()
                     .append_index_html_on_directories(false);
                 // ServeDir answers what goes wrong as a status.
-                let response = folder.oneshot(request).await.unwrap_or_else(|never| match never {});
+                let response = folder
+                    .oneshot(request)
+                    .await
+                    .unwrap_or_else(|never| match never {});
                 response.map(Body::new)
             }
             Place::Program => embedded(request.method(), &path, request.headers())?,
@@ -109,7 +130,10 @@ impl Site {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, life);
         // A page that pins the loader's hash loads it with CORS.
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
         allow_everywhere(&mut response);
         Some(response)
     }
@@ -137,7 +161,11 @@ fn serve(file: &EmbeddedFile, method: &Method, headers: &HeaderMap) -> Response 
             .flat_map(|line| line.split(','))
             .any(|item| {
                 let (name, quality) = item.split_once(';').unwrap_or((item, ""));
-                let refused = quality.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);
+                let refused = quality
+                    .trim()
+                    .strip_prefix("q=")
+                    .and_then(|q| q.parse::<f32>().ok())
+                    == Some(0.0);
                 name.trim().eq_ignore_ascii_case(coding) && !refused
             })
     };
@@ -147,17 +175,27 @@ fn serve(file: &EmbeddedFile, method: &Method, headers: &HeaderMap) -> Response 
         _ => (file.identity, None),
     };
     let etag = etag(bytes);
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
     let unchanged = known
         .flat_map(|line| line.split(','))
         .any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*");
     let mut response = if unchanged {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let body = if *method == Method::HEAD { Body::empty() } else { Body::from(bytes) };
+        let body = if *method == Method::HEAD {
+            Body::empty()
+        } else {
+            Body::from(bytes)
+        };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(file.path)));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(media_type(file.path)),
+        );
         headers.insert(header::CONTENT_LENGTH, bytes.len().into());
         if let Some(coding) = coding {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
@@ -175,7 +213,10 @@ fn serve(file: &EmbeddedFile, method: &Method, headers: &HeaderMap) -> Response 
 /// Sixteen digits of the content's hash: another content, another tag.
 fn etag(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
-    let digits: u64 = hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let digits: u64 = hash
+        .iter()
+        .take(8)
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     format!("\"{digits:016x}\"")
 }
 
@@ -223,7 +264,9 @@ mod tests {
     }
 
     async fn text(response: Response) -> String {
-        let bytes = axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+        let bytes = axum::body::to_bytes(response.into_body(), 1024)
+            .await
+            .unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -231,20 +274,35 @@ mod tests {
     async fn a_folder_serves_the_packed_loader_to_other_origins_and_forgets_it_soon() {
         let site = Site::find(Some(&folder())).unwrap();
         assert_eq!(site.pkg(), "/pkg/abc");
-        let loader = site.file(request("/parlour.js", &[("accept-encoding", "gzip, br")])).await.unwrap();
+        let loader = site
+            .file(request("/parlour.js", &[("accept-encoding", "gzip, br")]))
+            .await
+            .unwrap();
         assert_eq!(loader.headers()["content-encoding"], "br");
         assert_eq!(loader.headers()["cache-control"], "public, max-age=300");
-        assert_eq!(loader.headers()["cross-origin-resource-policy"], "cross-origin");
+        assert_eq!(
+            loader.headers()["cross-origin-resource-policy"],
+            "cross-origin"
+        );
         let etag = loader.headers()["etag"].to_str().unwrap().to_owned();
         assert_eq!(text(loader).await, "packed");
-        let again = site.file(request("/parlour.js", &[("accept-encoding", "br"), ("if-none-match", &etag)])).await.unwrap();
+        let again = site
+            .file(request(
+                "/parlour.js",
+                &[("accept-encoding", "br"), ("if-none-match", &etag)],
+            ))
+            .await
+            .unwrap();
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     }
 
     #[tokio::test]
     async fn what_has_its_hash_in_its_name_is_kept_for_ever() {
         let site = Site::find(Some(&folder())).unwrap();
-        let wasm = site.file(request("/pkg/abc/frontend_bg.wasm", &[])).await.unwrap();
+        let wasm = site
+            .file(request("/pkg/abc/frontend_bg.wasm", &[]))
+            .await
+            .unwrap();
         assert_eq!(wasm.headers()["cache-control"], FOR_EVER);
         assert_eq!(wasm.headers()["content-type"], "application/wasm");
     }
@@ -252,29 +310,64 @@ mod tests {
     #[tokio::test]
     async fn nothing_outside_the_site_is_served() {
         let site = Site::find(Some(&folder())).unwrap();
-        for path in ["/", "/none.js", "/pkg", "/pkg/", "/../etc/passwd", "/..%2fetc/passwd", "/%2e%2e/etc/passwd", "//etc/passwd"] {
+        for path in [
+            "/",
+            "/none.js",
+            "/pkg",
+            "/pkg/",
+            "/../etc/passwd",
+            "/..%2fetc/passwd",
+            "/%2e%2e/etc/passwd",
+            "//etc/passwd",
+        ] {
             assert!(site.file(request(path, &[])).await.is_none(), "{path}");
         }
     }
 
     #[test]
     fn a_folder_that_is_no_site_is_told() {
-        let error = Site::find(Some(Path::new("/nowhere"))).unwrap_err().to_string();
-        assert!(error.contains("/nowhere") && error.contains("cargo xtask build"), "{error}");
+        let error = Site::find(Some(Path::new("/nowhere")))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("/nowhere") && error.contains("cargo xtask build"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn the_program_serves_what_it_holds_in_the_form_that_is_accepted() {
-        let file = EmbeddedFile { path: "a.js", identity: b"plain", br: Some(b"br"), gz: Some(b"gz") };
-        for (accept, expected) in [("br, gzip", "br"), ("gzip", "gz"), ("br;q=0, gzip", "gz"), ("", "plain"), ("zstd", "plain")] {
-            let headers = request("/", &[("accept-encoding", accept)]).headers().clone();
+        let file = EmbeddedFile {
+            path: "a.js",
+            identity: b"plain",
+            br: Some(b"br"),
+            gz: Some(b"gz"),
+        };
+        for (accept, expected) in [
+            ("br, gzip", "br"),
+            ("gzip", "gz"),
+            ("br;q=0, gzip", "gz"),
+            ("", "plain"),
+            ("zstd", "plain"),
+        ] {
+            let headers = request("/", &[("accept-encoding", accept)])
+                .headers()
+                .clone();
             let response = serve(&file, &Method::GET, &headers);
             assert_eq!(response.headers()["content-type"], "text/javascript");
             assert_eq!(text(response).await, expected, "{accept}");
         }
         let etag = etag(b"plain");
-        let headers = request("/", &[("if-none-match", &format!("\"x\", W/{etag}"))]).headers().clone();
-        assert_eq!(serve(&file, &Method::GET, &headers).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(text(serve(&file, &Method::HEAD, &HeaderMap::new())).await, "");
+        let headers = request("/", &[("if-none-match", &format!("\"x\", W/{etag}"))])
+            .headers()
+            .clone();
+        assert_eq!(
+            serve(&file, &Method::GET, &headers).status(),
+            StatusCode::NOT_MODIFIED
+        );
+        assert_eq!(
+            text(serve(&file, &Method::HEAD, &HeaderMap::new())).await,
+            ""
+        );
     }
 }

@@ -12,7 +12,11 @@ use crate::state::AppState;
 /// A store that does not answer in this time gets no more work.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
-type Answer = (StatusCode, [(header::HeaderName, &'static str); 1], &'static str);
+type Answer = (
+    StatusCode,
+    [(header::HeaderName, &'static str); 1],
+    &'static str,
+);
 
 fn answer(status: StatusCode, text: &'static str) -> Answer {
     (status, [(header::CACHE_CONTROL, "no-store")], text)
@@ -34,6 +38,9 @@ pub async fn ready(State(state): State<AppState>) -> Answer {
             tracing::warn!(%error, "not ready: the store");
             answer(StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n")
         }
-        Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n"),
+        Err(_) => answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer\n",
+        ),
     }
 }

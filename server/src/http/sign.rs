@@ -9,9 +9,9 @@
 //! gets nothing. Secrets and assertions are never logged.
 
 use axum::Extension;
+use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::Json;
 use http::{HeaderMap, Uri, header};
 use protocol::auth::{SignReply, SignRequest};
 
@@ -33,33 +33,57 @@ pub async fn create(
     headers: HeaderMap,
     JsonOrForm(request): JsonOrForm<SignRequest>,
 ) -> Result<Response, ApiError> {
-    state.sign_by_address.check(&AddressKey::from(client.ip)).map_err(ApiError::TooMany)?;
+    state
+        .sign_by_address
+        .check(&AddressKey::from(client.ip))
+        .map_err(ApiError::TooMany)?;
     let (id, app) = find_app(&state, &request)?;
     let table = state.keys.table();
     let keys = table.app(id).ok_or(ApiError::Credentials)?;
-    let own = own_origin(state.config.server.public_url.as_ref(), &headers, &uri, client);
+    let own = own_origin(
+        state.config.server.public_url.as_ref(),
+        &headers,
+        &uri,
+        client,
+    );
     let caller = caller(own.as_deref(), &headers);
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
     {
-        return Err(ApiError::Forbidden("this page's origin is not one of the app's"));
+        return Err(ApiError::Forbidden(
+            "this page's origin is not one of the app's",
+        ));
     }
 
     let proof = prove(&state, &request, &headers, &caller, app, keys)?;
     let identity = proof.identity();
-    state.sign_by_identity.check(&format!("{id}\0{}", identity.subject)).map_err(ApiError::TooMany)?;
+    state
+        .sign_by_identity
+        .check(&format!("{id}\0{}", identity.subject))
+        .map_err(ApiError::TooMany)?;
 
     let audience = state
         .policy
         .audience_for(request.aud.as_deref())
         .ok_or_else(|| ApiError::Invalid("`aud` is not an audience of this server".to_owned()))?;
     let now = state.clock.now();
-    let key = keys
-        .signer()
-        .ok_or_else(|| anyhow::anyhow!("app `{id}` has no key that signs: add a secret or a private key"))?;
-    let what = Signed { app: id, identity: &identity, audience, jti: state.ids.uuid(), now };
+    let key = keys.signer().ok_or_else(|| {
+        anyhow::anyhow!("app `{id}` has no key that signs: add a secret or a private key")
+    })?;
+    let what = Signed {
+        app: id,
+        identity: &identity,
+        audience,
+        jti: state.ids.uuid(),
+        now,
+    };
     let jwt = sign(key, &state.policy, what)?;
-    tracing::debug!(app = id, kid = key.kid, proof = proof.name(), "signed an assertion");
+    tracing::debug!(
+        app = id,
+        kid = key.kid,
+        proof = proof.name(),
+        "signed an assertion"
+    );
 
     let mut reply = SignReply { jwt, visitor: None };
     let mut cookie = None;
@@ -76,12 +100,21 @@ pub async fn create(
 }
 
 /// The app by its client id, or the one that signs for our own pages of the bot.
-fn find_app<'a>(state: &'a AppState, request: &SignRequest) -> Result<(&'a str, &'a App), ApiError> {
+fn find_app<'a>(
+    state: &'a AppState,
+    request: &SignRequest,
+) -> Result<(&'a str, &'a App), ApiError> {
     let bot = request.bot.as_deref().filter(|bot| !bot.is_empty());
     let app = match request.client_id.as_deref().filter(|id| !id.is_empty()) {
-        Some(id) => state.config.apps.get_key_value(id).map(|(id, app)| (id.as_str(), app)),
+        Some(id) => state
+            .config
+            .apps
+            .get_key_value(id)
+            .map(|(id, app)| (id.as_str(), app)),
         None => {
-            let bot = bot.ok_or_else(|| ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned()))?;
+            let bot = bot.ok_or_else(|| {
+                ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned())
+            })?;
             if !state.config.bots.contains_key(bot) {
                 return Err(ApiError::NotFound("there is no such bot"));
             }
@@ -134,20 +167,27 @@ fn prove(
     app: &App,
     keys: &AppKeys,
 ) -> Result<Proof, ApiError> {
-    let claimed = request.identity.as_deref().filter(|identity| !identity.is_empty());
+    let claimed = request
+        .identity
+        .as_deref()
+        .filter(|identity| !identity.is_empty());
     if claimed.is_some_and(|identity| !identity_fits(identity)) {
         return Err(ApiError::Invalid(
             "`identity` has at most 256 characters and no control characters".to_owned(),
         ));
     }
     let claim = || {
-        let subject = claimed.ok_or_else(|| ApiError::Invalid("`identity` is missing".to_owned()))?;
+        let subject =
+            claimed.ok_or_else(|| ApiError::Invalid("`identity` is missing".to_owned()))?;
         Ok::<_, ApiError>(Identity {
             subject: subject.to_owned(),
             anonymous: request.is_anonymous.unwrap_or(false),
         })
     };
-    let secret = request.client_secret.as_deref().filter(|secret| !secret.is_empty());
+    let secret = request
+        .client_secret
+        .as_deref()
+        .filter(|secret| !secret.is_empty());
     if secret.is_some_and(|secret| keys.knows_secret(secret)) {
         return claim().map(Proof::Backend);
     }
@@ -168,8 +208,14 @@ fn prove(
             (visitor, old)
         }
         None => {
-            let kept = request.visitor.as_deref().and_then(|token| state.visitors.read(token, now));
-            (kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)), true)
+            let kept = request
+                .visitor
+                .as_deref()
+                .and_then(|token| state.visitors.read(token, now));
+            (
+                kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
+                true,
+            )
         }
     };
     if claimed.is_some_and(|identity| identity != visitor.identity().subject) {
