@@ -11,7 +11,7 @@
 //! - [`history`]: the stored transcript over HTTP; [`theme`]: the active theme.
 //! - [`error`]: Kore's error shape.
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
-//! - [`transcript`]: the visible list.
+//! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
 //! - [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
@@ -28,6 +28,7 @@ pub mod markup;
 pub mod message;
 pub mod message_ref;
 pub mod reply;
+pub mod session;
 pub mod start;
 pub mod theme;
 pub mod timestamp;

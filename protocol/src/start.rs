@@ -88,16 +88,20 @@ impl SocketQuery {
     }
 }
 
-/// The socket URL with our own additions: the connection mode and the cursor.
+/// The socket URL with what a client appends: the connection mode and, where the server counts,
+/// the cursor.
 #[must_use]
-pub fn socket_url(url: &str, mode: ConnectionMode, after: u64) -> String {
+pub fn socket_url(url: &str, mode: ConnectionMode, after: Option<u64>) -> String {
     let mode = match mode {
         ConnectionMode::Default => "&ConnectionMode=Default",
         ConnectionMode::StartNew => "&ConnectionMode=Start_New",
         ConnectionMode::StartNewResumeAgent => "&ConnectionMode=Start_New_Resume_Agent",
         ConnectionMode::Reconnect => "&isReconnect=true",
     };
-    format!("{url}{mode}&after={after}")
+    let after = after
+        .map(|after| format!("&after={after}"))
+        .unwrap_or_default();
+    format!("{url}{mode}{after}")
 }
 
 #[cfg(test)]
@@ -130,7 +134,7 @@ mod tests {
 
     #[test]
     fn reads_back_the_url_that_the_widget_builds() {
-        let url = socket_url("wss://h/rtm/bot?sid=x", ConnectionMode::Reconnect, 7);
+        let url = socket_url("wss://h/rtm/bot?sid=x", ConnectionMode::Reconnect, Some(7));
         let query = query(url.split_once('?').unwrap().1);
         assert_eq!(
             query,

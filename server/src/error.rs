@@ -10,18 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::error::ErrorBody;
 use serde::de::DeserializeOwned;
-use tower_http::request_id::RequestId;
 
 use crate::security::rate::RetryAfter;
 use crate::signing::AssertionError;
+use crate::state::AppState;
 use crate::store::StoreError;
 
 /// Why a request failed, by what its sender can do.
@@ -75,6 +75,8 @@ pub enum ApiError {
     Internal(#[from] anyhow::Error),
 }
 
+/// Names the request in an answer and in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long to wait when the store cannot write: it tries again by itself.
 const STORE_RETRY: Duration = Duration::from_secs(2);
 
@@ -124,38 +126,52 @@ fn kore(status: StatusCode, code: u64, msg: &str) -> Response {
     (status, no_store, Json(ErrorBody::new(msg, code))).into_response()
 }
 
-/// Logs what failed here, once, and replaces the body of every 5xx by the request's id.
-pub async fn number(request: Request, next: Next) -> Response {
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok())
-        .unwrap_or("unknown")
-        .to_owned();
+/// Numbers every request; logs what failed here, once, and replaces the body of every 5xx by the number.
+///
+/// A number that a client sends is not taken: it could forge lines in the log.
+pub async fn number(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let id = state.ids.uuid();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let status = response.status();
-    if !status.is_server_error() {
-        return response;
-    }
-    if let Some(Cause(error)) = response.extensions_mut().remove::<Cause>() {
-        let chain = match &*error {
-            ApiError::Internal(error) => format!("{error:#}"),
-            ApiError::Store(error) => error.to_string(),
-            other => other.to_string(),
-        };
-        if matches!(*error, ApiError::Busy(_)) {
-            tracing::warn!(request = id, error = chain, "a request was turned away");
-        } else {
-            tracing::error!(request = id, error = chain, "a request failed");
+    if status.is_server_error() {
+        if let Some(Cause(error)) = response.extensions_mut().remove::<Cause>() {
+            let chain = match &*error {
+                ApiError::Internal(error) => format!("{error:#}"),
+                ApiError::Store(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            if matches!(*error, ApiError::Busy(_)) {
+                tracing::warn!(request = id, %method, path, error = chain, "turned away");
+            } else {
+                tracing::error!(request = id, %method, path, error = chain, "failed");
+            }
+        }
+        // Pages have their own words; everything else gets Kore's shape.
+        let page = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if !page {
+            let text = format!("the server could not do this now; request {id}");
+            let body = serde_json::to_vec(&ErrorBody::new(text, status.as_u16().into()));
+            // Writing two strings as JSON cannot fail; an empty body would still be a refusal.
+            *response.body_mut() = Body::from(body.unwrap_or_default());
+            let headers = response.headers_mut();
+            headers.remove(header::CONTENT_LENGTH);
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }
-    let retry = response.headers_mut().remove(header::RETRY_AFTER);
-    let msg = format!("the server could not do this now; request {id}");
-    let mut numbered = kore(status, status.as_u16().into(), &msg);
-    if let Some(retry) = retry {
-        numbered.headers_mut().insert(header::RETRY_AFTER, retry);
+    tracing::debug!(request = id, %method, path, status = status.as_u16(), "answered");
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-    numbered
+    response
 }
 
 /// Gives refusals of the framework (405, time-outs, unread bodies) Kore's shape too. For API routes.

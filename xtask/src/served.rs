@@ -34,7 +34,6 @@ impl Served {
             .target
             .join(format!("xtask-data-{}", std::process::id()));
         let log = workspace.target.join("xtask-logs").join("served.log");
-        fs::create_dir_all(&data)?;
         fs::create_dir_all(log.with_file_name(""))?;
         let mut child = Command::new(workspace.server())
             .args(["--listen", "127.0.0.1:0", "--data"])

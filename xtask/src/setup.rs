@@ -18,7 +18,11 @@ pub(crate) fn setup(workspace: &Workspace) -> anyhow::Result<()> {
         return Ok(());
     }
     add(workspace, &["target", "add", WASM])
-        .with_context(|| format!("the target {WASM} is missing"))
+        .with_context(|| format!("the target {WASM} is missing"))?;
+    if !has_wasm(workspace)? {
+        bail!("rustup added {WASM}, but not to the compiler that cargo uses here");
+    }
+    Ok(())
 }
 
 /// Adds rustfmt and clippy when they are missing.
@@ -57,7 +61,7 @@ fn has_core(folder: &Path) -> bool {
 fn add(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<()> {
     if Command::new("rustup").arg("--version").output().is_err() {
         bail!(
-            "and rustup is not installed, so it cannot be added. Install rustup (https://rustup.rs), \
+            "rustup is not installed, so it cannot be added; install rustup (https://rustup.rs), \
              or add it with what installed this compiler"
         );
     }

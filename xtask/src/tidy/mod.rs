@@ -18,8 +18,8 @@ use anyhow::{Context, bail};
 
 use crate::workspace::Workspace;
 
-/// Folders that hold what others made.
-const SKIPPED: [&str; 4] = ["node_modules", "results", "target", "data"];
+/// Folders that hold what a run made, as in `.gitignore`.
+const MADE: [&str; 3] = ["target", "data", "end2end/results"];
 /// Hidden folders that are ours.
 const HIDDEN: [&str; 2] = [".ci", ".cargo"];
 
@@ -68,10 +68,7 @@ fn sources(workspace: &Workspace) -> anyhow::Result<Vec<Source>> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
             if entry.file_type()?.is_dir() {
-                let foreign = SKIPPED.contains(&name.as_str())
-                    || (name.starts_with('.') && !HIDDEN.contains(&name.as_str()))
-                    || entry.path() == workspace.target;
-                if !foreign {
+                if is_ours(&path) && entry.path() != workspace.target {
                     waiting.push((entry.path(), format!("{path}/")));
                 }
             } else if files::is_source(&path) {
@@ -83,7 +80,40 @@ fn sources(workspace: &Workspace) -> anyhow::Result<Vec<Source>> {
     Ok(found)
 }
 
+/// False for the folders whose content nobody here wrote.
+fn is_ours(folder: &str) -> bool {
+    let name = folder.rsplit('/').next().unwrap_or_default();
+    let hidden = name.starts_with('.') && !HIDDEN.contains(&name);
+    !hidden && name != "node_modules" && !MADE.contains(&folder)
+}
+
 fn read(file: &Path, path: String) -> anyhow::Result<Source> {
     let text = fs::read_to_string(file).with_context(|| format!("{path} is not readable text"))?;
     Ok(Source { path, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_that_a_run_made_are_left_out() {
+        for ours in [
+            "server/src/data",
+            "app/src/target",
+            ".cargo",
+            "end2end/fixtures",
+        ] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for made in [
+            "target",
+            "data",
+            "end2end/results",
+            "end2end/node_modules",
+            ".git",
+        ] {
+            assert!(!is_ours(made), "{made}");
+        }
+    }
 }

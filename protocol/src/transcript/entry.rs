@@ -1,12 +1,4 @@
-//! The visible list: one row a message, in order, none twice.
-//!
-//! In the path: [`crate::session`] tells what came and what went, the widget shows the rows.
-//!
-//! # Invariants
-//! - A message is there once, however often and by whichever way it comes: live, replayed after
-//!   a reconnect, in the history, or as the echo of what this widget sent itself.
-//! - Rows with a sequence stand in its order; a row of our own waits at the end until the
-//!   server has said where it stands.
+//! One row of the visible list, and where rows come from.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,270 @@
+//! The session's way to a socket: grant, history, start, open; and back after a failure.
+
+use super::{
+    Attempt, Effect, Event, Moment, NewestPage, PING_AFTER_MS, Phase, Session, Timer, Typing,
+};
+use crate::error::Failure;
+use crate::start::{ConnectionMode, socket_url};
+use crate::transcript::Delivery;
+
+/// A step of connecting that takes longer has failed.
+const STEP_DEADLINE: Effect = Effect::Arm {
+    timer: Timer::Deadline,
+    after_ms: 15_000,
+};
+/// The first pause is at most this long, each later one twice as long…
+const BACK_OFF_BASE_MS: u64 = 500;
+/// …up to this.
+const BACK_OFF_MAX_MS: u64 = 30_000;
+/// A connection that held this long was a good one: the back-off starts anew.
+const GOOD_AFTER_MS: u64 = 10_000;
+/// Hints (`online`, visible again, the visitor's hand) shorten a pause, but not below this.
+const HURRY_MS: u64 = 1_000;
+/// Refusals of the token in a row before a person has to decide.
+const MAX_UNAUTHORIZED: u8 = 3;
+
+impl Session {
+    /// Everything about getting and losing the connection.
+    pub(super) fn connect(&mut self, at: Moment, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Start if self.phase == Phase::Idle => self.begin(at, effects),
+            Event::Granted(attempt) if self.is_at(attempt, Phase::Granting) => {
+                self.has_token = true;
+                self.next_step(effects);
+            }
+            Event::HistoryLoaded(attempt, page) if attempt == self.attempt => {
+                self.history(page, effects);
+            }
+            Event::Started(attempt, url) if self.is_at(attempt, Phase::Starting) => {
+                self.phase = Phase::Opening;
+                let url = self.socket_url(&url);
+                effects.push(Effect::Open(attempt, url));
+                effects.push(STEP_DEADLINE);
+            }
+            Event::SocketOpened(attempt) if self.is_at(attempt, Phase::Opening) => {
+                self.opened(at, effects);
+            }
+            Event::SocketClosed(attempt, _) if attempt == self.attempt => match self.phase {
+                Phase::Opening | Phase::Online => self.lost(at, effects),
+                _ => {}
+            },
+            Event::StepFailed(attempt, failure) if attempt == self.attempt => {
+                self.step_failed(at, failure, effects);
+            }
+            Event::Fired(Timer::Deadline) => match self.phase {
+                Phase::Granting | Phase::Loading | Phase::Starting | Phase::Opening => {
+                    self.lost(at, effects);
+                }
+                _ => {}
+            },
+            Event::Fired(Timer::BackOff) if self.phase == Phase::Waiting => self.begin(at, effects),
+            Event::Reconnect if self.phase == Phase::Refused => {
+                self.unauthorized = 0;
+                self.has_token = false;
+                self.begin(at, effects);
+            }
+            Event::Network { online: true } | Event::Woken | Event::Reconnect => {
+                self.hurry(at, effects);
+            }
+            Event::NewConversation => {
+                self.wants_new = true;
+                self.begin(at, effects);
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection, or the attempt at one, is gone: pause, then again.
+    pub(super) fn lost(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        let held = at.now_ms.saturating_sub(self.online_since_ms);
+        if self.phase == Phase::Online && held >= GOOD_AFTER_MS {
+            self.failures = 0;
+        }
+        self.leave(effects);
+        self.phase = Phase::Waiting;
+        let longest = BACK_OFF_BASE_MS << self.failures.min(10);
+        self.failures += 1;
+        // Full jitter: a server that comes back is not met by everybody at once.
+        let after_ms = at.entropy % (longest.min(BACK_OFF_MAX_MS) + 1);
+        effects.extend([
+            Effect::Arm {
+                timer: Timer::BackOff,
+                after_ms,
+            },
+            Effect::Show,
+        ]);
+    }
+
+    /// A hint that it may work now, or that the visitor waits.
+    pub(super) fn hurry(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Waiting => {
+                let since = at.now_ms.saturating_sub(self.last_attempt_ms);
+                if since >= HURRY_MS {
+                    self.begin(at, effects);
+                } else {
+                    let after_ms = HURRY_MS - since;
+                    effects.push(Effect::Arm {
+                        timer: Timer::BackOff,
+                        after_ms,
+                    });
+                }
+            }
+            // Is the socket still alive after a nap or a change of network?
+            Phase::Online
+                if !self.awaiting_pong
+                    && at.now_ms.saturating_sub(self.online_since_ms) > HURRY_MS =>
+            {
+                self.ping(effects);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_at(&self, attempt: Attempt, phase: Phase) -> bool {
+        attempt == self.attempt && self.phase == phase
+    }
+
+    /// A new attempt, from the first step that is needed.
+    fn begin(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        self.leave(effects);
+        self.attempt = Attempt(self.attempt.0.wrapping_add(1));
+        self.last_attempt_ms = at.now_ms;
+        self.next_step(effects);
+        effects.push(Effect::Show);
+    }
+
+    fn next_step(&mut self, effects: &mut Vec<Effect>) {
+        let attempt = self.attempt;
+        let (phase, effect) = if !self.has_token {
+            (Phase::Granting, Effect::Grant(attempt))
+        } else if self.needs_history && !self.was_online {
+            (Phase::Loading, Effect::LoadHistory(attempt))
+        } else {
+            (Phase::Starting, Effect::Start(attempt))
+        };
+        self.phase = phase;
+        effects.push(effect);
+        effects.push(STEP_DEADLINE);
+    }
+
+    /// Leaves whatever there is of a connection.
+    fn leave(&mut self, effects: &mut Vec<Effect>) {
+        self.awaiting_pong = false;
+        self.typing = Typing::Hidden;
+        for timer in [
+            Timer::Ack,
+            Timer::BackOff,
+            Timer::Deadline,
+            Timer::Ping,
+            Timer::Typing,
+        ] {
+            effects.push(Effect::Disarm(timer));
+        }
+        self.outbox.off_wire();
+        if matches!(self.phase, Phase::Opening | Phase::Online) {
+            effects.push(Effect::Close);
+        }
+    }
+
+    fn socket_url(&self, url: &str) -> String {
+        let mode = if self.wants_new {
+            ConnectionMode::StartNew
+        } else if self.was_online {
+            ConnectionMode::Reconnect
+        } else {
+            ConnectionMode::Default
+        };
+        socket_url(url, mode, self.cursor)
+    }
+
+    fn history(&mut self, page: NewestPage, effects: &mut Vec<Effect>) {
+        let anew = self.phase == Phase::Online && page.last_seq.is_some();
+        if anew {
+            self.transcript.replace(page.entries, page.last_seq);
+        } else {
+            for entry in page.entries {
+                self.transcript.insert(entry);
+            }
+        }
+        self.forget_stored(effects);
+        self.cursor = page.last_seq.or(self.cursor);
+        self.close_gap();
+        self.needs_history = false;
+        effects.push(Effect::Show);
+        if self.phase == Phase::Loading {
+            self.next_step(effects);
+        }
+    }
+
+    /// What the history holds need not be sent any more.
+    fn forget_stored(&mut self, effects: &mut Vec<Effect>) {
+        let stored = |key: &str| {
+            let entries = self.transcript.entries().iter();
+            entries
+                .rev()
+                .any(|entry| entry.key == key && entry.delivery == Delivery::Sent)
+        };
+        let ids: Vec<u64> = self.outbox.all().iter().map(|message| message.id).collect();
+        let ids: Vec<u64> = ids
+            .into_iter()
+            .filter(|id| stored(&super::own_key(&(*id).into())))
+            .collect();
+        for id in ids {
+            self.outbox.remove(id);
+            effects.push(Effect::KeepOutbox);
+        }
+    }
+
+    fn opened(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Online;
+        self.was_online = true;
+        self.wants_new = false;
+        self.unauthorized = 0;
+        self.online_since_ms = at.now_ms;
+        self.awaiting_pong = false;
+        effects.push(Effect::Disarm(Timer::Deadline));
+        effects.push(Effect::Arm {
+            timer: Timer::Ping,
+            after_ms: PING_AFTER_MS,
+        });
+        if self.cursor.is_none() {
+            // Nothing will be replayed (this platform does not count), so only a page that is
+            // loaded now, with the socket open, leaves no gap.
+            self.needs_history = true;
+            effects.push(Effect::LoadHistory(self.attempt));
+        }
+        self.flush(effects);
+        effects.push(Effect::Show);
+    }
+
+    fn step_failed(&mut self, at: Moment, failure: Failure, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Online {
+            // Only the history can fail here; it is asked for again with the next ping.
+            self.needs_history = failure != Failure::Refused;
+            return;
+        }
+        match failure {
+            Failure::Retry => self.lost(at, effects),
+            // A platform that shows no history still lets people talk.
+            Failure::Refused if self.phase == Phase::Loading => {
+                self.needs_history = false;
+                self.next_step(effects);
+            }
+            Failure::Reauthorize if self.unauthorized < MAX_UNAUTHORIZED => {
+                self.unauthorized += 1;
+                self.has_token = false;
+                if self.unauthorized == 1 {
+                    self.begin(at, effects);
+                } else {
+                    self.lost(at, effects);
+                }
+            }
+            Failure::Reauthorize | Failure::Refused => {
+                self.leave(effects);
+                self.phase = Phase::Refused;
+                effects.push(Effect::Show);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What happens to a session, and what it wants done: the vocabulary of [`super::Session`].
+
+use crate::error::Failure;
+use crate::message::UserBody;
+use crate::reply::ServerFrame;
+use crate::transcript::Entry;
+
+/// When, and some randomness. The session has neither clock nor dice of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Milliseconds since the epoch by the caller's clock. May jump; order never depends on it.
+    pub now_ms: u64,
+    /// Any number, new for each event, from a good source: the back-off's jitter.
+    pub entropy: u64,
+}
+
+/// Numbers the attempts. What comes back for an older attempt is ignored, so a late answer can
+/// never disturb a newer connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempt(pub(super) u32);
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A page of older messages came; they stand before the others.
+    OlderLoaded(Vec<Entry>),
+    /// The visitor takes a failed message back.
+    Delete(u64),
+    /// A timer that the session armed has run out.
+    Fired(Timer),
+    /// A frame came over this attempt's socket.
+    Frame(Attempt, Box<ServerFrame>),
+    /// The grant succeeded; the driver holds the token.
+    Granted(Attempt),
+    /// The newest page of the transcript.
+    HistoryLoaded(Attempt, NewestPage),
+    /// The browser says whether there is a network.
+    Network {
+        /// `navigator.onLine`.
+        online: bool,
+    },
+    /// The visitor wants a new conversation.
+    NewConversation,
+    /// The visitor wants it tried now, also after a refusal.
+    Reconnect,
+    /// The visitor sends a failed message again.
+    Retry(u64),
+    /// The visitor said something. `id` is from [`super::Session::next_id`], or from before the
+    /// page was alive.
+    Said {
+        /// The client's own id.
+        id: u64,
+        /// What was said.
+        body: UserBody,
+    },
+    /// The socket of this attempt has closed (or could not be opened).
+    SocketClosed(Attempt, u16),
+    /// The socket of this attempt is open.
+    SocketOpened(Attempt),
+    /// Please connect: sent once.
+    Start,
+    /// `rtm/start` gave the socket's URL.
+    Started(Attempt, String),
+    /// Grant, history or start failed.
+    StepFailed(Attempt, Failure),
+    /// The page became visible, came back from the cache, or the visitor did something.
+    Woken,
+}
+
+/// What a page of the transcript says.
+#[derive(Clone, Debug, Default)]
+pub struct NewestPage {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// The conversation's head, where the server counts.
+    pub last_seq: Option<u64>,
+}
+
+/// A timer of the session. Arming one again replaces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A message has been on the wire for too long.
+    Ack,
+    /// The pause before the next attempt is over.
+    BackOff,
+    /// A step of connecting takes too long.
+    Deadline,
+    /// Nothing has come for a while: is the peer alive?
+    Ping,
+    /// Show that the bot is at it, or stop showing it.
+    Typing,
+}
+
+/// Something the session wants done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start this timer, or start it anew.
+    Arm {
+        /// Which.
+        timer: Timer,
+        /// From now, in milliseconds.
+        after_ms: u64,
+    },
+    /// A message has come that was not there before: tell those who cannot see it.
+    Arrived {
+        /// The row's key.
+        key: String,
+    },
+    /// Close the socket, if there is one, and forget it.
+    Close,
+    /// Stop this timer.
+    Disarm(Timer),
+    /// Get an access token: identity, assertion, grant.
+    Grant(Attempt),
+    /// The outbox has changed: keep it.
+    KeepOutbox,
+    /// Load the newest page of the transcript.
+    LoadHistory(Attempt),
+    /// Open a socket to this URL.
+    Open(Attempt, String),
+    /// Rows, connection state or typing have changed: show them.
+    Show,
+    /// Put this text on the socket.
+    Send(String),
+    /// Ask `rtm/start` for a socket URL.
+    Start(Attempt),
+}
+
+/// How the connection stands, for the visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// For the first time.
+    Connecting,
+    /// Messages go through.
+    Online,
+    /// It was there, or it failed; the session tries by itself.
+    Reconnecting,
+    /// The platform said no; only a person can go on.
+    Refused,
+}

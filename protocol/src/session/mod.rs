@@ -1,0 +1,472 @@
+//! The widget's connection as a state machine: events in, effects out.
+//!
+//! In the path: the widget says what the visitor did, a driver (`app/src/transport.rs`, the tests,
+//! the load generator) carries out the effects and reports what happened.
+//!
+//! ```text
+//! Idle ─Start─► Granting ─► Loading ─► Starting ─► Opening ─► Online
+//!                  ▲           │           │          │          │ closed, dead peer
+//!                  │ token ended           └──────────┴──► Waiting (back-off) ─► Starting
+//!                  └───────────────────────────────────────────────┘     refused ─► Refused
+//! ```
+//!
+//! # Invariants
+//! - What was said is in the outbox until it is acknowledged, comes back as an echo, or a person
+//!   deletes it. Each new socket gets all of it again, in order; the server knows doubles by id.
+//! - While connecting, waiting or online some timer is armed: the machine cannot stand still.
+//! - The cursor is the end of the unbroken run of sequences shown: a reconnect asks for what
+//!   comes after it, so nothing is missed, and [`Transcript`] lets nothing in twice.
+
+mod connect;
+mod event;
+mod outbox;
+
+use std::collections::BTreeSet;
+
+pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
+use outbox::Outbox;
+pub use outbox::{MAX_SENDS, MAX_WAITING, Outgoing};
+
+use crate::message::{BotInfo, UserBody, UserMessage};
+use crate::message_ref::MessageRef;
+use crate::reply::{Ack, ErrorFrame, ServerFrame};
+use crate::transcript::{Author, Delivery, Entry, Transcript, own_key};
+
+/// A message unacknowledged for this long means that the peer is gone.
+const ACK_WITHIN_MS: u64 = 10_000;
+/// Silence for this long is questioned with a ping…
+const PING_AFTER_MS: u64 = 10_000;
+/// …and an unanswered ping for this long means that the peer is gone: 22 s in all.
+const PONG_WITHIN_MS: u64 = 12_000;
+/// A platform that never answered a ping is taken for dead this often; then it just does not.
+const MAX_MUTE: u8 = 2;
+/// The bot's typing is shown after this (a quick answer needs no indicator)…
+const TYPING_AFTER_MS: u64 = 300;
+/// …and for at most this long without an answer (`kore-protocol.md` 4.8).
+const TYPING_FOR_MS: u64 = 10_000;
+/// A refused message that may be tried again waits this long at least.
+const BUSY_MS: u64 = 2_000;
+/// Sequences seen beyond a gap; more than these and the transcript is loaded anew.
+const MAX_BEYOND_GAP: usize = 512;
+
+/// What a session starts with.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The bot, as every frame names it.
+    pub bot_info: BotInfo,
+    /// `{"timezone":"Europe/Berlin","locale":"de-DE"}`.
+    pub meta: Option<serde_json::Value>,
+    /// The rows that the page came with.
+    pub entries: Vec<Entry>,
+    /// The conversation's head as the page shows it. `None`: the page shows no transcript (the
+    /// identity was not known, or another platform keeps it), so it is loaded first.
+    pub cursor: Option<u64>,
+    /// What an earlier page could not send.
+    pub outbox: Vec<Outgoing>,
+    /// [`Session::last_id`] of an earlier page; 0 where none is known.
+    pub last_id: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named and explained"
+)]
+pub struct Session {
+    bot_info: BotInfo,
+    meta: Option<serde_json::Value>,
+    transcript: Transcript,
+    outbox: Outbox,
+    last_id: u64,
+    phase: Phase,
+    attempt: Attempt,
+    /// Failed attempts in a row: the back-off's exponent.
+    failures: u32,
+    /// Refusals of the token in a row: a new grant each time would be a tight loop.
+    unauthorized: u8,
+    has_token: bool,
+    /// There has been a socket: the next one is a reconnect.
+    was_online: bool,
+    online_since_ms: u64,
+    last_attempt_ms: u64,
+    wants_new: bool,
+    needs_history: bool,
+    /// Where the server counts: the end of the unbroken run shown.
+    cursor: Option<u64>,
+    beyond_gap: BTreeSet<u64>,
+    awaiting_pong: bool,
+    /// This platform answers pings, so silence after one means something…
+    pongs: bool,
+    /// …and how often it was believed without having seen that.
+    mute: u8,
+    typing: Typing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Granting,
+    Idle,
+    Loading,
+    Online,
+    Opening,
+    Refused,
+    Starting,
+    Waiting,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typing {
+    Hidden,
+    /// Until [`TYPING_AFTER_MS`] has passed.
+    Soon,
+    Shown,
+}
+
+impl Session {
+    /// A session that has not started.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let mut transcript = Transcript::new(settings.entries);
+        for message in &settings.outbox {
+            let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
+            if message.failed {
+                entry.delivery = Delivery::Failed;
+            }
+            transcript.insert(entry);
+        }
+        Self {
+            bot_info: settings.bot_info,
+            meta: settings.meta,
+            transcript,
+            outbox: Outbox::new(settings.outbox),
+            last_id: settings.last_id,
+            phase: Phase::Idle,
+            attempt: Attempt::default(),
+            failures: 0,
+            unauthorized: 0,
+            has_token: false,
+            was_online: false,
+            online_since_ms: 0,
+            last_attempt_ms: 0,
+            wants_new: false,
+            needs_history: settings.cursor.is_none(),
+            cursor: settings.cursor,
+            beyond_gap: BTreeSet::new(),
+            awaiting_pong: false,
+            pongs: false,
+            mute: 0,
+            typing: Typing::Hidden,
+        }
+    }
+
+    /// The rows, oldest first.
+    #[must_use]
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// What is not acknowledged yet, oldest first: to be kept by the driver.
+    #[must_use]
+    pub fn outbox(&self) -> &[Outgoing] {
+        self.outbox.all()
+    }
+
+    /// Whether another message may be said; else the composer keeps it.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.outbox.is_full()
+    }
+
+    /// An id for the next message: the time, or later than every id that is known here, so that
+    /// a clock that was set back cannot make a new message look like an old one.
+    #[must_use]
+    pub fn next_id(&self, now_ms: u64) -> u64 {
+        let entries = self.transcript.entries().iter();
+        let own = entries.filter_map(|entry| entry.key.strip_prefix("own-")?.parse::<u64>().ok());
+        now_ms.max(own.max().unwrap_or(0).max(self.last_id).saturating_add(1))
+    }
+
+    /// The latest id given out, to be kept beside the outbox.
+    #[must_use]
+    pub fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// Whether the bot is at an answer.
+    #[must_use]
+    pub fn typing(&self) -> bool {
+        self.typing == Typing::Shown
+    }
+
+    /// How the connection stands.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        match self.phase {
+            Phase::Online => Connection::Online,
+            Phase::Refused => Connection::Refused,
+            Phase::Waiting => Connection::Reconnecting,
+            _ if self.was_online || self.failures > 0 => Connection::Reconnecting,
+            _ => Connection::Connecting,
+        }
+    }
+
+    /// Takes in what happened and says what to do, in order.
+    pub fn handle(&mut self, at: Moment, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Said { id, body } => self.said(at, id, body, &mut effects),
+            Event::Retry(id) => {
+                if self.outbox.revive(id) {
+                    self.transcript
+                        .mark(&own_key(&id.into()), Delivery::Sending);
+                    effects.extend([Effect::KeepOutbox, Effect::Show]);
+                    self.flush(&mut effects);
+                }
+                self.hurry(at, &mut effects);
+            }
+            Event::Delete(id) => {
+                if self.outbox.remove(id) {
+                    self.transcript.remove(&own_key(&id.into()));
+                    effects.extend([Effect::KeepOutbox, Effect::Show]);
+                }
+            }
+            Event::OlderLoaded(entries) => {
+                for entry in entries {
+                    self.transcript.insert(entry);
+                }
+                effects.push(Effect::Show);
+            }
+            Event::Frame(attempt, frame) if attempt == self.attempt => {
+                self.frame(at, *frame, &mut effects);
+            }
+            Event::Fired(timer) => self.fired(at, timer, &mut effects),
+            event => self.connect(at, event, &mut effects),
+        }
+        effects
+    }
+
+    fn said(&mut self, at: Moment, id: u64, body: UserBody, effects: &mut Vec<Effect>) {
+        if self.outbox.is_full() || self.outbox.has(id) {
+            return;
+        }
+        self.transcript
+            .insert(Entry::own(id, &body.shown(), at.now_ms));
+        self.outbox.push(id, body);
+        self.last_id = self.last_id.max(id);
+        effects.extend([Effect::KeepOutbox, Effect::Show]);
+        self.flush(effects);
+        self.hurry(at, effects);
+    }
+
+    /// Puts everything on the socket that has not been put on this one yet.
+    fn flush(&mut self, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Online {
+            return;
+        }
+        for id in self.outbox.tired() {
+            self.fail(id, effects);
+        }
+        let mut sent = false;
+        for message in self.outbox.unsent() {
+            effects.push(Effect::Send(frame_text(
+                message,
+                &self.bot_info,
+                self.meta.as_ref(),
+            )));
+            sent = true;
+        }
+        if sent {
+            effects.push(Effect::Arm {
+                timer: Timer::Ack,
+                after_ms: ACK_WITHIN_MS,
+            });
+        }
+    }
+
+    fn fail(&mut self, id: u64, effects: &mut Vec<Effect>) {
+        self.outbox.fail(id);
+        self.transcript.mark(&own_key(&id.into()), Delivery::Failed);
+        effects.extend([Effect::KeepOutbox, Effect::Show]);
+    }
+
+    fn frame(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Online {
+            return;
+        }
+        self.awaiting_pong = false;
+        effects.push(Effect::Arm {
+            timer: Timer::Ping,
+            after_ms: PING_AFTER_MS,
+        });
+        match frame {
+            ServerFrame::Ack(ack) => self.acknowledged(ack, effects),
+            ServerFrame::BotResponse(response) => {
+                let entry = Entry::of_bot_response(&response, at.now_ms);
+                self.see(response.seq, effects);
+                if self.typing != Typing::Hidden {
+                    self.typing = Typing::Hidden;
+                    effects.extend([Effect::Disarm(Timer::Typing), Effect::Show]);
+                }
+                if !entry.content.is_empty() {
+                    self.show(entry, effects);
+                }
+            }
+            ServerFrame::UserMessage(echo) => {
+                let id = echo.client_message_id.as_ref().unwrap_or(&echo.id);
+                if let Some(id) = id.as_millis()
+                    && self.outbox.remove(id)
+                {
+                    effects.push(Effect::KeepOutbox);
+                }
+                self.see(echo.seq, effects);
+                self.show(Entry::of_echo(&echo, at.now_ms), effects);
+            }
+            ServerFrame::Error(error) => self.refused_frame(&error, effects),
+            ServerFrame::Pong(_) => self.pongs = true,
+            ServerFrame::Resync(_) => self.reload(effects),
+            ServerFrame::Other(_) => {}
+        }
+    }
+
+    fn acknowledged(&mut self, ack: Ack, effects: &mut Vec<Effect>) {
+        self.see(ack.seq, effects);
+        let Some(id) = ack.replyto.as_ref().and_then(MessageRef::as_millis) else {
+            return;
+        };
+        if !self.outbox.remove(id) {
+            return;
+        }
+        self.transcript
+            .delivered(&own_key(&id.into()), ack.seq, ack.message_id);
+        effects.extend([Effect::KeepOutbox, Effect::Show]);
+        if self.outbox.has_unsent() {
+            // The timer runs already: it sends what the server was too busy for.
+        } else if self.outbox.awaits_ack() {
+            effects.push(Effect::Arm {
+                timer: Timer::Ack,
+                after_ms: ACK_WITHIN_MS,
+            });
+        } else {
+            effects.push(Effect::Disarm(Timer::Ack));
+        }
+        if self.typing == Typing::Hidden {
+            self.typing = Typing::Soon;
+            effects.push(Effect::Arm {
+                timer: Timer::Typing,
+                after_ms: TYPING_AFTER_MS,
+            });
+        }
+    }
+
+    /// The server would not take a frame: later (503), or never.
+    fn refused_frame(&mut self, error: &ErrorFrame, effects: &mut Vec<Effect>) {
+        let Some(id) = error.replyto.as_ref().and_then(MessageRef::as_millis) else {
+            return;
+        };
+        if !self.outbox.has(id) {
+            return;
+        }
+        if error
+            .errors
+            .iter()
+            .any(|error| error.code == MessageRef::from(503))
+        {
+            self.outbox.take_back(id);
+            effects.push(Effect::Arm {
+                timer: Timer::Ack,
+                after_ms: BUSY_MS,
+            });
+        } else {
+            self.fail(id, effects);
+        }
+    }
+
+    fn show(&mut self, entry: Entry, effects: &mut Vec<Effect>) {
+        let key = entry.key.clone();
+        let tell = entry.author != Author::Visitor;
+        if self.transcript.insert(entry) && tell {
+            effects.push(Effect::Arrived { key });
+        }
+        effects.push(Effect::Show);
+    }
+
+    /// Notes a sequence that is shown, and moves the cursor over the unbroken run.
+    fn see(&mut self, seq: Option<u64>, effects: &mut Vec<Effect>) {
+        let Some(seq) = seq else { return };
+        if self.cursor.is_none_or(|cursor| seq > cursor) {
+            self.beyond_gap.insert(seq);
+        }
+        self.close_gap();
+        if self.beyond_gap.len() > MAX_BEYOND_GAP {
+            self.reload(effects);
+        }
+    }
+
+    /// What was missed cannot be known piece by piece: take the newest page instead.
+    fn reload(&mut self, effects: &mut Vec<Effect>) {
+        self.cursor = None;
+        self.beyond_gap.clear();
+        self.needs_history = true;
+        effects.push(Effect::LoadHistory(self.attempt));
+    }
+
+    fn close_gap(&mut self) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        self.beyond_gap = self.beyond_gap.split_off(&(*cursor + 1));
+        while self.beyond_gap.remove(&(*cursor + 1)) {
+            *cursor += 1;
+        }
+    }
+
+    fn fired(&mut self, at: Moment, timer: Timer, effects: &mut Vec<Effect>) {
+        match (timer, self.phase) {
+            (Timer::Ack, Phase::Online) if self.outbox.has_unsent() => self.flush(effects),
+            (Timer::Ack, Phase::Online) if self.outbox.awaits_ack() => self.lost(at, effects),
+            (Timer::Ping, Phase::Online) => {
+                if self.awaiting_pong && (self.pongs || self.mute < MAX_MUTE) {
+                    self.mute += u8::from(!self.pongs);
+                    self.lost(at, effects);
+                } else {
+                    self.ping(effects);
+                    if self.needs_history {
+                        effects.push(Effect::LoadHistory(self.attempt));
+                    }
+                }
+            }
+            (Timer::Typing, _) => {
+                self.typing = match self.typing {
+                    Typing::Soon => {
+                        effects.push(Effect::Arm {
+                            timer,
+                            after_ms: TYPING_FOR_MS,
+                        });
+                        Typing::Shown
+                    }
+                    _ => Typing::Hidden,
+                };
+                effects.push(Effect::Show);
+            }
+            (Timer::BackOff | Timer::Deadline, _) => self.connect(at, Event::Fired(timer), effects),
+            _ => {}
+        }
+    }
+
+    fn ping(&mut self, effects: &mut Vec<Effect>) {
+        self.awaiting_pong = true;
+        effects.push(Effect::Send(r#"{"type":"ping"}"#.to_owned()));
+        effects.push(Effect::Arm {
+            timer: Timer::Ping,
+            after_ms: PONG_WITHIN_MS,
+        });
+    }
+}
+
+fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&serde_json::Value>) -> String {
+    let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
+    frame.meta = meta.cloned();
+    // Only maps with keys that are no strings cannot be written, and there are none.
+    serde_json::to_string(&frame).unwrap_or_default()
+}

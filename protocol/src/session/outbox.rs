@@ -1,0 +1,143 @@
+//! What the visitor said and the server has not acknowledged yet, in order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::UserBody;
+
+/// How many messages may wait. Beyond it the composer says that it is full and keeps the text.
+pub const MAX_WAITING: usize = 100;
+
+/// How often a message goes out, over all connections, before it counts as failed. A server that
+/// acknowledges nothing would otherwise get it for ever.
+pub const MAX_SENDS: u8 = 8;
+
+/// One message on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The client's own id: milliseconds since the epoch, made unique. The idempotence key.
+    pub id: u64,
+    /// What was said.
+    pub body: UserBody,
+    /// How often it was put on a socket.
+    pub sends: u8,
+    /// It is on the socket that is open now, and waits for its acknowledgement.
+    #[serde(skip)]
+    pub on_wire: bool,
+    /// Given up; only a person sends it again.
+    pub failed: bool,
+}
+
+/// The messages on their way, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Outbox {
+    waiting: Vec<Outgoing>,
+}
+
+impl Outbox {
+    pub(super) fn new(waiting: Vec<Outgoing>) -> Self {
+        Self { waiting }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING
+    }
+
+    pub(super) fn all(&self) -> &[Outgoing] {
+        &self.waiting
+    }
+
+    pub(super) fn push(&mut self, id: u64, body: UserBody) {
+        self.waiting.push(Outgoing {
+            id,
+            body,
+            sends: 0,
+            on_wire: false,
+            failed: false,
+        });
+    }
+
+    /// Those that go onto the socket now, in order; from here on they wait for their
+    /// acknowledgement.
+    pub(super) fn unsent(&mut self) -> impl Iterator<Item = &Outgoing> {
+        self.waiting
+            .iter_mut()
+            .filter(|message| !message.failed && !message.on_wire)
+            .map(|message| {
+                message.on_wire = true;
+                message.sends = message.sends.saturating_add(1);
+                &*message
+            })
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        self.waiting
+            .iter()
+            .any(|message| !message.failed && !message.on_wire)
+    }
+
+    /// Those that were sent [`MAX_SENDS`] times in vain.
+    pub(super) fn tired(&self) -> Vec<u64> {
+        let tired =
+            |message: &&Outgoing| !message.failed && !message.on_wire && message.sends >= MAX_SENDS;
+        self.waiting
+            .iter()
+            .filter(tired)
+            .map(|message| message.id)
+            .collect()
+    }
+
+    /// The socket is gone: nothing is on it any more.
+    pub(super) fn off_wire(&mut self) {
+        for message in &mut self.waiting {
+            message.on_wire = false;
+        }
+    }
+
+    /// The server was too busy for this one.
+    pub(super) fn take_back(&mut self, id: u64) {
+        for message in self.waiting.iter_mut().filter(|message| message.id == id) {
+            message.on_wire = false;
+            message.sends = 0;
+        }
+    }
+
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.waiting.iter().any(|message| message.id == id)
+    }
+
+    /// Whether anything has been put on the wire and still waits for its acknowledgement.
+    pub(super) fn awaits_ack(&self) -> bool {
+        self.waiting
+            .iter()
+            .any(|message| !message.failed && message.sends > 0)
+    }
+
+    pub(super) fn remove(&mut self, id: u64) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|message| message.id != id);
+        self.waiting.len() < before
+    }
+
+    pub(super) fn fail(&mut self, id: u64) {
+        for message in self.waiting.iter_mut().filter(|message| message.id == id) {
+            message.failed = true;
+            message.on_wire = false;
+        }
+    }
+
+    /// Puts a failed message at the end again, as if it were said now.
+    pub(super) fn revive(&mut self, id: u64) -> bool {
+        let Some(at) = self
+            .waiting
+            .iter()
+            .position(|message| message.id == id && message.failed)
+        else {
+            return false;
+        };
+        let mut message = self.waiting.remove(at);
+        message.failed = false;
+        message.sends = 0;
+        self.waiting.push(message);
+        true
+    }
+}

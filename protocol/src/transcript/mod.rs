@@ -1,0 +1,238 @@
+//! The visible list: one row a message, in order, none twice.
+//!
+//! In the path: [`crate::session`] tells what came and what went, the widget shows the rows.
+//!
+//! # Invariants
+//! - A message is there once, however often and by whichever way it comes: live, replayed after
+//!   a reconnect, in the history, or as the echo of what this widget sent itself.
+//! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
+//!   at the end until the server has said where it belongs; a failed one stays where it failed.
+
+mod entry;
+
+pub use entry::{Author, Delivery, Entry, own_key};
+
+/// The rows, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    entries: Vec<Entry>,
+}
+
+impl Transcript {
+    /// The rows that the page came with.
+    #[must_use]
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let mut transcript = Self::default();
+        for entry in entries {
+            transcript.insert(entry);
+        }
+        transcript
+    }
+
+    /// Oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The smallest sequence shown: older pages come before it.
+    #[must_use]
+    pub fn first_seq(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| entry.seq)
+    }
+
+    /// Puts a message where it belongs. False: it was there already (what the server knows of
+    /// it now, its sequence and that it is stored, is taken over).
+    pub fn insert(&mut self, entry: Entry) -> bool {
+        if let Some(at) = self.find(&entry) {
+            let known = &mut self.entries[at];
+            let news = known.seq.is_none() && entry.seq.is_some();
+            known.message_id = known.message_id.take().or(entry.message_id);
+            if entry.delivery == Delivery::Sent {
+                known.delivery = Delivery::Sent;
+            }
+            if news {
+                known.seq = entry.seq;
+                let known = self.entries.remove(at);
+                let at = self.place(&known);
+                self.entries.insert(at, known);
+            }
+            return false;
+        }
+        let at = self.place(&entry);
+        self.entries.insert(at, entry);
+        true
+    }
+
+    /// The server has stored the visitor's message. False: no such row waits.
+    pub fn delivered(&mut self, key: &str, seq: Option<u64>, message_id: Option<String>) -> bool {
+        let Some(at) = self.entries.iter().rposition(|entry| entry.key == key) else {
+            return false;
+        };
+        let mut entry = self.entries.remove(at);
+        entry.delivery = Delivery::Sent;
+        entry.seq = entry.seq.or(seq);
+        entry.message_id = entry.message_id.or(message_id);
+        let at = if entry.seq.is_some() {
+            self.place(&entry)
+        } else {
+            at
+        };
+        self.entries.insert(at, entry);
+        true
+    }
+
+    /// Marks a row of the visitor's as on its way again, or as failed.
+    pub fn mark(&mut self, key: &str, delivery: Delivery) {
+        let Some(at) = self.entries.iter().rposition(|entry| entry.key == key) else {
+            return;
+        };
+        self.entries[at].delivery = delivery;
+        if delivery == Delivery::Sending {
+            // It will be stored after everything that is there now.
+            let entry = self.entries.remove(at);
+            self.entries.push(entry);
+        }
+    }
+
+    /// Takes a row out (Delete on a failed message).
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|entry| entry.key != key);
+    }
+
+    /// Starts over with the server's newest page, which ends at `last_seq`: what was missed could
+    /// not be replayed. Rows that are not stored yet stay, and what came after the page.
+    pub fn replace(&mut self, page: Vec<Entry>, last_seq: Option<u64>) {
+        let stays = |entry: &Entry| {
+            entry.delivery != Delivery::Sent || entry.seq.is_some_and(|seq| Some(seq) > last_seq)
+        };
+        let staying: Vec<_> = self.entries.drain(..).filter(stays).collect();
+        for entry in page.into_iter().chain(staying) {
+            self.insert(entry);
+        }
+    }
+
+    fn find(&self, entry: &Entry) -> Option<usize> {
+        self.entries.iter().rposition(|known| {
+            known.key == entry.key
+                || (known.message_id.is_some() && known.message_id == entry.message_id)
+                || (known.seq.is_some() && known.seq == entry.seq)
+        })
+    }
+
+    /// Where a row goes. With a sequence: behind the last smaller one. Without: a row on its way
+    /// goes to the end; a stored one (a platform that does not count) goes by its time.
+    fn place(&self, entry: &Entry) -> usize {
+        let stored = self
+            .entries
+            .iter()
+            .rposition(|known| known.delivery != Delivery::Sending);
+        let end_of_stored = stored.map_or(0, |at| at + 1);
+        match entry.seq {
+            Some(seq) => {
+                let smaller = |known: &Entry| known.seq.is_some_and(|known| known < seq);
+                let after = self
+                    .entries
+                    .iter()
+                    .rposition(smaller)
+                    .map_or(0, |at| at + 1);
+                let greater = |known: &Entry| known.seq.is_some_and(|known| known > seq);
+                // Rows without a sequence in between (failed ones) came before it.
+                let before = self
+                    .entries
+                    .iter()
+                    .position(greater)
+                    .unwrap_or(end_of_stored);
+                after.max(before)
+            }
+            None if entry.delivery != Delivery::Sent => self.entries.len(),
+            None => {
+                let later = |known: &Entry| known.at_ms > entry.at_ms;
+                let earlier = self.entries[..end_of_stored]
+                    .iter()
+                    .rposition(|known| !later(known));
+                earlier.map_or(0, |at| at + 1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+
+    fn bot(seq: u64) -> Entry {
+        Entry {
+            key: format!("ms-{seq}"),
+            author: Author::Bot,
+            at_ms: 1000 - seq,
+            content: Content::Text(String::new()),
+            delivery: Delivery::Sent,
+            seq: Some(seq),
+            message_id: Some(format!("ms-{seq}")),
+        }
+    }
+
+    fn keys(transcript: &Transcript) -> Vec<&str> {
+        transcript
+            .entries()
+            .iter()
+            .map(|entry| entry.key.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn orders_by_sequence_whatever_the_clock_and_the_arrival() {
+        let mut transcript = Transcript::default();
+        for seq in [3, 1, 2, 3, 5, 4, 1] {
+            transcript.insert(bot(seq));
+        }
+        assert_eq!(keys(&transcript), ["ms-1", "ms-2", "ms-3", "ms-4", "ms-5"]);
+    }
+
+    #[test]
+    fn what_is_on_its_way_stays_last_and_then_takes_its_place() {
+        let mut transcript = Transcript::new(vec![bot(1)]);
+        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.insert(bot(2));
+        assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7"]);
+        assert!(transcript.delivered("own-7", Some(3), Some("ms-u".into())));
+        transcript.insert(bot(4));
+        assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7", "ms-4"]);
+        assert_eq!(transcript.entries()[2].delivery, Delivery::Sent);
+    }
+
+    #[test]
+    fn an_own_message_that_comes_back_is_not_doubled() {
+        let mut transcript = Transcript::default();
+        transcript.insert(Entry::own(7, "hi", 5));
+        let mut echo = Entry::own(7, "hi", 5);
+        echo.delivery = Delivery::Sent;
+        echo.seq = Some(1);
+        assert!(!transcript.insert(echo));
+        assert_eq!(transcript.entries().len(), 1);
+        assert_eq!(transcript.entries()[0].seq, Some(1));
+        assert_eq!(transcript.entries()[0].delivery, Delivery::Sent);
+    }
+
+    #[test]
+    fn a_failed_message_stays_where_it_failed_until_it_is_tried_again() {
+        let mut transcript = Transcript::new(vec![bot(1)]);
+        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.mark("own-7", Delivery::Failed);
+        transcript.insert(bot(2));
+        assert_eq!(keys(&transcript), ["ms-1", "own-7", "ms-2"]);
+        transcript.mark("own-7", Delivery::Sending);
+        assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7"]);
+    }
+
+    #[test]
+    fn a_new_page_keeps_what_is_not_stored_yet() {
+        let mut transcript = Transcript::new(vec![bot(1), bot(2)]);
+        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.insert(bot(302));
+        transcript.replace(vec![bot(300), bot(301)], Some(301));
+        assert_eq!(keys(&transcript), ["ms-300", "ms-301", "ms-302", "own-7"]);
+    }
+}
