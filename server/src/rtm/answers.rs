@@ -122,7 +122,7 @@ async fn work(mut claim: Claim) {
             .next_job(claim.conversation, rtm.clock.now())
             .await
         {
-            Ok(NextJob::Ready(job)) => Box::pin(run(rtm, job)).await,
+            Ok(NextJob::Ready(job)) => Box::pin(run(rtm, *job)).await,
             Ok(NextJob::NotBefore(due)) => {
                 let wait = due.since(rtm.clock.now()).max(Duration::from_millis(10));
                 pause(rtm, wait).await
