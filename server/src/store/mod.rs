@@ -17,6 +17,7 @@ use crate::clock::Millis;
 
 mod error;
 mod records;
+pub mod sqlite;
 
 pub use error::StoreError;
 pub use records::{
