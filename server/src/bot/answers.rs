@@ -1,6 +1,6 @@
 //! The answers of one turn, bounded.
 
-use serde_json::Value;
+use protocol::reply::BotMessage;
 
 use super::BotError;
 
@@ -23,11 +23,13 @@ impl Answers {
     }
 
     /// Adds one `bot_response.message[]` entry.
-    pub fn push(&mut self, answer: &Value) -> Result<(), BotError> {
+    pub fn push(&mut self, answer: &BotMessage) -> Result<(), BotError> {
         if self.bodies.len() == MAX_ANSWERS {
             return Err(BotError::TooMany);
         }
-        let body = answer.to_string();
+        let body = serde_json::to_string(answer).map_err(|_| BotError::Failed {
+            reason: "its answer is no JSON".to_owned(),
+        })?;
         if body.len() > MAX_ANSWER_BYTES {
             return Err(BotError::TooBig);
         }

@@ -15,6 +15,12 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::records::{ConversationId, StoredMessage};
 
+#[cfg(test)]
+mod contract;
+mod memory;
+
+pub use memory::MemoryBus;
+
 /// Messages that one subscriber may be behind before it is told to read the store. A turn has a
 /// message and a few answers; more than this means a socket that does not drain.
 pub const BACKLOG: usize = 16;

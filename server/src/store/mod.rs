@@ -15,6 +15,8 @@ use async_trait::async_trait;
 
 use crate::clock::Millis;
 
+#[cfg(test)]
+mod contract;
 mod error;
 mod records;
 pub mod sqlite;
