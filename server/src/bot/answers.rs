@@ -23,6 +23,9 @@ impl Answers {
     }
 
     /// Adds one `bot_response.message[]` entry.
+    ///
+    /// # Errors
+    /// [`BotError::TooMany`] and [`BotError::TooBig`]: the turn has failed.
     pub fn push(&mut self, answer: &BotMessage) -> Result<(), BotError> {
         if self.bodies.len() == MAX_ANSWERS {
             return Err(BotError::TooMany);

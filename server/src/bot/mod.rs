@@ -121,6 +121,9 @@ pub trait Bot: Send + Sync + 'static {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
 
     /// Reads its script or settings again (SIGHUP). On an error the last good ones stay.
+    ///
+    /// # Errors
+    /// [`BotError::Script`] or [`BotError::Unreadable`], with what to correct.
     fn reload(&self) -> Result<(), BotError> {
         Ok(())
     }

@@ -206,7 +206,7 @@ pub struct Job {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextJob {
     /// Do this now.
-    Ready(Job),
+    Ready(Box<Job>),
     /// The first job waits until then.
     NotBefore(Millis),
     /// All answered.

@@ -1,5 +1,7 @@
 //! Users, tokens, tickets, assertions.
 
+use tokio::task::JoinSet;
+
 use super::{APP, BOT, NOW, Place, minutes};
 use crate::clock::Millis;
 use crate::store::{SecretHash, Swept, TicketRecord, TokenRecord};
@@ -97,21 +99,17 @@ pub(crate) async fn a_ticket_is_taken_exactly_once_by_racing_tasks(place: &dyn P
             .put_ticket(ticket(&secret, NOW.plus(minutes(1))))
             .await
             .expect("kept");
-        let racers: Vec<_> = (0..24)
-            .map(|number| {
-                let store = if number % 2 == 0 {
-                    store.clone()
-                } else {
-                    other.clone()
-                };
-                let hash = SecretHash::of(&secret);
-                tokio::spawn(async move { store.take_ticket(hash, NOW).await.expect("answers") })
-            })
-            .collect();
-        let mut winners = 0;
-        for racer in racers {
-            winners += usize::from(racer.await.expect("no panic").is_some());
+        let mut racers = JoinSet::new();
+        for number in 0..24 {
+            let store = if number % 2 == 0 {
+                store.clone()
+            } else {
+                other.clone()
+            };
+            let hash = SecretHash::of(&secret);
+            racers.spawn(async move { store.take_ticket(hash, NOW).await.expect("answers") });
         }
+        let winners = racers.join_all().await.into_iter().flatten().count();
         assert_eq!(winners, 1);
     }
 }

@@ -6,7 +6,7 @@ use crate::store::{Author, ConversationId, Job, JobId, JobKind, NextJob, Store};
 
 async fn ready(store: &dyn Store, conversation: ConversationId) -> Job {
     match store.next_job(conversation, NOW).await {
-        Ok(NextJob::Ready(job)) => job,
+        Ok(NextJob::Ready(job)) => *job,
         other => panic!("no job but {other:?}"),
     }
 }

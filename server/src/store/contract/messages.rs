@@ -1,5 +1,7 @@
 //! Once, in order.
 
+use tokio::task::JoinSet;
+
 use super::{NOW, Place, append, conversation, new_message, unknown};
 use crate::store::{
     Author, ConversationId, HistoryFrom, HistoryQuery, NextJob, Store, StoredMessage,
@@ -179,23 +181,20 @@ pub(crate) async fn ten_thousand_messages_keep_their_order(place: &dyn Place) {
     let store = place.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     // Ten sockets of one user; each keeps 20 on the way, in order.
-    let senders: Vec<_> = (0..SENDERS)
-        .map(|sender| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let ids: Vec<String> = (0..EACH)
-                    .map(|number| (sender * EACH + number).to_string())
-                    .collect();
-                for ids in ids.chunks(20) {
-                    let sends = ids.iter().map(|id| append(store.as_ref(), here, id));
-                    futures_util::future::join_all(sends).await;
-                }
-            })
-        })
-        .collect();
-    for sender in senders {
-        sender.await.expect("no panic");
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        let store = store.clone();
+        senders.spawn(async move {
+            let ids: Vec<String> = (0..EACH)
+                .map(|number| (sender * EACH + number).to_string())
+                .collect();
+            for ids in ids.chunks(20) {
+                let sends = ids.iter().map(|id| append(store.as_ref(), here, id));
+                futures_util::future::join_all(sends).await;
+            }
+        });
     }
+    senders.join_all().await;
     drop(store);
     let stored = all(place.open().await.as_ref(), here).await;
     assert_eq!(stored.len(), SENDERS * EACH);

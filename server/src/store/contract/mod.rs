@@ -97,11 +97,11 @@ pub(super) use run_contract;
 
 const BOT: &str = "st-demo";
 const APP: &str = "cs-demo";
-const IDLE: Duration = Duration::from_secs(30 * 60);
+const IDLE: Duration = Duration::from_mins(30);
 const NOW: Millis = Millis(1_800_000_000_000);
 
 fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
+    Duration::from_mins(count)
 }
 
 /// The id of a user with this identity.

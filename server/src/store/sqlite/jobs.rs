@@ -120,10 +120,10 @@ pub(super) fn next(
     match first {
         None => Ok(NextJob::Empty),
         Some((due, _, _)) if due > now => Ok(NextJob::NotBefore(due)),
-        Some((_, None, job)) => Ok(NextJob::Ready(job)),
+        Some((_, None, job)) => Ok(NextJob::Ready(Box::new(job))),
         Some((_, Some(seq), job)) => {
             let trigger = Some(trigger(connection, conversation, seq)?);
-            Ok(NextJob::Ready(Job { trigger, ..job }))
+            Ok(NextJob::Ready(Box::new(Job { trigger, ..job })))
         }
     }
 }

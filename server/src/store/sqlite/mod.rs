@@ -83,6 +83,10 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens (or makes) the database in this folder. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// What keeps the server from starting, as a sentence with the remedy: no folder, not writable,
+    /// damaged, too new, no room.
     pub fn open(folder: &Path, options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         let file = open::prepare_folder(folder)?;
         let writing = open::writing(&file, options)?;

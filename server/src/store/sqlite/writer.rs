@@ -252,9 +252,8 @@ impl Thread {
         if let Some(error) = self.stopped {
             return Err(error);
         }
-        self.connection
-            .execute_batch("PRAGMA optimize")
-            .map_err(store_error)?;
+        // Better statistics for the next start; on a full disk it goes without them.
+        let _ = self.connection.execute_batch("PRAGMA optimize");
         self.connection
             .close()
             .map_err(|(_, error)| store_error(error))
