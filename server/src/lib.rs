@@ -1,21 +1,19 @@
-//!
-//!   [`records`]: the words they share.
-//! # Layout, in the order of a request
-//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
-//! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
-//! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
-//! - [`limits`]: every number that bounds something; [`telemetry`]: the log.
-//! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
-//! - [`rtm`]: the platform side, from an assertion to a conversation.
-//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
-//! What answers.
 //! What answers: the whole server as a library, so that tests start it on a free port.
+//!
+//! # Layout, in the order of a request
+//! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
+//! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
+//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
+//! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
+//! - [`rtm`]: the platform side, from an assertion to a conversation.
+//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
+//!   [`records`]: the words they share.
+//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
+//! - [`limits`]: every number that bounds something; [`telemetry`]: the log.
 
 pub mod bot;
 pub mod bus;
 pub mod clock;
-<<<<<<< HEAD
 pub mod config;
 pub mod error;
 pub mod first_start;
@@ -31,9 +29,4 @@ pub mod signing;
 pub mod state;
 pub mod store;
 pub mod telemetry;
-=======
-pub mod ids;
-pub mod records;
-pub mod shutdown;
-pub mod store;
->>>>>>> store
+pub mod theme;
