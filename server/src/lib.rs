@@ -19,6 +19,7 @@ pub mod first_start;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod listen;
 pub mod records;
 pub mod router;
 pub mod security;
