@@ -12,6 +12,7 @@
 
 pub mod bot;
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
