@@ -113,7 +113,7 @@ fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
 }
 
 /// Makes a folder that only its owner may enter. `false`: it was there.
-fn make_folder(folder: &Path) -> Result<bool, ConfigError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<bool, ConfigError> {
     if folder.is_dir() {
         return Ok(false);
     }

@@ -13,6 +13,7 @@
 
 pub mod bot;
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod first_start;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod listen;
 pub mod records;
 pub mod router;
 pub mod rtm;

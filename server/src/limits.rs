@@ -40,6 +40,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// From SIGTERM to the exit. Container runtimes kill after ten seconds.
 pub const DRAIN: Duration = Duration::from_secs(9);
 
+/// Together with [`DRAIN`] below ten seconds: threads that are still busy are left behind.
+pub const STOP_THREADS: Duration = Duration::from_millis(500);
+
 /// Characters of an identity: an e-mail address has at most 254.
 pub const IDENTITY_CHARS: usize = 256;
 /// Bytes of an assertion: an RS256 one with custom data has about 2 KiB.
