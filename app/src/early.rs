@@ -38,7 +38,10 @@ mod tests {
     #[test]
     fn the_inline_script_can_stand_in_a_script_element() {
         assert!(!SCRIPT.contains("</"), "`</` would end the script element");
-        assert!(!SCRIPT.contains("<!--"), "`<!--` changes how the element is parsed");
+        assert!(
+            !SCRIPT.contains("<!--"),
+            "`<!--` changes how the element is parsed"
+        );
     }
 
     #[test]

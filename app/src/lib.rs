@@ -6,7 +6,8 @@
 //! # Layout
 //! - [`pages`]: the whole documents (chat, home, demo, problem). On the server only.
 //! - [`widget`]: the chat window.
-//! - [`chat`]: the one store: signals a component reads, actions it calls.
+//! - [`chat`]: the one store: signals a component reads, actions it calls. Behind it, in the browser only,
+//!   `transport` drives `protocol::session`, and `host` speaks with the page around the frame.
 //! - [`text`]: every visible string, by language. [`icons`]: the icons.
 //!
 //! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
@@ -14,10 +15,14 @@
 
 pub mod chat;
 pub mod early;
+#[cfg(target_arch = "wasm32")]
+mod host;
 pub mod icons;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod text;
+#[cfg(target_arch = "wasm32")]
+mod transport;
 pub mod widget;
 
 #[cfg(feature = "ssr")]

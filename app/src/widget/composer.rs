@@ -42,9 +42,11 @@ pub(super) fn Composer() -> impl IntoView {
         // Asked of the field itself: a script may have filled it without an event.
         measure();
         if let (true, Some(field)) = (sendable.get_untracked(), field.get_untracked()) {
-            chat.send(field.value().trim().to_owned());
-            field.set_value("");
-            measure();
+            // What is not taken (too much is waiting already) stays in the field.
+            if chat.send(field.value()) {
+                field.set_value("");
+                measure();
+            }
             keys::to_composer();
         }
     };

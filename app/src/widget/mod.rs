@@ -62,6 +62,9 @@ pub fn Widget(
     let embedded = settings.mode == Mode::Embedded;
     let room = Room::enter(settings, chat);
 
+    // After hydration: what was typed before it is taken over, and the session connects.
+    Effect::new(move || room.settings(|settings| chat.start(settings)));
+
     // The server's times become the visitor's, and stay true.
     Effect::new(move || {
         room.now.set(when::Now::here());
