@@ -1,1 +1,34 @@
-//! What answers.
+//! What answers: the whole server as a library, so that tests start it on a free port.
+//!
+//! # Layout, in the order of a request
+//! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
+//! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
+//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
+//! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
+//! - [`rtm`]: the platform side, from an assertion to a conversation.
+//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
+//!   [`records`]: the words they share.
+//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
+//! - [`limits`]: every number that bounds something; [`telemetry`]: the log.
+
+pub mod bot;
+pub mod bus;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod first_start;
+pub mod http;
+pub mod ids;
+pub mod limits;
+pub mod listen;
+pub mod records;
+pub mod router;
+pub mod rtm;
+pub mod security;
+pub mod shutdown;
+pub mod signing;
+pub mod state;
+pub mod store;
+pub mod telemetry;
+pub mod theme;

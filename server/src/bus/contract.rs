@@ -1,0 +1,90 @@
+//! What every bus must do: run [`passes`] on an empty one.
+
+use std::sync::Arc;
+
+use super::{BACKLOG, Bus, BusEvent, Wake};
+use crate::clock::Millis;
+use crate::records::{Author, ConversationId, StoredMessage};
+
+pub(super) async fn passes(bus: &dyn Bus) {
+    every_subscriber_of_the_conversation_is_woken_in_order(bus).await;
+    nobody_is_woken_for_another_conversation(bus).await;
+    publishing_to_nobody_is_no_error(bus).await;
+    a_slow_subscriber_is_told_that_it_missed_some(bus).await;
+    leaving_does_not_disturb_those_who_stay(bus).await;
+}
+
+fn wake(conversation: i64, seq: u64) -> Wake {
+    let conversation = ConversationId(conversation);
+    let message = StoredMessage {
+        conversation,
+        seq,
+        message_id: format!("ms-{seq}"),
+        author: Author::Bot,
+        client_message_id: None,
+        body: "{}".to_owned(),
+        created: Millis(seq),
+        session_id: "ss-1".to_owned(),
+    };
+    Wake {
+        conversation,
+        message: Arc::new(message),
+    }
+}
+
+async fn every_subscriber_of_the_conversation_is_woken_in_order(bus: &dyn Bus) {
+    let mut first = bus.subscribe(ConversationId(1)).await.expect("subscribes");
+    let mut second = bus.subscribe(ConversationId(1)).await.expect("subscribes");
+    for seq in 1..=3 {
+        bus.publish(wake(1, seq)).await.expect("publishes");
+    }
+    for seq in 1..=3 {
+        assert_eq!(first.recv().await, BusEvent::Wake(wake(1, seq)));
+        assert_eq!(second.recv().await, BusEvent::Wake(wake(1, seq)));
+    }
+}
+
+async fn nobody_is_woken_for_another_conversation(bus: &dyn Bus) {
+    // The same shard, and one beside it.
+    for other in [2 + 16, 3] {
+        let mut here = bus.subscribe(ConversationId(2)).await.expect("subscribes");
+        let mut there = bus
+            .subscribe(ConversationId(other))
+            .await
+            .expect("subscribes");
+        bus.publish(wake(other, 1)).await.expect("publishes");
+        bus.publish(wake(2, 2)).await.expect("publishes");
+        assert_eq!(here.recv().await, BusEvent::Wake(wake(2, 2)));
+        assert_eq!(there.recv().await, BusEvent::Wake(wake(other, 1)));
+    }
+}
+
+async fn publishing_to_nobody_is_no_error(bus: &dyn Bus) {
+    bus.publish(wake(4, 1)).await.expect("publishes");
+}
+
+async fn a_slow_subscriber_is_told_that_it_missed_some(bus: &dyn Bus) {
+    let mut slow = bus.subscribe(ConversationId(5)).await.expect("subscribes");
+    let last = u64::try_from(BACKLOG).expect("small") * 4;
+    for seq in 1..=last {
+        bus.publish(wake(5, seq))
+            .await
+            .expect("publishes without waiting");
+    }
+    assert_eq!(slow.recv().await, BusEvent::Lagged);
+    // After that it goes on, up to the newest.
+    loop {
+        match slow.recv().await {
+            BusEvent::Wake(wake) if wake.message.seq == last => break,
+            BusEvent::Wake(_) | BusEvent::Lagged => {}
+            BusEvent::Closed => panic!("the bus closed"),
+        }
+    }
+}
+
+async fn leaving_does_not_disturb_those_who_stay(bus: &dyn Bus) {
+    let mut stays = bus.subscribe(ConversationId(6)).await.expect("subscribes");
+    drop(bus.subscribe(ConversationId(6)).await.expect("subscribes"));
+    bus.publish(wake(6, 1)).await.expect("publishes");
+    assert_eq!(stays.recv().await, BusEvent::Wake(wake(6, 1)));
+}

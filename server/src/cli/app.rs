@@ -1,0 +1,264 @@
+//! `parlour app add`: a section in the configuration file and a secret beside the data.
+//!
+//! Invariants: nothing that exists is changed or overwritten; the new file is checked as a whole before it
+//! takes the place of the old one.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::say;
+use crate::config::{Config, ConfigError, Sources};
+use crate::first_start::{DEMO_BOT, make_folder, make_secret};
+use crate::ids::{Ids as _, RandomIds};
+
+/// The new app.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Client id [default: a random one, cs-…]
+    #[arg(long, value_name = "CLIENT_ID")]
+    id: Option<String>,
+    /// Name for people
+    #[arg(long, default_value = "")]
+    name: String,
+    /// Page that may embed the widget, for example `https://shop.example.com`; may be repeated
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+    /// Bot that the app may open [default: the demo bot]; may be repeated
+    #[arg(long = "bot", value_name = "BOT_ID")]
+    bots: Vec<String>,
+}
+
+pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), ConfigError> {
+    let old = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            return Err(ConfigError::in_file(
+                file,
+                format!("cannot be read ({error})"),
+            ));
+        }
+    };
+    let before = Config::load(&Sources {
+        file: file.is_file().then(|| file.to_owned()),
+        ..sources.clone()
+    })?;
+    let id = args
+        .id
+        .clone()
+        .unwrap_or_else(|| format!("cs-{}", RandomIds.uuid()));
+    if before.apps.contains_key(&id) {
+        return Err(ConfigError::at(
+            &format!("apps.{id}"),
+            "is there already; choose another --id",
+        ));
+    }
+    if id.is_empty()
+        || !id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    {
+        return Err(ConfigError::at("--id", "use letters, digits, `-` and `_`"));
+    }
+    let bots = if args.bots.is_empty() {
+        vec![DEMO_BOT.to_owned()]
+    } else {
+        args.bots.clone()
+    };
+    let data =
+        std::path::absolute(&before.server.data).unwrap_or_else(|_| before.server.data.clone());
+    let secret = data.join(format!("{id}.secret"));
+    if secret.exists() {
+        return Err(ConfigError::in_file(
+            &secret,
+            "is there already; move it away or choose another --id",
+        ));
+    }
+
+    let section = section(args, &id, &bots, &before, &secret);
+    let text = format!(
+        "{old}{}{section}",
+        if old.is_empty() || old.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        }
+    );
+    // The whole file, before anything is written.
+    Config::from_text(&text)?;
+    make_folder(&data)?;
+    if !make_secret(&secret, &RandomIds)? {
+        return Err(ConfigError::in_file(
+            &secret,
+            "is there already; move it away or choose another --id",
+        ));
+    }
+    replace(file, &text)?;
+
+    say(&format!("added the app {id} to {}", file.display()));
+    say(&format!(
+        "its secret is in {} (mode 0600)",
+        secret.display()
+    ));
+    say("restart the server to use it, or check it first: parlour config check");
+    Ok(())
+}
+
+/// The app's section, and one for each bot that is not there yet.
+fn section(args: &Add, id: &str, bots: &[String], before: &Config, secret: &Path) -> String {
+    let mut text = String::new();
+    for bot in bots.iter().filter(|bot| !before.bots.contains_key(*bot)) {
+        let page = bot.strip_prefix("st-").unwrap_or(bot).to_ascii_lowercase();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n# Answers with the demo script until `script` names another.\n[bots.{}]\npage = {}\nname = {}\n",
+            quoted(bot),
+            quoted(&page),
+            quoted(bot)
+        );
+    }
+    let list = |items: &[String]| {
+        items
+            .iter()
+            .map(|item| quoted(item))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let _ = write!(
+        text,
+        "\n[apps.{id}]\nname = {}\nbots = [{}]\norigins = [{}]\n\n[[apps.{id}.keys]]\nkid = \"1\"\nalgorithm = \"HS256\"\nsecret_file = {}\n",
+        quoted(&args.name),
+        list(bots),
+        list(&args.origins),
+        quoted(&secret.display().to_string()),
+    );
+    text
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// Puts the new text in the place of the old in one step.
+fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    fs::write(&new, text)
+        .and_then(|()| match fs::metadata(file) {
+            Ok(old) => fs::set_permissions(&new, old.permissions()),
+            Err(_) => Ok(()),
+        })
+        .and_then(|()| fs::rename(&new, file))
+        .map_err(|error| {
+            ConfigError::in_file(
+                file,
+                format!("cannot be written ({error}); change its permissions"),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::signing::{KeyTable, install_crypto};
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("parlour-app-{}", RandomIds.uuid()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn new_app(id: &str) -> Add {
+        Add {
+            id: Some(id.to_owned()),
+            name: "The \"Shop\"".to_owned(),
+            origins: vec!["https://shop.example.com".to_owned()],
+            bots: vec!["st-shop".to_owned()],
+        }
+    }
+
+    #[test]
+    fn an_added_app_can_sign_at_once_and_is_never_overwritten() {
+        install_crypto();
+        let folder = folder();
+        let file = folder.join("parlour.toml");
+        let data = Flags {
+            data: Some(folder.join("data")),
+            ..Flags::default()
+        };
+        let sources = Sources {
+            flags: data,
+            ..Sources::default()
+        };
+        fs::write(&file, "# mine\n[log]\nlevel = \"warn\"").unwrap();
+        add(&new_app("cs-shop"), &file, &sources).unwrap();
+
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("# mine\n[log]"), "{text}");
+        let config = Config::load(&Sources {
+            file: Some(file.clone()),
+            ..sources.clone()
+        })
+        .unwrap();
+        assert_eq!(config.apps["cs-shop"].name, "The \"Shop\"");
+        assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
+        assert!(
+            KeyTable::load(&config)
+                .unwrap()
+                .app("cs-shop")
+                .unwrap()
+                .signer()
+                .is_some()
+        );
+        let secret = fs::read_to_string(folder.join("data/cs-shop.secret")).unwrap();
+        assert!(!text.contains(&secret));
+
+        let error = add(&new_app("cs-shop"), &file, &sources)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("is there already"), "{error}");
+        add(&new_app("cs-second"), &file, &sources).unwrap();
+        assert_eq!(
+            fs::read_to_string(folder.join("data/cs-shop.secret")).unwrap(),
+            secret
+        );
+    }
+
+    #[test]
+    fn a_wrong_origin_leaves_everything_as_it_was() {
+        let folder = folder();
+        let file = folder.join("parlour.toml");
+        let sources = Sources {
+            flags: Flags {
+                data: Some(folder.join("data")),
+                ..Flags::default()
+            },
+            ..Sources::default()
+        };
+        let wrong = Add {
+            origins: vec!["shop.example.com".to_owned()],
+            ..new_app("cs-shop")
+        };
+        let error = add(&wrong, &file, &sources).unwrap_err().to_string();
+        assert!(error.contains("is not an origin"), "{error}");
+        assert!(!file.exists() && !folder.join("data").exists());
+        assert!(
+            add(
+                &Add {
+                    id: Some("a.b]".to_owned()),
+                    ..new_app("x")
+                },
+                &file,
+                &sources
+            )
+            .is_err()
+        );
+    }
+}

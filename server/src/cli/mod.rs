@@ -1,0 +1,214 @@
+//! The command line: what a person types, and what the exit code says.
+//!
+//! In the path: `main` calls [`run`]; it reads the configuration and hands over to one command.
+//!
+//! Invariants: what is wrong before the server runs is one sentence on the standard error output with exit
+//! code 2. The standard output is for what was asked for: pages to open, a token, a configuration.
+
+mod app;
+mod serve;
+mod token;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Flags, Sources, masked};
+use crate::first_start::prepare;
+use crate::ids::RandomIds;
+use crate::signing::{KeyTable, install_crypto};
+use crate::state::StartError;
+
+/// Read when no `--config` names another and it is there.
+const USUAL_FILE: &str = "parlour.toml";
+/// For mistakes that the person at the keyboard can correct.
+const CORRECT_IT: u8 = 2;
+
+/// Parlour: a self-hosted web chat for bots.
+///
+/// Without a command it serves. Without any configuration it makes a demo and says which pages to open.
+#[derive(Debug, Parser)]
+#[command(
+    name = "parlour",
+    version,
+    after_help = "Examples:
+  parlour                                        serve the demo on http://127.0.0.1:8080/
+  parlour --listen 0.0.0.0:80 --data /var/lib/parlour --config /etc/parlour.toml
+  PARLOUR_LOG__FORMAT=json parlour               every key can be set in the environment
+  parlour config check                           is the configuration right?
+  parlour app add --name Shop --origin https://shop.example.com --bot st-demo
+  parlour token sign --app cs-demo --identity ann@example.com"
+)]
+struct Cli {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Folder for the database and generated secrets [default: data]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Configuration file [default: parlour.toml in this folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder with the built widget [default: `site` beside the program, or inside it]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    site: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manage apps: who may ask for assertions
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Make tokens by hand
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Read everything, also the keys, and say what is wrong
+    Check,
+    /// Print the result of all sources, secrets masked
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+enum AppCommand {
+    /// Add an app to the configuration file and make its secret
+    Add(app::Add),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Sign an assertion, as the site's backend would
+    Sign(token::Sign),
+}
+
+impl PlaceArgs {
+    fn sources(&self) -> Sources {
+        let usual = PathBuf::from(USUAL_FILE);
+        Sources {
+            file: self
+                .config
+                .clone()
+                .or_else(|| usual.is_file().then_some(usual)),
+            environment: std::env::vars_os()
+                .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
+                .collect(),
+            flags: Flags {
+                listen: self.listen.clone(),
+                data: self.data.clone(),
+                site: self.site.clone(),
+            },
+        }
+    }
+
+    /// The file that `app add` writes.
+    fn file(&self) -> PathBuf {
+        self.config
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(USUAL_FILE))
+    }
+}
+
+fn text(value: OsString) -> Option<String> {
+    value.into_string().ok()
+}
+
+/// Reads the arguments, does what they say.
+pub fn run() -> ExitCode {
+    install_crypto();
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // When nobody listens any more, the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "parlour: {error}");
+            ExitCode::from(CORRECT_IT)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), StartError> {
+    let sources = cli.place.sources();
+    match &cli.command {
+        None => serve::serve(&sources),
+        Some(Command::Config(ConfigCommand::Check)) => {
+            let config = check(&sources)?;
+            say(&format!(
+                "The configuration is right: {} apps, {} bots.",
+                config.apps.len(),
+                config.bots.len()
+            ));
+            Ok(())
+        }
+        Some(Command::Config(ConfigCommand::Show)) => {
+            say(&masked(&sources)?);
+            Ok(())
+        }
+        Some(Command::App(AppCommand::Add(add))) => Ok(app::add(add, &cli.place.file(), &sources)?),
+        Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources),
+    }
+}
+
+/// Everything that a start would read, without making anything.
+fn check(sources: &Sources) -> Result<Config, StartError> {
+    let config = Config::load(sources)?;
+    KeyTable::load(&config)?;
+    crate::http::assets::Site::find(config.server.site.as_deref())?;
+    Ok(config)
+}
+
+/// Configuration and keys as the server has them, the demo included.
+fn load(sources: &Sources) -> Result<(Config, crate::first_start::Prepared), ConfigError> {
+    let mut config = Config::load(sources)?;
+    let prepared = prepare(&mut config, &RandomIds)?;
+    Ok((config, prepared))
+}
+
+/// To the standard output. Nobody there to read it is no error.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_after_the_command_too() {
+        let cli = Cli::try_parse_from(["parlour", "config", "check", "--data", "d"]).unwrap();
+        assert_eq!(cli.place.data, Some(PathBuf::from("d")));
+    }
+
+    #[test]
+    fn help_shows_examples() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(
+            help.contains("Examples:") && help.contains("parlour app add"),
+            "{help}"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! Without a command: the server from its first line to its exit.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{load, say};
+use crate::clock::SystemClock;
+use crate::config::{Config, Sources};
+use crate::ids::RandomIds;
+use crate::limits::{DRAIN, STOP_THREADS};
+use crate::listen;
+use crate::router::router;
+use crate::shutdown::Shutdown;
+use crate::state::{AppState, StartError, World};
+use crate::telemetry;
+
+pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
+    let (config, prepared) = load(sources)?;
+    telemetry::start(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            StartError::Listen(format!(
+                "cannot start threads ({error}); raise the limit of processes"
+            ))
+        })?;
+    let done = runtime.block_on(run(sources, config, prepared));
+    // A thread that the disk holds up must not hold up the exit.
+    runtime.shutdown_timeout(STOP_THREADS);
+    done
+}
+
+async fn run(
+    sources: &Sources,
+    config: Config,
+    prepared: crate::first_start::Prepared,
+) -> Result<(), StartError> {
+    // The port first: a second server on the same folder should say so before it opens the database.
+    let listener = listen::bind(config.server.listen)?;
+    let address = listener.local_addr().unwrap_or(config.server.listen);
+    let mut signals = Signals::new()?;
+    let shutdown = Shutdown::new();
+    let world = World {
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        shutdown: shutdown.clone(),
+    };
+    let state = AppState::build(config, &prepared.visitor_secret, world)?;
+    warn(&state);
+    announce(&state, address, &prepared.notes);
+    let serving = listen::serve(
+        listener,
+        router(state.clone()),
+        Arc::clone(&state.config),
+        shutdown.clone(),
+    );
+    shutdown.spawn("listener", serving);
+
+    loop {
+        match signals.next().await {
+            Signal::Reload => reload(&state, sources),
+            Signal::End => break,
+        }
+    }
+    tracing::info!("ending");
+    state.readiness.drain();
+    let delay = state.config.server.drain_delay.0;
+    if delay > Duration::ZERO {
+        tokio::time::sleep(delay).await;
+    }
+    let drained = shutdown.drain(DRAIN).await;
+    if drained.left > 0 {
+        tracing::warn!(tasks = drained.left, "ended before everything was finished");
+    }
+    if let Err(error) = state.store.close().await {
+        tracing::error!(%error, "the store was not closed cleanly");
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// What an operator should know at every start.
+fn warn(state: &AppState) {
+    for (id, app) in state
+        .config
+        .apps
+        .iter()
+        .filter(|(_, app)| app.trust_claimed_identity)
+    {
+        let pages = app.origins.len();
+        tracing::warn!(
+            app = id,
+            origins = pages,
+            "trust_claimed_identity is on: every page of this app's origins can speak as anybody; switch it off when you have moved over"
+        );
+    }
+    if state.site.is_missing() {
+        tracing::warn!(
+            "there is no built widget: pages work without scripts only; build it with `cargo xtask build`, or give --site"
+        );
+    }
+    if state.config.server.public_url.is_none() && !state.config.server.listen.ip().is_loopback() {
+        tracing::warn!("server.public_url is not set: addresses are taken from each request");
+    }
+}
+
+/// Says what was made and which pages to open.
+fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
+    say(&format!("Parlour {}", env!("CARGO_PKG_VERSION")));
+    for note in notes {
+        say(&format!("  {note}"));
+    }
+    let base = match &state.config.server.public_url {
+        Some(url) => url.as_str().to_owned(),
+        // A browser cannot open 0.0.0.0 everywhere.
+        None if address.ip().is_unspecified() => format!("http://localhost:{}/", address.port()),
+        None => format!("http://{address}/"),
+    };
+    say(&format!("listening on http://{address}"));
+    say(&format!("  start here    {base}"));
+    say(&format!("  demo page     {base}demo"));
+    for bot in state.config.bots.values() {
+        say(&format!("  chat          {base}chat/{}", bot.page.as_str()));
+    }
+}
+
+/// Reads keys again. A mistake leaves everything as it was.
+fn reload(state: &AppState, sources: &Sources) {
+    let done = load(sources)
+        .map_err(StartError::from)
+        .and_then(|(config, _)| state.reload(&config));
+    match done {
+        Ok(()) => tracing::info!("keys and scripts were read again"),
+        Err(error) => {
+            tracing::error!(%error, "nothing was read again: correct this and send SIGHUP once more")
+        }
+    }
+}
+
+/// What the operating system asks for.
+enum Signal {
+    Reload,
+    End,
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| StartError::Listen(format!("cannot receive signals ({error})")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.terminate.recv() => Signal::End,
+            _ = self.hang_up.recv() => Signal::Reload,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        // Nobody to ask: go on until the process is ended from outside.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::End
+    }
+}

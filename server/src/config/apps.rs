@@ -1,0 +1,94 @@
+//! `[apps.…]`: who may ask for assertions, and with which keys.
+
+use figment::value::magic::RelativePathBuf;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::values::OriginPattern;
+
+/// `[apps.<client id>]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Name for people; empty: the id.
+    #[serde(default)]
+    pub name: String,
+    /// Bots that it may open, by id.
+    pub bots: Vec<String>,
+    /// Pages that may embed its bots and call the API.
+    #[serde(default)]
+    pub origins: Vec<OriginPattern>,
+    /// Sign what a page claims. For moving over only.
+    #[serde(default)]
+    pub trust_claimed_identity: bool,
+    /// Newest first.
+    #[serde(default)]
+    pub keys: Vec<KeyEntry>,
+}
+
+impl App {
+    /// May a page of this origin embed the app's bots and call the API for it?
+    pub fn allows(&self, origin: &str) -> bool {
+        self.origins.iter().any(|pattern| pattern.matches(origin))
+    }
+
+    /// May it open this bot?
+    pub fn opens(&self, bot: &str) -> bool {
+        self.bots.iter().any(|id| id == bot)
+    }
+}
+
+/// `[[apps.<client id>.keys]]`: exactly one of the six places of key material is set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    /// Key id, in the header of every assertion.
+    pub kid: String,
+    /// The one algorithm of this key.
+    pub algorithm: KeyAlgorithm,
+    /// HMAC secret.
+    pub secret: Option<SecretString>,
+    /// File with it.
+    pub secret_file: Option<RelativePathBuf>,
+    /// Private key, PEM.
+    pub private_key: Option<SecretString>,
+    /// File with it.
+    pub private_key_file: Option<RelativePathBuf>,
+    /// Public key, PEM: verifies only.
+    pub public_key: Option<String>,
+    /// File with it.
+    pub public_key_file: Option<RelativePathBuf>,
+}
+
+impl KeyEntry {
+    /// An HMAC key whose secret stands in a file.
+    pub fn of_secret_file(kid: &str, file: &std::path::Path) -> Self {
+        Self {
+            kid: kid.to_owned(),
+            algorithm: KeyAlgorithm::HS256,
+            secret: None,
+            secret_file: Some(RelativePathBuf::from(file)),
+            private_key: None,
+            private_key_file: None,
+            public_key: None,
+            public_key_file: None,
+        }
+    }
+}
+
+/// The algorithms of Kore's documentation, and ES256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub enum KeyAlgorithm {
+    /// HMAC with SHA-256.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    RS256,
+    /// RSA PKCS#1 v1.5 with SHA-512.
+    RS512,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+}

@@ -1,0 +1,175 @@
+//! `[bots.…]`: what a visitor talks to.
+
+use std::fmt;
+
+use figment::value::magic::RelativePathBuf;
+use serde::Deserialize;
+
+use super::values::ImageSource;
+
+/// `[bots.<id>]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bot {
+    /// Name in addresses.
+    pub page: PageName,
+    /// Name in the header.
+    pub name: String,
+    /// Line below the name.
+    #[serde(default)]
+    pub tagline: String,
+    /// Picture's address, or empty.
+    #[serde(default)]
+    pub avatar: String,
+    /// Brand colour.
+    #[serde(default)]
+    pub brand: Colour,
+    /// Light, dark or the visitor's choice.
+    #[serde(default)]
+    pub theme: Theme,
+    /// First questions offered.
+    #[serde(default)]
+    pub starters: Vec<String>,
+    /// What answers.
+    #[serde(default)]
+    pub kind: BotKind,
+    /// The script's file; none or empty: the demo's.
+    #[serde(default)]
+    pub script: Option<RelativePathBuf>,
+    /// Languages of the widget's own texts, default first.
+    #[serde(default = "english")]
+    pub languages: Vec<String>,
+    /// Where pictures may come from.
+    #[serde(default = "any_https")]
+    pub image_sources: Vec<ImageSource>,
+}
+
+impl Bot {
+    /// The bot of the first start: the demo script under the page `demo`.
+    pub(crate) fn demo() -> Result<Self, String> {
+        Ok(Self {
+            page: PageName::try_from("demo".to_owned())?,
+            name: "Parlour".to_owned(),
+            tagline: "Answers at once".to_owned(),
+            avatar: String::new(),
+            brand: Colour::default(),
+            theme: Theme::default(),
+            starters: ["What can you do?", "Show me buttons", "Tell me a joke"]
+                .map(str::to_owned)
+                .into(),
+            kind: BotKind::default(),
+            script: None,
+            languages: english(),
+            image_sources: any_https(),
+        })
+    }
+
+    /// The script's file, seen from the folder of the file that names it; none: the demo's.
+    pub fn script_file(&self) -> Option<std::path::PathBuf> {
+        let script = self.script.as_ref()?;
+        if script.original().as_os_str().is_empty() {
+            None
+        } else {
+            Some(script.relative())
+        }
+    }
+}
+
+fn english() -> Vec<String> {
+    vec!["en".to_owned()]
+}
+
+fn any_https() -> Vec<ImageSource> {
+    vec![ImageSource::any_https()]
+}
+
+/// A bot's name in addresses: small letters, digits and dashes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PageName(String);
+
+impl PageName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PageName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` cannot stand in an address; use 1 to 64 small letters, digits and dashes"
+            ))
+        }
+    }
+}
+
+/// `#rrggbb`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Colour(String);
+
+impl Colour {
+    /// The colour as `#rrggbb`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Colour {
+    fn default() -> Self {
+        Self("#4f46e5".to_owned())
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Colour {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = text.strip_prefix('#').unwrap_or_default();
+        if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(format!(
+                "`{text}` is not a colour; write for example #4f46e5"
+            ))
+        }
+    }
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// As the visitor's system.
+    #[default]
+    Auto,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+/// The kinds of bots there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BotKind {
+    /// A file of rules.
+    #[default]
+    Scripted,
+}

@@ -1,0 +1,143 @@
+//! What no single value can know: references between sections, and limits that depend on each other.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Config, ConfigError};
+
+/// An assertion of ours is exchanged once, so it need not live longer.
+const MAX_ASSERTION_LIFE: Duration = Duration::from_mins(5);
+/// RFC 8725 gives no number; a minute is what well-kept clocks never exceed.
+const MAX_LEEWAY: Duration = Duration::from_mins(1);
+/// An exact lookup in a map, but it travels in every header.
+const MAX_KID: usize = 64;
+/// More first questions than this do not fit a phone.
+const MAX_STARTERS: usize = 6;
+
+impl Config {
+    /// Refuses what serde could not see. The first mistake ends it.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.check_server()?;
+        self.check_platform()?;
+        self.check_policy()?;
+        for (id, app) in &self.apps {
+            let key = |name: &str| format!("apps.{id}.{name}");
+            if id.is_empty()
+                || !id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            {
+                return Err(ConfigError::at(
+                    &format!("apps.{id}"),
+                    "use letters, digits, `-`, `_` and `.` in an id",
+                ));
+            }
+            if let Some(bot) = app.bots.iter().find(|bot| !self.bots.contains_key(*bot)) {
+                return Err(ConfigError::at(
+                    &key("bots"),
+                    format!(
+                        "there is no bot `{bot}`; add a section [bots.{bot}] or take it out of the list"
+                    ),
+                ));
+            }
+            let mut kids = BTreeSet::new();
+            for entry in &app.keys {
+                if entry.kid.is_empty() || entry.kid.len() > MAX_KID {
+                    return Err(ConfigError::at(
+                        &key("keys"),
+                        format!("a kid has 1 to {MAX_KID} characters"),
+                    ));
+                }
+                if !kids.insert(entry.kid.as_str()) {
+                    return Err(ConfigError::at(
+                        &key("keys"),
+                        format!(
+                            "the kid `{}` is there twice; give every key its own",
+                            entry.kid
+                        ),
+                    ));
+                }
+            }
+        }
+        let mut pages = BTreeSet::new();
+        for (id, bot) in &self.bots {
+            if !pages.insert(bot.page.as_str()) {
+                return Err(ConfigError::at(
+                    &format!("bots.{id}.page"),
+                    format!(
+                        "another bot has the page `{}`; choose another name",
+                        bot.page.as_str()
+                    ),
+                ));
+            }
+            if bot.starters.len() > MAX_STARTERS {
+                return Err(ConfigError::at(
+                    &format!("bots.{id}.starters"),
+                    format!("at most {MAX_STARTERS} first questions fit on a phone"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_server(&self) -> Result<(), ConfigError> {
+        let https = self
+            .server
+            .public_url
+            .as_ref()
+            .is_some_and(super::BaseUrl::is_https);
+        if self.server.require_https && !https {
+            return Err(ConfigError::at(
+                "server.public_url",
+                "require_https needs the https address that pages are led to, for example https://chat.example.com/",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_platform(&self) -> Result<(), ConfigError> {
+        let platform = &self.platform;
+        if platform.is_external() && !self.apps.contains_key(&platform.app) {
+            return Err(ConfigError::at(
+                "platform.app",
+                format!(
+                    "with a base_url it must name the section [apps.…] whose key signs, but there is no app `{}`",
+                    platform.app
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_policy(&self) -> Result<(), ConfigError> {
+        let tokens = &self.tokens;
+        let one_second = Duration::from_secs(1);
+        if tokens.assertion_life.0 > MAX_ASSERTION_LIFE || tokens.assertion_life.0 < one_second {
+            return Err(ConfigError::at(
+                "tokens.assertion_life",
+                "must lie between 1s and 5m",
+            ));
+        }
+        if tokens.leeway.0 > MAX_LEEWAY {
+            return Err(ConfigError::at("tokens.leeway", "must be at most 60s"));
+        }
+        if tokens.audience.is_empty() {
+            return Err(ConfigError::at(
+                "tokens.audience",
+                "must name at least one audience",
+            ));
+        }
+        tokens.visitor_secret()?;
+        for (key, life) in [
+            ("tokens.assertion_max_life", tokens.assertion_max_life),
+            ("tokens.access_life", tokens.access_life),
+            ("tokens.ticket_life", tokens.ticket_life),
+            ("sessions.idle", self.sessions.idle),
+        ] {
+            if life.0 < one_second {
+                return Err(ConfigError::at(key, "must be at least 1s"));
+            }
+        }
+        Ok(())
+    }
+}

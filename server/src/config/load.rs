@@ -1,0 +1,423 @@
+//! Reads the sources in their order and words what is wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Format as _, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::Config;
+
+/// Every key with its default and a sentence: the manual, compiled in.
+pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
+
+/// Prefix of the environment's variables.
+const PREFIX: &str = "PARLOUR_";
+/// Between section and key in the name of a variable.
+const SEPARATOR: &str = "__";
+
+/// Where the configuration comes from, weakest first after the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A file; none: the defaults only.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment, as `std::env::vars_os` gives them.
+    pub environment: Vec<(String, String)>,
+    /// What the command line says.
+    pub flags: Flags,
+}
+
+/// Settings that have a flag.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--site`.
+    pub site: Option<PathBuf>,
+}
+
+/// What is wrong with the configuration: one sentence with the source, the key and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    /// A mistake at a key.
+    pub fn at(key: &str, what: impl AsRef<str>) -> Self {
+        Self(format!("configuration, {key}: {}", what.as_ref()))
+    }
+
+    /// A mistake in a whole file.
+    pub(crate) fn in_file(file: &Path, what: impl AsRef<str>) -> Self {
+        Self(format!("{}: {}", file.display(), what.as_ref()))
+    }
+}
+
+impl Config {
+    /// Reads, parses and checks all sources.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::of(&figment(sources)?)
+    }
+
+    /// The defaults with the text of a file, checked.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn from_text(text: &str) -> Result<Self, ConfigError> {
+        Self::of(&defaults().merge(Toml::string(text)))
+    }
+
+    fn of(figment: &Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract().map_err(|error| explain(&error))?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn defaults() -> Figment {
+    Figment::from(Toml::string(DEFAULTS))
+}
+
+/// All sources, merged and not yet parsed.
+pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
+    let mut figment = defaults();
+    if let Some(file) = &sources.file {
+        if !file.is_file() {
+            return Err(ConfigError::in_file(
+                file,
+                "there is no such file; correct the path after --config",
+            ));
+        }
+        figment = figment.merge(Toml::file_exact(file));
+    }
+    figment = figment.merge(Environment(&sources.environment));
+    let flags = &sources.flags;
+    if let Some(listen) = &flags.listen {
+        figment = figment.merge(Serialized::default("server.listen", listen));
+    }
+    if let Some(data) = &flags.data {
+        figment = figment.merge(Serialized::default("server.data", data));
+    }
+    if let Some(site) = &flags.site {
+        figment = figment.merge(Serialized::default("server.site", site));
+    }
+    Ok(figment)
+}
+
+/// Variables like `PARLOUR_SECTION__KEY`.
+struct Environment<'a>(&'a [(String, String)]);
+
+impl Environment<'_> {
+    /// `PARLOUR_BOTS__ST_DEMO__NAME` is `bots.st-demo.name`: a shell cannot write the dash.
+    fn key(variable: &str) -> Option<String> {
+        let name = variable.strip_prefix(PREFIX)?;
+        if !name.contains(SEPARATOR) {
+            return None;
+        }
+        let mut parts: Vec<String> = name.split(SEPARATOR).map(str::to_ascii_lowercase).collect();
+        if parts.len() > 2 && matches!(parts[0].as_str(), "apps" | "bots") {
+            parts[1] = parts[1].replace('_', "-");
+        }
+        Some(parts.join("."))
+    }
+}
+
+impl Provider for Environment<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("the environment").interpolater(|_: &Profile, path: &[&str]| {
+            let name = path.join(SEPARATOR).to_ascii_uppercase().replace('-', "_");
+            format!("{PREFIX}{name}")
+        })
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut all = Dict::new();
+        for (variable, text) in self.0 {
+            let Some(key) = Self::key(variable) else {
+                continue;
+            };
+            let parts: Vec<&str> = key.split('.').collect();
+            // figment's own reading of a variable: numbers, booleans, [lists] and {tables}, else text.
+            let value: Value = text.parse().unwrap_or_else(|never| match never {});
+            if !insert(&mut all, &parts, value) {
+                return Err(
+                    format!("{variable}: write {PREFIX}SECTION__KEY, and each key once").into(),
+                );
+            }
+        }
+        Ok(Profile::Default.collect(all))
+    }
+}
+
+/// Puts the value at its path. `false`: the path is no path, or something else is there.
+fn insert(into: &mut Dict, path: &[&str], value: Value) -> bool {
+    match path {
+        [] | ["", ..] => false,
+        [last] => into.insert((*last).to_owned(), value).is_none(),
+        [first, rest @ ..] => {
+            let below = into
+                .entry((*first).to_owned())
+                .or_insert_with(|| Value::from(Dict::new()));
+            match below {
+                Value::Dict(_, below) => insert(below, rest, value),
+                _ => false,
+            }
+        }
+    }
+}
+
+/// One sentence of figment's report: where, which key, what.
+fn explain(error: &figment::Error) -> ConfigError {
+    use figment::error::Kind;
+    let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
+    let (place, key) = match &error.metadata {
+        Some(metadata) => {
+            let key = metadata.interpolate(&Profile::Default, &path);
+            match metadata
+                .source
+                .as_ref()
+                .and_then(|source| source.file_path())
+            {
+                Some(file) => (file.display().to_string(), path.join(".")),
+                None if metadata.name == "the environment" => (metadata.name.to_string(), key),
+                None => ("configuration".to_owned(), path.join(".")),
+            }
+        }
+        None => ("configuration".to_owned(), path.join(".")),
+    };
+    let what = match &error.kind {
+        Kind::UnknownField(field, expected) => {
+            let near = expected.iter().min_by_key(|known| distance(field, known));
+            let hint = near
+                .map(|known| format!("; did you mean `{known}`?"))
+                .unwrap_or_default();
+            format!(
+                "there is no key `{field}`{hint} (keys here: {})",
+                expected.join(", ")
+            )
+        }
+        Kind::MissingField(field) => format!("the key `{field}` is missing; add it"),
+        // The value itself is left out: it may be a secret.
+        Kind::InvalidType(_, expected) => {
+            format!("the value has a wrong type; {expected} is expected")
+        }
+        Kind::UnknownVariant(variant, known) => {
+            format!(
+                "`{variant}` is not known; write one of {}",
+                known.join(", ")
+            )
+        }
+        other => other.to_string(),
+    };
+    if key.is_empty() {
+        ConfigError(format!("{place}: {}", what.replace('\n', " ")))
+    } else {
+        ConfigError(format!("{place}, {key}: {}", what.replace('\n', " ")))
+    }
+}
+
+/// How many letters differ: good enough to find what a mistyped key meant.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Config::load(&Sources {
+            environment,
+            ..Sources::default()
+        })
+    }
+
+    fn refused(text: &str) -> String {
+        Config::from_text(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_manual_is_a_valid_configuration() {
+        let config = Config::from_text("").unwrap();
+        assert!(config.apps.is_empty() && config.bots.is_empty());
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn the_examples_of_the_manual_are_valid_too() {
+        let text: Vec<&str> = DEFAULTS
+            .lines()
+            .filter(|line| !matches!(*line, "[apps]" | "[bots]"))
+            .map(|line| match line.strip_prefix('#') {
+                Some(example) if !example.starts_with(' ') => example,
+                _ => line,
+            })
+            .collect();
+        let config = Config::from_text(&text.join("\n")).unwrap();
+        assert_eq!(config.apps["cs-shop"].keys.len(), 2);
+        assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let folder = tempdir("later-sources");
+        let file = folder.join("parlour.toml");
+        std::fs::write(
+            &file,
+            "[server]\nlisten = \"127.0.0.1:1\"\ndata = \"from-file\"\nmax_connections = 5",
+        )
+        .unwrap();
+        let config = Config::load(&Sources {
+            file: Some(file),
+            environment: vec![
+                (
+                    "PARLOUR_SERVER__LISTEN".to_owned(),
+                    "127.0.0.1:2".to_owned(),
+                ),
+                (
+                    "PARLOUR_SERVER__DATA".to_owned(),
+                    "from-environment".to_owned(),
+                ),
+            ],
+            flags: Flags {
+                listen: Some("127.0.0.1:3".to_owned()),
+                ..Flags::default()
+            },
+        })
+        .unwrap();
+        assert_eq!(config.server.listen.port(), 3);
+        assert_eq!(config.server.data, PathBuf::from("from-environment"));
+        assert_eq!(config.server.max_connections, 5);
+    }
+
+    #[test]
+    fn every_kind_of_value_can_come_from_the_environment() {
+        let config = environment(&[
+            (
+                "PARLOUR_SERVER__TRUSTED_PROXIES",
+                r#"["10.0.0.0/8", "192.0.2.7"]"#,
+            ),
+            ("PARLOUR_SERVER__REQUIRE_HTTPS", "true"),
+            ("PARLOUR_SERVER__PUBLIC_URL", "https://chat.example.com"),
+            ("PARLOUR_BOTS__ST_DEMO__PAGE", "demo"),
+            ("PARLOUR_BOTS__ST_DEMO__NAME", "Ada"),
+            ("PARLOUR_PORT", "tcp://10.0.0.1:80"),
+            ("HOME", "/root"),
+        ])
+        .unwrap();
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        assert_eq!(config.bots["st-demo"].name, "Ada");
+    }
+
+    #[test]
+    fn an_unknown_key_names_source_key_and_remedy() {
+        assert_eq!(
+            environment(&[("PARLOUR_SERVER__LISSEN", "x")])
+                .unwrap_err()
+                .to_string(),
+            "the environment, PARLOUR_SERVER__LISSEN: there is no key `lissen`; did you mean `listen`? (keys here: listen, \
+             data, site, public_url, require_https, trusted_proxies, max_connections, max_connections_per_address, drain_delay)"
+        );
+        let folder = tempdir("unknown-key");
+        let file = folder.join("parlour.toml");
+        std::fs::write(&file, "[log]\nlevle = \"info\"").unwrap();
+        let error = Config::load(&Sources {
+            file: Some(file.clone()),
+            ..Sources::default()
+        })
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.starts_with(&format!(
+                "{}, log.levle: there is no key `levle`; did you mean `level`?",
+                file.display()
+            )),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_does_not_repeat_the_value() {
+        let error =
+            refused("[[apps.cs-a.keys]]\nkid = \"k\"\nalgorithm = \"HS256\"\nsecret = 31415926535");
+        assert!(
+            error.contains("wrong type") && !error.contains("31415926535"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn mistakes_between_sections_are_found() {
+        let bot = "[bots.st-a]\npage = \"a\"\nname = \"A\"\n";
+        for (text, expected) in [
+            (
+                "[apps.cs-a]\nbots = [\"st-x\"]".to_owned(),
+                "there is no bot `st-x`",
+            ),
+            (
+                format!("{bot}[bots.st-b]\npage = \"a\"\nname = \"B\""),
+                "another bot has the page `a`",
+            ),
+            (
+                "[platform]\nbase_url = \"https://bots.example.com/api/\"".to_owned(),
+                "platform.app",
+            ),
+            (
+                "[server]\nrequire_https = true".to_owned(),
+                "server.public_url",
+            ),
+            (
+                "[tokens]\nassertion_life = \"6m\"".to_owned(),
+                "between 1s and 5m",
+            ),
+            ("[tokens]\nleeway = \"2m\"".to_owned(), "at most 60s"),
+            ("[tokens]\naudience = []".to_owned(), "tokens.audience"),
+            (
+                "[sessions]\nidle = \"soon\"".to_owned(),
+                "is not a length of time",
+            ),
+            (
+                "[apps.cs-a]\nbots = []\norigins = [\"*\"]".to_owned(),
+                "is not an origin",
+            ),
+            (
+                "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
+                "is not a network",
+            ),
+            (
+                "[bots.st-a]\npage = \"A/B\"\nname = \"A\"".to_owned(),
+                "cannot stand in an address",
+            ),
+        ] {
+            let error = refused(&text);
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    fn tempdir(name: &str) -> PathBuf {
+        let folder =
+            std::env::temp_dir().join(format!("parlour-config-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+}

@@ -1,0 +1,108 @@
+//! The configuration: read once, parsed into types that cannot be wrong, never read again.
+//!
+//! In the path: `cli` names the [`Sources`], [`Config::load`] reads them, everything else gets the
+//! finished [`Config`] from the state. `config.default.toml` is compiled in and is the manual.
+//!
+//! Invariants: an unknown key, a wrong type or a reference to something that does not exist stops
+//! the start with the source, the key and what to do. Secrets are `SecretString`: no `Debug`, no
+//! `Display`.
+
+mod apps;
+mod bots;
+mod check;
+mod load;
+mod platform;
+mod policy;
+mod server;
+mod show;
+mod values;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use apps::{App, KeyAlgorithm, KeyEntry};
+pub use bots::{Bot, BotKind, Colour, PageName, Theme};
+pub use load::{ConfigError, Flags, Sources};
+pub use platform::Platform;
+pub use policy::{Rate, Sessions, Tokens, VisitorSecret};
+pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
+pub use show::masked;
+pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The process.
+    pub server: Server,
+    /// Where the widget finds the bots.
+    pub platform: Platform,
+    /// By client id, `cs-…`.
+    pub apps: BTreeMap<String, App>,
+    /// By bot id, `st-…`.
+    pub bots: BTreeMap<String, Bot>,
+    /// Conversations.
+    pub sessions: Sessions,
+    /// Assertions, access tokens, tickets.
+    pub tokens: Tokens,
+    /// Limits of the signing service.
+    pub rate: Rate,
+    /// Where conversations are kept.
+    pub store: Store,
+    /// What is logged.
+    pub log: Log,
+}
+
+impl Config {
+    /// The bot with this name in addresses.
+    pub fn bot_of_page(&self, page: &str) -> Option<(&str, &Bot)> {
+        self.bots
+            .iter()
+            .find(|(_, bot)| bot.page.as_str() == page)
+            .map(|(id, bot)| (id.as_str(), bot))
+    }
+
+    /// The app that signs for our own pages of this bot: the external platform's, else the first
+    /// that may open the bot.
+    pub fn app_of_bot(&self, bot: &str) -> Option<(&str, &App)> {
+        if self.platform.is_external() {
+            return self
+                .apps
+                .get_key_value(&self.platform.app)
+                .filter(|(_, app)| app.opens(bot))
+                .map(|(id, app)| (id.as_str(), app));
+        }
+        self.apps
+            .iter()
+            .find(|(_, app)| app.opens(bot))
+            .map(|(id, app)| (id.as_str(), app))
+    }
+
+    /// May a page of this origin call the API for any app? (A preflight does not name the app.)
+    pub fn any_app_allows(&self, origin: &str) -> bool {
+        self.apps.values().any(|app| app.allows(origin))
+    }
+
+    /// Origins whose pages may embed this bot.
+    pub fn embedders(&self, bot: &str) -> Vec<&OriginPattern> {
+        let mut patterns: Vec<&OriginPattern> = Vec::new();
+        for pattern in self
+            .apps
+            .values()
+            .filter(|app| app.opens(bot))
+            .flat_map(|app| &app.origins)
+        {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
+        }
+        patterns
+    }
+}
+
+/// The configuration of tests: the defaults and the given text, checked.
+#[cfg(test)]
+pub(crate) fn test_config(text: &str) -> Config {
+    Config::from_text(text).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,83 @@
+//! `[sessions]`, `[tokens]`, `[rate]`: how long things live and how often they may be asked for.
+
+use std::path::PathBuf;
+
+use figment::value::magic::RelativePathBuf;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::ConfigError;
+use super::values::Period;
+
+/// `[sessions]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// A conversation without activity for this long has ended.
+    pub idle: Period,
+}
+
+/// `[tokens]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    /// Life of assertions that we sign.
+    pub assertion_life: Period,
+    /// Longest life of assertions that we accept.
+    pub assertion_max_life: Period,
+    /// How far clocks may be apart.
+    pub leeway: Period,
+    /// Accepted audiences; the first is the one that we sign for.
+    pub audience: Vec<String>,
+    /// Life of an access token.
+    pub access_life: Period,
+    /// Life of a socket address.
+    pub ticket_life: Period,
+    /// Signs anonymous visitors; empty: see the file.
+    visitor_secret: SecretString,
+    /// File with it; empty: one in the data folder, made at the first start.
+    visitor_secret_file: RelativePathBuf,
+}
+
+/// Where the secret that signs anonymous visitors comes from.
+#[derive(Clone, Debug)]
+pub enum VisitorSecret {
+    /// The configuration itself.
+    Value(SecretString),
+    /// A file that must be there.
+    File(PathBuf),
+    /// A file in the data folder that is made when it is not there.
+    Own,
+}
+
+impl Tokens {
+    /// Where the visitors' secret comes from; an error when two places are named.
+    pub(crate) fn visitor_secret(&self) -> Result<VisitorSecret, ConfigError> {
+        let value = Some(&self.visitor_secret).filter(|it| !it.expose_secret().is_empty());
+        let file =
+            Some(&self.visitor_secret_file).filter(|it| !it.original().as_os_str().is_empty());
+        match (value, file) {
+            (Some(_), Some(_)) => Err(ConfigError::at(
+                "tokens.visitor_secret",
+                "name visitor_secret or visitor_secret_file, not both",
+            )),
+            (Some(value), None) => Ok(VisitorSecret::Value(value.clone())),
+            (None, Some(file)) => Ok(VisitorSecret::File(file.relative())),
+            (None, None) => Ok(VisitorSecret::Own),
+        }
+    }
+}
+
+/// `[rate]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Signing, by client address: at once.
+    pub sign_address_burst: u32,
+    /// Signing, by client address: a minute; 0: no limit.
+    pub sign_address_per_minute: u32,
+    /// Signing, by identity: at once.
+    pub sign_identity_burst: u32,
+    /// Signing, by identity: a minute; 0: no limit.
+    pub sign_identity_per_minute: u32,
+}

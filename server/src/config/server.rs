@@ -1,0 +1,102 @@
+//! `[server]`, `[store]`, `[log]`: where the process lives.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::values::{BaseUrl, Period, empty_is_none};
+
+/// `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Folder for the database and generated secrets.
+    pub data: PathBuf,
+    /// Folder with the built widget; none: found by `http::assets`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub site: Option<PathBuf>,
+    /// The address that visitors see; none: taken from each request.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub public_url: Option<BaseUrl>,
+    /// Refuse plain HTTP.
+    pub require_https: bool,
+    /// Proxies in front, the only ones who may say where a request came from.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections altogether; 0: no limit.
+    pub max_connections: u32,
+    /// Connections from one address; 0: no limit.
+    pub max_connections_per_address: u32,
+    /// How long to serve on after SIGTERM with readiness off.
+    pub drain_delay: Period,
+}
+
+/// Networks, or single addresses without a prefix length.
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts
+        .iter()
+        .map(|text| network(text).map_err(serde::de::Error::custom))
+        .collect()
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(address.to_canonical()));
+    }
+    text.parse().map_err(|_| {
+        format!("`{text}` is not a network; write for example 10.0.0.0/8 or 192.0.2.7")
+    })
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Which store.
+    pub kind: StoreKind,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+}
+
+/// The stores there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// One file in the data folder.
+    Sqlite,
+}
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// On the disk.
+    Full,
+    /// With the operating system.
+    Normal,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A level or a filter of `tracing`.
+    pub level: String,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,65 @@
+//! `parlour config show`: the merged result, with secrets masked.
+
+use figment::value::{Dict, Value};
+
+use super::load::figment;
+use super::{Config, ConfigError, Sources};
+
+/// Keys whose value never leaves the process.
+const SECRET_KEYS: [&str; 3] = ["secret", "private_key", "visitor_secret"];
+
+/// The merged configuration as TOML, secrets masked.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn masked(sources: &Sources) -> Result<String, ConfigError> {
+    Config::load(sources)?;
+    let merged: Dict = figment(sources)?
+        .extract()
+        .map_err(|error| ConfigError::at("", error.to_string()))?;
+    let masked = merged
+        .into_iter()
+        .map(|(key, value)| (key, mask(value)))
+        .collect::<Dict>();
+    toml::to_string_pretty(&masked).map_err(|error| ConfigError::at("", error.to_string()))
+}
+
+fn mask(value: Value) -> Value {
+    match value {
+        Value::Dict(tag, entries) => {
+            let entries = entries.into_iter().map(|(key, value)| {
+                let value = if SECRET_KEYS.contains(&key.as_str()) && value.as_str() != Some("") {
+                    Value::from("********")
+                } else {
+                    mask(value)
+                };
+                (key, value)
+            });
+            Value::Dict(tag, entries.collect())
+        }
+        Value::Array(tag, items) => Value::Array(tag, items.into_iter().map(mask).collect()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let sources = Sources {
+            environment: vec![(
+                "PARLOUR_APPS__CS_A".to_owned(),
+                r#"{bots=[], keys=[{kid="k", algorithm="HS256", secret="hush-hush-hush-hush-hush-hush-hush"}]}"#.to_owned(),
+            )],
+            ..Sources::default()
+        };
+        let text = masked(&sources).unwrap();
+        assert!(
+            text.contains("********") && text.contains("[server]"),
+            "{text}"
+        );
+        assert!(!text.contains("hush"), "{text}");
+    }
+}

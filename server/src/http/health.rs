@@ -1,0 +1,46 @@
+//! What balancers and service managers ask.
+//!
+//! Invariant: alive says only that the process answers; ready says that it should get work.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use http::{StatusCode, header};
+
+use crate::state::AppState;
+
+/// A store that does not answer in this time gets no more work.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+type Answer = (
+    StatusCode,
+    [(header::HeaderName, &'static str); 1],
+    &'static str,
+);
+
+fn answer(status: StatusCode, text: &'static str) -> Answer {
+    (status, [(header::CACHE_CONTROL, "no-store")], text)
+}
+
+/// `GET /livez`: the process answers.
+pub async fn live() -> Answer {
+    answer(StatusCode::OK, "alive\n")
+}
+
+/// `GET /readyz`: the store works and the server is not ending.
+pub async fn ready(State(state): State<AppState>) -> Answer {
+    if state.readiness.is_draining() || state.shutdown.is_cancelled() {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "ending\n");
+    }
+    match tokio::time::timeout(STORE_PATIENCE, state.store.health()).await {
+        Ok(Ok(())) => answer(StatusCode::OK, "ready\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready: the store");
+            answer(StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n")
+        }
+        Err(_) => answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer\n",
+        ),
+    }
+}

@@ -1,0 +1,229 @@
+//! The signing service: `POST /api/users/sts`.
+//!
+//! In the path: the widget (or an official client, or a site's backend) asks here for an assertion and
+//! exchanges it at the platform.
+//!
+//! Invariants: an identity is proven before it is signed (design decision 8): issued by us as an anonymous
+//! visitor, or vouched for by somebody who knows the app's secret. What a page merely claims is signed only
+//! for an app that is set to `trust_claimed_identity`. A page of a foreign origin that the app does not list
+//! gets nothing. Secrets and assertions are never logged.
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use http::{HeaderMap, Uri, header};
+use protocol::auth::{SignReply, SignRequest};
+
+use crate::config::App;
+use crate::error::{ApiError, JsonOrForm};
+use crate::security::client_ip::{AddressKey, Client};
+use crate::security::origin::{Caller, caller, own_origin};
+use crate::signing::{AppKeys, Identity, Signed, Visitor, identity_fits, sign};
+use crate::state::AppState;
+
+/// Signs an assertion for the identity that the caller proves.
+///
+/// # Errors
+/// In Kore's shape: 400 (body), 401 (no proof), 403 (origin), 404 (bot), 429 (too often).
+pub async fn create(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
+    JsonOrForm(request): JsonOrForm<SignRequest>,
+) -> Result<Response, ApiError> {
+    state
+        .sign_by_address
+        .check(&AddressKey::from(client.ip))
+        .map_err(ApiError::TooMany)?;
+    let (id, app) = find_app(&state, &request)?;
+    let table = state.keys.table();
+    let keys = table.app(id).ok_or(ApiError::Credentials)?;
+    let own = own_origin(
+        state.config.server.public_url.as_ref(),
+        &headers,
+        &uri,
+        client,
+    );
+    let caller = caller(own.as_deref(), &headers);
+    if let Caller::Foreign(origin) = &caller
+        && !app.allows(origin)
+    {
+        return Err(ApiError::Forbidden(
+            "this page's origin is not one of the app's",
+        ));
+    }
+
+    let proof = prove(&state, &request, &headers, &caller, app, keys)?;
+    let identity = proof.identity();
+    state
+        .sign_by_identity
+        .check(&format!("{id}\0{}", identity.subject))
+        .map_err(ApiError::TooMany)?;
+
+    let audience = state
+        .policy
+        .audience_for(request.aud.as_deref())
+        .ok_or_else(|| ApiError::Invalid("`aud` is not an audience of this server".to_owned()))?;
+    let now = state.clock.now();
+    let key = keys.signer().ok_or_else(|| {
+        anyhow::anyhow!("app `{id}` has no key that signs: add a secret or a private key")
+    })?;
+    let what = Signed {
+        app: id,
+        identity: &identity,
+        audience,
+        jti: state.ids.uuid(),
+        now,
+    };
+    let jwt = sign(key, &state.policy, what)?;
+    tracing::debug!(
+        app = id,
+        kid = key.kid,
+        proof = proof.name(),
+        "signed an assertion"
+    );
+
+    let mut reply = SignReply { jwt, visitor: None };
+    let mut cookie = None;
+    if let Proof::Visitor { visitor, remember } = &proof {
+        let keep = request.keep_visitor.unwrap_or(false);
+        if *remember || keep {
+            let token = state.visitors.token(visitor, now)?;
+            cookie = state.visitors.cookie(&token).filter(|_| *remember);
+            reply.visitor = keep.then_some(token);
+        }
+    }
+    let cookie = AppendHeaders(cookie.map(|value| (header::SET_COOKIE, value)));
+    Ok(([(header::CACHE_CONTROL, "no-store")], cookie, Json(reply)).into_response())
+}
+
+/// The app by its client id, or the one that signs for our own pages of the bot.
+fn find_app<'a>(
+    state: &'a AppState,
+    request: &SignRequest,
+) -> Result<(&'a str, &'a App), ApiError> {
+    let bot = request.bot.as_deref().filter(|bot| !bot.is_empty());
+    let app = match request.client_id.as_deref().filter(|id| !id.is_empty()) {
+        Some(id) => state
+            .config
+            .apps
+            .get_key_value(id)
+            .map(|(id, app)| (id.as_str(), app)),
+        None => {
+            let bot = bot.ok_or_else(|| {
+                ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned())
+            })?;
+            if !state.config.bots.contains_key(bot) {
+                return Err(ApiError::NotFound("there is no such bot"));
+            }
+            state.config.app_of_bot(bot)
+        }
+    };
+    let (id, app) = app.ok_or(ApiError::Credentials)?;
+    match bot {
+        Some(bot) if !app.opens(bot) => Err(ApiError::Forbidden("this app may not open that bot")),
+        _ => Ok((id, app)),
+    }
+}
+
+/// Why an identity may be signed.
+enum Proof {
+    /// The caller knows the app's secret and vouches.
+    Backend(Identity),
+    /// The app trusts its pages.
+    Claimed(Identity),
+    /// We issued it.
+    Visitor {
+        visitor: Visitor,
+        /// The browser does not have it as a (fresh) cookie yet.
+        remember: bool,
+    },
+}
+
+impl Proof {
+    fn identity(&self) -> Identity {
+        match self {
+            Self::Backend(identity) | Self::Claimed(identity) => identity.clone(),
+            Self::Visitor { visitor, .. } => visitor.identity(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Backend(_) => "secret",
+            Self::Claimed(_) => "claimed",
+            Self::Visitor { .. } => "visitor",
+        }
+    }
+}
+
+fn prove(
+    state: &AppState,
+    request: &SignRequest,
+    headers: &HeaderMap,
+    caller: &Caller,
+    app: &App,
+    keys: &AppKeys,
+) -> Result<Proof, ApiError> {
+    let claimed = request
+        .identity
+        .as_deref()
+        .filter(|identity| !identity.is_empty());
+    if claimed.is_some_and(|identity| !identity_fits(identity)) {
+        return Err(ApiError::Invalid(
+            "`identity` has at most 256 characters and no control characters".to_owned(),
+        ));
+    }
+    let claim = || {
+        let subject =
+            claimed.ok_or_else(|| ApiError::Invalid("`identity` is missing".to_owned()))?;
+        Ok::<_, ApiError>(Identity {
+            subject: subject.to_owned(),
+            anonymous: request.is_anonymous.unwrap_or(false),
+        })
+    };
+    let secret = request
+        .client_secret
+        .as_deref()
+        .filter(|secret| !secret.is_empty());
+    if secret.is_some_and(|secret| keys.knows_secret(secret)) {
+        return claim().map(Proof::Backend);
+    }
+    // A page always names its origin on a POST; it passed the app's list above.
+    let page = *caller != Caller::Nobody;
+    if page && app.trust_claimed_identity && claimed.is_some() {
+        return claim().map(Proof::Claimed);
+    }
+    // A wrong secret is a mistake to tell, not a wish to be anonymous.
+    if *caller != Caller::Own || secret.is_some() {
+        return Err(ApiError::Credentials);
+    }
+    let now = state.clock.now();
+    let known = state.visitors.of_cookie(headers, now);
+    let (visitor, remember) = match known {
+        Some(visitor) => {
+            let old = visitor.wants_renewal(now);
+            (visitor, old)
+        }
+        None => {
+            let kept = request
+                .visitor
+                .as_deref()
+                .and_then(|token| state.visitors.read(token, now));
+            (
+                kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
+                true,
+            )
+        }
+    };
+    if claimed.is_some_and(|identity| identity != visitor.identity().subject) {
+        return Err(ApiError::Credentials);
+    }
+    Ok(Proof::Visitor { visitor, remember })
+}
+
+#[cfg(test)]
+#[path = "sign_tests.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+//! Where names and secrets come from.
+//!
+//! In the path: handlers take [`Ids`] from the state; nothing else draws random numbers. Tests use
+//! [`SeededIds`], whose every answer is known.
+//!
+//! Invariant: [`RandomIds`] draws from a cryptographic generator seeded by the operating system.
+//! A secret leaves the process once, to its owner; the store only ever sees its hash.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::RngCore as _;
+use rand::rngs::ThreadRng;
+
+/// Draws every identifier and secret of the server.
+pub trait Ids: Send + Sync {
+    /// 256 random bits: access tokens, tickets, keys.
+    fn secret(&self) -> [u8; 32];
+
+    /// A version 4 UUID in lower case, `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
+    fn uuid(&self) -> String;
+
+    /// The id of a message, `ms-<uuid>`: the prefix that Kore's clients know.
+    fn message(&self) -> String {
+        format!("ms-{}", self.uuid())
+    }
+
+    /// The id of a user, `u-<uuid>`.
+    fn user(&self) -> String {
+        format!("u-{}", self.uuid())
+    }
+
+    /// The id of a session, `ss-<uuid>`.
+    fn session(&self) -> String {
+        format!("ss-{}", self.uuid())
+    }
+}
+
+/// The real source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn secret(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        ThreadRng::default().fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        ThreadRng::default().fill_bytes(&mut bytes);
+        format_uuid(bytes)
+    }
+}
+
+/// A source for tests: counts up from its seed, so a test can write down what it expects.
+#[derive(Debug, Default)]
+pub struct SeededIds(AtomicU64);
+
+impl SeededIds {
+    /// The first answer holds `first`, the next `first + 1`.
+    pub fn new(first: u64) -> SeededIds {
+        SeededIds(AtomicU64::new(first))
+    }
+
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+impl Ids for SeededIds {
+    fn secret(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[24..].copy_from_slice(&self.next().to_be_bytes());
+        bytes
+    }
+
+    fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        bytes[8..].copy_from_slice(&self.next().to_be_bytes());
+        format_uuid(bytes)
+    }
+}
+
+/// Sets version and variant and writes the five groups.
+fn format_uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn seeded_ids_are_known_beforehand() {
+        let ids = SeededIds::new(7);
+        assert_eq!(ids.message(), "ms-00000000-0000-4000-8000-000000000007");
+        assert_eq!(ids.user(), "u-00000000-0000-4000-8000-000000000008");
+        assert_eq!(ids.session(), "ss-00000000-0000-4000-8000-000000000009");
+        assert_eq!(ids.secret()[31], 10);
+    }
+
+    #[test]
+    fn random_ids_never_repeat_and_are_version_4() {
+        let drawn: HashSet<String> = (0..1_000).map(|_| RandomIds.uuid()).collect();
+        assert_eq!(drawn.len(), 1_000);
+        assert!(
+            drawn
+                .iter()
+                .all(|id| id.len() == 36 && id.as_bytes()[14] == b'4')
+        );
+        assert_ne!(RandomIds.secret(), RandomIds.secret());
+    }
+}

@@ -1,0 +1,77 @@
+//! Every number that bounds something, with its reason. Numbers that an operator may want to change
+//! are keys of the configuration instead.
+
+use std::time::Duration;
+
+/// Request line and headers of one request. A Kore client's secure socket carries an assertion in a
+/// header; 16 KiB holds it twice.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of one request. Browsers send about 20.
+pub const HEADERS: usize = 100;
+/// From the first byte (or an answer) to the end of the next head. Also how long an unused connection is
+/// kept: a slow phone needs a second, a slowloris needs for ever.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// From head to the end of the body. 64 KiB over 2G take 13 s.
+pub const BODY_TIME: Duration = Duration::from_secs(15);
+/// JSON and form bodies. The largest honest one is a grant with custom data.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Body of the signing service: nine short fields and a visitor token.
+pub const SIGN_BODY_BYTES: usize = 16 * 1024;
+/// From head to answer for everything but sockets. Above the store's own time-outs (5 s), below the
+/// clients' (120 s) and usual proxies' (60 s).
+pub const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// A peer that takes no byte for this long is gone or hostile.
+pub const WRITE_STALL: Duration = Duration::from_secs(10);
+/// A connection with nothing in progress; catches silence before the protocol is even known.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(20);
+/// How often a connection is looked at for [`IDLE_CONNECTION`].
+pub const IDLE_CHECK: Duration = Duration::from_secs(5);
+/// Requests at once on one HTTP/2 connection. A page loads about ten files.
+pub const H2_STREAMS: u32 = 64;
+/// Streams that a peer may reset before we accepted them (CVE-2023-44487, rapid reset).
+pub const H2_PENDING_RESETS: usize = 20;
+/// Bytes kept for one HTTP/2 stream whose peer reads slowly.
+pub const H2_SEND_BUFFER: usize = 64 * 1024;
+/// Connections that the kernel holds while we accept. A reconnect storm brings thousands in a second.
+pub const ACCEPT_BACKLOG: u32 = 4096;
+/// Wait after a failed accept (no descriptors left): trying at once would spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// From SIGTERM to the exit. Container runtimes kill after ten seconds.
+pub const DRAIN: Duration = Duration::from_secs(9);
+
+/// Together with [`DRAIN`] below ten seconds: threads that are still busy are left behind.
+pub const STOP_THREADS: Duration = Duration::from_millis(500);
+
+/// Characters of an identity: an e-mail address has at most 254.
+pub const IDENTITY_CHARS: usize = 256;
+/// Bytes of an assertion: an RS256 one with custom data has about 2 KiB.
+pub const ASSERTION_BYTES: usize = 8 * 1024;
+/// Characters of a `jti`; it is hashed before it is stored.
+pub const JTI_CHARS: usize = 256;
+/// Longest life of an assertion with a `jti`: the real platform's rule, and how long we must remember it.
+pub const JTI_LIFE: Duration = Duration::from_hours(1);
+
+/// Shortest HMAC secret: as long as the hash of HS256 (RFC 7518, 3.2).
+pub const SECRET_BYTES: usize = 32;
+/// Shortest RSA modulus (RFC 7518, 3.3).
+pub const RSA_BITS: usize = 2048;
+/// Key material in a file; a PEM of RSA 8192 has 6 KiB.
+pub const KEY_FILE_BYTES: u64 = 64 * 1024;
+
+/// How long a browser keeps an anonymous visitor. Browsers cap cookies at 400 days.
+pub const VISITOR_LIFE: Duration = Duration::from_hours(400 * 24);
+/// A visitor's token is renewed when it is older than this, not at every request.
+pub const VISITOR_RENEW: Duration = Duration::from_hours(30 * 24);
+
+/// New keys in a rate limiter before it is swept: about 16 MB of map.
+pub const RATE_KEYS_BETWEEN_SWEEPS: u32 = 100_000;
+/// How often a rate limiter is swept when it is quiet.
+pub const RATE_SWEEP: Duration = Duration::from_mins(1);
+
+/// How long browsers may remember a preflight. Chromium caps it at two hours.
+pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);
+/// How long browsers may use the loader without asking: a new release is everywhere within this.
+pub const LOADER_LIFE: Duration = Duration::from_mins(5);
+/// Largest file of the site that is served from memory, to notice a mistaken `--site`.
+pub const SITE_FILE_BYTES: u64 = 32 * 1024 * 1024;

@@ -1,0 +1,386 @@
+//! Connections: accepted, counted, cut off when they do nothing, ended when the server ends.
+//!
+//! In the path: the kernel → [`serve`] → one task a connection → the router. An upgraded socket leaves its
+//! task but keeps its [`Metered`] stream, and with it its place in the count and the write limit.
+//!
+//! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
+//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. Nobody waits for a connection but the drain.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http::Request;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, Sleep};
+use tower::Service as _;
+
+use crate::config::Config;
+use crate::limits::{
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_PENDING_RESETS, H2_SEND_BUFFER, H2_STREAMS, HEAD_BYTES,
+    HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION, WRITE_STALL,
+};
+use crate::security::client_ip::{AddressKey, Peer, is_proxy};
+use crate::shutdown::Shutdown;
+use crate::state::StartError;
+
+/// Opens the port.
+///
+/// # Errors
+/// When it cannot be had; the text names the remedy.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let open = || {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // A restart finds its port although old connections are still fading.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(ACCEPT_BACKLOG)
+    };
+    open().map_err(|error: io::Error| {
+        StartError::Listen(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("the port of {address} is taken; end what uses it or choose another with --listen")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("the port of {address} needs privileges; choose one above 1023 with --listen")
+            }
+            _ => format!("cannot listen on {address} ({error}); choose another address with --listen"),
+        })
+    })
+}
+
+/// Accepts connections until the server ends. Their tasks end with [`Shutdown::drain`].
+pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, shutdown: Shutdown) {
+    let count = Arc::new(Count::new(
+        config.server.max_connections,
+        config.server.max_connections_per_address,
+    ));
+    let builder = Arc::new(builder());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Usually no descriptors left: others must close first.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // A listed proxy brings many visitors; they are counted by address further inside.
+        let address = (!is_proxy(peer.ip(), &config.server.trusted_proxies))
+            .then(|| AddressKey::from(peer.ip()));
+        let Some(place) = count.enter(address) else {
+            tracing::debug!("a connection was refused: too many");
+            continue;
+        };
+        // Small frames must not wait for a full segment. A failure only costs time.
+        drop(stream.set_nodelay(true));
+        let connection = connection(
+            Metered {
+                stream,
+                stall: None,
+                _place: place,
+            },
+            peer,
+            router.clone(),
+            Arc::clone(&builder),
+            shutdown.clone(),
+        );
+        shutdown.spawn("connection", connection);
+    }
+}
+
+/// Limits of both protocols.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_streams(H2_STREAMS)
+        .max_pending_accept_reset_streams(H2_PENDING_RESETS)
+        .max_send_buf_size(H2_SEND_BUFFER);
+    builder
+}
+
+/// One connection from its first byte to its end or its upgrade.
+async fn connection(
+    stream: Metered,
+    peer: SocketAddr,
+    router: Router,
+    builder: Arc<Builder<TokioExecutor>>,
+    shutdown: Shutdown,
+) {
+    let activity = Arc::new(Activity::default());
+    let service = {
+        let activity = Arc::clone(&activity);
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            let busy = activity.begin();
+            let mut router = router.clone();
+            async move {
+                let response = router.call(request.map(Body::new)).await?;
+                Ok::<_, Infallible>(response.map(|body| Answering { body, _busy: busy }))
+            }
+        })
+    };
+    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut ending = false;
+    let mut seen = activity.count();
+    let mut quiet_since = Instant::now();
+    loop {
+        tokio::select! {
+            // Broken connections are the peer's affair; what failed inside was logged by the router.
+            _ = serving.as_mut() => return,
+            () = shutdown.cancelled(), if !ending => {
+                ending = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep(IDLE_CHECK) => {
+                let now = activity.count();
+                if now != seen || activity.in_progress() {
+                    seen = now;
+                    quiet_since = Instant::now();
+                } else if quiet_since.elapsed() >= IDLE_CONNECTION {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What happens on one connection.
+#[derive(Debug, Default)]
+struct Activity {
+    begun: AtomicU32,
+    ended: AtomicU32,
+}
+
+impl Activity {
+    fn begin(self: &Arc<Self>) -> Busy {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Requests so far; wraps, since only a difference counts.
+    fn count(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    fn in_progress(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) != self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// A request between its head and the end of its answer.
+struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The answer's body; as long as it is being written, the connection is busy.
+struct Answering {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Who is connected: altogether and by address.
+#[derive(Debug)]
+struct Count {
+    most: u32,
+    most_per_address: u32,
+    present: Mutex<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    all: u32,
+    by_address: HashMap<AddressKey, u32>,
+}
+
+impl Count {
+    fn new(most: u32, most_per_address: u32) -> Self {
+        let no_limit = |number: u32| if number == 0 { u32::MAX } else { number };
+        Self {
+            most: no_limit(most),
+            most_per_address: no_limit(most_per_address),
+            present: Mutex::new(Present::default()),
+        }
+    }
+
+    /// A place, unless there is none; it is given back when it is dropped.
+    fn enter(self: &Arc<Self>, address: Option<AddressKey>) -> Option<Place> {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.all >= self.most {
+            return None;
+        }
+        if let Some(address) = address {
+            let here = present.by_address.entry(address).or_insert(0);
+            if *here >= self.most_per_address {
+                return None;
+            }
+            *here += 1;
+        }
+        present.all += 1;
+        drop(present);
+        Some(Place {
+            count: Arc::clone(self),
+            address,
+        })
+    }
+}
+
+/// One connection in the count.
+#[derive(Debug)]
+struct Place {
+    count: Arc<Count>,
+    address: Option<AddressKey>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut present = self
+            .count
+            .present
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        present.all -= 1;
+        if let Some(Entry::Occupied(mut here)) = self
+            .address
+            .map(|address| present.by_address.entry(address))
+        {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
+            }
+        }
+    }
+}
+
+/// A stream that fails when its peer takes nothing for [`WRITE_STALL`], and that holds a place.
+struct Metered {
+    stream: TcpStream,
+    /// Armed while a write waits.
+    stall: Option<Pin<Box<Sleep>>>,
+    _place: Place,
+}
+
+impl Metered {
+    /// Arms, checks or disarms the limit by the outcome of a write.
+    fn judge(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self
+            .stall
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
+        ready!(stall.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer takes nothing",
+        )))
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.judge(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.judge(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+#[path = "listen_tests.rs"]
+mod tests;

@@ -1,0 +1,60 @@
+//! The words that store, bus and bot share: ids and the stored message.
+//!
+//! In the path: they live here, not in `store`, so that `bus` and `bot` need not know the store.
+//!
+//! Invariant: a message's place is its sequence in its conversation, given by the store inside the
+//! transaction that stored it. Sequences begin at 1 and have no gaps.
+
+use crate::clock::Millis;
+
+/// One user with one bot. The store gives the number; it never leaves the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationId(pub i64);
+
+/// A stored piece of work for a bot. Never given twice, also not after the job is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub i64);
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Author {
+    /// The visitor.
+    User,
+    /// The bot.
+    Bot,
+}
+
+/// A message as the store keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Where it belongs.
+    pub conversation: ConversationId,
+    /// Its place in the conversation, from 1, without gaps.
+    pub seq: u64,
+    /// The server's id, `ms-<uuid>`: the same live and in the history.
+    pub message_id: String,
+    /// Who wrote it.
+    pub author: Author,
+    /// The client's id as JSON text (`17` and `"17"` differ); only on a visitor's message.
+    pub client_message_id: Option<String>,
+    /// JSON: a `UserBody` for a visitor's message, a `BotMessage` for a bot's.
+    pub body: String,
+    /// When it was stored. For showing, never for ordering.
+    pub created: Millis,
+    /// The session it was written in.
+    pub session_id: String,
+}
+
+/// Leaves the text out: message text is never logged.
+impl std::fmt::Debug for StoredMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredMessage")
+            .field("conversation", &self.conversation)
+            .field("seq", &self.seq)
+            .field("message_id", &self.message_id)
+            .field("author", &self.author)
+            .field("client_message_id", &self.client_message_id)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! Every route on one page, grouped by who calls it.
+//!
+//! In the path: `listen` hands each request to this router. From outside to inside a request passes: its
+//! number and the panic net, who is calling, what browsers are told, https, time and size limits; then its
+//! handler.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::{HeaderName, Method, StatusCode, header};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
+
+use crate::config::Config;
+use crate::error::{ApiError, number, shape};
+use crate::http::{health, sign};
+use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
+use crate::rtm::{history, socket, start, theme, token};
+use crate::security::{client_ip, headers, https};
+use crate::state::AppState;
+
+/// The whole server.
+pub fn router(state: AppState) -> Router {
+    let config = Arc::clone(&state.config);
+
+    // Kore clients and our widget; both prefixes are in use (`kore-protocol.md`, fact 4).
+    let api = api(&config);
+    let routes = Router::new()
+        .nest("/api/1.1", api.clone())
+        .nest("/api", api)
+        // The socket: the address comes from rtm/start.
+        .route("/rtm/bot", get(socket::open))
+        // Balancers and service managers.
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        // Browsers: the widget's files, or nothing.
+        .fallback(site);
+
+    let around = ServiceBuilder::new()
+        .layer(from_fn_with_state(state.clone(), number))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&config), client_ip::identify))
+        .layer(from_fn_with_state(Arc::clone(&config), headers::harden))
+        .layer(from_fn_with_state(config, https::guard))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_TIME,
+        ))
+        .layer(RequestBodyDeadlineLayer::new(BODY_TIME))
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    routes.layer(around).with_state(state)
+}
+
+/// What other origins may call.
+fn api(config: &Arc<Config>) -> Router<AppState> {
+    Router::new()
+        .route(
+            "/users/sts",
+            post(sign::create).layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)),
+        )
+        .route("/oAuth/token/jwtgrant", post(token::grant))
+        .route("/oAuth/token/jwtgrant/anonymous", post(token::grant))
+        .route("/oAuth/token/revoke", post(token::revoke))
+        .route("/rtm/start", post(start::create))
+        .route("/botmessages/rtm", get(history::page))
+        .route("/websdkthemes/{bot}/activetheme", get(theme::active))
+        .fallback(|| async { ApiError::NotFound("there is no such address") })
+        .layer(from_fn(shape))
+        .layer(cors(config))
+}
+
+/// Pages of the apps' origins may call; which app it is for is the handler's to check, since a preflight
+/// does not say. No credentials: the official clients use none, and our own frame is of our own origin.
+fn cors(config: &Arc<Config>) -> CorsLayer {
+    let config = Arc::clone(config);
+    let allowed = AllowOrigin::predicate(move |origin, _| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| config.any_app_allows(origin))
+    });
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([
+            header::ACCEPT,
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("x-rtm-v"),
+        ])
+        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(PREFLIGHT_LIFE)
+}
+
+/// A file of the site, or nothing.
+async fn site(State(state): State<AppState>, request: Request) -> Response {
+    match state.site.file(request).await {
+        Some(file) => file,
+        None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
+    }
+}
+
+/// A panic in a handler is a 500 like any other; the process goes on.
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    // The words of a panic may hold anything, so only their existence is told.
+    drop(cause);
+    ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
+}

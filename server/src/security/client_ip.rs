@@ -1,0 +1,228 @@
+//! Where a request really comes from.
+//!
+//! In the path: [`identify`] runs first and leaves a [`Client`] in the request's extensions.
+//!
+//! Invariant: `X-Forwarded-For` and `X-Forwarded-Proto` count only when the peer is a listed proxy,
+//! and the list is walked from the right: everything left of the first stranger is his own claim.
+//! The header `Forwarded` is ignored; proxies that write it can write the other two.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use ipnet::IpNet;
+
+use crate::config::Config;
+
+/// The other end of the connection. The listener puts it into every request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Who sent the request, and whether over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The address of the visitor, not of a listed proxy.
+    pub ip: IpAddr,
+    /// A listed proxy says that the visitor used https. We do not speak TLS ourselves.
+    pub secure: bool,
+}
+
+/// An address as a key for counting: an IPv6 customer owns a whole /64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AddressKey(u64, bool);
+
+impl From<IpAddr> for AddressKey {
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits()), false),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments().map(u64::from);
+                Self(a << 48 | b << 32 | c << 16 | d, true)
+            }
+        }
+    }
+}
+
+/// Finds the visitor behind listed proxies.
+pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
+    let peer = peer.to_canonical();
+    let trusted = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
+    if !trusted(&peer) {
+        return Client {
+            ip: peer,
+            secure: false,
+        };
+    }
+    let mut ip = peer;
+    for hop in from_the_right(headers, "x-forwarded-for") {
+        // What a proxy wrote about itself or hid (`unknown`, `_hidden`) ends the walk at that proxy.
+        let Some(address) = hop_address(hop) else {
+            break;
+        };
+        ip = address;
+        if !trusted(&address) {
+            break;
+        }
+    }
+    // One plain hop in the chain is enough to be read on the way.
+    let mut protocols = from_the_right(headers, "x-forwarded-proto").peekable();
+    let secure = protocols.peek().is_some() && protocols.all(|p| p.eq_ignore_ascii_case("https"));
+    Client { ip, secure }
+}
+
+/// Is this the address of a listed proxy?
+pub fn is_proxy(ip: IpAddr, proxies: &[IpNet]) -> bool {
+    let ip = ip.to_canonical();
+    proxies.iter().any(|network| network.contains(&ip))
+}
+
+/// The items of a list header, last first, over all its lines.
+fn from_the_right<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let lines: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|line| line.to_str().unwrap_or("unreadable"))
+        .collect();
+    lines
+        .into_iter()
+        .rev()
+        .flat_map(|line| line.rsplit(',').map(str::trim))
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+        .map(|ip| ip.to_canonical())
+}
+
+/// Leaves a [`Client`] in the request's extensions.
+pub async fn identify(
+    State(config): State<Arc<Config>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Without a listener (a handler called directly) nobody is trusted.
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let client = client(peer, request.headers(), &config.server.trusted_proxies);
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROXIES: [&str; 3] = ["10.0.0.0/8", "192.0.2.7/32", "2001:db8:ffff::/48"];
+
+    fn seen(peer: &str, headers: &[(&'static str, &str)]) -> Client {
+        let proxies: Vec<IpNet> = PROXIES.iter().map(|p| p.parse().unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        client(peer.parse().unwrap(), &map, &proxies)
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_stranger_cannot_say_where_he_comes_from() {
+        let client = seen(
+            "203.0.113.9",
+            &[
+                ("x-forwarded-for", "198.51.100.1"),
+                ("x-forwarded-proto", "https"),
+            ],
+        );
+        assert_eq!(
+            client,
+            Client {
+                ip: ip("203.0.113.9"),
+                secure: false
+            }
+        );
+    }
+
+    #[test]
+    fn the_rightmost_stranger_is_the_client() {
+        for (chain, expected) in [
+            ("198.51.100.1", "198.51.100.1"),
+            ("1.1.1.1, 198.51.100.1", "198.51.100.1"),
+            ("1.1.1.1, 198.51.100.1, 10.9.9.9", "198.51.100.1"),
+            ("1.1.1.1,198.51.100.1:4711 , 192.0.2.7", "198.51.100.1"),
+            ("10.1.1.1, 10.2.2.2", "10.1.1.1"),
+            ("[2001:db8::5]:80, 10.2.2.2", "2001:db8::5"),
+            ("2001:db8::5, 2001:db8:ffff::1", "2001:db8::5"),
+            ("::ffff:198.51.100.1", "198.51.100.1"),
+            ("198.51.100.1, unknown, 10.2.2.2", "10.2.2.2"),
+            ("198.51.100.1, ", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            assert_eq!(
+                seen("10.0.0.1", &[("x-forwarded-for", chain)]).ip,
+                ip(expected),
+                "{chain}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_header_lines_are_one_list() {
+        let headers = [
+            ("x-forwarded-for", "1.1.1.1, 198.51.100.1"),
+            ("x-forwarded-for", "10.2.2.2"),
+        ];
+        assert_eq!(seen("10.0.0.1", &headers).ip, ip("198.51.100.1"));
+    }
+
+    #[test]
+    fn every_hop_must_be_https() {
+        for (value, secure) in [
+            ("https", true),
+            ("HTTPS", true),
+            ("http", false),
+            ("https, http", false),
+            ("http, https", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                seen("10.0.0.1", &[("x-forwarded-proto", value)]).secure,
+                secure,
+                "{value}"
+            );
+        }
+        assert!(!seen("10.0.0.1", &[]).secure);
+    }
+
+    #[test]
+    fn a_mapped_peer_is_recognised_as_the_proxy_it_is() {
+        assert_eq!(
+            seen("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]).ip,
+            ip("198.51.100.1")
+        );
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let key = |text: &str| AddressKey::from(ip(text));
+        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+        assert_eq!(key("192.0.2.1"), key("::ffff:192.0.2.1"));
+        assert_ne!(key("0.0.0.1"), key("::1"));
+    }
+}

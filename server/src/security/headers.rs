@@ -1,0 +1,163 @@
+//! What browsers are told to refuse.
+//!
+//! In the path: [`harden`] completes every answer on its way out; pages set their own
+//! [`PagePolicy::csp`] before that and keep it.
+//!
+//! Invariant: what sets nothing gets the strictest: `default-src 'none'; frame-ancestors 'none'`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::{self, HeaderName, HeaderValue};
+
+use super::client_ip::Client;
+use crate::config::{Config, ImageSource, OriginPattern};
+
+/// Nothing may be loaded, nothing may frame it: right for JSON and for anything forgotten.
+const LOCKED: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// A year: what the ASVS asks for. Without subdomains, which are not ours to decide about.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// What one page may load and who may frame it.
+#[derive(Clone, Debug)]
+pub struct PagePolicy<'a> {
+    /// 128 bits or more, new for each answer.
+    pub nonce: &'a str,
+    /// Our own origin, for browsers whose `'self'` leaves sockets out.
+    pub own_origin: Option<&'a str>,
+    /// Other platforms, from [`crate::config::Platform::connect_sources`].
+    pub connect: &'a [String],
+    /// Where pictures in messages may come from.
+    pub images: &'a [ImageSource],
+    /// Pages that may frame this one; empty: nobody.
+    pub embedders: &'a [&'a OriginPattern],
+    /// May our own pages frame it (the demo page does)?
+    pub embed_own: bool,
+}
+
+impl PagePolicy<'_> {
+    /// The `Content-Security-Policy` of the page.
+    pub fn csp(&self) -> String {
+        let nonce = self.nonce;
+        let mut connect = String::from("'self'");
+        if let Some(own) = self.own_origin {
+            connect.push(' ');
+            connect.push_str(&own.replacen("http", "ws", 1));
+        }
+        for source in self.connect {
+            connect.push(' ');
+            connect.push_str(source);
+        }
+        let mut images = String::from("'self' data:");
+        for source in self.images {
+            images.push(' ');
+            images.push_str(source.as_str());
+        }
+        let mut ancestors: Vec<String> = self.embedders.iter().map(ToString::to_string).collect();
+        if self.embed_own {
+            ancestors.insert(0, "'self'".to_owned());
+        }
+        if ancestors.is_empty() {
+            ancestors.push("'none'".to_owned());
+        }
+        let ancestors = ancestors.join(" ");
+        format!(
+            "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
+             style-src 'self' 'nonce-{nonce}'; connect-src {connect}; img-src {images}; font-src 'self'; \
+             frame-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors {ancestors}"
+        )
+    }
+}
+
+/// The referrer policy of pages: nothing leaves to other sites, and a form of ours still sends its `Origin`
+/// (with `no-referrer` browsers send `null`).
+pub const PAGE_REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// Lets other origins load the answer: the loader, the widget's files, pages in frames.
+pub fn allow_everywhere(response: &mut Response) {
+    response
+        .headers_mut()
+        .insert(CORP, HeaderValue::from_static("cross-origin"));
+}
+
+/// Completes the answer's headers; what a handler set stays.
+pub async fn harden(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    let secure = request
+        .extensions()
+        .get::<Client>()
+        .is_some_and(|client| client.secure)
+        || config.server.require_https;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
+    };
+    default(header::CONTENT_SECURITY_POLICY, LOCKED);
+    default(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    default(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    default(CORP, HeaderValue::from_static("same-origin"));
+    default(COOP, HeaderValue::from_static("same-origin"));
+    default(
+        PERMISSIONS,
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    );
+    if secure {
+        default(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framed_page_names_its_embedders_and_loads_nothing_else() {
+        let shop = OriginPattern::try_from("https://shop.example.com".to_owned()).unwrap();
+        let local = OriginPattern::try_from("http://localhost:*".to_owned()).unwrap();
+        let policy = PagePolicy {
+            nonce: "abc",
+            own_origin: Some("https://chat.example.com"),
+            connect: &[
+                "https://bots.example.com".to_owned(),
+                "wss://rtm.example.com".to_owned(),
+            ],
+            images: &[ImageSource::any_https()],
+            embedders: &[&shop, &local],
+            embed_own: true,
+        };
+        assert_eq!(
+            policy.csp(),
+            "default-src 'none'; script-src 'nonce-abc' 'strict-dynamic' 'wasm-unsafe-eval'; \
+             style-src 'self' 'nonce-abc'; connect-src 'self' wss://chat.example.com https://bots.example.com wss://rtm.example.com; \
+             img-src 'self' data: https:; font-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; \
+             frame-ancestors 'self' https://shop.example.com http://localhost:*"
+        );
+    }
+
+    #[test]
+    fn a_page_that_names_nobody_cannot_be_framed() {
+        let policy = PagePolicy {
+            nonce: "n",
+            own_origin: None,
+            connect: &[],
+            images: &[],
+            embedders: &[],
+            embed_own: false,
+        };
+        assert!(policy.csp().ends_with("frame-ancestors 'none'"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Who is calling, from where, how often, and what browsers are told to refuse.
+//!
+//! In the path: before every handler (`client_ip`, `https`), inside the signing handler (`origin`,
+//! `rate`), and on every answer (`headers`).
+//!
+//! Invariants: nothing here trusts a header that a stranger can write; nothing here knows a route,
+//! a store or a socket.
+
+pub mod client_ip;
+pub mod headers;
+pub mod https;
+pub mod origin;
+pub mod rate;

@@ -1,0 +1,126 @@
+//! How often somebody may ask.
+//!
+//! In the path: the signing handler asks one limiter by address and one by identity.
+//!
+//! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`]; a key that has its full allowance again
+//! is forgotten. Time here is governor's own monotonic clock: only intervals count.
+
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::limits::{RATE_KEYS_BETWEEN_SWEEPS, RATE_SWEEP};
+use crate::shutdown::Shutdown;
+
+/// A limit for each key.
+pub struct Limiter<K: Hash + Eq + Clone> {
+    /// None: no limit.
+    cells: Option<RateLimiter<K, DashMapStateStore<K>, DefaultClock>>,
+    /// Upper bound of the keys that are new since the last sweep.
+    asked: AtomicU32,
+}
+
+/// Come back after this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryAfter(pub Duration);
+
+impl RetryAfter {
+    /// Whole seconds, rounded up, as the header wants them.
+    pub fn seconds(self) -> u64 {
+        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
+    }
+}
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    /// `burst` at once, then `per_minute` a minute; 0 a minute: no limit.
+    pub fn new(burst: u32, per_minute: u32) -> Self {
+        let cells = NonZeroU32::new(per_minute).map(|rate| {
+            let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+            RateLimiter::dashmap(Quota::per_minute(rate).allow_burst(burst))
+        });
+        Self {
+            cells,
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes one from the key's allowance.
+    ///
+    /// # Errors
+    /// When it is used up: how long until there is one again.
+    pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
+        let Some(cells) = &self.cells else {
+            return Ok(());
+        };
+        if self.asked.fetch_add(1, Ordering::Relaxed) >= RATE_KEYS_BETWEEN_SWEEPS {
+            self.sweep();
+        }
+        cells
+            .check_key(key)
+            .map_err(|until| RetryAfter(until.wait_time_from(cells.clock().now())))
+    }
+
+    /// Forgets keys that have their full allowance again.
+    pub fn sweep(&self) {
+        if let Some(cells) = &self.cells {
+            self.asked.store(0, Ordering::Relaxed);
+            cells.retain_recent();
+        }
+    }
+}
+
+/// Sweeps until the server ends. Without it a limiter remembers every visitor for ever.
+pub fn keep_swept<K>(shutdown: &Shutdown, limiter: Arc<Limiter<K>>)
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+{
+    let ending = shutdown.clone();
+    shutdown.spawn("rate limiter sweep", async move {
+        let mut minute = tokio::time::interval(RATE_SWEEP);
+        loop {
+            tokio::select! {
+                _ = minute.tick() => limiter.sweep(),
+                () = ending.cancelled() => return,
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_its_own_allowance() {
+        let limiter = Limiter::new(3, 1);
+        for _ in 0..3 {
+            assert_eq!(limiter.check(&"ann"), Ok(()));
+        }
+        let refused = limiter.check(&"ann").unwrap_err();
+        assert!((1..=60).contains(&refused.seconds()), "{refused:?}");
+        assert_eq!(limiter.check(&"bob"), Ok(()));
+    }
+
+    #[test]
+    fn zero_a_minute_is_no_limit() {
+        let limiter = Limiter::new(1, 0);
+        assert!((0..1000).all(|_| limiter.check(&1).is_ok()));
+    }
+
+    #[test]
+    fn keys_with_their_full_allowance_are_forgotten_before_memory_grows() {
+        // 60 000 a minute is one a millisecond: what asked once is soon as good as new.
+        let limiter = Limiter::new(1, 60_000);
+        for key in 0..=2 * RATE_KEYS_BETWEEN_SWEEPS {
+            let _ = limiter.check(&key);
+        }
+        let kept = limiter.cells.as_ref().unwrap().len();
+        assert!(kept <= 2 * RATE_KEYS_BETWEEN_SWEEPS as usize, "{kept}");
+    }
+}

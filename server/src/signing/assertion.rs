@@ -1,0 +1,317 @@
+//! Assertions: the short-lived JWTs that prove an identity to the platform.
+//!
+//! In the path: [`sign`] for `http::sign`, [`verify`] for `rtm::token` (which then spends the `jti` in the
+//! store).
+//!
+//! Invariants: liberal in the *form* of claims only (see `protocol::auth::Claims`), never in checking.
+//! The order is fixed: size, header, app, key, signature, times, audience, identity. `jku`, `jwk` and
+//! `x5u` are not looked at; `crit`, `zip` and `b64` are refused, since we understand none of them.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Header};
+use protocol::auth::{Audience, Claims};
+use serde_json::{Map, Value};
+
+use super::keys::{Key, KeyTable};
+use crate::clock::Millis;
+use crate::config::Tokens;
+use crate::limits::{ASSERTION_BYTES, IDENTITY_CHARS, JTI_CHARS, JTI_LIFE};
+
+/// Why an assertion is refused. The texts are Kore's where Kore has one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssertionError {
+    /// Not a JWT that we read.
+    #[error("error verifying the jwt: jwt malformed")]
+    Malformed,
+    /// Unknown app or key, another algorithm, wrong signature: not told apart, to be no oracle.
+    #[error("Invalid SDK credentials")]
+    Credentials,
+    /// A claim is missing or of a wrong type.
+    #[error("error verifying the jwt: a claim is missing or has a wrong type")]
+    Claims,
+    /// Ask for a new one.
+    #[error("error verifying the jwt: jwt expired")]
+    Expired,
+    /// Correct the clock.
+    #[error("error verifying the jwt: jwt not active")]
+    NotActive,
+    /// Sign it for a shorter time.
+    #[error("error verifying the jwt: \"exp\" is too far from \"iat\"")]
+    TooLong,
+    /// Sign it for us.
+    #[error("error verifying the jwt: jwt audience invalid")]
+    Audience,
+    /// Sign it for an hour at most, or without `jti`.
+    #[error("error verifying the jwt: if \"jti\" claim \"exp\" must be <= 1 hour(s)")]
+    JtiLife,
+    /// Used before.
+    #[error("error verifying the jwt: possibly a replay")]
+    Replay,
+}
+
+impl AssertionError {
+    /// Kore's code.
+    pub fn code(&self) -> u64 {
+        match self {
+            Self::Credentials => 4002,
+            _ => 401,
+        }
+    }
+}
+
+/// Whether a text can be an identity: not empty, at most 256 characters, nothing that could forge a log
+/// line.
+pub fn identity_fits(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= IDENTITY_CHARS
+        && !text.chars().any(char::is_control)
+}
+
+/// Whom an assertion speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `sub`.
+    pub subject: String,
+    /// A passing one.
+    pub anonymous: bool,
+}
+
+/// Rules for assertions, from `[tokens]`.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    audience: Vec<String>,
+    life: Duration,
+    max_life: Duration,
+    leeway: Duration,
+}
+
+impl From<&Tokens> for Policy {
+    fn from(tokens: &Tokens) -> Self {
+        Self {
+            audience: tokens.audience.clone(),
+            life: tokens.assertion_life.0,
+            max_life: tokens.assertion_max_life.0,
+            leeway: tokens.leeway.0,
+        }
+    }
+}
+
+impl Policy {
+    /// The audience to sign for: the wanted one if it is known, the first for none.
+    pub fn audience_for(&self, wanted: Option<&str>) -> Option<&str> {
+        match wanted.filter(|wanted| !wanted.is_empty()) {
+            None => self.audience.first().map(String::as_str),
+            Some(wanted) => self
+                .audience
+                .iter()
+                .find(|known| *known == wanted)
+                .map(String::as_str),
+        }
+    }
+}
+
+/// What [`sign`] needs to know besides the key.
+#[derive(Clone, Debug)]
+pub struct Signed<'a> {
+    /// Client id: `iss`.
+    pub app: &'a str,
+    /// `sub` and `isAnonymous`.
+    pub identity: &'a Identity,
+    /// `aud`, from [`Policy::audience_for`].
+    pub audience: &'a str,
+    /// A fresh id: `jti`.
+    pub jti: String,
+    /// `iat`.
+    pub now: Millis,
+}
+
+/// Signs an assertion with the key's algorithm.
+///
+/// # Errors
+/// When the key cannot sign (it verifies only).
+pub fn sign(key: &Key, policy: &Policy, what: Signed<'_>) -> anyhow::Result<String> {
+    let encoding = key
+        .encoding
+        .as_ref()
+        .ok_or_else(|| anyhow::anyhow!("key `{}` verifies only", key.kid))?;
+    let mut header = Header::new(key.algorithm);
+    header.kid = Some(key.kid.clone());
+    let issued = what.now.seconds();
+    let claims = Claims {
+        iss: Some(what.app.to_owned()),
+        sub: Some(what.identity.subject.clone()),
+        aud: Some(Audience::One(what.audience.to_owned())),
+        iat: Some(issued),
+        exp: Some(issued + policy.life.as_secs()),
+        jti: Some(what.jti),
+        is_anonymous: Some(what.identity.anonymous),
+        ..Claims::default()
+    };
+    Ok(jsonwebtoken::encode(&header, &claims, encoding)?)
+}
+
+/// An assertion that holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// The app that vouches.
+    pub app: String,
+    /// Whom it speaks for.
+    pub identity: Identity,
+    /// Makes it single-use: to be spent in the store before anything else happens.
+    pub jti: Option<String>,
+    /// Until when a `jti` must be remembered.
+    pub forget: Millis,
+    /// Everything it said.
+    pub claims: Claims,
+}
+
+/// Checks an assertion. The caller spends [`Verified::jti`].
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify(
+    table: &KeyTable,
+    policy: &Policy,
+    token: &str,
+    now: Millis,
+) -> Result<Verified, AssertionError> {
+    if token.len() > ASSERTION_BYTES {
+        return Err(AssertionError::Malformed);
+    }
+    let (message, signature) = token.rsplit_once('.').ok_or(AssertionError::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
+    if payload.contains('.') {
+        return Err(AssertionError::Malformed);
+    }
+    let header: Map<String, Value> = part(header)?.ok_or(AssertionError::Malformed)?;
+    let (algorithm, kid) = read_header(&header)?;
+    let claims: Claims = part(payload)?.ok_or(AssertionError::Claims)?;
+    let app = claims
+        .iss
+        .clone()
+        .filter(|iss| !iss.is_empty())
+        .ok_or(AssertionError::Claims)?;
+
+    let keys = table.app(&app).ok_or(AssertionError::Credentials)?;
+    let proves = |key: &Key| {
+        key.algorithm == algorithm
+            && jsonwebtoken::crypto::verify(
+                signature,
+                message.as_bytes(),
+                &key.decoding,
+                key.algorithm,
+            )
+            .unwrap_or(false)
+    };
+    let proven = match kid {
+        Some(kid) => keys.by_kid(kid).is_some_and(proves),
+        None => keys.of_algorithm(algorithm).any(proves),
+    };
+    if !proven {
+        return Err(AssertionError::Credentials);
+    }
+
+    let expires = check_times(&claims, policy, now)?;
+    let allowed: Vec<&str> = policy.audience.iter().map(String::as_str).collect();
+    match &claims.aud {
+        None => return Err(AssertionError::Claims),
+        Some(audience) if !audience.matches(&allowed) => return Err(AssertionError::Audience),
+        Some(_) => {}
+    }
+    let subject = claims
+        .sub
+        .clone()
+        .filter(|sub| identity_fits(sub))
+        .ok_or(AssertionError::Claims)?;
+    if claims
+        .jti
+        .as_ref()
+        .is_some_and(|jti| jti.is_empty() || jti.chars().count() > JTI_CHARS)
+    {
+        return Err(AssertionError::Claims);
+    }
+    let identity = Identity {
+        subject,
+        anonymous: claims.is_anonymous.unwrap_or(false),
+    };
+    let forget = Millis(expires.saturating_mul(1000)).plus(policy.leeway);
+    Ok(Verified {
+        app,
+        identity,
+        jti: claims.jti.clone(),
+        forget,
+        claims,
+    })
+}
+
+/// One part of the token. `None`: JSON of another shape; an error: not even that.
+fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<Option<T>, AssertionError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| AssertionError::Malformed)?;
+    match serde_json::from_slice(&bytes) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_data() => Ok(None),
+        Err(_) => Err(AssertionError::Malformed),
+    }
+}
+
+/// Algorithm and key id, when there is nothing in the header that we would have to understand.
+fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<&str>), AssertionError> {
+    if ["crit", "zip", "b64", "enc"]
+        .iter()
+        .any(|name| header.contains_key(*name))
+    {
+        return Err(AssertionError::Malformed);
+    }
+    match header.get("typ") {
+        None => {}
+        Some(Value::String(typ))
+            if typ.eq_ignore_ascii_case("jwt") || typ.eq_ignore_ascii_case("application/jwt") => {}
+        // Another kind of token, perhaps one of our own: never taken for an assertion.
+        Some(_) => return Err(AssertionError::Malformed),
+    }
+    let algorithm = match header.get("alg") {
+        Some(Value::String(name)) => name.parse().map_err(|_| AssertionError::Credentials)?,
+        _ => return Err(AssertionError::Malformed),
+    };
+    let kid = match header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.as_str()),
+        Some(_) => return Err(AssertionError::Malformed),
+    };
+    Ok((algorithm, kid))
+}
+
+/// Gives `exp` in seconds.
+fn check_times(claims: &Claims, policy: &Policy, now: Millis) -> Result<u64, AssertionError> {
+    let (Some(issued), Some(expires)) = (claims.iat, claims.exp) else {
+        return Err(AssertionError::Claims);
+    };
+    let now = now.seconds();
+    let leeway = policy.leeway.as_secs();
+    if issued > now + leeway || claims.nbf.is_some_and(|nbf| nbf > now + leeway) {
+        return Err(AssertionError::NotActive);
+    }
+    if expires + leeway <= now {
+        return Err(AssertionError::Expired);
+    }
+    let Some(life) = expires.checked_sub(issued) else {
+        return Err(AssertionError::Claims);
+    };
+    if claims.jti.is_some() && life > JTI_LIFE.as_secs() {
+        return Err(AssertionError::JtiLife);
+    }
+    if life > policy.max_life.as_secs() {
+        return Err(AssertionError::TooLong);
+    }
+    Ok(expires)
+}
+
+#[cfg(test)]
+#[path = "assertion_tests.rs"]
+mod tests;

@@ -1,0 +1,23 @@
+//! Identity: keys of the apps, the assertions they sign, and our own anonymous visitors.
+//!
+//! In the path: `http::sign` signs here, `rtm::token` verifies here, pages read the visitor here.
+//!
+//! Invariants: the algorithm comes from the key, never from a token; a token of one kind is never
+//! accepted as another (`typ`, and different keys); nothing here logs or repeats a token.
+
+mod assertion;
+mod keys;
+mod visitor;
+
+pub use assertion::{
+    AssertionError, Identity, Policy, Signed, Verified, identity_fits, sign, verify,
+};
+pub(crate) use keys::read_secret;
+pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
+pub use visitor::{VISITOR_COOKIE, Visitor, Visitors};
+
+/// Chooses the cryptography once for the process. First thing in `main`, and in tests.
+pub fn install_crypto() {
+    // A second call finds it installed, which is what it wants.
+    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}

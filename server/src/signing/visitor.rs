@@ -1,0 +1,234 @@
+//! The anonymous visitor that this server issued.
+//!
+//! In the path: `http::sign` and the pages read the visitor from a cookie, or from the same token as text
+//! where a frame's cookies are refused.
+//!
+//! Invariants: only we can make a token (HMAC-SHA256 with a secret of its own); its header is one fixed
+//! text, so there is nothing to negotiate; it is never accepted as an assertion, nor an assertion as it.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderValue, header};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::assertion::Identity;
+use crate::clock::Millis;
+use crate::ids::Ids;
+use crate::limits::{VISITOR_LIFE, VISITOR_RENEW};
+
+/// `__Host-`: only this very host over https (or loopback) can set it.
+pub const VISITOR_COOKIE: &str = "__Host-parlour-visitor";
+
+/// The header of every token, as text.
+static HEADER: LazyLock<String> =
+    LazyLock::new(|| URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"parlour-visitor+jwt"}"#));
+
+/// Longest token that is looked at; ours have about 200 bytes.
+const TOKEN_BYTES: usize = 1024;
+
+/// Somebody without a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    id: String,
+    issued: Millis,
+}
+
+impl Visitor {
+    /// What assertions call the visitor. The same in every app, and another user in each.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            subject: format!("visitor-{}", self.id),
+            anonymous: true,
+        }
+    }
+
+    /// Is it time to give a new token, so that a regular visitor is not forgotten?
+    pub fn wants_renewal(&self, now: Millis) -> bool {
+        now.since(self.issued) > VISITOR_RENEW
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VisitorClaims {
+    sub: String,
+    iat: u64,
+    exp: u64,
+}
+
+/// Issues and recognises visitors.
+pub struct Visitors {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+/// Never shows the key.
+impl std::fmt::Debug for Visitors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Visitors").finish_non_exhaustive()
+    }
+}
+
+impl Visitors {
+    /// With the secret of this deployment.
+    pub fn new(secret: &SecretString) -> Self {
+        let secret = secret.expose_secret().as_bytes();
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+        }
+    }
+
+    /// Somebody new.
+    pub fn create(&self, ids: &dyn Ids, now: Millis) -> Visitor {
+        Visitor {
+            id: ids.uuid(),
+            issued: now,
+        }
+    }
+
+    /// A token for the visitor from now on.
+    ///
+    /// # Errors
+    /// When the cryptography fails, which it does not with an HMAC key.
+    pub fn token(&self, visitor: &Visitor, now: Millis) -> anyhow::Result<String> {
+        let claims = VisitorClaims {
+            sub: visitor.id.clone(),
+            iat: now.seconds(),
+            exp: now.plus(VISITOR_LIFE).seconds(),
+        };
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims)?);
+        let message = format!("{}.{payload}", *HEADER);
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, Algorithm::HS256)?;
+        Ok(format!("{message}.{signature}"))
+    }
+
+    /// The visitor of a token, unless it is not ours or too old.
+    pub fn read(&self, token: &str, now: Millis) -> Option<Visitor> {
+        if token.len() > TOKEN_BYTES {
+            return None;
+        }
+        let (message, signature) = token.rsplit_once('.')?;
+        let payload = message.strip_prefix(HEADER.as_str())?.strip_prefix('.')?;
+        let genuine = jsonwebtoken::crypto::verify(
+            signature,
+            message.as_bytes(),
+            &self.decoding,
+            Algorithm::HS256,
+        )
+        .unwrap_or(false);
+        if !genuine {
+            return None;
+        }
+        let claims: VisitorClaims =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        (now.seconds() < claims.exp).then(|| Visitor {
+            id: claims.sub,
+            issued: Millis(claims.iat * 1000),
+        })
+    }
+
+    /// The visitor whose cookie the request carries. Of several cookies of the name the first genuine one
+    /// counts.
+    pub fn of_cookie(&self, headers: &HeaderMap, now: Millis) -> Option<Visitor> {
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| *name == VISITOR_COOKIE)
+            .find_map(|(_, token)| self.read(token, now))
+    }
+
+    /// The `Set-Cookie` that makes a browser remember the token, also inside other sites' pages: there
+    /// separately for each site (`Partitioned`).
+    pub fn cookie(&self, token: &str) -> Option<HeaderValue> {
+        let life = VISITOR_LIFE.as_secs();
+        let text = format!(
+            "{VISITOR_COOKIE}={token}; Path=/; Max-Age={life}; Secure; HttpOnly; SameSite=None; Partitioned"
+        );
+        let mut value = HeaderValue::try_from(text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ids::SeededIds;
+    use crate::signing::install_crypto;
+
+    const NOW: Millis = Millis(1_795_000_000_000);
+
+    fn visitors(secret: &str) -> Visitors {
+        install_crypto();
+        Visitors::new(&SecretString::from(secret.to_owned()))
+    }
+
+    #[test]
+    fn a_visitor_is_recognised_by_cookie_and_by_token() {
+        let visitors = visitors("0123456789abcdef0123456789abcdef");
+        let ann = visitors.create(&SeededIds::new(1), NOW);
+        assert_eq!(
+            ann.identity().subject,
+            "visitor-00000000-0000-4000-8000-000000000001"
+        );
+        let token = visitors.token(&ann, NOW).unwrap();
+        assert_eq!(visitors.read(&token, NOW), Some(ann.clone()));
+        let mut headers = HeaderMap::new();
+        let line = format!("a=b; {VISITOR_COOKIE}=forged; {VISITOR_COOKIE}={token}; x=y");
+        headers.insert(header::COOKIE, line.parse().unwrap());
+        assert_eq!(visitors.of_cookie(&headers, NOW), Some(ann));
+    }
+
+    #[test]
+    fn the_cookie_is_bound_to_this_host_and_out_of_reach_of_scripts() {
+        let cookie = visitors("0123456789abcdef0123456789abcdef")
+            .cookie("t")
+            .unwrap();
+        assert_eq!(
+            cookie.to_str().unwrap(),
+            "__Host-parlour-visitor=t; Path=/; Max-Age=34560000; Secure; HttpOnly; SameSite=None; Partitioned"
+        );
+        assert!(cookie.is_sensitive());
+    }
+
+    #[test]
+    fn forged_changed_and_old_tokens_are_nobody() {
+        let ours = visitors("0123456789abcdef0123456789abcdef");
+        let theirs = visitors("fedcba9876543210fedcba9876543210");
+        let ann = ours.create(&SeededIds::new(1), NOW);
+        let token = ours.token(&ann, NOW).unwrap();
+        assert_eq!(theirs.read(&token, NOW), None);
+        assert_eq!(ours.read(&token, NOW.plus(VISITOR_LIFE)), None);
+        assert_eq!(ours.read(&token[..token.len() - 2], NOW), None);
+        assert_eq!(ours.read("", NOW), None);
+        assert_eq!(ours.read(&"x".repeat(TOKEN_BYTES + 1), NOW), None);
+        // The same key and claims with the header of another kind of token.
+        let key = EncodingKey::from_secret(b"0123456789abcdef0123456789abcdef");
+        let claims = VisitorClaims {
+            sub: "x".to_owned(),
+            iat: NOW.seconds(),
+            exp: NOW.seconds() + 9,
+        };
+        let plain = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+        assert_eq!(ours.read(&plain, NOW), None);
+    }
+
+    #[test]
+    fn a_token_is_renewed_after_a_month() {
+        let visitors = visitors("0123456789abcdef0123456789abcdef");
+        let ann = visitors.create(&SeededIds::new(1), NOW);
+        assert!(!ann.wants_renewal(NOW.plus(Duration::from_hours(29 * 24))));
+        assert!(ann.wants_renewal(NOW.plus(Duration::from_hours(31 * 24))));
+    }
+}

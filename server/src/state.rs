@@ -1,0 +1,238 @@
+//! What handlers share, and the only place that chooses a store, a bus and bots.
+//!
+//! In the path: built once by `cli::serve` (and by tests), cloned into every handler: one pointer.
+//!
+//! Invariant: nothing about a visitor's session lives only here. Any instance with the same keys and store
+//! serves any request.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::FromRef;
+use secrecy::SecretString;
+
+use crate::bot::{Bot, BotError, ScriptedBot};
+use crate::bus::{Bus, MemoryBus};
+use crate::clock::Clock;
+use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
+use crate::http::assets::Site;
+use crate::ids::Ids;
+use crate::rtm::{self, Rtm};
+use crate::security::client_ip::AddressKey;
+use crate::security::rate::{Limiter, keep_swept};
+use crate::shutdown::Shutdown;
+use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
+use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+use crate::store::{Store, StoreError};
+
+/// Shared by all handlers.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What [`AppState`] holds.
+pub struct Parts {
+    /// Read once.
+    pub config: Arc<Config>,
+    /// Read again on SIGHUP.
+    pub keys: Arc<Keys>,
+    /// Rules for assertions.
+    pub policy: Policy,
+    /// Anonymous visitors.
+    pub visitors: Visitors,
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Who should look.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// The only spawner.
+    pub shutdown: Shutdown,
+    /// The platform side.
+    pub rtm: Arc<Rtm>,
+    /// The signing service, by address.
+    pub sign_by_address: Arc<Limiter<AddressKey>>,
+    /// The signing service, by app and identity.
+    pub sign_by_identity: Arc<Limiter<String>>,
+    /// The widget's files.
+    pub site: Site,
+    /// Whether a balancer should send work.
+    pub readiness: Readiness,
+}
+
+/// Whether the server wants more work.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// From now on: no.
+    pub fn drain(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Has it been told to end?
+    pub fn is_draining(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why the server cannot start: one sentence with the remedy.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Correct the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Correct a key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Correct the data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Correct a bot's script.
+    #[error(transparent)]
+    Bot(#[from] BotError),
+    /// Choose another port, or end what uses it.
+    #[error("{0}")]
+    Listen(String),
+}
+
+impl FromRef<AppState> for Arc<Rtm> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.rtm)
+    }
+}
+
+/// Sources of time, names and tasks.
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// The only spawner.
+    pub shutdown: Shutdown,
+    /// Bots in place of the configured ones, by id: tests bring their own.
+    pub bots: HashMap<String, Arc<dyn Bot>>,
+}
+
+impl AppState {
+    /// Opens and starts everything that handlers need. Needs a running tokio.
+    ///
+    /// # Errors
+    /// When a key, the data folder or the site is wrong.
+    pub fn build(
+        config: Config,
+        visitor_secret: &SecretString,
+        world: World,
+    ) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let keys = Arc::new(Keys::new(KeyTable::load(&config)?));
+        let rate = &config.rate;
+        let sign_by_address = Arc::new(Limiter::new(
+            rate.sign_address_burst,
+            rate.sign_address_per_minute,
+        ));
+        let sign_by_identity = Arc::new(Limiter::new(
+            rate.sign_identity_burst,
+            rate.sign_identity_per_minute,
+        ));
+        keep_swept(&world.shutdown, Arc::clone(&sign_by_address));
+        keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
+        let store = open_store(&config)?;
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let mut bots = open_bots(&config)?;
+        bots.extend(world.bots);
+        let rtm = Rtm::new(rtm::Parts {
+            config: Arc::clone(&config),
+            keys: Arc::clone(&keys),
+            store: Arc::clone(&store),
+            bus: Arc::clone(&bus),
+            bots,
+            clock: Arc::clone(&world.clock),
+            ids: Arc::clone(&world.ids),
+            shutdown: world.shutdown.clone(),
+        });
+        Ok(Self(Arc::new(Parts {
+            policy: Policy::from(&config.tokens),
+            visitors: Visitors::new(visitor_secret),
+            store,
+            bus,
+            rtm,
+            site: Site::find(config.server.site.as_deref())?,
+            readiness: Readiness::default(),
+            clock: world.clock,
+            ids: world.ids,
+            shutdown: world.shutdown,
+            config,
+            keys,
+            sign_by_address,
+            sign_by_identity,
+        })))
+    }
+
+    /// Reads keys again. What is wrong leaves everything as it was.
+    ///
+    /// # Errors
+    /// The first key that is wrong.
+    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
+        self.keys.replace(KeyTable::load(config)?);
+        Ok(())
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    match config.store.kind {
+        StoreKind::Sqlite => {
+            let options = SqliteOptions {
+                synchronous: match config.store.durability {
+                    Durability::Full => Synchronous::Full,
+                    Durability::Normal => Synchronous::Normal,
+                },
+                ..SqliteOptions::default()
+            };
+            Ok(Arc::new(SqliteStore::open(&config.server.data, &options)?))
+        }
+    }
+}
+
+fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, StartError> {
+    let open = |bot: &crate::config::Bot| -> Result<Arc<dyn Bot>, StartError> {
+        match bot.kind {
+            BotKind::Scripted => Ok(Arc::new(match bot.script_file() {
+                Some(file) => ScriptedBot::open(&file)?,
+                None => ScriptedBot::demo()?,
+            })),
+        }
+    };
+    let bots = config.bots.iter().map(|(id, bot)| Ok((id.clone(), open(bot)?)));
+    bots.collect()
+}
+
+/// A state for tests: a fresh folder, a clock that stands still, known ids.
+#[cfg(test)]
+pub(crate) fn test_state(text: &str) -> AppState {
+    use crate::clock::{FixedClock, Millis};
+    use crate::ids::{RandomIds, SeededIds};
+    crate::signing::install_crypto();
+    let mut config = crate::config::test_config(text);
+    config.server.data = std::env::temp_dir().join(format!("parlour-state-{}", RandomIds.uuid()));
+    let prepared = crate::first_start::prepare(&mut config, &RandomIds).unwrap();
+    let world = World {
+        clock: Arc::new(FixedClock::new(Millis(1_795_000_000_000))),
+        ids: Arc::new(SeededIds::new(1)),
+        shutdown: Shutdown::new(),
+        bots: HashMap::new(),
+    };
+    AppState::build(config, &prepared.visitor_secret, world).unwrap()
+}

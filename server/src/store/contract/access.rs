@@ -1,0 +1,199 @@
+//! Users, tokens, tickets, assertions.
+
+use tokio::task::JoinSet;
+
+use super::{APP, BOT, NOW, Place, minutes};
+use crate::clock::Millis;
+use crate::store::{SecretHash, Swept, TicketRecord, TokenRecord};
+
+fn token(secret: &str, expires: Millis) -> TokenRecord {
+    TokenRecord {
+        hash: SecretHash::of(secret),
+        user: "u-1".to_owned(),
+        app: APP.to_owned(),
+        expires,
+    }
+}
+
+fn ticket(secret: &str, expires: Millis) -> TicketRecord {
+    TicketRecord {
+        hash: SecretHash::of(secret),
+        user: "u-1".to_owned(),
+        app: APP.to_owned(),
+        bot: BOT.to_owned(),
+        expires,
+        context: r#"{"uiVersion":"v3"}"#.to_owned(),
+    }
+}
+
+pub(crate) async fn an_identity_is_one_user_in_each_app(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(store.user_by_identity(APP, "ann").await, Ok(None));
+    let ann = store.user(APP, "ann", "u-1", NOW).await.expect("ann");
+    assert_eq!((ann.id.as_str(), ann.created), ("u-1", NOW));
+    let again = store
+        .user(APP, "ann", "u-2", NOW.plus(minutes(1)))
+        .await
+        .expect("ann");
+    assert_eq!(again, ann);
+    let elsewhere = store
+        .user("cs-other", "ann", "u-3", NOW)
+        .await
+        .expect("ann elsewhere");
+    assert_eq!(elsewhere.id, "u-3");
+    let case = store
+        .user(APP, "Ann", "u-4", NOW)
+        .await
+        .expect("another Ann");
+    assert_eq!(case.id, "u-4");
+    assert_eq!(
+        store.user_by_identity(APP, "ann").await,
+        Ok(Some(ann.clone()))
+    );
+    assert_eq!(store.user_by_id("u-1").await, Ok(Some(ann)));
+    assert_eq!(store.user_by_id("u-9").await, Ok(None));
+}
+
+pub(crate) async fn a_user_seen_by_many_at_once_is_made_once(place: &dyn Place) {
+    let store = place.open().await;
+    let tasks: Vec<_> = (0..24)
+        .map(|number| {
+            let store = store.clone();
+            async move {
+                store
+                    .user(APP, "bob", &format!("u-{number}"), NOW)
+                    .await
+                    .expect("bob")
+                    .id
+            }
+        })
+        .collect();
+    let ids = futures_util::future::join_all(tasks).await;
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(place: &dyn Place) {
+    let store = place.open().await;
+    let record = token("one", NOW.plus(minutes(1)));
+    store.put_token(record.clone()).await.expect("kept");
+    let hash = SecretHash::of("one");
+    assert_eq!(store.token(hash, NOW).await, Ok(Some(record.clone())));
+    assert_eq!(store.token(hash, record.expires).await, Ok(None));
+    assert_eq!(store.token(SecretHash::of("two"), NOW).await, Ok(None));
+    // It outlives a crash, and its end does too.
+    let store = place.open().await;
+    assert_eq!(store.token(hash, NOW).await, Ok(Some(record)));
+    assert_eq!(store.revoke_token(hash).await, Ok(true));
+    assert_eq!(store.revoke_token(hash).await, Ok(false));
+    assert_eq!(store.token(hash, NOW).await, Ok(None));
+    assert_eq!(place.open().await.token(hash, NOW).await, Ok(None));
+}
+
+pub(crate) async fn a_ticket_is_taken_exactly_once_by_racing_tasks(place: &dyn Place) {
+    let store = place.open().await;
+    // Half of the racers come through another instance on the same data.
+    let other = place.open().await;
+    for round in 0..8 {
+        let secret = format!("ticket {round}");
+        store
+            .put_ticket(ticket(&secret, NOW.plus(minutes(1))))
+            .await
+            .expect("kept");
+        let mut racers = JoinSet::new();
+        for number in 0..24 {
+            let store = if number % 2 == 0 {
+                store.clone()
+            } else {
+                other.clone()
+            };
+            let hash = SecretHash::of(&secret);
+            racers.spawn(async move { store.take_ticket(hash, NOW).await.expect("answers") });
+        }
+        let winners = racers.join_all().await.into_iter().flatten().count();
+        assert_eq!(winners, 1);
+    }
+}
+
+pub(crate) async fn a_ticket_carries_its_context_and_expires(place: &dyn Place) {
+    let store = place.open().await;
+    let (good, late) = (ticket("good", NOW.plus(minutes(1))), ticket("late", NOW));
+    store.put_ticket(good.clone()).await.expect("kept");
+    store.put_ticket(late).await.expect("kept");
+    let store = place.open().await;
+    assert_eq!(
+        store.take_ticket(SecretHash::of("good"), NOW).await,
+        Ok(Some(good))
+    );
+    assert_eq!(
+        store.take_ticket(SecretHash::of("late"), NOW).await,
+        Ok(None)
+    );
+    assert_eq!(
+        store.take_ticket(SecretHash::of("never"), NOW).await,
+        Ok(None)
+    );
+}
+
+pub(crate) async fn a_used_assertion_is_a_replay_until_it_expires(place: &dyn Place) {
+    let store = place.open().await;
+    let (hash, expires) = (SecretHash::of("cs-demo jti-1"), NOW.plus(minutes(5)));
+    assert_eq!(store.use_jti(hash, expires, NOW).await, Ok(true));
+    assert_eq!(store.use_jti(hash, expires, NOW).await, Ok(false));
+    assert_eq!(
+        store
+            .use_jti(SecretHash::of("cs-other jti-1"), expires, NOW)
+            .await,
+        Ok(true)
+    );
+    let store = place.open().await;
+    assert_eq!(
+        store.use_jti(hash, expires, NOW.plus(minutes(4))).await,
+        Ok(false)
+    );
+    // Its own `exp` refuses it from here on; the memory of it may go.
+    assert_eq!(
+        store.use_jti(hash, expires.plus(minutes(5)), expires).await,
+        Ok(true)
+    );
+    assert_eq!(
+        store.use_jti(hash, expires.plus(minutes(5)), expires).await,
+        Ok(false)
+    );
+}
+
+pub(crate) async fn racing_replays_pass_exactly_once(place: &dyn Place) {
+    let store = place.open().await;
+    let hash = SecretHash::of("jti-race");
+    let uses = (0..24).map(|_| store.use_jti(hash, NOW.plus(minutes(5)), NOW));
+    let passed = futures_util::future::join_all(uses).await;
+    assert_eq!(
+        passed.iter().filter(|passed| **passed == Ok(true)).count(),
+        1
+    );
+}
+
+pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn Place) {
+    let store = place.open().await;
+    let later = NOW.plus(minutes(1));
+    for (name, expires) in [("old", NOW), ("new", later)] {
+        store.put_token(token(name, expires)).await.expect("kept");
+        store.put_ticket(ticket(name, expires)).await.expect("kept");
+        let used = store
+            .use_jti(SecretHash::of(name), expires, Millis(0))
+            .await;
+        assert_eq!(used, Ok(true));
+    }
+    assert_eq!(
+        store.sweep(NOW).await,
+        Ok(Swept {
+            tokens: 1,
+            tickets: 1,
+            assertions: 1
+        })
+    );
+    assert!(!store.sweep(NOW).await.expect("sweeps").any());
+    let new = SecretHash::of("new");
+    assert!(store.token(new, NOW).await.expect("reads").is_some());
+    assert_eq!(store.use_jti(new, later, NOW).await, Ok(false));
+    assert!(store.take_ticket(new, NOW).await.expect("reads").is_some());
+}

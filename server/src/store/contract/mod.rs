@@ -1,0 +1,173 @@
+//! What every store must do. A store's tests call `run_contract!` with a [`Place`] of theirs.
+//!
+//! Each function is one test on an empty place. Opening a place again without closing the first
+//! store is a crash: only what was committed may be there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    Appended, ConversationId, NewAnswer, NewMessage, OpenMode, OpenSession, Store, StoreError,
+};
+use crate::clock::Millis;
+
+pub(super) mod access;
+pub(super) mod jobs;
+pub(super) mod messages;
+pub(super) mod pages;
+pub(super) mod sessions;
+
+/// Where a store's data lies.
+#[async_trait]
+pub(super) trait Place: Send + Sync {
+    /// Opens the store on it, as often as wanted.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Makes one test of each function; `$place` is an expression that gives an empty [`Place`].
+macro_rules! run_contract {
+    ($place:expr) => {
+        $crate::store::contract::run_contract! { @each $place;
+            access {
+                an_identity_is_one_user_in_each_app
+                a_user_seen_by_many_at_once_is_made_once
+                a_token_opens_until_it_expires_or_is_revoked
+                a_ticket_is_taken_exactly_once_by_racing_tasks
+                a_ticket_carries_its_context_and_expires
+                a_used_assertion_is_a_replay_until_it_expires
+                racing_replays_pass_exactly_once
+                the_sweep_removes_what_expired_and_nothing_else
+            }
+            sessions {
+                the_first_connection_starts_a_session_whatever_its_mode
+                an_active_session_is_continued_or_replaced_by_mode
+                an_idle_session_is_not_continued
+                activity_keeps_a_session_alive
+                a_closed_session_is_followed_by_a_new_one
+                racing_connections_share_one_conversation_and_one_welcome
+                a_session_of_an_unknown_user_is_refused
+                sessions_of_users_and_bots_are_apart
+                a_session_survives_a_crash
+            }
+            messages {
+                messages_get_sequences_in_order_without_gaps
+                a_message_sent_again_is_stored_once
+                the_same_message_at_once_on_many_sockets_is_stored_once
+                a_message_sent_again_after_a_crash_is_stored_once
+                a_number_and_a_string_are_two_ids
+                two_users_may_use_the_same_ids
+                messages_without_an_id_are_all_stored
+                a_failing_message_harms_no_other_of_its_batch
+                ten_thousand_messages_keep_their_order
+            }
+            pages {
+                pages_backwards_neither_skip_nor_repeat_under_writes
+                pages_by_offset_count_from_the_newest
+                pages_forwards_end_at_the_head
+                pages_by_message_id_find_their_place
+                an_unknown_conversation_has_an_empty_history
+                what_was_missed_comes_whole_or_not_at_all
+            }
+            jobs {
+                a_message_has_its_job_and_the_job_its_message
+                a_job_completed_twice_answers_once
+                racing_completions_answer_once
+                jobs_of_a_conversation_come_one_after_the_other
+                a_postponed_job_holds_back_those_behind_it
+                open_jobs_survive_a_crash_and_done_ones_do_not_return
+                a_job_without_answers_ends_too
+                answers_stand_behind_the_messages_before_them
+            }
+        }
+    };
+    (@each $place:expr; $($topic:ident { $($test:ident)* })*) => {$(
+        mod $topic {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    $crate::store::contract::$topic::$test(&$place).await;
+                }
+            )*
+        }
+    )*};
+}
+pub(super) use run_contract;
+
+const BOT: &str = "st-demo";
+const APP: &str = "cs-demo";
+const IDLE: Duration = Duration::from_mins(30);
+const NOW: Millis = Millis(1_800_000_000_000);
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
+/// The id of a user with this identity.
+async fn user(store: &dyn Store, identity: &str) -> String {
+    let id = format!("u-{identity}");
+    store
+        .user(APP, identity, &id, NOW)
+        .await
+        .expect("a user")
+        .id
+}
+
+fn opening(user: &str, mode: OpenMode, new_session_id: &str, now: Millis) -> OpenSession {
+    OpenSession {
+        user: user.to_owned(),
+        bot: BOT.to_owned(),
+        app: APP.to_owned(),
+        mode,
+        new_session_id: new_session_id.to_owned(),
+        idle: IDLE,
+        now,
+        context: r#"{"ui":"v3"}"#.to_owned(),
+    }
+}
+
+/// A conversation of a new user, its welcome done: no jobs, no messages.
+async fn conversation(store: &dyn Store, identity: &str) -> ConversationId {
+    let user = user(store, identity).await;
+    let open = opening(&user, OpenMode::Default, "ss-1", NOW);
+    let opened = store.open_session(open).await.expect("a session");
+    if let Some(job) = opened.job {
+        store
+            .complete_job(job, Vec::new(), NOW)
+            .await
+            .expect("completes");
+    }
+    opened.conversation
+}
+
+fn new_message(conversation: ConversationId, client_id: Option<&str>, text: &str) -> NewMessage {
+    NewMessage {
+        conversation,
+        message_id: format!("ms-{text}"),
+        client_message_id: client_id.map(str::to_owned),
+        body: format!(r#"{{"body":"{text}"}}"#),
+        session_id: "ss-1".to_owned(),
+        context: String::new(),
+        now: NOW,
+    }
+}
+
+async fn append(store: &dyn Store, conversation: ConversationId, id: &str) -> Appended {
+    let message = new_message(conversation, Some(id), id.trim_matches('"'));
+    store.append_message(message).await.expect("appends")
+}
+
+fn answer(text: &str) -> NewAnswer {
+    NewAnswer {
+        message_id: format!("ms-{text}"),
+        body: format!(r#"{{"cInfo":{{"body":"{text}"}}}}"#),
+    }
+}
+
+fn unknown<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(
+        matches!(result, Err(StoreError::Unknown { .. })),
+        "{result:?}"
+    );
+}

@@ -1,0 +1,161 @@
+//! Pages of a transcript.
+
+use super::messages::all;
+use super::{Place, append, conversation};
+use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Store};
+
+async fn page(
+    store: &dyn Store,
+    conversation: ConversationId,
+    from: HistoryFrom,
+    limit: u32,
+) -> HistoryPage {
+    store
+        .history(HistoryQuery {
+            conversation,
+            from,
+            limit,
+        })
+        .await
+        .expect("a page")
+}
+
+fn sequences(page: &HistoryPage) -> Vec<u64> {
+    page.messages.iter().map(|message| message.seq).collect()
+}
+
+async fn fill(store: &dyn Store, identity: &str, count: u64) -> ConversationId {
+    let here = conversation(store, identity).await;
+    for number in 1..=count {
+        append(store, here, &number.to_string()).await;
+    }
+    here
+}
+
+pub(crate) async fn pages_backwards_neither_skip_nor_repeat_under_writes(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 95).await;
+    let mut from = HistoryFrom::Newest { offset: 0 };
+    let mut read = Vec::new();
+    let mut written = 95;
+    loop {
+        let page = page(store.as_ref(), here, from, 10).await;
+        assert_eq!(page.last_seq, written);
+        let mut older = sequences(&page);
+        older.append(&mut read);
+        read = older;
+        if !page.more {
+            break;
+        }
+        assert_eq!(page.messages.len(), 10);
+        from = HistoryFrom::Before(page.messages[0].seq);
+        written += 1;
+        append(store.as_ref(), here, &written.to_string()).await;
+    }
+    assert_eq!(read, (1..=95).collect::<Vec<u64>>());
+}
+
+pub(crate) async fn pages_by_offset_count_from_the_newest(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 25).await;
+    for (offset, expected, more) in [
+        (0, 16..=25, true),
+        (10, 6..=15, true),
+        (15, 1..=10, false),
+        (20, 1..=5, false),
+    ] {
+        let page = page(store.as_ref(), here, HistoryFrom::Newest { offset }, 10).await;
+        assert_eq!(sequences(&page), expected.collect::<Vec<u64>>());
+        assert_eq!((page.more, page.last_seq), (more, 25));
+    }
+    for offset in [25, 26, u64::MAX] {
+        let page = page(store.as_ref(), here, HistoryFrom::Newest { offset }, 10).await;
+        assert_eq!((page.messages.len(), page.more), (0, false));
+    }
+    let none = page(store.as_ref(), here, HistoryFrom::Newest { offset: 0 }, 0).await;
+    assert_eq!((none.messages.len(), none.more), (0, true));
+}
+
+pub(crate) async fn pages_forwards_end_at_the_head(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 25).await;
+    let first = page(store.as_ref(), here, HistoryFrom::After(0), 20).await;
+    assert_eq!(sequences(&first), (1..=20).collect::<Vec<u64>>());
+    assert!(first.more);
+    let second = page(store.as_ref(), here, HistoryFrom::After(20), 20).await;
+    assert_eq!(sequences(&second), (21..=25).collect::<Vec<u64>>());
+    assert!(!second.more);
+    for beyond in [25, 26, u64::MAX] {
+        let page = page(store.as_ref(), here, HistoryFrom::After(beyond), 20).await;
+        assert_eq!((page.messages.len(), page.more), (0, false));
+    }
+    for (before, expected) in [(0, 0), (1, 0), (2, 1), (26, 20), (u64::MAX, 20)] {
+        let page = page(store.as_ref(), here, HistoryFrom::Before(before), 20).await;
+        assert_eq!(page.messages.len(), expected, "before {before}");
+    }
+}
+
+pub(crate) async fn pages_by_message_id_find_their_place(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 25).await;
+    let other = fill(store.as_ref(), "bob", 1).await;
+    let before = page(
+        store.as_ref(),
+        here,
+        HistoryFrom::BeforeMessage("ms-12".into()),
+        5,
+    )
+    .await;
+    assert_eq!(
+        (sequences(&before), before.more),
+        (vec![7, 8, 9, 10, 11], true)
+    );
+    let after = page(
+        store.as_ref(),
+        here,
+        HistoryFrom::AfterMessage("ms-22".into()),
+        5,
+    )
+    .await;
+    assert_eq!((sequences(&after), after.more), (vec![23, 24, 25], false));
+    // Another's message is no place here.
+    for from in [
+        HistoryFrom::BeforeMessage("ms-9".into()),
+        HistoryFrom::AfterMessage("?".into()),
+    ] {
+        assert_eq!(page(store.as_ref(), other, from, 5).await.messages.len(), 0);
+    }
+}
+
+pub(crate) async fn an_unknown_conversation_has_an_empty_history(place: &dyn Place) {
+    let store = place.open().await;
+    let nowhere = ConversationId(999);
+    let empty = HistoryPage {
+        messages: Vec::new(),
+        more: false,
+        last_seq: 0,
+    };
+    let from = HistoryFrom::Newest { offset: 0 };
+    assert_eq!(page(store.as_ref(), nowhere, from, 10).await, empty);
+    let missed = store.since(nowhere, 0, 10).await.expect("answers");
+    assert_eq!(
+        (missed.messages.len(), missed.truncated, missed.last_seq),
+        (0, false, 0)
+    );
+}
+
+pub(crate) async fn what_was_missed_comes_whole_or_not_at_all(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 30).await;
+    let everything = all(store.as_ref(), here).await;
+    for (after, limit, expected) in [(0, 30, 30), (10, 20, 20), (29, 5, 1), (30, 5, 0)] {
+        let missed = store.since(here, after, limit).await.expect("answers");
+        assert_eq!((missed.truncated, missed.last_seq), (false, 30));
+        assert_eq!(missed.messages, everything[30 - expected..]);
+    }
+    for (after, limit) in [(0, 29), (10, 19), (31, 100), (u64::MAX, 100), (0, 0)] {
+        let missed = store.since(here, after, limit).await.expect("answers");
+        assert!(missed.truncated, "after {after}");
+        assert_eq!((missed.messages.len(), missed.last_seq), (0, 30));
+    }
+}

@@ -1,0 +1,145 @@
+//! The truth: users, conversations, messages, jobs, tokens.
+//!
+//! In the path: `rtm` appends a visitor's message here and acknowledges it after this returned;
+//! the bot's runner takes jobs from here and puts answers here; pages read histories here. The bus
+//! only wakes those who should look.
+//!
+//! Invariants, proven for every store by the contract tests (`contract.rs`):
+//! - What a method returned `Ok` for is durable; what it returned an error for is not stored.
+//! - A message with a client id is stored once per conversation, however often it is appended.
+//! - A message and the job to answer it are stored in one transaction; so are a job's end and its
+//!   answers. A crash between any two steps loses nothing and doubles nothing.
+//! - Sequences of a conversation are 1, 2, 3, … in the order of the commits.
+
+use async_trait::async_trait;
+
+use crate::clock::Millis;
+
+#[cfg(test)]
+mod contract;
+mod error;
+mod records;
+pub mod sqlite;
+
+pub use error::StoreError;
+pub use records::{
+    Appended, Author, Conversation, ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Job,
+    JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode, OpenSession, SecretHash,
+    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
+};
+
+/// A durable store. Methods may be called from many tasks at once; dropping the future of a write
+/// does not undo it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The user with this identity in this app; made with `new_id` when there is none.
+    async fn user(
+        &self,
+        app: &str,
+        identity: &str,
+        new_id: &str,
+        now: Millis,
+    ) -> Result<User, StoreError>;
+
+    /// The user with this identity, when there is one.
+    async fn user_by_identity(&self, app: &str, identity: &str)
+    -> Result<Option<User>, StoreError>;
+
+    /// The user with this id, when there is one.
+    async fn user_by_id(&self, id: &str) -> Result<Option<User>, StoreError>;
+
+    /// Keeps an access token.
+    async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError>;
+
+    /// The token with this hash, unless unknown, revoked or expired.
+    async fn token(&self, hash: SecretHash, now: Millis)
+    -> Result<Option<TokenRecord>, StoreError>;
+
+    /// Makes a token worthless. `false`: there was none.
+    async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError>;
+
+    /// Keeps a ticket.
+    async fn put_ticket(&self, ticket: TicketRecord) -> Result<(), StoreError>;
+
+    /// Takes the ticket away: of any number of callers exactly one gets it. An expired one is
+    /// nobody's.
+    async fn take_ticket(
+        &self,
+        hash: SecretHash,
+        now: Millis,
+    ) -> Result<Option<TicketRecord>, StoreError>;
+
+    /// Remembers that an assertion was used. `false`: it was used before (a replay). The hash is
+    /// over issuer and `jti`, so that two issuers do not block each other.
+    async fn use_jti(
+        &self,
+        hash: SecretHash,
+        expires: Millis,
+        now: Millis,
+    ) -> Result<bool, StoreError>;
+
+    /// Continues the conversation's active session or starts one, with its `ON_CONNECT` job in the
+    /// same transaction. An `ON_CONNECT` job that is still open and the last of its conversation
+    /// is taken over, so a client that reconnects in a loop gets one welcome, not many.
+    async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError>;
+
+    /// Ends the active session; the next connection starts a new one. Gives the job that tells the
+    /// bot, unless the session was ended before.
+    async fn close_session(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<Option<JobId>, StoreError>;
+
+    /// Stores a visitor's message and the job to answer it. A message with a client id that the
+    /// conversation already has changes nothing and gives the stored one.
+    async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError>;
+
+    /// The first open job of a conversation. Asking changes nothing: the caller makes sure that
+    /// one task at a time works on a conversation.
+    async fn next_job(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<NextJob, StoreError>;
+
+    /// Every conversation with an open job, for the start after a crash. Eight bytes each.
+    async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError>;
+
+    /// Stores the answers and ends the job. A job that is already done gives nothing and stores
+    /// nothing, so a bot that was asked twice answers once.
+    async fn complete_job(
+        &self,
+        job: JobId,
+        answers: Vec<NewAnswer>,
+        now: Millis,
+    ) -> Result<Vec<StoredMessage>, StoreError>;
+
+    /// Puts a failed job off until `due`. A job that is already done stays done.
+    async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError>;
+
+    /// The user's conversation with the bot, when there is one.
+    async fn conversation(&self, user: &str, bot: &str)
+    -> Result<Option<Conversation>, StoreError>;
+
+    /// A page of history; an unknown conversation has an empty one.
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
+
+    /// What was stored after sequence `after`, at most `limit` messages, else `truncated`.
+    async fn since(
+        &self,
+        conversation: ConversationId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Missed, StoreError>;
+
+    /// Removes what has expired; bounded, so call it again while [`Swept::any`].
+    async fn sweep(&self, now: Millis) -> Result<Swept, StoreError>;
+
+    /// Can it read, and write? After a failed write this tries one, so readiness returns by itself
+    /// when the disk has room again.
+    async fn health(&self) -> Result<(), StoreError>;
+
+    /// Finishes what waits and refuses everything after it.
+    async fn close(&self) -> Result<(), StoreError>;
+}

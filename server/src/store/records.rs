@@ -1,0 +1,293 @@
+//! What goes into a store and comes out of it.
+//!
+//! Everything here is plain data. Times are given by the caller, ids too: a store has no clock and
+//! draws no random numbers.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+pub use crate::records::{Author, ConversationId, JobId, StoredMessage};
+
+use crate::clock::Millis;
+
+/// SHA-256 of a secret. The store never sees the secret itself, so a stolen database opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl SecretHash {
+    /// The hash of an access token, a ticket or an assertion's `jti`.
+    pub fn of(secret: impl AsRef<[u8]>) -> SecretHash {
+        SecretHash(Sha256::digest(secret.as_ref()).into())
+    }
+}
+
+/// A visitor of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// `u-<uuid>`.
+    pub id: String,
+    /// The app (client id) that vouched for the identity. The same identity in two apps is two users.
+    pub app: String,
+    /// What the assertion called the visitor.
+    pub identity: String,
+    /// When the user was first seen.
+    pub created: Millis,
+}
+
+/// An access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// The hash of the token.
+    pub hash: SecretHash,
+    /// Whose it is.
+    pub user: String,
+    /// The app it was granted through.
+    pub app: String,
+    /// From this moment on it opens nothing.
+    pub expires: Millis,
+}
+
+/// What `rtm/start` promised: one socket, once, soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketRecord {
+    /// The hash of the `sid`.
+    pub hash: SecretHash,
+    /// Who may open the socket.
+    pub user: String,
+    /// The app the user came through.
+    pub app: String,
+    /// The bot the socket talks to.
+    pub bot: String,
+    /// From this moment on it opens nothing.
+    pub expires: Millis,
+    /// JSON: whatever else start knows and the socket wants (UI version, …). Opaque to the store.
+    pub context: String,
+}
+
+/// What a connection asks for (`ConnectionMode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Absent or `Default`: continue an active session, else start.
+    #[default]
+    Default,
+    /// `Start_New`: always start.
+    StartNew,
+    /// `Start_New_Resume_Agent`: start, unless a human agent has the conversation. There are no
+    /// agents yet, so it starts.
+    StartNewResumeAgent,
+    /// `Reconnect`, or `isReconnect=true`: as [`OpenMode::Default`].
+    Reconnect,
+}
+
+/// A connection that opens.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// Who.
+    pub user: String,
+    /// With which bot.
+    pub bot: String,
+    /// Through which app.
+    pub app: String,
+    /// What the client asks for.
+    pub mode: OpenMode,
+    /// The id of the session, should one be started.
+    pub new_session_id: String,
+    /// A session without activity for longer is over.
+    pub idle: Duration,
+    /// The present.
+    pub now: Millis,
+    /// JSON that the `ON_CONNECT` job carries to the bot's turn. Opaque to the store.
+    pub context: String,
+}
+
+/// The outcome of [`OpenSession`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionOpened {
+    /// The user with the bot.
+    pub conversation: ConversationId,
+    /// The session that is active now.
+    pub session_id: String,
+    /// Was it started by this connection?
+    pub started: bool,
+    /// The sequence of the newest message; 0 when there is none.
+    pub last_seq: u64,
+    /// The `ON_CONNECT` job, when a session was started.
+    pub job: Option<JobId>,
+}
+
+/// A user with a bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its number.
+    pub id: ConversationId,
+    /// The user's id.
+    pub user: String,
+    /// The bot's id.
+    pub bot: String,
+    /// The sequence of the newest message; 0 when there is none.
+    pub last_seq: u64,
+    /// The last session, when one was ever opened.
+    pub session_id: Option<String>,
+    /// Is that session open? (It may still be too old to be continued.)
+    pub session_open: bool,
+    /// The last message or connection.
+    pub last_activity: Millis,
+}
+
+/// A visitor's message on its way in.
+#[derive(Clone)]
+pub struct NewMessage {
+    /// Where it belongs.
+    pub conversation: ConversationId,
+    /// The server's id for it, should it be new.
+    pub message_id: String,
+    /// The client's id as JSON text; `None` cannot be recognised when it comes again.
+    pub client_message_id: Option<String>,
+    /// JSON of `UserBody`.
+    pub body: String,
+    /// The session it was written in.
+    pub session_id: String,
+    /// JSON that the job carries to the bot's turn. Opaque to the store.
+    pub context: String,
+    /// The present.
+    pub now: Millis,
+}
+
+/// The outcome of [`NewMessage`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The message as stored: by this call, or by the first one with the same client id.
+    pub message: StoredMessage,
+    /// Was it there already? Then acknowledge it and do nothing else.
+    pub duplicate: bool,
+    /// The job to answer it; `None` for a duplicate.
+    pub job: Option<JobId>,
+}
+
+/// What a job asks of the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKind {
+    /// A session was started: greet.
+    Connect,
+    /// Answer a message.
+    Message,
+    /// The visitor closed the session.
+    Close,
+}
+
+/// A stored piece of work for a bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its number; also the idempotence key that the bot gets.
+    pub id: JobId,
+    /// Where the answers go.
+    pub conversation: ConversationId,
+    /// The user's id.
+    pub user: String,
+    /// The bot's id.
+    pub bot: String,
+    /// What is asked.
+    pub kind: JobKind,
+    /// The message to answer ([`JobKind::Message`]).
+    pub trigger: Option<StoredMessage>,
+    /// The session it belongs to.
+    pub session_id: String,
+    /// JSON given when the job was stored.
+    pub context: String,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// When it was stored.
+    pub created: Millis,
+}
+
+/// What to do next in a conversation. Jobs of one conversation are done one after the other, so a
+/// postponed job holds back those behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextJob {
+    /// Do this now.
+    Ready(Box<Job>),
+    /// The first job waits until then.
+    NotBefore(Millis),
+    /// All answered.
+    Empty,
+}
+
+/// A bot's answer on its way in.
+#[derive(Clone)]
+pub struct NewAnswer {
+    /// The server's id for it.
+    pub message_id: String,
+    /// JSON of one `bot_response.message[]` entry.
+    pub body: String,
+}
+
+/// From where a page of history is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    /// The newest messages after skipping this many. Pages overlap while messages arrive.
+    Newest {
+        /// Messages to skip, from the newest.
+        offset: u64,
+    },
+    /// The messages before this sequence. Never skips and never repeats.
+    Before(u64),
+    /// The messages after this sequence, oldest first.
+    After(u64),
+    /// The messages before the one with this id; nothing when there is no such message.
+    BeforeMessage(String),
+    /// The messages after the one with this id; nothing when there is no such message.
+    AfterMessage(String),
+}
+
+/// Which page of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// From where.
+    pub from: HistoryFrom,
+    /// At most so many messages.
+    pub limit: u32,
+}
+
+/// A page of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Oldest first.
+    pub messages: Vec<StoredMessage>,
+    /// Are there more in the same direction (older ones, or newer ones for the `After` queries)?
+    pub more: bool,
+    /// The sequence of the newest message of the conversation, at the same moment.
+    pub last_seq: u64,
+}
+
+/// What a connection missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Every message after the cursor, oldest first; empty when `truncated`.
+    pub messages: Vec<StoredMessage>,
+    /// More than the limit was missed, or the cursor lies beyond the newest message: the client
+    /// must load the transcript anew.
+    pub truncated: bool,
+    /// The sequence of the newest message, at the same moment.
+    pub last_seq: u64,
+}
+
+/// What [`sweep`](super::Store::sweep) removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Expired access tokens.
+    pub tokens: usize,
+    /// Expired tickets.
+    pub tickets: usize,
+    /// Remembered `jti`s that have expired.
+    pub assertions: usize,
+}
+
+impl Swept {
+    /// Was anything removed? Then sweep again: each call is bounded.
+    pub fn any(&self) -> bool {
+        self.tokens + self.tickets + self.assertions > 0
+    }
+}

@@ -1,0 +1,185 @@
+//! Statements about users, tokens, tickets and used assertions.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::convert::{store_error, user as user_row};
+use crate::clock::Millis;
+use crate::store::{SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
+
+/// Rows that one sweep removes from each table: bounds how long the writer is busy with it.
+const SWEEP_ROWS: i64 = 1_000;
+
+pub(super) fn user(
+    connection: &Connection,
+    app: &str,
+    identity: &str,
+    new_id: &str,
+    now: Millis,
+) -> Result<User, StoreError> {
+    if let Some(found) = user_by_identity(connection, app, identity)? {
+        return Ok(found);
+    }
+    connection
+        .prepare_cached("INSERT INTO users (id, app, identity, created) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| insert.execute(params![new_id, app, identity, now]))
+        .map_err(store_error)?;
+    Ok(User {
+        id: new_id.to_owned(),
+        app: app.to_owned(),
+        identity: identity.to_owned(),
+        created: now,
+    })
+}
+
+pub(super) fn user_by_identity(
+    connection: &Connection,
+    app: &str,
+    identity: &str,
+) -> Result<Option<User>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT id, app, identity, created FROM users WHERE app = ?1 AND identity = ?2",
+        )
+        .and_then(|mut query| query.query_row([app, identity], user_row).optional())
+        .map_err(store_error)
+}
+
+pub(super) fn user_by_id(connection: &Connection, id: &str) -> Result<Option<User>, StoreError> {
+    connection
+        .prepare_cached("SELECT id, app, identity, created FROM users WHERE id = ?1")
+        .and_then(|mut query| query.query_row([id], user_row).optional())
+        .map_err(store_error)
+}
+
+pub(super) fn put_token(connection: &Connection, token: &TokenRecord) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO tokens (hash, user, app, expires) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| {
+            insert.execute(params![token.hash, token.user, token.app, token.expires])
+        })
+        .map_err(store_error)?;
+    Ok(())
+}
+
+pub(super) fn token(
+    connection: &Connection,
+    hash: SecretHash,
+    now: Millis,
+) -> Result<Option<TokenRecord>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT hash, user, app, expires FROM tokens WHERE hash = ?1 AND expires > ?2",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row(params![hash, now], |row| {
+                    Ok(TokenRecord {
+                        hash: row.get(0)?,
+                        user: row.get(1)?,
+                        app: row.get(2)?,
+                        expires: row.get(3)?,
+                    })
+                })
+                .optional()
+        })
+        .map_err(store_error)
+}
+
+pub(super) fn revoke_token(connection: &Connection, hash: SecretHash) -> Result<bool, StoreError> {
+    let removed = connection
+        .prepare_cached("DELETE FROM tokens WHERE hash = ?1")
+        .and_then(|mut delete| delete.execute([hash]))
+        .map_err(store_error)?;
+    Ok(removed > 0)
+}
+
+pub(super) fn put_ticket(connection: &Connection, ticket: &TicketRecord) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO tickets (hash, user, app, bot, expires, context)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                ticket.hash,
+                ticket.user,
+                ticket.app,
+                ticket.bot,
+                ticket.expires,
+                ticket.context
+            ])
+        })
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// One statement that both reads and removes, so that a second caller finds nothing.
+pub(super) fn take_ticket(
+    connection: &Connection,
+    hash: SecretHash,
+    now: Millis,
+) -> Result<Option<TicketRecord>, StoreError> {
+    let taken = connection
+        .prepare_cached(
+            "DELETE FROM tickets WHERE hash = ?1
+             RETURNING hash, user, app, bot, expires, context",
+        )
+        .and_then(|mut delete| {
+            delete
+                .query_row([hash], |row| {
+                    Ok(TicketRecord {
+                        hash: row.get(0)?,
+                        user: row.get(1)?,
+                        app: row.get(2)?,
+                        bot: row.get(3)?,
+                        expires: row.get(4)?,
+                        context: row.get(5)?,
+                    })
+                })
+                .optional()
+        })
+        .map_err(store_error)?;
+    Ok(taken.filter(|ticket| ticket.expires > now))
+}
+
+/// One statement, too: it changes a row only when the assertion is new, or when an old one with
+/// the same hash has expired (and would be refused by its own `exp`).
+pub(super) fn use_jti(
+    connection: &Connection,
+    hash: SecretHash,
+    expires: Millis,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO assertions (hash, expires) VALUES (?1, ?2)
+             ON CONFLICT (hash) DO UPDATE SET expires = excluded.expires
+             WHERE assertions.expires <= ?3",
+        )
+        .and_then(|mut insert| insert.execute(params![hash, expires, now]))
+        .map_err(store_error)?;
+    Ok(changed == 1)
+}
+
+pub(super) fn sweep(connection: &Connection, now: Millis) -> Result<Swept, StoreError> {
+    let remove = |sql: &str| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut delete| delete.execute(params![now, SWEEP_ROWS]))
+            .map_err(store_error)
+    };
+    Ok(Swept {
+        tokens: remove(
+            "DELETE FROM tokens WHERE hash IN
+             (SELECT hash FROM tokens WHERE expires <= ?1 LIMIT ?2)",
+        )?,
+        tickets: remove(
+            "DELETE FROM tickets WHERE hash IN
+             (SELECT hash FROM tickets WHERE expires <= ?1 LIMIT ?2)",
+        )?,
+        assertions: remove(
+            "DELETE FROM assertions WHERE hash IN
+             (SELECT hash FROM assertions WHERE expires <= ?1 LIMIT ?2)",
+        )?,
+    })
+}

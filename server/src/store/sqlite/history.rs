@@ -1,0 +1,171 @@
+//! Statements that read a transcript.
+//!
+//! Each reads the conversation's newest sequence first and then only messages up to it. Messages
+//! are never changed, so the answer is one moment's state without a transaction around it.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
+use crate::store::{
+    ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Missed, StoreError, StoredMessage,
+};
+
+/// The longest page: what an asker gets who names a larger limit.
+const MAX_PAGE: u32 = 1_000;
+
+pub(super) fn history(
+    connection: &Connection,
+    query: HistoryQuery,
+) -> Result<HistoryPage, StoreError> {
+    let HistoryQuery {
+        conversation,
+        from,
+        limit,
+    } = query;
+    let limit = limit.min(MAX_PAGE);
+    let last_seq = last_seq(connection, conversation)?;
+    let empty = HistoryPage {
+        messages: Vec::new(),
+        more: false,
+        last_seq,
+    };
+    let (messages, more) = match from {
+        HistoryFrom::Newest { offset } => {
+            let end = last_seq.saturating_sub(offset).saturating_add(1);
+            backwards(connection, conversation, end, limit)?
+        }
+        HistoryFrom::Before(seq) => {
+            let end = seq.min(last_seq.saturating_add(1));
+            backwards(connection, conversation, end, limit)?
+        }
+        HistoryFrom::After(seq) => forwards(connection, conversation, seq, last_seq, limit)?,
+        HistoryFrom::BeforeMessage(id) => match seq_of(connection, conversation, &id)? {
+            Some(seq) => backwards(connection, conversation, seq, limit)?,
+            None => return Ok(empty),
+        },
+        HistoryFrom::AfterMessage(id) => match seq_of(connection, conversation, &id)? {
+            Some(seq) => forwards(connection, conversation, seq, last_seq, limit)?,
+            None => return Ok(empty),
+        },
+    };
+    Ok(HistoryPage {
+        messages,
+        more,
+        last_seq,
+    })
+}
+
+pub(super) fn since(
+    connection: &Connection,
+    conversation: ConversationId,
+    after: u64,
+    limit: u32,
+) -> Result<Missed, StoreError> {
+    let last_seq = last_seq(connection, conversation)?;
+    if after > last_seq || last_seq - after > u64::from(limit) {
+        return Ok(Missed {
+            messages: Vec::new(),
+            truncated: true,
+            last_seq,
+        });
+    }
+    let (messages, _) = forwards(connection, conversation, after, last_seq, limit)?;
+    // Fewer than there were: the oldest were pruned, and the gap cannot be filled.
+    let truncated = u64::try_from(messages.len()).ok() != Some(last_seq - after);
+    let messages = if truncated { Vec::new() } else { messages };
+    Ok(Missed {
+        messages,
+        truncated,
+        last_seq,
+    })
+}
+
+/// The newest sequence; 0 for a conversation that does not exist.
+fn last_seq(connection: &Connection, conversation: ConversationId) -> Result<u64, StoreError> {
+    connection
+        .prepare_cached("SELECT last_seq FROM conversations WHERE id = ?1")
+        .and_then(|mut query| {
+            query
+                .query_row([conversation], |row| unsigned(row, 0))
+                .optional()
+        })
+        .map(Option::unwrap_or_default)
+        .map_err(store_error)
+}
+
+/// Reads through the conversation; only old clients ask like this, and seldom.
+fn seq_of(
+    connection: &Connection,
+    conversation: ConversationId,
+    message_id: &str,
+) -> Result<Option<u64>, StoreError> {
+    connection
+        .prepare_cached("SELECT seq FROM messages WHERE conversation = ?1 AND message_id = ?2")
+        .and_then(|mut query| {
+            query
+                .query_row(params![conversation, message_id], |row| unsigned(row, 0))
+                .optional()
+        })
+        .map_err(store_error)
+}
+
+/// The `limit` messages before `end`, oldest first, and whether there are older ones.
+fn backwards(
+    connection: &Connection,
+    conversation: ConversationId,
+    end: u64,
+    limit: u32,
+) -> Result<(Vec<StoredMessage>, bool), StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages WHERE conversation = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+    );
+    let mut messages: Vec<StoredMessage> = connection
+        .prepare_cached(SQL)
+        .and_then(|mut query| {
+            let rows = params![conversation, integer(end), i64::from(limit) + 1];
+            query.query_map(rows, message_row)?.collect()
+        })
+        .map_err(store_error)?;
+    let more = cut(&mut messages, limit);
+    messages.reverse();
+    Ok((messages, more))
+}
+
+/// The `limit` messages after `start` up to `end`, oldest first, and whether there are newer ones.
+fn forwards(
+    connection: &Connection,
+    conversation: ConversationId,
+    start: u64,
+    end: u64,
+    limit: u32,
+) -> Result<(Vec<StoredMessage>, bool), StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
+    );
+    let mut messages: Vec<StoredMessage> = connection
+        .prepare_cached(SQL)
+        .and_then(|mut query| {
+            let rows = params![
+                conversation,
+                integer(start),
+                integer(end),
+                i64::from(limit) + 1
+            ];
+            query.query_map(rows, message_row)?.collect()
+        })
+        .map_err(store_error)?;
+    let more = cut(&mut messages, limit);
+    Ok((messages, more))
+}
+
+/// Takes away the one row that was read to see whether there is more.
+fn cut(messages: &mut Vec<StoredMessage>, limit: u32) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = messages.len() > limit;
+    messages.truncate(limit);
+    more
+}

@@ -1,0 +1,216 @@
+//! Statements about the work for bots.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::conversations::insert_message;
+use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
+use crate::clock::Millis;
+use crate::store::{
+    Author, ConversationId, Job, JobId, JobKind, NewAnswer, NextJob, OpenSession, StoreError,
+    StoredMessage,
+};
+
+/// A job on its way in.
+pub(super) struct NewJob<'a> {
+    pub(super) conversation: ConversationId,
+    pub(super) kind: JobKind,
+    pub(super) trigger: Option<u64>,
+    pub(super) session_id: &'a str,
+    pub(super) context: &'a str,
+    pub(super) now: Millis,
+}
+
+pub(super) fn insert(connection: &Connection, job: &NewJob<'_>) -> Result<JobId, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO jobs (conversation, kind, trigger_seq, session_id, context, due, created)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) RETURNING id",
+        )
+        .and_then(|mut insert| {
+            insert.query_row(
+                params![
+                    job.conversation,
+                    job.kind,
+                    job.trigger.map(integer),
+                    job.session_id,
+                    job.context,
+                    job.now
+                ],
+                |row| row.get(0),
+            )
+        })
+        .map_err(store_error)
+}
+
+/// The `ON_CONNECT` job of a started session: takes over the one that is still open and last.
+pub(super) fn connect(
+    connection: &Connection,
+    conversation: ConversationId,
+    open: &OpenSession,
+) -> Result<JobId, StoreError> {
+    let taken_over: Option<JobId> = connection
+        .prepare_cached(
+            "UPDATE jobs SET session_id = ?2, context = ?3, attempts = 0, due = ?4
+             WHERE id = (SELECT max(id) FROM jobs WHERE conversation = ?1) AND kind = ?5
+             RETURNING id",
+        )
+        .and_then(|mut update| {
+            update
+                .query_row(
+                    params![
+                        conversation,
+                        open.new_session_id,
+                        open.context,
+                        open.now,
+                        JobKind::Connect
+                    ],
+                    |row| row.get(0),
+                )
+                .optional()
+        })
+        .map_err(store_error)?;
+    if let Some(job) = taken_over {
+        return Ok(job);
+    }
+    let job = NewJob {
+        conversation,
+        kind: JobKind::Connect,
+        trigger: None,
+        session_id: &open.new_session_id,
+        context: &open.context,
+        now: open.now,
+    };
+    insert(connection, &job)
+}
+
+pub(super) fn next(
+    connection: &Connection,
+    conversation: ConversationId,
+    now: Millis,
+) -> Result<NextJob, StoreError> {
+    let first = connection
+        .prepare_cached(
+            "SELECT j.due, j.trigger_seq, j.id, j.conversation, c.user, c.bot, j.kind,
+                    j.session_id, j.context, j.attempts, j.created
+             FROM jobs j JOIN conversations c ON c.id = j.conversation
+             WHERE j.conversation = ?1 ORDER BY j.id LIMIT 1",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row([conversation], |row| {
+                    let due: Millis = row.get(0)?;
+                    let trigger: Option<i64> = row.get(1)?;
+                    let job = Job {
+                        id: row.get(2)?,
+                        conversation: row.get(3)?,
+                        user: row.get(4)?,
+                        bot: row.get(5)?,
+                        kind: row.get(6)?,
+                        trigger: None,
+                        session_id: row.get(7)?,
+                        context: row.get(8)?,
+                        attempts: row.get(9)?,
+                        created: row.get(10)?,
+                    };
+                    Ok((due, trigger, job))
+                })
+                .optional()
+        })
+        .map_err(store_error)?;
+    match first {
+        None => Ok(NextJob::Empty),
+        Some((due, _, _)) if due > now => Ok(NextJob::NotBefore(due)),
+        Some((_, None, job)) => Ok(NextJob::Ready(Box::new(job))),
+        Some((_, Some(seq), job)) => {
+            let trigger = Some(trigger(connection, conversation, seq)?);
+            Ok(NextJob::Ready(Box::new(Job { trigger, ..job })))
+        }
+    }
+}
+
+fn trigger(
+    connection: &Connection,
+    conversation: ConversationId,
+    seq: i64,
+) -> Result<StoredMessage, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages WHERE conversation = ?1 AND seq = ?2",
+    );
+    connection
+        .prepare_cached(SQL)
+        .and_then(|mut query| query.query_row(params![conversation, seq], message_row))
+        .map_err(store_error)
+}
+
+pub(super) fn waiting(connection: &Connection) -> Result<Vec<ConversationId>, StoreError> {
+    connection
+        .prepare_cached("SELECT DISTINCT conversation FROM jobs ORDER BY conversation")
+        .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+        .map_err(store_error)
+}
+
+pub(super) fn complete(
+    connection: &Connection,
+    job: JobId,
+    answers: Vec<NewAnswer>,
+    now: Millis,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let removed: Option<(ConversationId, String)> = connection
+        .prepare_cached("DELETE FROM jobs WHERE id = ?1 RETURNING conversation, session_id")
+        .and_then(|mut delete| {
+            delete
+                .query_row([job], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+        .map_err(store_error)?;
+    let Some((conversation, session_id)) = removed else {
+        return Ok(Vec::new());
+    };
+    if answers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let count = u64::try_from(answers.len()).unwrap_or(u64::MAX);
+    let last: u64 = connection
+        .prepare_cached(
+            "UPDATE conversations SET last_seq = last_seq + ?2, last_activity = ?3
+             WHERE id = ?1 RETURNING last_seq",
+        )
+        .and_then(|mut update| {
+            update.query_row(params![conversation, integer(count), now], |row| {
+                unsigned(row, 0)
+            })
+        })
+        .map_err(store_error)?;
+    let first = last + 1 - count;
+    let mut stored = Vec::with_capacity(answers.len());
+    for (seq, answer) in (first..).zip(answers) {
+        let message = StoredMessage {
+            conversation,
+            seq,
+            message_id: answer.message_id,
+            author: Author::Bot,
+            client_message_id: None,
+            body: answer.body,
+            created: now,
+            session_id: session_id.clone(),
+        };
+        insert_message(connection, &message)?;
+        stored.push(message);
+    }
+    Ok(stored)
+}
+
+pub(super) fn postpone(
+    connection: &Connection,
+    job: JobId,
+    attempts: u32,
+    due: Millis,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE jobs SET attempts = ?2, due = ?3 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![job, attempts, due]))
+        .map_err(store_error)?;
+    Ok(())
+}

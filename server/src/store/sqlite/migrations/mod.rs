@@ -1,0 +1,75 @@
+//! The schema, as numbered files that are run once each.
+//!
+//! `PRAGMA user_version` holds the number of the last file that was run. A migration library would
+//! add its own table and a few crates for what is twenty lines here; the number is also readable
+//! before anything else of the file is understood, which is what refusing a newer file needs.
+//!
+//! To change the schema: add `NNNN_what.sql`, append it to [`FILES`]. Never edit a released file.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::convert::store_error;
+use crate::store::StoreError;
+
+/// In order; the first is version 1.
+const FILES: &[&str] = &[include_str!("0001_first.sql")];
+
+/// Marks the file as ours ("Prlr"), so that another program's database is not written into.
+const APPLICATION_ID: i64 = 0x5072_6c72;
+
+/// The version that this program writes.
+pub(super) fn known() -> u32 {
+    u32::try_from(FILES.len()).unwrap_or(u32::MAX)
+}
+
+/// Brings the file to the known version; each step is one transaction.
+pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+    let found = version(connection)?;
+    if found > known() {
+        return Err(StoreError::TooNew {
+            found,
+            known: known(),
+        });
+    }
+    let owner: i64 = pragma(connection, "application_id")?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(store_error)?;
+    if owner != APPLICATION_ID && (found > 0 || owner != 0 || tables > 0) {
+        let reason = "it is the database of another program".to_owned();
+        return Err(StoreError::Corrupt { reason });
+    }
+    for number in found..known() {
+        step(connection, number).map_err(store_error)?;
+    }
+    Ok(())
+}
+
+fn step(connection: &mut Connection, done: u32) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let file = usize::try_from(done)
+        .ok()
+        .and_then(|index| FILES.get(index));
+    if let (true, Some(sql)) = (version == done, file) {
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", done + 1)?;
+    }
+    transaction.commit()
+}
+
+/// The version of the file; 0 for an empty one.
+pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
+    pragma(connection, "user_version")
+}
+
+fn pragma<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    name: &str,
+) -> Result<T, StoreError> {
+    connection
+        .pragma_query_value(None, name, |row| row.get(0))
+        .map_err(store_error)
+}

@@ -1,0 +1,308 @@
+//! The default store: one SQLite file.
+//!
+//! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes ([`writer`]),
+//! a few read ([`readers`]); the SQL is in [`access`], [`conversations`], [`jobs`], [`history`].
+//!
+//! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
+//! writer; the file and those beside it belong to their owner alone (0600).
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use async_trait::async_trait;
+
+use super::{
+    Appended, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed, NewAnswer,
+    NewMessage, NextJob, OpenSession, SecretHash, SessionOpened, Store, StoreError, StoredMessage,
+    Swept, TicketRecord, TokenRecord, User,
+};
+use crate::clock::Millis;
+
+mod access;
+mod conversations;
+mod convert;
+mod history;
+mod jobs;
+mod migrations;
+mod open;
+mod readers;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use readers::Readers;
+use writer::Writer;
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// On the disk: an acknowledged message survives a power cut.
+    #[default]
+    Full,
+    /// In the system's memory: survives a crash of the program, and loses the last moments before
+    /// a power cut. Nothing gets damaged.
+    Normal,
+}
+
+/// How the file is used.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// When a commit counts as done.
+    pub synchronous: Synchronous,
+    /// Threads that read. Reads are short and mostly from memory; more threads than cores only
+    /// help a slow disk.
+    pub readers: NonZeroUsize,
+    /// Writes that may wait; then callers wait.
+    pub queue: usize,
+    /// Writes in one transaction: beyond this the sync is no longer what costs.
+    pub batch: usize,
+    /// The file may have so many pages of 4 KiB; then writes get [`StoreError::Full`].
+    pub max_pages: Option<u32>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> SqliteOptions {
+        SqliteOptions {
+            synchronous: Synchronous::Full,
+            readers: NonZeroUsize::MIN.saturating_add(2),
+            queue: 1_024,
+            batch: 256,
+            max_pages: None,
+        }
+    }
+}
+
+/// What the health check writes for a trial: more than fits into what is left of a few pages.
+const PROBE_BYTES: i32 = 64 * 1024;
+
+/// A [`Store`] in one SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens (or makes) the database in this folder. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// What keeps the server from starting, as a sentence with the remedy: no folder, not writable,
+    /// damaged, too new, no room.
+    pub fn open(folder: &Path, options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
+        let file = open::prepare_folder(folder)?;
+        let writing = open::writing(&file, options)?;
+        let reading = (0..options.readers.get())
+            .map(|_| open::reading(&file))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(SqliteStore {
+            writer: Writer::start(writing, options.queue, options.batch)?,
+            readers: Readers::start(reading)?,
+        })
+    }
+
+    /// A write that takes room, to see whether there is some; the second write gives it back.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writer
+            .run(|connection| {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO probe VALUES (1, zeroblob(?1))")
+                    .and_then(|mut insert| insert.execute([PROBE_BYTES]))
+                    .map_err(convert::store_error)
+            })
+            .await?;
+        self.writer
+            .run(|connection| {
+                connection
+                    .execute("DELETE FROM probe", [])
+                    .map_err(convert::store_error)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn user(
+        &self,
+        app: &str,
+        identity: &str,
+        new_id: &str,
+        now: Millis,
+    ) -> Result<User, StoreError> {
+        if let Some(found) = self.user_by_identity(app, identity).await? {
+            return Ok(found);
+        }
+        let (app, identity, id) = (app.to_owned(), identity.to_owned(), new_id.to_owned());
+        self.writer
+            .run(move |it| access::user(it, &app, &identity, &id, now))
+            .await
+    }
+
+    async fn user_by_identity(
+        &self,
+        app: &str,
+        identity: &str,
+    ) -> Result<Option<User>, StoreError> {
+        let (app, identity) = (app.to_owned(), identity.to_owned());
+        self.readers
+            .run(move |it| access::user_by_identity(it, &app, &identity))
+            .await
+    }
+
+    async fn user_by_id(&self, id: &str) -> Result<Option<User>, StoreError> {
+        let id = id.to_owned();
+        self.readers
+            .run(move |it| access::user_by_id(it, &id))
+            .await
+    }
+
+    async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError> {
+        self.writer
+            .run(move |it| access::put_token(it, &token))
+            .await
+    }
+
+    async fn token(
+        &self,
+        hash: SecretHash,
+        now: Millis,
+    ) -> Result<Option<TokenRecord>, StoreError> {
+        self.readers
+            .run(move |it| access::token(it, hash, now))
+            .await
+    }
+
+    async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |it| access::revoke_token(it, hash))
+            .await
+    }
+
+    async fn put_ticket(&self, ticket: TicketRecord) -> Result<(), StoreError> {
+        self.writer
+            .run(move |it| access::put_ticket(it, &ticket))
+            .await
+    }
+
+    async fn take_ticket(
+        &self,
+        hash: SecretHash,
+        now: Millis,
+    ) -> Result<Option<TicketRecord>, StoreError> {
+        self.writer
+            .run(move |it| access::take_ticket(it, hash, now))
+            .await
+    }
+
+    async fn use_jti(
+        &self,
+        hash: SecretHash,
+        expires: Millis,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |it| access::use_jti(it, hash, expires, now))
+            .await
+    }
+
+    async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError> {
+        self.writer
+            .run(move |it| conversations::open_session(it, open))
+            .await
+    }
+
+    async fn close_session(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<Option<JobId>, StoreError> {
+        self.writer
+            .run(move |it| conversations::close_session(it, conversation, now))
+            .await
+    }
+
+    async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError> {
+        self.writer
+            .run(move |it| conversations::append_message(it, message))
+            .await
+    }
+
+    async fn next_job(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<NextJob, StoreError> {
+        self.readers
+            .run(move |it| jobs::next(it, conversation, now))
+            .await
+    }
+
+    async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError> {
+        self.readers.run(jobs::waiting).await
+    }
+
+    async fn complete_job(
+        &self,
+        job: JobId,
+        answers: Vec<NewAnswer>,
+        now: Millis,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.writer
+            .run(move |it| jobs::complete(it, job, answers, now))
+            .await
+    }
+
+    async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError> {
+        self.writer
+            .run(move |it| jobs::postpone(it, job, attempts, due))
+            .await
+    }
+
+    async fn conversation(
+        &self,
+        user: &str,
+        bot: &str,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let (user, bot) = (user.to_owned(), bot.to_owned());
+        self.readers
+            .run(move |it| conversations::conversation(it, &user, &bot))
+            .await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.readers
+            .run(move |it| history::history(it, query))
+            .await
+    }
+
+    async fn since(
+        &self,
+        conversation: ConversationId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Missed, StoreError> {
+        self.readers
+            .run(move |it| history::since(it, conversation, after, limit))
+            .await
+    }
+
+    async fn sweep(&self, now: Millis) -> Result<Swept, StoreError> {
+        self.writer.run(move |it| access::sweep(it, now)).await
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        self.readers
+            .run(|it| migrations::version(it).map(drop))
+            .await?;
+        if self.writer.failure().is_some() {
+            self.probe().await?;
+            self.writer.recovered();
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.stop();
+        self.writer.stop().await
+    }
+}

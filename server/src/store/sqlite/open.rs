@@ -1,0 +1,128 @@
+//! Opens the file: the folder, the connections, the settings, the schema.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::convert::store_error;
+use super::{SqliteOptions, Synchronous, migrations};
+use crate::store::StoreError;
+
+/// The file in the data folder. `-wal` and `-shm` lie beside it while the server runs.
+pub(super) const FILE: &str = "parlour.db";
+
+/// How long SQLite waits for another process (a backup, `sqlite3`) before it reports busy.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Statements kept ready per connection; there are about thirty.
+const STATEMENTS: usize = 64;
+
+/// Pages in the log before it is folded into the file: 16 MiB, so that under load one fold serves
+/// many commits.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
+/// A file up to this size is checked at the start (a second at most); larger ones would hold it up.
+const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Makes the folder when it is missing and finds out whether it can be written to.
+pub(super) fn prepare_folder(folder: &Path) -> Result<PathBuf, StoreError> {
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => {
+            return Err(StoreError::NotADirectory {
+                path: folder.to_owned(),
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(StoreError::NotADirectory {
+                path: folder.to_owned(),
+            });
+        }
+        Err(_) => fs::create_dir_all(folder).map_err(|error| not_writable(folder, &error))?,
+    }
+    let file = folder.join(FILE);
+    create(&file).map_err(|error| not_writable(folder, &error))?;
+    Ok(file)
+}
+
+/// Creates the file before SQLite does, so that only its owner may read it. SQLite gives the files
+/// beside it the same permissions.
+fn create(file: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
+fn not_writable(folder: &Path, error: &io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::NotADirectory {
+        return StoreError::NotADirectory {
+            path: folder.to_owned(),
+        };
+    }
+    StoreError::NotWritable {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// The connection that writes; brings the schema up to date.
+pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if fs::metadata(file).is_ok_and(|found| found.len() <= CHECKED_BYTES) {
+        check(&connection)?;
+    }
+    let settings = || {
+        // WAL stays in the file: from here on readers never wait for the writer.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let synchronous = match options.synchronous {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+    };
+    settings().map_err(store_error)?;
+    migrations::run(&mut connection)?;
+    if let Some(pages) = options.max_pages {
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(store_error)?;
+    }
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(store_error)?;
+    Ok(connection)
+}
+
+fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    // No mutex: each connection belongs to one thread. No URI: a folder may have any name.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// Refuses a damaged file with a sentence instead of failing somewhere later.
+fn check(connection: &Connection) -> Result<(), StoreError> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(store_error)?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        reason: "its inner check failed".to_owned(),
+    })
+}

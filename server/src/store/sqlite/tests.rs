@@ -1,0 +1,359 @@
+//! The contract on SQLite, and what only SQLite must do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use super::open::FILE;
+use super::{SqliteOptions, SqliteStore, Synchronous, migrations};
+use crate::clock::Millis;
+use crate::store::contract::{Place, run_contract};
+use crate::store::{
+    HistoryFrom, HistoryQuery, NewMessage, OpenMode, OpenSession, Store, StoreError,
+};
+
+/// A folder that is gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("parlour-store-{}-{number}", std::process::id());
+        Folder(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join(FILE)
+    }
+
+    fn open(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open(self.path(), &SqliteOptions::default())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[async_trait]
+impl Place for Folder {
+    async fn open(&self) -> Arc<dyn Store> {
+        // NORMAL: the contract is about order and crashes of the program, and the disk of a test
+        // machine is slow.
+        let options = SqliteOptions {
+            synchronous: Synchronous::Normal,
+            ..SqliteOptions::default()
+        };
+        Arc::new(SqliteStore::open(self.path(), &options).expect("opens"))
+    }
+}
+
+run_contract!(super::Folder::new());
+
+const NOW: Millis = Millis(1_800_000_000_000);
+
+async fn conversation(store: &SqliteStore) -> crate::store::ConversationId {
+    let user = store
+        .user("cs-demo", "ann", "u-1", NOW)
+        .await
+        .expect("a user");
+    let open = OpenSession {
+        user: user.id,
+        bot: "st-demo".to_owned(),
+        app: "cs-demo".to_owned(),
+        mode: OpenMode::Default,
+        new_session_id: "ss-1".to_owned(),
+        idle: std::time::Duration::from_mins(1),
+        now: NOW,
+        context: String::new(),
+    };
+    store
+        .open_session(open)
+        .await
+        .expect("a session")
+        .conversation
+}
+
+fn message(conversation: crate::store::ConversationId, id: u32, bytes: usize) -> NewMessage {
+    NewMessage {
+        conversation,
+        message_id: format!("ms-{id}"),
+        client_message_id: Some(id.to_string()),
+        body: "x".repeat(bytes),
+        session_id: "ss-1".to_owned(),
+        context: String::new(),
+        now: NOW,
+    }
+}
+
+#[test]
+fn an_empty_folder_becomes_a_database_of_the_known_version() {
+    let folder = Folder::new();
+    drop(folder.open().expect("opens"));
+    let file = Connection::open(folder.file()).expect("opens");
+    assert_eq!(migrations::version(&file), Ok(migrations::known()));
+    // Again: nothing to do.
+    drop(folder.open().expect("opens again"));
+}
+
+#[test]
+fn a_newer_database_is_refused_with_both_versions() {
+    let folder = Folder::new();
+    drop(folder.open().expect("opens"));
+    let file = Connection::open(folder.file()).expect("opens");
+    file.pragma_update(None, "user_version", migrations::known() + 1)
+        .expect("writes");
+    drop(file);
+    let error = folder.open().err().expect("is refused");
+    let known = migrations::known();
+    assert_eq!(
+        error,
+        StoreError::TooNew {
+            found: known + 1,
+            known
+        }
+    );
+    assert!(error.to_string().contains("start the newer program"));
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path()).expect("a folder");
+    let text = "this is a letter, not a database. ".repeat(100);
+    fs::write(folder.file(), &text).expect("writes");
+    assert!(matches!(
+        folder.open().err(),
+        Some(StoreError::Corrupt { .. })
+    ));
+    assert_eq!(fs::read_to_string(folder.file()).expect("reads"), text);
+
+    fs::remove_file(folder.file()).expect("removes");
+    let other = Connection::open(folder.file()).expect("opens");
+    other
+        .execute_batch("CREATE TABLE recipes (name TEXT)")
+        .expect("writes");
+    drop(other);
+    assert!(matches!(
+        folder.open().err(),
+        Some(StoreError::Corrupt { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused() {
+    let folder = Folder::new();
+    let store = folder.open().expect("opens");
+    let here = conversation(&store).await;
+    for id in 0..50 {
+        store
+            .append_message(message(here, id, 2_000))
+            .await
+            .expect("appends");
+    }
+    store.close().await.expect("closes");
+    let mut bytes = fs::read(folder.file()).expect("reads");
+    bytes[4_096..16_384].fill(0xA5);
+    fs::write(folder.file(), bytes).expect("writes");
+    assert!(matches!(
+        folder.open().err(),
+        Some(StoreError::Corrupt { .. })
+    ));
+}
+
+#[test]
+fn a_path_that_is_a_file_is_no_folder() {
+    let folder = Folder::new();
+    fs::write(folder.path(), "a file").expect("writes");
+    let here = folder.path().to_owned();
+    assert_eq!(
+        folder.open().err(),
+        Some(StoreError::NotADirectory { path: here.clone() })
+    );
+    let below = SqliteStore::open(&here.join("below"), &SqliteOptions::default()).err();
+    assert_eq!(
+        below,
+        Some(StoreError::NotADirectory {
+            path: here.join("below")
+        })
+    );
+    fs::remove_file(here).expect("removes");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    let folder = Folder::new();
+    // A folder where the file should be: refused for every user, root too.
+    fs::create_dir_all(folder.file()).expect("a folder");
+    let error = folder.open().err().expect("is refused");
+    assert!(matches!(&error, StoreError::NotWritable { path, .. } if path == folder.path()));
+    assert!(
+        error
+            .to_string()
+            .contains(&folder.path().display().to_string())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_belong_to_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let store = folder.open().expect("opens");
+    for entry in fs::read_dir(folder.path()).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+    }
+    drop(store);
+}
+
+#[tokio::test]
+async fn commits_are_synced_unless_told_otherwise() {
+    for (synchronous, expected) in [(Synchronous::Full, 2), (Synchronous::Normal, 1)] {
+        let folder = Folder::new();
+        let options = SqliteOptions {
+            synchronous,
+            ..SqliteOptions::default()
+        };
+        let store = SqliteStore::open(folder.path(), &options).expect("opens");
+        let pragma = |name: &'static str| {
+            store.writer.run(move |it| {
+                it.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+                    .map_err(super::convert::store_error)
+            })
+        };
+        assert_eq!(pragma("synchronous").await, Ok(expected.into()));
+        assert_eq!(pragma("journal_mode").await, Ok("wal".to_owned().into()));
+        assert_eq!(pragma("foreign_keys").await, Ok(1.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_acknowledged_falsely() {
+    let folder = Folder::new();
+    let options = SqliteOptions {
+        max_pages: Some(64),
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(folder.path(), &options).expect("opens");
+    let here = conversation(&store).await;
+    // Five at a time: the batch that finds the disk full is refused whole.
+    let mut sent = Vec::new();
+    for first in (0..200).step_by(5) {
+        let sends = (first..first + 5).map(|id| store.append_message(message(here, id, 3_000)));
+        sent.extend(futures_util::future::join_all(sends).await);
+    }
+    let stored = sent.iter().filter(|result| result.is_ok()).count();
+    assert!(stored > 0 && stored < 200, "{stored} were stored");
+    assert!(
+        sent.iter()
+            .all(|result| result.is_ok() || *result == Err(StoreError::Full))
+    );
+    // Readiness knows, reads go on, and exactly what was acknowledged is there.
+    assert_eq!(store.health().await, Err(StoreError::Full));
+    let from = HistoryFrom::After(0);
+    let query = HistoryQuery {
+        conversation: here,
+        from,
+        limit: 500,
+    };
+    let page = store.history(query).await.expect("reads");
+    let acknowledged: Vec<_> = sent
+        .into_iter()
+        .filter_map(|result| Some(result.ok()?.message))
+        .collect();
+    assert_eq!(page.messages, acknowledged);
+    // The client sends again when there is room: after a restart with more of it.
+    store.close().await.expect("closes");
+    let store = folder.open().expect("opens");
+    for id in 0..200 {
+        store
+            .append_message(message(here, id, 3_000))
+            .await
+            .expect("appends");
+    }
+    assert_eq!(store.health().await, Ok(()));
+    let last = store.since(here, 0, 500).await.expect("reads").last_seq;
+    assert_eq!(last, 200);
+}
+
+#[tokio::test]
+async fn readiness_returns_by_itself_when_there_is_room_again() {
+    let folder = Folder::new();
+    let options = SqliteOptions {
+        max_pages: Some(64),
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(folder.path(), &options).expect("opens");
+    let here = conversation(&store).await;
+    let mut id = 0;
+    while store.append_message(message(here, id, 3_000)).await.is_ok() {
+        id += 1;
+    }
+    assert_eq!(store.health().await, Err(StoreError::Full));
+    let more_room = store.writer.run(|connection| {
+        connection
+            .pragma_update(None, "max_page_count", 1_000)
+            .map_err(super::convert::store_error)
+    });
+    more_room.await.expect("grows");
+    assert_eq!(store.health().await, Ok(()));
+    store
+        .append_message(message(here, id, 3_000))
+        .await
+        .expect("appends");
+}
+
+#[tokio::test]
+async fn a_command_that_panics_ends_neither_the_writer_nor_its_batch() {
+    let folder = Folder::new();
+    let store = folder.open().expect("opens");
+    let here = conversation(&store).await;
+    let good = store.append_message(message(here, 1, 10));
+    let bad = store.writer.run::<(), _>(|_| panic!("on purpose"));
+    let (good, bad) = tokio::join!(good, bad);
+    assert!(good.is_ok());
+    assert!(matches!(bad, Err(StoreError::Refused { .. })));
+    let bad = store.readers.run::<(), _>(|_| panic!("on purpose")).await;
+    assert!(matches!(bad, Err(StoreError::Refused { .. })));
+    store
+        .append_message(message(here, 2, 10))
+        .await
+        .expect("appends");
+    assert_eq!(store.since(here, 0, 10).await.expect("reads").last_seq, 2);
+}
+
+#[tokio::test]
+async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
+    let folder = Folder::new();
+    let store = folder.open().expect("opens");
+    let here = conversation(&store).await;
+    let sends = (0..100).map(|id| store.append_message(message(here, id, 10)));
+    let (sent, closed) = tokio::join!(futures_util::future::join_all(sends), store.close());
+    closed.expect("closes");
+    assert!(sent.iter().all(Result::is_ok));
+    let late = store.append_message(message(here, 200, 10)).await;
+    assert_eq!(late.err(), Some(StoreError::Closed));
+    assert_eq!(
+        store.since(here, 0, 500).await.err(),
+        Some(StoreError::Closed)
+    );
+    assert_eq!(store.close().await, Ok(()));
+    let again = folder.open().expect("opens");
+    assert_eq!(
+        again.since(here, 0, 500).await.expect("reads").last_seq,
+        100
+    );
+}

@@ -1,0 +1,261 @@
+//! The one thread that writes: group commit.
+//!
+//! In the path: every writing method of the store sends a command here and waits for its answer.
+//!
+//! The thread takes the first command that comes and whatever else waits by then, up to a limit,
+//! runs all of it in one transaction, and answers after the commit. There is no delay: a lone
+//! command is committed at once, and while one commit syncs the next batch gathers by itself.
+//!
+//! Invariants:
+//! - No command is answered with success before the transaction that holds it was committed (and
+//!   synced, with `synchronous=FULL`).
+//! - A command that fails is rolled back alone, to its savepoint; the others of its batch stand.
+//! - When the commit fails, every command of the batch is answered with the error.
+//! - After a failed sync nothing is written any more until a restart: the kernel may have thrown
+//!   away what it could not write, and a second sync would report success about it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::convert::store_error;
+use crate::store::StoreError;
+
+/// The last failure of the disk, shared with the health check.
+pub(super) type Failure = Arc<Mutex<Option<StoreError>>>;
+
+/// The way to the thread. Dropping it lets the thread finish what waits and end.
+pub(super) struct Writer {
+    commands: mpsc::Sender<Message>,
+    failure: Failure,
+}
+
+enum Message {
+    Run(Box<dyn Command>),
+    Stop(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// One piece of work in a batch.
+trait Command: Send {
+    /// Does the work inside the transaction.
+    fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
+
+    /// Tells the caller how it ended, once the batch is settled.
+    fn answer(self: Box<Self>, batch: Result<(), StoreError>);
+}
+
+struct Write<T, F> {
+    work: Option<F>,
+    outcome: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Command for Write<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+{
+    fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
+        // A mistake in one command must not end the thread that all others need.
+        self.outcome = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| {
+            Err(StoreError::Refused {
+                reason: "it panicked".to_owned(),
+            })
+        });
+        self.outcome.as_ref().map(|_| ()).map_err(StoreError::clone)
+    }
+
+    fn answer(self: Box<Self>, batch: Result<(), StoreError>) {
+        let Write { outcome, reply, .. } = *self;
+        // Nobody waits any more: the work stays done, as the trait says.
+        let _ = reply.send(batch.and(outcome));
+    }
+}
+
+impl Writer {
+    /// Starts the thread. `queue` commands may wait (then callers wait too), `batch` go into one
+    /// transaction.
+    pub(super) fn start(
+        connection: Connection,
+        queue: usize,
+        batch: usize,
+    ) -> Result<Writer, StoreError> {
+        let (commands, receiver) = mpsc::channel(queue.max(1));
+        let failure = Failure::default();
+        let thread = Thread {
+            connection,
+            receiver,
+            batch: batch.max(1),
+            failure: Arc::clone(&failure),
+            stopped: None,
+        };
+        thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|error| StoreError::Unavailable {
+                reason: error.to_string(),
+            })?;
+        Ok(Writer { commands, failure })
+    }
+
+    /// Runs `work` in the next batch and answers after its commit.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let write = Write {
+            work: Some(work),
+            outcome: Err(StoreError::Closed),
+            reply,
+        };
+        self.commands
+            .send(Message::Run(Box::new(write)))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Finishes what waits, folds the log into the file and ends the thread.
+    pub(super) async fn stop(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Message::Stop(reply)).await.is_err() {
+            return Ok(());
+        }
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    /// The last failure of the disk, when none of its writes succeeded since.
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A trial write succeeded.
+    pub(super) fn recovered(&self) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    receiver: mpsc::Receiver<Message>,
+    batch: usize,
+    failure: Failure,
+    /// Set by a failed sync, for good.
+    stopped: Option<StoreError>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut commands = Vec::with_capacity(self.batch);
+        let mut stop = None;
+        while let Some(first) = self.receiver.blocking_recv() {
+            let mut next = Some(first);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Run(command) => commands.push(command),
+                    Message::Stop(reply) => {
+                        // What was sent before the end is still done; what comes later is refused.
+                        self.receiver.close();
+                        stop = Some(reply);
+                    }
+                }
+                if commands.len() < self.batch {
+                    next = self.receiver.try_recv().ok();
+                }
+            }
+            self.commit(&mut commands);
+        }
+        let closed = self.close();
+        if let Some(reply) = stop {
+            let _ = reply.send(closed);
+        }
+    }
+
+    fn commit(&mut self, commands: &mut Vec<Box<dyn Command>>) {
+        if commands.is_empty() {
+            return;
+        }
+        let outcome = match &self.stopped {
+            Some(error) => Err(error.clone()),
+            None => self.transaction(commands),
+        };
+        if let Err(error) = &outcome {
+            self.note(error);
+        }
+        for command in commands.drain(..) {
+            command.answer(outcome.clone());
+        }
+    }
+
+    fn transaction(&mut self, commands: &mut [Box<dyn Command>]) -> Result<(), StoreError> {
+        self.statement("BEGIN IMMEDIATE")?;
+        for command in commands {
+            self.statement("SAVEPOINT command")?;
+            if let Err(error) = command.apply(&self.connection) {
+                self.note(&error);
+                if self.connection.is_autocommit() {
+                    // SQLite gave up the whole transaction: nothing of the batch is stored.
+                    return Err(error);
+                }
+                self.statement("ROLLBACK TO command")?;
+            }
+            self.statement("RELEASE command")?;
+        }
+        self.statement("COMMIT")
+    }
+
+    /// Runs one statement of the transaction's frame; a failure ends the transaction.
+    fn statement(&self, sql: &str) -> Result<(), StoreError> {
+        let done = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut it| it.execute([]));
+        let Err(error) = done else {
+            return Ok(());
+        };
+        if !self.connection.is_autocommit() {
+            // When this fails too, the next BEGIN fails and says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        Err(store_error(error))
+    }
+
+    /// Keeps a failure of the disk for the health check.
+    fn note(&mut self, error: &StoreError) {
+        if matches!(error, StoreError::SyncFailed { .. }) && self.stopped.is_none() {
+            tracing::error!(%error, "the store stops writing");
+            self.stopped = Some(error.clone());
+        }
+        if error.is_temporary()
+            || matches!(
+                error,
+                StoreError::SyncFailed { .. } | StoreError::Corrupt { .. }
+            )
+        {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+    }
+
+    /// Leaves one tidy file behind. Not needed for safety: the log is read at the next start.
+    fn close(self) -> Result<(), StoreError> {
+        if let Some(error) = self.stopped {
+            return Err(error);
+        }
+        // Better statistics for the next start; on a full disk it goes without them.
+        let _ = self.connection.execute_batch("PRAGMA optimize");
+        self.connection
+            .close()
+            .map_err(|(_, error)| store_error(error))
+    }
+}
