@@ -1,9 +1,30 @@
-//! What is seen.
-use leptos::prelude::*;
+//! What is seen: Leptos components, rendered by the server, made alive in the browser.
+//!
+//! In the path: the server puts a [`pages::Page`] into the context and renders [`shell`]; the browser loads
+//! `frontend`, which hydrates the one island, [`widget::Widget`].
+//!
+//! # Layout
+//! - [`pages`]: the whole documents (chat, home, demo, problem). On the server only.
+//! - [`widget`]: the chat window.
+//! - [`chat`]: the one store: signals a component reads, actions it calls. Behind it, in the browser only,
+//!   `transport` drives `protocol::session`, and `host` speaks with the page around the frame.
+//! - [`text`]: every visible string, by language. [`icons`]: the icons.
+//!
+//! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
+//! the page's nonce, so that the strictest content security policy holds.
 
-/// The widget.
-#[island]
-pub fn Widget(start: i32) -> impl IntoView {
-    let (count, set_count) = signal(start);
-    view! { <button on:click=move |_| *set_count.write() += 1>{count}</button> }
-}
+pub mod chat;
+pub mod early;
+#[cfg(target_arch = "wasm32")]
+mod host;
+pub mod icons;
+#[cfg(feature = "ssr")]
+pub mod pages;
+pub mod text;
+#[cfg(target_arch = "wasm32")]
+mod transport;
+pub mod widget;
+
+#[cfg(feature = "ssr")]
+pub use pages::{Page, shell};
+pub use widget::WidgetSettings;

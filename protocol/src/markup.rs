@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Block {
     /// Preformatted, with a copy button.
     Code {
-        /// `rust` in "```rust".
+        /// `rust` in ```` ```rust ````.
         language: Option<String>,
         /// Unchanged.
         text: String,

@@ -27,9 +27,9 @@ enum Step {
     /// The server's next frame comes twice.
     ToClientTwice,
     /// The next pending step of connecting succeeds.
-    StepWorks,
+    Works,
     /// …or does not.
-    StepFails(Failure),
+    Fails(Failure),
     /// The socket closes; what is under way on it is lost.
     Drop,
     /// The socket dies silently: frames vanish, nobody is told.
@@ -56,9 +56,9 @@ fn step() -> impl Strategy<Value = Step> {
         10 => Just(Step::ToServer),
         10 => Just(Step::ToClient),
         1 => Just(Step::ToClientTwice),
-        10 => Just(Step::StepWorks),
-        1 => Just(Step::StepFails(Failure::Retry)),
-        1 => Just(Step::StepFails(Failure::Reauthorize)),
+        10 => Just(Step::Works),
+        1 => Just(Step::Fails(Failure::Retry)),
+        1 => Just(Step::Fails(Failure::Reauthorize)),
         2 => Just(Step::Drop),
         1 => Just(Step::Vanish),
         4 => any::<usize>().prop_map(Step::Timer),
@@ -76,11 +76,11 @@ fn run(world: &mut World, steps: &[Step]) {
             Step::Say => world.say(),
             Step::BotSays => world.server_says(None),
             Step::OtherSays => world.other_device_says(),
-            Step::ToServer => world.to_server(),
-            Step::ToClient => world.to_client(1),
-            Step::ToClientTwice => world.to_client(2),
-            Step::StepWorks => world.step_works(),
-            Step::StepFails(failure) => world.step_fails(*failure),
+            Step::ToServer => world.deliver_up(),
+            Step::ToClient => world.deliver_down(1),
+            Step::ToClientTwice => world.deliver_down(2),
+            Step::Works => world.step_works(),
+            Step::Fails(failure) => world.step_fails(*failure),
             Step::Drop => world.drop_socket(),
             Step::Vanish => world.vanish(),
             Step::Timer(which) => world.fire(*which),
@@ -148,7 +148,7 @@ fn an_ended_token_is_renewed_at_once_and_not_for_ever() {
     let mut world = World::counting();
     world.heal();
     world.say();
-    world.to_server();
+    world.deliver_up();
     world.drop_socket();
     world.fire(0);
     world.step_fails(Failure::Reauthorize);

@@ -238,7 +238,7 @@ impl World {
         self.down.clear();
     }
 
-    pub(crate) fn to_client(&mut self, times: usize) {
+    pub(crate) fn deliver_down(&mut self, times: usize) {
         if let (Some(frame), Some(attempt)) = (self.down.pop_front(), self.socket) {
             for _ in 0..times {
                 self.handle(Event::Frame(attempt, Box::new(frame.clone())));
@@ -246,7 +246,7 @@ impl World {
         }
     }
 
-    pub(crate) fn to_server(&mut self) {
+    pub(crate) fn deliver_up(&mut self) {
         let Some(text) = self.up.pop_front() else {
             return;
         };
@@ -443,9 +443,9 @@ impl World {
             if !self.pending.is_empty() {
                 self.step_works();
             } else if !self.up.is_empty() {
-                self.to_server();
+                self.deliver_up();
             } else if !self.down.is_empty() {
-                self.to_client(1);
+                self.deliver_down(1);
             } else if self.settled() && rounds_left == 0 {
                 return;
             } else {

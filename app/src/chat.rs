@@ -1,0 +1,193 @@
+//! The one store of the widget: signals that components read, actions that they call.
+//!
+//! In the path: components call an action, the action goes to the driver (`transport`, in the
+//! browser), the driver sets the signals. On the server the same struct holds what the page shows
+//! and its actions do nothing.
+//!
+//! **Invariants.** Only the driver writes the signals, except for [`Chat::new`]. What the signals
+//! hold before [`Chat::start`] is exactly what the server rendered, so hydration finds the same.
+
+use leptos::prelude::*;
+use protocol::transcript::Entry;
+
+#[cfg(target_arch = "wasm32")]
+use crate::transport as driver;
+use crate::widget::settings::WidgetSettings;
+
+/// The conversation as the visitor sees it. Copy it into whatever needs it.
+#[derive(Clone, Copy)]
+pub struct Chat {
+    /// The rows, oldest first.
+    pub entries: RwSignal<Vec<Entry>>,
+    /// How the connection stands.
+    pub connection: RwSignal<Connection>,
+    /// The bot is at an answer.
+    pub typing: RwSignal<bool>,
+    /// There are older messages to load.
+    pub more: RwSignal<bool>,
+    /// Older messages are on their way.
+    pub loading_older: RwSignal<bool>,
+    /// The key of the first row that came while nobody looked: the "New messages" line stands
+    /// before it.
+    pub unread_from: RwSignal<Option<String>>,
+    /// What the live region says; emptied after a second.
+    pub announce: RwSignal<String>,
+    /// What the slim row above the composer says.
+    pub notice: RwSignal<Option<Notice>>,
+}
+
+/// How the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// For the first time.
+    Connecting,
+    /// Messages go through.
+    Online,
+    /// It was there, or it failed; it is tried again by itself.
+    Reconnecting {
+        /// Since when it is not there, in milliseconds since the epoch.
+        since_ms: u64,
+    },
+    /// The browser has no network.
+    Offline,
+    /// The platform said no; only a person can go on.
+    Refused,
+}
+
+/// Something the visitor should know, with at most one thing to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// No connection for two seconds: it is being tried.
+    Reconnecting,
+    /// No connection for 15 seconds, or no network: messages wait. Offers [`Chat::reconnect_now`].
+    NoConnection,
+    /// The platform said no. Offers [`Chat::reconnect_now`].
+    Refused,
+    /// The conversation is over. Offers [`Chat::new_conversation`].
+    Ended,
+}
+
+/// What a component asks for.
+pub(crate) enum Action {
+    /// The window should close (embedded only).
+    CloseWindow,
+    /// A failed message is taken back.
+    Delete(u64),
+    /// The page of messages before the oldest one shown.
+    LoadOlder,
+    /// A new session, with a new welcome.
+    NewConversation,
+    /// Try it now.
+    Reconnect,
+    /// A failed message goes out again.
+    Retry(u64),
+    /// The visitor said this. With a payload it is a choice: the bot gets the payload.
+    Say {
+        /// What is shown.
+        text: String,
+        /// What a chosen button stands for.
+        payload: Option<String>,
+    },
+}
+
+impl Chat {
+    /// What the page came with.
+    pub fn from_settings(settings: &WidgetSettings) -> Self {
+        Self {
+            entries: RwSignal::new(settings.entries.clone()),
+            connection: RwSignal::new(Connection::Connecting),
+            typing: RwSignal::new(false),
+            more: RwSignal::new(settings.more),
+            loading_older: RwSignal::new(false),
+            unread_from: RwSignal::new(None),
+            announce: RwSignal::new(String::new()),
+            notice: RwSignal::new(None),
+        }
+    }
+
+    /// Connects, and takes over what was typed before the page was alive. Once, in the browser,
+    /// after hydration (in an `Effect`, which the server never runs).
+    pub fn start(&self, settings: &WidgetSettings) {
+        driver::start(*self, settings);
+    }
+
+    /// Says what was typed. False: it was not taken (empty, too long, or too many wait already),
+    /// so the composer keeps its text.
+    pub fn send(&self, text: String) -> bool {
+        let text = text.trim().to_owned();
+        let payload = None;
+        !text.is_empty() && driver::act(Action::Say { text, payload })
+    }
+
+    /// Makes a choice in the row with this key: the title is shown, the bot gets the payload.
+    pub fn choose(&self, _entry_key: String, title: String, payload: String) -> bool {
+        driver::act(Action::Say {
+            text: title,
+            payload: Some(payload),
+        })
+    }
+
+    /// Sends a failed message again.
+    pub fn retry(&self, key: String) {
+        if let Some(id) = own_id(&key) {
+            driver::act(Action::Retry(id));
+        }
+    }
+
+    /// Takes a failed message out of the transcript.
+    pub fn delete(&self, key: String) {
+        if let Some(id) = own_id(&key) {
+            driver::act(Action::Delete(id));
+        }
+    }
+
+    /// Loads the page before the oldest row.
+    pub fn load_older(&self) {
+        driver::act(Action::LoadOlder);
+    }
+
+    /// Tries to connect now, also after a refusal.
+    pub fn reconnect_now(&self) {
+        driver::act(Action::Reconnect);
+    }
+
+    /// Starts a new session with the bot.
+    pub fn new_conversation(&self) {
+        driver::act(Action::NewConversation);
+    }
+
+    /// Asks the page around the frame to close the window. A page of its own stays as it is.
+    pub fn close_window(&self) {
+        driver::act(Action::CloseWindow);
+    }
+}
+
+/// The id of a row of the visitor's own (see `protocol::transcript::own_key`).
+fn own_id(key: &str) -> Option<u64> {
+    key.strip_prefix("own-")?.parse().ok()
+}
+
+/// The server draws; nothing is sent or loaded there.
+#[cfg(not(target_arch = "wasm32"))]
+mod driver {
+    use super::{Action, Chat};
+    use crate::widget::settings::WidgetSettings;
+
+    pub(super) fn start(_: Chat, _: &WidgetSettings) {}
+
+    pub(super) fn act(_: Action) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_id;
+
+    #[test]
+    fn finds_the_id_of_an_own_row_and_of_no_other() {
+        assert_eq!(own_id("own-1795227303240"), Some(1_795_227_303_240));
+        assert_eq!(own_id("own-text"), None);
+        assert_eq!(own_id("ms-1"), None);
+    }
+}

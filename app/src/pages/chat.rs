@@ -1,0 +1,30 @@
+//! `/chat/{bot}` and `/embed/{bot}`: the widget, on a page of its own or in a frame.
+
+use super::Theme;
+use crate::{
+    text::Language,
+    widget::{EarlyBubble, Widget, WidgetSettings},
+};
+use leptos::prelude::*;
+
+/// A bot's chat.
+#[derive(Clone, Debug)]
+pub struct ChatPage {
+    /// What the widget gets.
+    pub settings: WidgetSettings,
+    /// The custom properties of the bot's palette.
+    pub theme_css: String,
+    /// The bot's theme, or the host's choice.
+    pub theme: Theme,
+    /// The language of `settings.texts`.
+    pub language: Language,
+}
+
+impl ChatPage {
+    pub(super) fn view(self) -> impl IntoView {
+        view! {
+            <Widget settings=self.settings/>
+            <EarlyBubble/>
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Something is not here, not allowed or broken: one sentence, one way out, in the same room.
+
+use crate::{
+    icons::{Icon, icon},
+    text::Language,
+};
+use leptos::prelude::*;
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Problem {
+    /// 403: the host page is outside the app's origins.
+    NotAllowed,
+    /// 500: our own fault.
+    #[default]
+    Server,
+    /// 404: no such bot.
+    UnknownBot,
+    /// 404: no such page.
+    UnknownPage,
+}
+
+/// A friendly page for it. The status is the server's to set.
+#[derive(Clone, Debug, Default)]
+pub struct ProblemPage {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The visitor's language.
+    pub language: Language,
+    /// The custom properties of the palette.
+    pub theme_css: String,
+    /// In a frame a way out would lead the frame astray: none is shown.
+    pub embedded: bool,
+}
+
+impl ProblemPage {
+    pub(super) fn title(&self) -> &'static str {
+        self.language.problem(self.problem)[0]
+    }
+
+    pub(super) fn view(self) -> impl IntoView {
+        let scope = stylers::style_sheet!("app/src/pages/problem.css");
+        let [title, sentence, way_out] = self.language.problem(self.problem);
+        // "Try again" is the same address once more.
+        let href = if self.problem == Problem::Server { "" } else { "/" };
+        let way_out = (!self.embedded || self.problem == Problem::Server)
+            .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
+        view! { class = scope,
+            <main class="problem">
+                <span class="sign">{icon(Icon::Alert)}</span>
+                <h1 class="title">{title}</h1>
+                <p class="words">{sentence}</p>
+                {way_out}
+            </main>
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! العربية. Six plural forms, from right to left.
+
+use super::{Count, Message};
+use crate::pages::Problem;
+
+pub(super) fn message(message: Message) -> &'static str {
+    match message {
+        Message::BotSaid => "قال {name}:",
+        Message::NewTab => "(يُفتح في علامة تبويب جديدة)",
+        Message::Beginning => "هنا تبدأ المحادثة",
+        Message::Chosen => "(تم اختياره)",
+        Message::Close => "إغلاق المحادثة",
+        Message::Code => "رمز برمجي",
+        Message::Conversation => "المحادثة",
+        Message::Copy => "نسخ",
+        Message::Copied => "تم النسخ",
+        Message::Delete => "حذف",
+        Message::Download => "تنزيل المحادثة",
+        Message::Ended => "انتهت هذه المحادثة.",
+        Message::Greeting => "مرحبًا، أنا {name}",
+        Message::JustNow => "الآن",
+        Message::Loading => "جارٍ تحميل المحادثة",
+        Message::Menu => "خيارات أخرى",
+        Message::MessageLabel => "الرسالة",
+        Message::NewConversation => "محادثة جديدة",
+        Message::NewMessages => "رسائل جديدة",
+        Message::NoConnection => "لا يوجد اتصال. ستُرسل الرسائل عند عودة الاتصال.",
+        Message::NotSent => "لم تُرسل",
+        Message::Offline => "غير متصل",
+        Message::Older => "رسائل سابقة",
+        Message::Picture => "صورة",
+        Message::Placeholder => "اكتب رسالة…",
+        Message::Privacy => "تُحفظ الرسائل حتى تتمكن من متابعة محادثتك لاحقًا.",
+        Message::Reconnecting => "جارٍ إعادة الاتصال…",
+        Message::Refused => "تعذّر فتح المحادثة لك.",
+        Message::RepliesAtOnce => "يرد على الفور",
+        Message::Retry => "إعادة الإرسال",
+        Message::RetryNow => "إعادة المحاولة الآن",
+        Message::Send => "إرسال الرسالة",
+        Message::Sending => "جارٍ الإرسال…",
+        Message::Sent => "أُرسلت",
+        Message::Suggestions => "اقتراحات",
+        Message::Table => "جدول",
+        Message::Tagline => "اسألني عمّا تريد. أنا هنا ليلًا ونهارًا.",
+        Message::Today => "اليوم",
+        Message::ToLatest => "إلى أحدث رسالة",
+        Message::ToComposer => "الانتقال إلى حقل الرسالة",
+        Message::TryAgain => "حاول مرة أخرى",
+        Message::Typing => "{name} يكتب الآن",
+        Message::Yesterday => "أمس",
+        Message::YouSaid => "قلت:",
+    }
+}
+
+pub(super) fn count(count: Count) -> &'static [&'static str] {
+    match count {
+        Count::CharactersLeft => &[
+            "لم يبقَ أي حرف",
+            "بقي حرف واحد",
+            "بقي حرفان",
+            "بقيت {n} أحرف",
+            "بقي {n} حرفًا",
+            "بقي {n} حرف",
+        ],
+        Count::CharactersOver => &[
+            "لا زيادة",
+            "حرف واحد زائد",
+            "حرفان زائدان",
+            "{n} أحرف زائدة",
+            "{n} حرفًا زائدًا",
+            "{n} حرف زائد",
+        ],
+        Count::Minutes => &[
+            "الآن",
+            "قبل دقيقة",
+            "قبل دقيقتين",
+            "قبل {n} دقائق",
+            "قبل {n} دقيقة",
+            "قبل {n} دقيقة",
+        ],
+        Count::NewMessages => &[
+            "لا رسائل جديدة",
+            "رسالة جديدة واحدة",
+            "رسالتان جديدتان",
+            "{n} رسائل جديدة",
+            "{n} رسالة جديدة",
+            "{n} رسالة جديدة",
+        ],
+    }
+}
+
+pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
+    match problem {
+        Problem::UnknownBot => {
+            ["لا أحد بهذا الاسم", "لا يوجد مساعد على هذا العنوان. ربما انتقل، أو في العنوان خطأ.", "إلى صفحة البداية"]
+        }
+        Problem::UnknownPage => ["لا شيء هنا", "لا توجد صفحة على هذا العنوان.", "إلى صفحة البداية"],
+        Problem::NotAllowed => [
+            "غير متاح على هذا الموقع",
+            "هذه المحادثة مُعدّة لمواقع أخرى. إن كان هذا الموقع لك فأضف عنوانه إلى التطبيق.",
+            "إلى صفحة البداية",
+        ],
+        Problem::Server => ["حدث خطأ ما", "كان الخطأ منا لا منك. حاول مرة أخرى بعد قليل.", "حاول مرة أخرى"],
+    }
+}

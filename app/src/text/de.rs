@@ -1,0 +1,85 @@
+//! Deutsch.
+
+use super::{Count, Message};
+use crate::pages::Problem;
+
+pub(super) fn message(message: Message) -> &'static str {
+    match message {
+        Message::BotSaid => "{name} schreibt:",
+        Message::NewTab => "(öffnet einen neuen Tab)",
+        Message::Beginning => "Hier beginnt das Gespräch",
+        Message::Chosen => "(gewählt)",
+        Message::Close => "Chat schließen",
+        Message::Code => "Code",
+        Message::Conversation => "Gespräch",
+        Message::Copy => "Kopieren",
+        Message::Copied => "Kopiert",
+        Message::Delete => "Löschen",
+        Message::Download => "Gespräch herunterladen",
+        Message::Ended => "Dieses Gespräch ist beendet.",
+        Message::Greeting => "Hallo, ich bin {name}",
+        Message::JustNow => "Gerade eben",
+        Message::Loading => "Das Gespräch wird geladen",
+        Message::Menu => "Weitere Optionen",
+        Message::MessageLabel => "Nachricht",
+        Message::NewConversation => "Neues Gespräch",
+        Message::NewMessages => "Neue Nachrichten",
+        Message::NoConnection => {
+            "Keine Verbindung. Nachrichten werden gesendet, sobald Sie wieder online sind."
+        }
+        Message::NotSent => "Nicht gesendet",
+        Message::Offline => "Offline",
+        Message::Older => "Frühere Nachrichten",
+        Message::Picture => "Bild",
+        Message::Placeholder => "Nachricht schreiben …",
+        Message::Privacy => "Nachrichten werden gespeichert, damit Ihr Gespräch später weitergehen kann.",
+        Message::Reconnecting => "Verbindung wird wiederhergestellt …",
+        Message::Refused => "Der Chat konnte für Sie nicht geöffnet werden.",
+        Message::RepliesAtOnce => "Antwortet sofort",
+        Message::Retry => "Nochmals senden",
+        Message::RetryNow => "Jetzt verbinden",
+        Message::Send => "Nachricht senden",
+        Message::Sending => "Wird gesendet …",
+        Message::Sent => "Gesendet",
+        Message::Suggestions => "Vorschläge",
+        Message::Table => "Tabelle",
+        Message::Tagline => "Fragen Sie mich. Ich bin Tag und Nacht da.",
+        Message::Today => "Heute",
+        Message::ToLatest => "Zur neuesten Nachricht",
+        Message::ToComposer => "Zum Nachrichtenfeld springen",
+        Message::TryAgain => "Nochmals versuchen",
+        Message::Typing => "{name} schreibt gerade",
+        Message::Yesterday => "Gestern",
+        Message::YouSaid => "Sie schreiben:",
+    }
+}
+
+pub(super) fn count(count: Count) -> &'static [&'static str] {
+    match count {
+        Count::CharactersLeft => &["Noch {n} Zeichen", "Noch {n} Zeichen"],
+        Count::CharactersOver => &["{n} Zeichen zu viel", "{n} Zeichen zu viel"],
+        Count::Minutes => &["vor {n} Min.", "vor {n} Min."],
+        Count::NewMessages => &["{n} neue Nachricht", "{n} neue Nachrichten"],
+    }
+}
+
+pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
+    match problem {
+        Problem::UnknownBot => [
+            "Niemand mit diesem Namen",
+            "Unter dieser Adresse gibt es keinen Assistenten. Vielleicht ist er umgezogen, oder die Adresse hat einen Tippfehler.",
+            "Zur Startseite",
+        ],
+        Problem::UnknownPage => ["Hier ist nichts", "Unter dieser Adresse gibt es keine Seite.", "Zur Startseite"],
+        Problem::NotAllowed => [
+            "Auf dieser Website nicht verfügbar",
+            "Dieser Chat ist für andere Websites eingerichtet. Wenn diese Ihnen gehört, tragen Sie ihre Adresse bei der App ein.",
+            "Zur Startseite",
+        ],
+        Problem::Server => [
+            "Etwas ist schiefgegangen",
+            "Das war unser Fehler, nicht Ihrer. Bitte versuchen Sie es gleich noch einmal.",
+            "Nochmals versuchen",
+        ],
+    }
+}

@@ -1,0 +1,79 @@
+//! English.
+
+use super::{Count, Message};
+use crate::pages::Problem;
+
+pub(super) fn message(message: Message) -> &'static str {
+    match message {
+        Message::BotSaid => "{name} said:",
+        Message::NewTab => "(opens in a new tab)",
+        Message::Beginning => "This is where the conversation begins",
+        Message::Chosen => "(chosen)",
+        Message::Close => "Close chat",
+        Message::Code => "Code",
+        Message::Conversation => "Conversation",
+        Message::Copy => "Copy",
+        Message::Copied => "Copied",
+        Message::Delete => "Delete",
+        Message::Download => "Download transcript",
+        Message::Ended => "This conversation has ended.",
+        Message::Greeting => "Hi, I’m {name}",
+        Message::JustNow => "Just now",
+        Message::Loading => "Loading the conversation",
+        Message::Menu => "More options",
+        Message::MessageLabel => "Message",
+        Message::NewConversation => "New conversation",
+        Message::NewMessages => "New messages",
+        Message::NoConnection => "No connection. Messages will be sent when you are back online.",
+        Message::NotSent => "Not sent",
+        Message::Offline => "Offline",
+        Message::Older => "Earlier messages",
+        Message::Picture => "Picture",
+        Message::Placeholder => "Write a message…",
+        Message::Privacy => "Messages are kept so that your conversation can go on later.",
+        Message::Reconnecting => "Reconnecting…",
+        Message::Refused => "The chat could not be opened for you.",
+        Message::RepliesAtOnce => "Replies right away",
+        Message::Retry => "Retry",
+        Message::RetryNow => "Retry now",
+        Message::Send => "Send message",
+        Message::Sending => "Sending…",
+        Message::Sent => "Sent",
+        Message::Suggestions => "Suggestions",
+        Message::Table => "Table",
+        Message::Tagline => "Ask me anything. I’m here day and night.",
+        Message::Today => "Today",
+        Message::ToLatest => "To the latest message",
+        Message::ToComposer => "Skip to the message field",
+        Message::TryAgain => "Try again",
+        Message::Typing => "{name} is typing",
+        Message::Yesterday => "Yesterday",
+        Message::YouSaid => "You said:",
+    }
+}
+
+pub(super) fn count(count: Count) -> &'static [&'static str] {
+    match count {
+        Count::CharactersLeft => &["{n} character left", "{n} characters left"],
+        Count::CharactersOver => &["{n} character too many", "{n} characters too many"],
+        Count::Minutes => &["{n} min ago", "{n} min ago"],
+        Count::NewMessages => &["{n} new message", "{n} new messages"],
+    }
+}
+
+pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
+    match problem {
+        Problem::UnknownBot => {
+            ["Nobody by that name", "There is no assistant at this address. It may have moved, or the address has a typo.", "To the start page"]
+        }
+        Problem::UnknownPage => ["Nothing here", "There is no page at this address.", "To the start page"],
+        Problem::NotAllowed => [
+            "Not available on this site",
+            "This chat is set up for other websites. If this one is yours, add its address to the app’s origins.",
+            "To the start page",
+        ],
+        Problem::Server => {
+            ["Something went wrong", "That was our mistake, not yours. Please try again in a moment.", "Try again"]
+        }
+    }
+}

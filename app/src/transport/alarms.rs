@@ -1,0 +1,95 @@
+//! Every timer of the widget, on one `setTimeout` and one closure: arming and disarming costs no
+//! memory, however long the page lives.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use protocol::session::Timer;
+use wasm_bindgen::prelude::*;
+use web_sys::window;
+
+use super::page;
+
+/// Something to be reminded of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// The connection has been away for long.
+    Late,
+    /// The connection has been away for a moment.
+    Lost,
+    /// The live region has been read.
+    Quiet,
+    /// A timer of the session.
+    Session(Timer),
+}
+
+/// The alarms that are set: at most one of each.
+#[derive(Default)]
+pub(super) struct Alarms {
+    /// With the time at which they are due, by [`page::uptime_ms`].
+    set: RefCell<Vec<(Alarm, u64)>>,
+    handle: Cell<Option<i32>>,
+    tick: OnceCell<Closure<dyn FnMut()>>,
+}
+
+impl Alarms {
+    /// Says what happens when something is due: [`Alarms::due`] tells what. Once.
+    pub(super) fn on_tick(&self, tick: impl FnMut() + 'static) {
+        let _ = self.tick.set(Closure::new(tick));
+    }
+
+    pub(super) fn arm(&self, alarm: Alarm, after_ms: u64) {
+        let at = page::uptime_ms().saturating_add(after_ms);
+        let mut set = self.set.borrow_mut();
+        set.retain(|(other, _)| *other != alarm);
+        set.push((alarm, at));
+        drop(set);
+        self.wind();
+    }
+
+    /// Arms it unless it is armed already.
+    pub(super) fn arm_once(&self, alarm: Alarm, after_ms: u64) {
+        if !self.set.borrow().iter().any(|(other, _)| *other == alarm) {
+            self.arm(alarm, after_ms);
+        }
+    }
+
+    pub(super) fn disarm(&self, alarm: Alarm) {
+        self.set.borrow_mut().retain(|(other, _)| *other != alarm);
+        self.wind();
+    }
+
+    /// Takes out what is due, in the order in which it fell due.
+    pub(super) fn due(&self) -> Vec<Alarm> {
+        // A browser may call a millisecond early.
+        let now = page::uptime_ms() + 1;
+        let mut due = Vec::new();
+        self.set.borrow_mut().retain(|(alarm, at)| {
+            if *at <= now {
+                due.push((*at, *alarm));
+            }
+            *at > now
+        });
+        due.sort_by_key(|(at, _)| *at);
+        self.wind();
+        due.into_iter().map(|(_, alarm)| alarm).collect()
+    }
+
+    /// One `setTimeout` for the earliest.
+    fn wind(&self) {
+        let (Some(window), Some(tick)) = (window(), self.tick.get()) else {
+            return;
+        };
+        if let Some(handle) = self.handle.take() {
+            window.clear_timeout_with_handle(handle);
+        }
+        let first = self.set.borrow().iter().map(|(_, at)| *at).min();
+        if let Some(at) = first {
+            let wait = at.saturating_sub(page::uptime_ms());
+            let handle = window.set_timeout_with_callback_and_timeout_and_arguments_0(
+                tick.as_ref().unchecked_ref(),
+                i32::try_from(wait).unwrap_or(i32::MAX),
+            );
+            self.handle.set(handle.ok());
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a tab keeps: unsent messages and the draft (`sessionStorage`, by the page's path, so by
+//! bot), and the visitor token where cookies are refused (`localStorage`).
+//!
+//! **Invariants.** A browser that refuses storage loses nothing while the page lives: all of it is
+//! in memory too. Nothing here can fail towards its caller.
+
+use js_sys::{JSON, Reflect};
+use protocol::message::UserBody;
+use protocol::session::Outgoing;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Storage, window};
+
+use crate::early;
+
+/// One unsent message, in the form that `early.js` writes and shows again.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: u64,
+    /// What is shown.
+    text: String,
+    /// When it was said, in milliseconds since the epoch.
+    at: u64,
+    /// What the bot gets, when it is not the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+    /// Given up; the visitor decides.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
+}
+
+fn path() -> String {
+    window()
+        .and_then(|window| window.location().pathname().ok())
+        .unwrap_or_default()
+}
+
+fn tab() -> Option<Storage> {
+    window()?.session_storage().ok()?
+}
+
+fn browser() -> Option<Storage> {
+    window()?.local_storage().ok()?
+}
+
+/// What was said before the page was alive, now or before a reload. Stops `early.js`.
+pub(super) fn unsent() -> Vec<Outgoing> {
+    let mut kept = stored();
+    // In memory too, for a browser that refuses storage.
+    for message in taken() {
+        if kept.iter().all(|other| other.id != message.id) {
+            kept.push(message);
+        }
+    }
+    kept.into_iter()
+        .map(|kept| Outgoing {
+            id: kept.id,
+            body: match kept.payload {
+                Some(payload) => UserBody::choice(payload, kept.text),
+                None => UserBody::text(kept.text),
+            },
+            sends: 0,
+            on_wire: false,
+            failed: kept.failed,
+        })
+        .collect()
+}
+
+fn stored() -> Vec<Kept> {
+    let text = tab().and_then(|tab| tab.get_item(&early::storage_key(&path())).ok()?);
+    text.and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+fn taken() -> Vec<Kept> {
+    let take = || -> Option<Vec<Kept>> {
+        let early = Reflect::get(window()?.as_ref(), &"parlourEarly".into()).ok()?;
+        let take = Reflect::get(&early, &"take".into()).ok()?;
+        let sent: JsValue = take.dyn_ref::<js_sys::Function>()?.call0(&early).ok()?;
+        let text = String::from(JSON::stringify(&sent).ok()?);
+        serde_json::from_str(&text).ok()
+    };
+    take().unwrap_or_default()
+}
+
+/// The ids of what is kept as unsent.
+pub(super) fn unsent_ids() -> Vec<u64> {
+    stored().iter().map(|kept| kept.id).collect()
+}
+
+/// The latest id that this tab gave out: the next one is greater, also when the clock was set back.
+pub(super) fn last_id() -> u64 {
+    let text = tab().and_then(|tab| tab.get_item(&key(LAST_ID)).ok()?);
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Keeps the outbox as it is now, and the latest id given out.
+pub(super) fn outbox(outbox: &[Outgoing], last_id: u64) {
+    put(tab(), &key(LAST_ID), &last_id.to_string());
+    let kept: Vec<Kept> = outbox
+        .iter()
+        .map(|message| {
+            let shown = message.body.shown();
+            let body = message.body.body.as_ref();
+            Kept {
+                id: message.id,
+                payload: body.filter(|body| **body != shown).cloned(),
+                text: shown,
+                at: message.id,
+                failed: message.failed,
+            }
+        })
+        .collect();
+    let key = early::storage_key(&path());
+    if kept.is_empty() {
+        remove(tab(), &key);
+    } else if let Ok(text) = serde_json::to_string(&kept) {
+        put(tab(), &key, &text);
+    }
+}
+
+/// Keeps what stands in the composer; nothing, when it is empty.
+pub(super) fn draft(text: &str) {
+    let key = key(DRAFT);
+    if text.is_empty() {
+        remove(tab(), &key);
+    } else {
+        put(tab(), &key, text);
+    }
+}
+
+/// What stood in the composer when this tab last showed the page.
+pub(super) fn kept_draft() -> Option<String> {
+    tab()?.get_item(&key(DRAFT)).ok()?
+}
+
+/// The signed visitor token.
+pub(super) fn visitor() -> Option<String> {
+    browser()?.get_item(VISITOR).ok()?
+}
+
+/// Keeps the signed visitor token: the identity where cookies are refused.
+pub(super) fn keep_visitor(token: &str) {
+    put(browser(), VISITOR, token);
+}
+
+/// Forgets everything about the visitor.
+pub(super) fn forget() {
+    remove(tab(), &early::storage_key(&path()));
+    remove(tab(), &key(DRAFT));
+    remove(tab(), &key(LAST_ID));
+    remove(browser(), VISITOR);
+}
+
+const VISITOR: &str = "parlour:visitor";
+const DRAFT: &str = "draft";
+const LAST_ID: &str = "last";
+
+fn key(what: &str) -> String {
+    format!("{what}:{}", path())
+}
+
+// A full or refused storage is not an error here: memory has it too.
+
+fn put(storage: Option<Storage>, key: &str, value: &str) {
+    let _ = storage.map(|storage| storage.set_item(key, value));
+}
+
+fn remove(storage: Option<Storage>, key: &str) {
+    let _ = storage.map(|storage| storage.remove_item(key));
+}

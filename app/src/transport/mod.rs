@@ -1,0 +1,321 @@
+//! Browser only: drives [`protocol::session`] with gloo-net.
+//!
+//! In the path: `chat.rs` hands actions in, the session says what to do, this module does it
+//! (requests, socket, timers, storage) and reports what happened back to the session; then it shows
+//! the result in the signals of [`Chat`]. The loader's side is `host.rs`.
+//!
+//! - [`requests`]: assertion, grant, start, history.
+//! - [`socket`]: one WebSocket.
+//! - [`alarms`]: every timer, on one `setTimeout`.
+//! - [`keep`]: what a tab keeps (unsent messages, draft, visitor token).
+//! - [`page`]: document and window: composer, visibility, clock, dice.
+//! - [`show`]: the signals, unread count, notices.
+//!
+//! **Invariants.** One driver a page. The session decides, this module never does: it has no
+//! back-off, no resend, no queue of its own. An event is never fed while another is handled: what
+//! happens at once (a socket that cannot be opened) is reported by a task of its own.
+#![cfg(target_arch = "wasm32")]
+
+mod alarms;
+mod keep;
+mod page;
+mod requests;
+mod show;
+mod socket;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use protocol::message::{BotInfo, UserBody};
+use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::chat::{Action, Chat};
+use crate::host::{Command, Host};
+use crate::widget::settings::{Mode, WidgetSettings};
+use alarms::{Alarm, Alarms};
+use show::Watch;
+use socket::Socket;
+
+thread_local! {
+    static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
+}
+
+/// See the [module](self).
+struct Driver {
+    chat: Chat,
+    settings: WidgetSettings,
+    session: RefCell<Session>,
+    /// The bearer of every call after the grant. Only here, never stored.
+    token: RefCell<Option<String>>,
+    socket: RefCell<Option<(Attempt, Socket)>>,
+    alarms: Alarms,
+    host: Option<Rc<Host>>,
+    /// Whether somebody looks, and what came while nobody did.
+    watch: Watch,
+    started: Cell<bool>,
+}
+
+/// Starts the page's one driver. A second call does nothing.
+pub(crate) fn start(chat: Chat, settings: &WidgetSettings) {
+    let fresh = DRIVER.with(|slot| {
+        let driver = Rc::new(Driver::new(chat, settings.clone()));
+        slot.set(Rc::clone(&driver)).is_ok().then_some(driver)
+    });
+    if let Some(driver) = fresh {
+        driver.begin();
+    }
+}
+
+/// Does what a component asks for. False: it was not taken.
+pub(crate) fn act(action: Action) -> bool {
+    let driver = DRIVER.with(|slot| slot.get().cloned());
+    driver.is_some_and(|driver| driver.act(action))
+}
+
+impl Driver {
+    fn new(chat: Chat, settings: WidgetSettings) -> Self {
+        let elsewhere = settings.platform.base.contains("://");
+        let session = Session::new(session::Settings {
+            bot_info: BotInfo {
+                chat_bot: settings.bot.name.clone(),
+                task_bot_id: settings.bot.id.clone(),
+                ui_version: Some("v3".to_owned()),
+                ..BotInfo::default()
+            },
+            meta: Some(page::meta()),
+            entries: settings.entries.clone(),
+            // The page holds no transcript of an identity that it does not know, or that another
+            // platform keeps.
+            cursor: (!elsewhere && !settings.host_identity).then_some(settings.last_seq),
+            outbox: keep::unsent(),
+            last_id: keep::last_id(),
+        });
+        let host = match settings.mode {
+            Mode::Embedded => Host::around(),
+            Mode::Standalone => None,
+        };
+        Self {
+            chat,
+            session: RefCell::new(session),
+            token: RefCell::default(),
+            socket: RefCell::default(),
+            alarms: Alarms::default(),
+            watch: Watch::new(host.is_none()),
+            host,
+            settings,
+            started: Cell::new(false),
+        }
+    }
+
+    fn begin(self: &Rc<Self>) {
+        let driver = Rc::clone(self);
+        self.alarms.on_tick(move || driver.tick());
+        let driver = Rc::clone(self);
+        page::listen(move |happened| driver.happened(happened));
+        page::restore_draft();
+        // Taken over in one go: the rows are in the list before the page is painted without the
+        // script's own bubbles.
+        self.show();
+        match &self.host {
+            Some(host) => {
+                let driver = Rc::clone(self);
+                host.listen(move |command| driver.command(command));
+                host.ready(&self.settings.bot.name);
+                // A frame that nobody opened yet does not connect, unless something waits to go out.
+                if !self.session.borrow().outbox().is_empty() {
+                    self.connect();
+                }
+            }
+            None => self.connect(),
+        }
+    }
+
+    fn connect(self: &Rc<Self>) {
+        if !self.started.replace(true) {
+            self.feed(Event::Start);
+        }
+    }
+
+    /// Lets the session know and does what it wants.
+    fn feed(self: &Rc<Self>, event: Event) {
+        let at = Moment {
+            now_ms: page::now_ms(),
+            entropy: page::entropy(),
+        };
+        let effects = self.session.borrow_mut().handle(at, event);
+        let mut show = false;
+        let mut arrived = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Arm { timer, after_ms } => self.alarms.arm(Alarm::Session(timer), after_ms),
+                Effect::Arrived { key } => arrived.push(key),
+                Effect::Close => drop(self.socket.take()),
+                Effect::Disarm(timer) => self.alarms.disarm(Alarm::Session(timer)),
+                Effect::Grant(attempt) => self.run(attempt, requests::grant),
+                Effect::KeepOutbox => self.keep_outbox(),
+                Effect::LoadHistory(attempt) => self.run(attempt, requests::newest),
+                Effect::Open(attempt, url) => self.open(attempt, &url),
+                Effect::Show => show = true,
+                Effect::Send(text) => self.put(text),
+                Effect::Start(attempt) => self.run(attempt, requests::start),
+            }
+        }
+        if show {
+            self.show();
+        }
+        for key in arrived {
+            self.arrived(&key);
+        }
+    }
+
+    /// Runs a step of connecting and reports how it went.
+    fn run<F>(self: &Rc<Self>, attempt: Attempt, step: fn(Rc<Self>, Attempt) -> F)
+    where
+        F: Future<Output = Event> + 'static,
+    {
+        let driver = Rc::clone(self);
+        spawn_local(async move {
+            let event = step(Rc::clone(&driver), attempt).await;
+            driver.feed(event);
+        });
+    }
+
+    fn open(self: &Rc<Self>, attempt: Attempt, url: &str) {
+        let driver = Rc::clone(self);
+        let report = move |event| driver.feed(event);
+        *self.socket.borrow_mut() = Socket::open(attempt, url, report).map(|open| (attempt, open));
+    }
+
+    fn put(&self, text: String) {
+        if let Some((_, socket)) = &*self.socket.borrow() {
+            socket.put(text);
+        }
+    }
+
+    fn tick(self: &Rc<Self>) {
+        for alarm in self.alarms.due() {
+            match alarm {
+                Alarm::Session(timer) => self.feed(Event::Fired(timer)),
+                Alarm::Quiet => self.quiet(),
+                Alarm::Late | Alarm::Lost => self.warn(alarm),
+            }
+        }
+    }
+
+    /// What a component asks for.
+    fn act(self: &Rc<Self>, action: Action) -> bool {
+        match action {
+            Action::CloseWindow => {
+                if let Some(host) = &self.host {
+                    host.close();
+                }
+            }
+            Action::Delete(id) => self.feed(Event::Delete(id)),
+            Action::LoadOlder => self.load_older(),
+            Action::NewConversation => self.feed(Event::NewConversation),
+            Action::Reconnect => self.feed(Event::Reconnect),
+            Action::Retry(id) => self.feed(Event::Retry(id)),
+            Action::Say { text, payload } => return self.say(text, payload),
+        }
+        true
+    }
+
+    fn say(self: &Rc<Self>, text: String, payload: Option<String>) -> bool {
+        let (room, id) = {
+            let session = self.session.borrow();
+            (session.has_room(), session.next_id(page::now_ms()))
+        };
+        let limit = usize::try_from(self.settings.max_message_chars).unwrap_or(usize::MAX);
+        if !room || text.chars().count() > limit {
+            return false;
+        }
+        let typed = payload.is_none();
+        let body = match payload {
+            Some(payload) => UserBody::choice(payload, text),
+            None => UserBody::text(text),
+        };
+        self.seen();
+        self.feed(Event::Said { id, body });
+        if typed {
+            keep::draft("");
+        }
+        self.connect();
+        true
+    }
+
+    /// What the page around the frame asks for.
+    fn command(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::Hidden => self.look(false),
+            Command::Logout => self.logout(),
+            Command::Prefill(text) => page::fill(&text),
+            Command::Send(text) => {
+                self.say(text.trim().to_owned(), None);
+            }
+            Command::Shown { focus } => {
+                self.look(true);
+                self.connect();
+                if focus && !page::touch() {
+                    page::focus();
+                }
+            }
+            Command::Theme(theme) => page::theme(&theme),
+        }
+    }
+
+    /// What happened to the page.
+    fn happened(self: &Rc<Self>, happened: page::Happened) {
+        match happened {
+            page::Happened::Network(online) => self.feed(Event::Network { online }),
+            page::Happened::Visible => {
+                self.look(self.watch.shown());
+                self.feed(Event::Woken);
+            }
+            // Without a socket the browser may keep the page for the way back.
+            page::Happened::Leaving => {
+                if let Some((attempt, _)) = self.socket.take() {
+                    self.feed(Event::SocketClosed(attempt, 1001));
+                }
+            }
+            page::Happened::Typed(text) => keep::draft(&text),
+        }
+    }
+
+    fn load_older(self: &Rc<Self>) {
+        if !requests::may_load_older(self) {
+            return;
+        }
+        let driver = Rc::clone(self);
+        spawn_local(async move { requests::older(driver).await });
+    }
+
+    fn logout(self: &Rc<Self>) {
+        let driver = Rc::clone(self);
+        spawn_local(async move {
+            drop(driver.socket.take());
+            keep::forget();
+            requests::revoke(&driver).await;
+            if let Some(host) = &driver.host {
+                host.forgotten();
+            }
+        });
+    }
+
+    fn keep_outbox(&self) {
+        let session = self.session.borrow();
+        let before = keep::unsent_ids();
+        keep::outbox(session.outbox(), session.last_id());
+        if let Some(host) = &self.host {
+            let waits = |id: &u64| session.outbox().iter().any(|message| message.id == *id);
+            let rows = session.transcript().entries();
+            for id in before.iter().filter(|id| !waits(id)) {
+                // Stored, not deleted: its row is still there.
+                let key = format!("own-{id}");
+                if rows.iter().rev().any(|row| row.key == key) {
+                    host.sent(&id.to_string());
+                }
+            }
+        }
+    }
+}

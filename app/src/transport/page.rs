@@ -1,0 +1,184 @@
+//! Document and window as the driver needs them: the composer, what happens to the page, clock and
+//! dice.
+
+use js_sys::{Array, Date, Intl, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::{Document, Event, HtmlTextAreaElement, VisibilityState, window};
+
+use super::keep;
+
+/// What happens to the page.
+pub(super) enum Happened {
+    /// The page goes away, perhaps into the browser's cache.
+    Leaving,
+    /// The browser's word about the network.
+    Network(bool),
+    /// Text in the composer has changed.
+    Typed(String),
+    /// Somebody looks at the page again, or stopped looking; or it came back from the cache.
+    Visible,
+}
+
+fn document() -> Option<Document> {
+    window()?.document()
+}
+
+fn composer() -> Option<HtmlTextAreaElement> {
+    document()?
+        .query_selector("[data-composer] textarea")
+        .ok()??
+        .dyn_into()
+        .ok()
+}
+
+/// Hears what happens to the page, for as long as it lives.
+pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
+    let heard = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+        happened(match event.type_().as_str() {
+            "online" => Happened::Network(true),
+            "offline" => Happened::Network(false),
+            "pagehide" => Happened::Leaving,
+            "input" => match composer() {
+                Some(field) if event.target().as_ref() == Some(field.as_ref()) => {
+                    Happened::Typed(field.value())
+                }
+                _ => return,
+            },
+            _ => Happened::Visible,
+        });
+    });
+    let (Some(window), Some(document)) = (window(), document()) else {
+        return;
+    };
+    let callback = heard.as_ref().unchecked_ref();
+    for kind in ["online", "offline", "pagehide", "pageshow"] {
+        let _ = window.add_event_listener_with_callback(kind, callback);
+    }
+    for kind in ["visibilitychange", "input"] {
+        let _ = document.add_event_listener_with_callback(kind, callback);
+    }
+    // The listeners live as long as the page, so the closure does too.
+    heard.forget();
+}
+
+/// Puts the draft of this tab into the composer, unless something stands there already.
+pub(super) fn restore_draft() {
+    match (composer(), keep::kept_draft()) {
+        (Some(field), Some(draft)) if field.value().is_empty() => set(&field, &draft),
+        // Typed before the page was alive, so not kept yet.
+        (Some(field), _) => keep::draft(&field.value()),
+        _ => {}
+    }
+}
+
+/// Puts text into the composer, as if it were typed.
+pub(super) fn fill(text: &str) {
+    if let Some(field) = composer() {
+        set(&field, text);
+    }
+}
+
+fn set(field: &HtmlTextAreaElement, text: &str) {
+    field.set_value(text);
+    // The composer grows and shows its button on this event.
+    if let Ok(event) = Event::new("input") {
+        event.init_event_with_bubbles("input", true);
+        let _ = field.dispatch_event(&event);
+    }
+}
+
+/// Puts the cursor into the composer.
+pub(super) fn focus() {
+    if let Some(field) = composer() {
+        let _ = field.focus();
+    }
+}
+
+/// Whether the visitor has no keyboard of their own, so that a focus would open one.
+pub(super) fn touch() -> bool {
+    window()
+        .and_then(|window| window.match_media("(hover:none)").ok()?)
+        .is_some_and(|query| query.matches())
+}
+
+/// Whether the page is on a screen.
+pub(super) fn visible() -> bool {
+    document().is_some_and(|document| document.visibility_state() == VisibilityState::Visible)
+}
+
+/// Whether the browser says that there is a network.
+pub(super) fn online() -> bool {
+    window().is_none_or(|window| window.navigator().on_line())
+}
+
+/// Sets the theme; `auto` goes by the system.
+pub(super) fn theme(name: &str) {
+    if let Some(root) = document().and_then(|document| document.document_element()) {
+        let _ = root.set_attribute("data-theme", name);
+    }
+}
+
+/// The page's language.
+pub(super) fn language() -> String {
+    document()
+        .and_then(|document| document.document_element()?.get_attribute("lang"))
+        .unwrap_or_else(|| "en".to_owned())
+}
+
+/// What every message says about where it was said.
+pub(super) fn meta() -> serde_json::Value {
+    let format = Intl::DateTimeFormat::new(&Array::new(), &Object::new());
+    let zone = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok();
+    serde_json::json!({
+        "timezone": zone.and_then(|zone| zone.as_string()),
+        "locale": language(),
+    })
+}
+
+/// Whether a cookie of the kind that the server sets would be kept here.
+pub(super) fn cookies() -> bool {
+    let Some(document) = document() else {
+        return false;
+    };
+    let jar = "cookie".into();
+    let set = |value: &str| Reflect::set(&document, &jar, &value.into()).is_ok();
+    let shape = "path=/; Secure; SameSite=None; Partitioned";
+    set(&format!("parlour-probe=1; {shape}"))
+        && Reflect::get(&document, &jar)
+            .ok()
+            .and_then(|jar| jar.as_string())
+            .is_some_and(|jar| jar.contains("parlour-probe=1"))
+        && set(&format!("parlour-probe=; Max-Age=0; {shape}"))
+}
+
+/// Milliseconds since the epoch by the browser's clock, which may jump.
+pub(super) fn now_ms() -> u64 {
+    whole(Date::now())
+}
+
+/// Milliseconds since the page began; only goes forward.
+pub(super) fn uptime_ms() -> u64 {
+    whole(
+        window()
+            .and_then(|window| window.performance())
+            .map_or_else(Date::now, |performance| performance.now()),
+    )
+}
+
+/// A random number for the back-off's jitter.
+pub(super) fn entropy() -> u64 {
+    let mut bytes = [0; 8];
+    if let Some(crypto) = window().and_then(|window| window.crypto().ok()) {
+        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+    }
+    u64::from_le_bytes(bytes)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time since 1970 or since the page began; `as` saturates"
+)]
+fn whole(ms: f64) -> u64 {
+    ms as u64
+}

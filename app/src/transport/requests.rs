@@ -1,0 +1,218 @@
+//! The requests of a session: assertion, grant, start, history. Kore's cloud and our own server
+//! speak the same; only the base URL differs.
+//!
+//! In the path: the session asks for a step, the step's outcome goes back to it as an event.
+
+use std::rc::Rc;
+
+use gloo_net::http::{Request, Response};
+use leptos::prelude::{GetUntracked, Set};
+use protocol::auth::{GrantRequest, SignReply, SignRequest};
+use protocol::error::{ErrorBody, Failure};
+use protocol::history::HistoryPage;
+use protocol::message::BotInfo;
+use protocol::session::{Attempt, Event, NewestPage};
+use protocol::start::{StartReply, StartRequest};
+use protocol::transcript::Entry;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Driver, keep, page};
+
+/// The newest messages at the start: a screen and a half.
+const NEWEST: u32 = 20;
+/// Older messages at a time.
+const OLDER: u32 = 30;
+
+/// What of a grant the widget reads: a fraction of `protocol::auth::GrantReply`.
+#[derive(serde::Deserialize)]
+struct Granted {
+    authorization: Authorization,
+}
+
+#[derive(serde::Deserialize)]
+struct Authorization {
+    #[serde(rename = "accessToken")]
+    access_token: String,
+}
+
+/// Identity → assertion → grant.
+pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
+    match granted(&driver).await {
+        Ok(token) => {
+            *driver.token.borrow_mut() = Some(token);
+            Event::Granted(attempt)
+        }
+        Err(failure) => Event::StepFailed(attempt, failure),
+    }
+}
+
+async fn granted(driver: &Driver) -> Result<String, Failure> {
+    let assertion = match (&driver.host, driver.settings.host_identity) {
+        (Some(host), true) => host.assertion().await.ok_or(Failure::Retry)?,
+        // A page of its own has nobody who could vouch for the visitor.
+        (None, true) => return Err(Failure::Refused),
+        _ => signed(driver).await?,
+    };
+    let request = GrantRequest {
+        assertion,
+        bot_info: Some(bot_info(driver)),
+        extra: protocol::Extra::new(),
+    };
+    let reply: Granted = post(&url(driver, "oAuth/token/jwtgrant"), None, &request).await?;
+    Ok(reply.authorization.access_token)
+}
+
+/// An assertion from our own signing service for the visitor that it knows by a cookie, or by the
+/// token that this frame keeps where cookies are refused.
+async fn signed(driver: &Driver) -> Result<String, Failure> {
+    let refused = !page::cookies();
+    let request = SignRequest {
+        bot: Some(driver.settings.bot.id.clone()),
+        keep_visitor: refused.then_some(true),
+        visitor: refused.then(keep::visitor).flatten(),
+        ..SignRequest::default()
+    };
+    let reply: SignReply = post(&driver.settings.platform.sign_url, None, &request).await?;
+    if let Some(visitor) = &reply.visitor {
+        keep::keep_visitor(visitor);
+    }
+    Ok(reply.jwt)
+}
+
+/// `rtm/start`: the socket's URL.
+pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
+    let request = StartRequest {
+        bot_info: bot_info(&driver),
+        language: Some(page::language()),
+        extra: protocol::Extra::new(),
+    };
+    let token = driver.token.borrow().clone();
+    let reply: Result<StartReply, _> = post(&url(&driver, "rtm/start"), token, &request).await;
+    match reply {
+        Ok(reply) => Event::Started(attempt, reply.url),
+        Err(failure) => Event::StepFailed(attempt, failure),
+    }
+}
+
+/// The newest page of the transcript.
+pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
+    match history(&driver, NEWEST, "").await {
+        Ok(page) => {
+            driver.chat.more.set(page.more_available);
+            Event::HistoryLoaded(
+                attempt,
+                NewestPage {
+                    entries: page.messages.iter().map(Entry::of_history).collect(),
+                    last_seq: page.last_seq,
+                },
+            )
+        }
+        Err(failure) => Event::StepFailed(attempt, failure),
+    }
+}
+
+/// Whether there are older messages, a token to ask with, and no such request already.
+pub(super) fn may_load_older(driver: &Driver) -> bool {
+    let chat = driver.chat;
+    chat.more.get_untracked()
+        && !chat.loading_older.get_untracked()
+        && driver.token.borrow().is_some()
+}
+
+/// The page before the oldest row.
+pub(super) async fn older(driver: Rc<Driver>) {
+    let chat = driver.chat;
+    chat.loading_older.set(true);
+    let place = {
+        let session = driver.session.borrow();
+        let transcript = session.transcript();
+        if let Some(seq) = transcript.first_seq() {
+            format!("&before={seq}")
+        } else {
+            // Kore counts from the newest one (`kore-protocol.md` 6.1); doubles know each other.
+            let stored = |entry: &&Entry| entry.message_id.is_some();
+            let skip = transcript.entries().iter().filter(stored).count();
+            format!("&offset={skip}")
+        }
+    };
+    if let Ok(page) = history(&driver, OLDER, &place).await {
+        let entries = page.messages.iter().map(Entry::of_history).collect();
+        chat.more.set(page.more_available);
+        driver.feed(Event::OlderLoaded(entries));
+    }
+    // After a failure the visitor scrolls up once more; `more` still says that there are some.
+    chat.loading_older.set(false);
+}
+
+/// Lets the server forget token and visitor. What it answers changes nothing here.
+pub(super) async fn revoke(driver: &Driver) {
+    let token = driver.token.borrow_mut().take();
+    if token.is_some() {
+        let request = authorized(Request::post(&url(driver, "oAuth/token/revoke")), token);
+        let _ = request.send().await;
+    }
+    let _ = Request::delete(&driver.settings.platform.sign_url)
+        .send()
+        .await;
+}
+
+async fn history(driver: &Driver, limit: u32, place: &str) -> Result<HistoryPage, Failure> {
+    let bot = &driver.settings.bot.id;
+    let url = url(
+        driver,
+        &format!("botmessages/rtm?botId={bot}&limit={limit}{place}"),
+    );
+    let token = driver.token.borrow().clone();
+    read(authorized(Request::get(&url), token).send().await).await
+}
+
+async fn post<T: DeserializeOwned>(
+    url: &str,
+    token: Option<String>,
+    body: &impl Serialize,
+) -> Result<T, Failure> {
+    let body = serde_json::to_string(body).map_err(|_| Failure::Refused)?;
+    let request = authorized(Request::post(url), token)
+        .header("Content-Type", "application/json")
+        .body(body)
+        .map_err(|_| Failure::Refused)?;
+    read(request.send().await).await
+}
+
+fn authorized(
+    request: gloo_net::http::RequestBuilder,
+    token: Option<String>,
+) -> gloo_net::http::RequestBuilder {
+    match token {
+        Some(token) => request.header("Authorization", &format!("bearer {token}")),
+        None => request,
+    }
+}
+
+/// Success is 200 with a body that fits, as for the official clients.
+async fn read<T: DeserializeOwned>(
+    response: Result<Response, gloo_net::Error>,
+) -> Result<T, Failure> {
+    let response = response.map_err(|_| Failure::Retry)?;
+    let status = response.status();
+    let body = response.text().await.map_err(|_| Failure::Retry)?;
+    if status == 200 {
+        return serde_json::from_str(&body).map_err(|_| Failure::Retry);
+    }
+    let body: Option<ErrorBody> = serde_json::from_str(&body).ok();
+    Err(Failure::of(status, body.as_ref()))
+}
+
+fn url(driver: &Driver, path: &str) -> String {
+    format!("{}{path}", driver.settings.platform.base)
+}
+
+fn bot_info(driver: &Driver) -> BotInfo {
+    BotInfo {
+        chat_bot: driver.settings.bot.name.clone(),
+        task_bot_id: driver.settings.bot.id.clone(),
+        ui_version: Some("v3".to_owned()),
+        ..BotInfo::default()
+    }
+}

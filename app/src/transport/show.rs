@@ -1,0 +1,178 @@
+//! From the session to the signals: rows, typing, connection, notices, and what is told to those
+//! who do not look.
+
+use std::cell::Cell;
+
+use leptos::prelude::{GetUntracked, Set, Update, WithUntracked};
+use protocol::session;
+use protocol::transcript::Entry;
+
+use super::alarms::Alarm;
+use super::{Driver, page};
+use crate::chat::{Connection, Notice};
+
+/// A connection away for this long is worth a row…
+const LOST_AFTER_MS: u64 = 2_000;
+/// …and after this long the row says that messages wait.
+const LATE_AFTER_MS: u64 = 15_000;
+/// The live region is emptied after this: a screen reader has taken it by then.
+const QUIET_AFTER_MS: u64 = 1_000;
+
+/// Whether somebody looks, and how much came while nobody did.
+pub(super) struct Watch {
+    /// The window is open (a page of its own always is).
+    shown: Cell<bool>,
+    unread: Cell<u32>,
+}
+
+impl Watch {
+    pub(super) fn new(shown: bool) -> Self {
+        Self {
+            shown: Cell::new(shown),
+            unread: Cell::new(0),
+        }
+    }
+
+    pub(super) fn shown(&self) -> bool {
+        self.shown.get()
+    }
+
+    fn looking(&self) -> bool {
+        self.shown.get() && page::visible()
+    }
+}
+
+impl Driver {
+    /// Brings the signals up to date; what did not change is left alone, so nothing is drawn anew.
+    pub(super) fn show(&self) {
+        let session = self.session.borrow();
+        let rows = session.transcript().entries();
+        if self.chat.entries.with_untracked(|shown| shown != rows) {
+            self.chat.entries.set(rows.to_vec());
+        }
+        put(&self.chat.typing, session.typing());
+        let stands = session.connection();
+        drop(session);
+        self.stand(stands);
+    }
+
+    fn stand(&self, stands: session::Connection) {
+        let was = self.chat.connection.get_untracked();
+        let now = match (stands, was) {
+            (session::Connection::Online, _) => Connection::Online,
+            (session::Connection::Refused, _) => Connection::Refused,
+            (session::Connection::Connecting, _) => Connection::Connecting,
+            (session::Connection::Reconnecting, _) if !page::online() => Connection::Offline,
+            (session::Connection::Reconnecting, Connection::Reconnecting { .. }) => was,
+            (session::Connection::Reconnecting, _) => Connection::Reconnecting {
+                since_ms: page::now_ms(),
+            },
+        };
+        put(&self.chat.connection, now);
+        match now {
+            Connection::Online => {
+                self.alarms.disarm(Alarm::Lost);
+                self.alarms.disarm(Alarm::Late);
+                put(&self.chat.notice, None);
+            }
+            Connection::Refused => {
+                self.alarms.disarm(Alarm::Lost);
+                self.alarms.disarm(Alarm::Late);
+                if was != now
+                    && let Some(host) = &self.host
+                {
+                    host.expired();
+                }
+                put(&self.chat.notice, Some(Notice::Refused));
+            }
+            _ if self.started.get() && self.chat.notice.get_untracked().is_none() => {
+                self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
+                self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection has been away for a while.
+    pub(super) fn warn(&self, alarm: Alarm) {
+        let late = alarm == Alarm::Late || !page::online();
+        let notice = if late {
+            Notice::NoConnection
+        } else {
+            Notice::Reconnecting
+        };
+        put(&self.chat.notice, Some(notice));
+    }
+
+    /// A message has come that was not there before.
+    pub(super) fn arrived(&self, key: &str) {
+        let chat = self.chat;
+        let Some(entry) = self.row(key) else { return };
+        let text = entry.content.plain_text();
+        chat.announce.update(|said| {
+            if !said.is_empty() {
+                said.push('\n');
+            }
+            said.push_str(text);
+        });
+        self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
+        if self.watch.looking() {
+            self.tell(|host| host.received(key));
+            return;
+        }
+        self.watch.unread.set(self.watch.unread.get() + 1);
+        if chat.unread_from.with_untracked(Option::is_none) {
+            chat.unread_from.set(Some(key.to_owned()));
+        }
+        let count = self.watch.unread.get();
+        let name = &self.settings.bot.name;
+        self.tell(|host| {
+            host.received(key);
+            host.unread(count, Some((name, text)));
+        });
+    }
+
+    /// The live region has been read.
+    pub(super) fn quiet(&self) {
+        self.chat.announce.set(String::new());
+    }
+
+    /// The window was opened or closed, or the tab came to the front.
+    pub(super) fn look(&self, shown: bool) {
+        if self.watch.shown.replace(shown) && !shown {
+            // Read or not, the next opening draws its own line.
+            put(&self.chat.unread_from, None);
+        }
+        if self.watch.looking() && self.watch.unread.replace(0) > 0 {
+            self.tell(|host| host.unread(0, None));
+        }
+    }
+
+    /// The visitor has said something, so has seen what was there.
+    pub(super) fn seen(&self) {
+        put(&self.chat.unread_from, None);
+    }
+
+    fn row(&self, key: &str) -> Option<Entry> {
+        let session = self.session.borrow();
+        let rows = session.transcript().entries();
+        rows.iter().rev().find(|row| row.key == key).cloned()
+    }
+
+    fn tell(&self, say: impl FnOnce(&crate::host::Host)) {
+        if let Some(host) = &self.host {
+            say(host);
+        }
+    }
+}
+
+/// Sets a signal only to something else.
+fn put<T, S>(signal: &S, value: T)
+where
+    T: PartialEq + 'static,
+    S: WithUntracked<Value = T> + Set<Value = T>,
+{
+    if signal.with_untracked(|shown| *shown != value) {
+        signal.set(value);
+    }
+}

@@ -1,0 +1,116 @@
+//! The keyboard in the window. The transcript is one stop of the Tab key; inside it the arrows go from message
+//! to message, Enter goes into a message's links and buttons, Escape comes back out.
+//!
+//! Where F6 and Escape lead: F6 to the next part of the window; Escape from a control to its message, from a
+//! message to the composer, and from the rest out of the embedded window.
+
+use super::browser;
+use crate::chat::Chat;
+use leptos::{prelude::*, wasm_bindgen::JsCast, web_sys};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
+
+/// The composer's field, the transcript and the header's first button, for F6.
+const PARTS: [&str; 3] = ["#message", "[role=log]", "header button"];
+
+/// Puts the cursor into the composer, unless that would raise a keyboard over the screen.
+pub(super) fn to_composer() {
+    if !browser::touch() {
+        focus(document().query_selector("#message").ok().flatten());
+    }
+}
+
+/// Keys that mean something anywhere in the window.
+pub(super) fn in_the_room(event: &KeyboardEvent, chat: Chat, embedded: bool) {
+    if event.default_prevented() {
+        return;
+    }
+    match event.key().as_str() {
+        "F6" => {
+            let holds_focus = |part: &&str| {
+                let part = document().query_selector(part).ok().flatten();
+                part.is_some_and(|part| part.contains(document().active_element().as_deref()))
+            };
+            let place = PARTS.iter().position(|part| holds_focus(&part));
+            let next = PARTS[place.map_or(0, |place| (place + 1) % PARTS.len())];
+            focus(document().query_selector(next).ok().flatten());
+            event.prevent_default();
+        }
+        // An open menu takes the key for itself.
+        "Escape" if embedded && !event.is_composing() && matches!(document().query_selector(":popover-open"), Ok(None)) => {
+            chat.close_window();
+        }
+        _ => {}
+    }
+}
+
+/// Keys in the transcript, whose rows are the articles in `list`.
+pub(super) fn in_the_transcript(event: &KeyboardEvent, list: &Element) {
+    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+    let row = target.closest("article").ok().flatten();
+    let on_row = row.as_ref() == Some(&target);
+    let key = event.key();
+    let goal = match (key.as_str(), &row) {
+        ("Escape", Some(_)) if on_row => document().query_selector("#message").ok().flatten(),
+        ("Escape", Some(_)) => row.clone(),
+        ("Enter", Some(row)) if on_row => controls(row).into_iter().next(),
+        ("ArrowRight" | "ArrowDown", Some(_)) if !on_row => target.next_element_sibling(),
+        ("ArrowLeft" | "ArrowUp", Some(_)) if !on_row => target.previous_element_sibling(),
+        ("ArrowUp", Some(row)) => article(row.previous_element_sibling()),
+        ("ArrowDown", Some(row)) => article(row.next_element_sibling()),
+        ("ArrowUp" | "End", _) => rows(list).pop(),
+        ("Home", _) => rows(list).into_iter().next(),
+        _ => return,
+    };
+    if let (true, Some(row)) = (key == "Enter", &row) {
+        for control in controls(row) {
+            stop(&control, "0");
+        }
+    }
+    if goal.is_some() {
+        event.prevent_default();
+        focus(goal);
+    }
+}
+
+/// Takes the controls of all rows but the last and the failed ones out of the Tab order; Enter leads to them.
+pub(super) fn settle_stops(list: &Element) {
+    let rows = rows(list);
+    let last = rows.len().saturating_sub(1);
+    for (place, row) in rows.iter().enumerate() {
+        let open = place == last || row.class_list().contains("failed");
+        for control in controls(row) {
+            stop(&control, if open { "0" } else { "-1" });
+        }
+    }
+}
+
+fn rows(list: &Element) -> Vec<Element> {
+    let found = list.get_elements_by_tag_name("article");
+    (0..found.length()).filter_map(|place| found.item(place)).collect()
+}
+
+fn controls(row: &Element) -> Vec<Element> {
+    ["button", "a"]
+        .into_iter()
+        .flat_map(|tag| {
+            let found = row.get_elements_by_tag_name(tag);
+            (0..found.length()).filter_map(move |place| found.item(place))
+        })
+        .collect()
+}
+
+fn article(element: Option<Element>) -> Option<Element> {
+    element.filter(|element| element.tag_name() == "ARTICLE")
+}
+
+fn stop(control: &Element, tabindex: &str) {
+    // An attribute of a plain name is always taken.
+    let _ = control.set_attribute("tabindex", tabindex);
+}
+
+fn focus(element: Option<Element>) {
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        // An element that has gone meanwhile: the focus stays where it is.
+        let _ = element.focus();
+    }
+}

@@ -1,0 +1,177 @@
+//! From the list of messages to the rows on screen: who joins whom, where a day begins.
+//!
+//! Pure: the same entries give the same rows on the server and in the browser's first render.
+//! A row never changes; when something about it does, its key does, and the list replaces it.
+
+use protocol::{
+    content::Content,
+    transcript::{Author, Delivery, Entry},
+};
+
+/// Messages of one author within this time stand together.
+const GROUP_MS: u64 = 5 * 60 * 1000;
+
+/// One message with what its neighbours make of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    /// It continues the group of the row before.
+    pub(super) joined: bool,
+    /// A day begins with it.
+    pub(super) day: bool,
+    /// It is the first that the visitor has not seen.
+    pub(super) news: bool,
+    /// What the visitor said next, if this row offers choices and it was answered.
+    pub(super) answer: Option<String>,
+    /// It has just come: it may move.
+    pub(super) fresh: bool,
+}
+
+impl Row {
+    /// Everything that shows. Two rows with one key look the same.
+    pub(super) fn key(&self) -> String {
+        let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
+        let delivery = match self.entry.delivery {
+            Delivery::Sending => "s",
+            Delivery::Sent => "",
+            Delivery::Failed => "f",
+        };
+        let flags = [flag(self.joined, "j"), flag(self.day, "d"), flag(self.news, "n"), delivery].concat();
+        [&self.entry.key, "/", &flags, "/", self.answer.as_deref().unwrap_or_default()].concat()
+    }
+}
+
+/// The rows of `entries`. `day_of` gives the day of a moment, in the visitor's time zone once it is known.
+pub(super) fn rows(entries: &[Entry], unread_from: Option<&str>, day_of: impl Fn(u64) -> i64) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
+    let mut answer: Option<&str> = None;
+    // From the end, because an answer stands after its question.
+    for (place, entry) in entries.iter().enumerate().rev() {
+        let before = place.checked_sub(1).and_then(|place| entries.get(place));
+        let day = before.is_none_or(|before| day_of(before.at_ms) != day_of(entry.at_ms));
+        let news = unread_from == Some(entry.key.as_str());
+        let joined = !day
+            && !news
+            && entry.author != Author::System
+            && before.is_some_and(|before| {
+                before.author == entry.author && entry.at_ms.saturating_sub(before.at_ms) < GROUP_MS
+            });
+        if entry.author == Author::Visitor {
+            answer = Some(entry.content.plain_text());
+        }
+        let offers = matches!(entry.content, Content::Buttons { .. } | Content::QuickReplies { .. });
+        rows.push(Row {
+            entry: entry.clone(),
+            joined,
+            day,
+            news,
+            answer: answer.filter(|_| offers).map(str::to_owned),
+            fresh: false,
+        });
+    }
+    rows.reverse();
+    rows
+}
+
+/// Marks what was added at the end since `last` (the key of the newest entry before), and tells how many
+/// of them somebody else said. Nothing is new on the first render.
+pub(super) fn mark_fresh(rows: &mut [Row], last: Option<&str>) -> u32 {
+    let Some(last) = last else { return 0 };
+    let mut others = 0;
+    let mut seen = false;
+    for row in rows {
+        row.fresh = seen;
+        others += u32::from(seen && row.entry.author != Author::Visitor);
+        seen |= row.entry.key == last;
+    }
+    others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::content::{Action, Button};
+
+    const MINUTE: u64 = 60_000;
+
+    fn entry(key: &str, author: Author, at_ms: u64) -> Entry {
+        Entry {
+            key: key.to_owned(),
+            author,
+            at_ms,
+            content: Content::Text(format!("text of {key}")),
+            delivery: Delivery::Sent,
+            seq: None,
+            message_id: None,
+        }
+    }
+
+    fn utc_day(at_ms: u64) -> i64 {
+        i64::try_from(at_ms / 86_400_000).unwrap()
+    }
+
+    fn joined(entries: &[Entry]) -> Vec<bool> {
+        rows(entries, None, utc_day).iter().map(|row| row.joined).collect()
+    }
+
+    #[test]
+    fn messages_of_one_author_within_five_minutes_stand_together() {
+        let list = [
+            entry("1", Author::Bot, 0),
+            entry("2", Author::Bot, 4 * MINUTE),
+            entry("3", Author::Visitor, 5 * MINUTE),
+            entry("4", Author::Visitor, 10 * MINUTE),
+        ];
+        assert_eq!(joined(&list), [false, true, false, false]);
+    }
+
+    #[test]
+    fn a_notice_that_nobody_said_stands_alone() {
+        let list = [entry("1", Author::System, 0), entry("2", Author::System, 1), entry("3", Author::Bot, 2)];
+        assert_eq!(joined(&list), [false, false, false]);
+    }
+
+    #[test]
+    fn a_new_day_and_the_unread_line_begin_a_group() {
+        let midnight = 86_400_000;
+        let list = [
+            entry("1", Author::Bot, midnight - 2),
+            entry("2", Author::Bot, midnight - 1),
+            entry("3", Author::Bot, midnight),
+        ];
+        let rows = rows(&list, Some("2"), utc_day);
+        assert_eq!(rows.iter().map(|row| row.day).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(rows.iter().map(|row| row.news).collect::<Vec<_>>(), [false, true, false]);
+        assert!(rows.iter().all(|row| !row.joined));
+    }
+
+    #[test]
+    fn an_offer_knows_how_it_was_answered_and_its_row_is_replaced_then() {
+        let mut offer = entry("1", Author::Bot, 0);
+        let yes = Button {
+            title: "Yes".into(),
+            action: Action::Post { payload: "Y".into() },
+            image: None,
+        };
+        offer.content = Content::QuickReplies { text: "Sure?".into(), replies: vec![yes] };
+        let before = rows(std::slice::from_ref(&offer), None, utc_day);
+        assert_eq!(before[0].answer, None);
+        let mut reply = entry("2", Author::Visitor, 1);
+        reply.content = Content::Text("Yes".into());
+        let after = rows(&[offer, reply], None, utc_day);
+        assert_eq!(after[0].answer.as_deref(), Some("Yes"));
+        assert_ne!(before[0].key(), after[0].key());
+        assert_eq!(after[1].answer, None);
+    }
+
+    #[test]
+    fn only_what_comes_after_the_newest_is_fresh() {
+        let list = [entry("1", Author::Bot, 0), entry("2", Author::Visitor, 1), entry("3", Author::Bot, 2)];
+        let mut all = rows(&list, None, utc_day);
+        assert_eq!(mark_fresh(&mut all, None), 0);
+        assert!(all.iter().all(|row| !row.fresh));
+        assert_eq!(mark_fresh(&mut all, Some("1")), 1);
+        assert_eq!(all.iter().map(|row| row.fresh).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(mark_fresh(&mut all, Some("3")), 0);
+    }
+}
