@@ -1,5 +1,7 @@
 //! A real listener on a free port; time is tokio's paused one where something must be waited for.
 
+use std::time::Duration;
+
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -58,11 +58,8 @@ async fn run(
     );
     shutdown.spawn("listener", serving);
 
-    loop {
-        match signals.next().await {
-            Signal::Reload => reload(&state, sources),
-            Signal::End => break,
-        }
+    while matches!(signals.next().await, Signal::Reload) {
+        reload(&state, sources);
     }
     tracing::info!("ending");
     state.readiness.drain();
@@ -134,7 +131,7 @@ fn reload(state: &AppState, sources: &Sources) {
     match done {
         Ok(()) => tracing::info!("keys and scripts were read again"),
         Err(error) => {
-            tracing::error!(%error, "nothing was read again: correct this and send SIGHUP once more")
+            tracing::error!(%error, "nothing was read again: correct this and send SIGHUP once more");
         }
     }
 }
