@@ -5,6 +5,7 @@
 //! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
 //! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
+//! - [`rtm`]: the platform side, from an assertion to a conversation.
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
 //!   [`records`]: the words they share.
 //! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
@@ -23,9 +24,11 @@ pub mod limits;
 pub mod listen;
 pub mod records;
 pub mod router;
+pub mod rtm;
 pub mod security;
 pub mod shutdown;
 pub mod signing;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod theme;

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::{ApiError, number, shape};
 use crate::http::{health, sign};
 use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
+use crate::rtm::{history, socket, start, theme, token};
 use crate::security::{client_ip, headers, https};
 use crate::state::AppState;
 
@@ -34,6 +35,8 @@ pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .nest("/api/1.1", api.clone())
         .nest("/api", api)
+        // The socket: the address comes from rtm/start.
+        .route("/rtm/bot", get(socket::open))
         // Balancers and service managers.
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -62,6 +65,12 @@ fn api(config: &Arc<Config>) -> Router<AppState> {
             "/users/sts",
             post(sign::create).layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)),
         )
+        .route("/oAuth/token/jwtgrant", post(token::grant))
+        .route("/oAuth/token/jwtgrant/anonymous", post(token::grant))
+        .route("/oAuth/token/revoke", post(token::revoke))
+        .route("/rtm/start", post(start::create))
+        .route("/botmessages/rtm", get(history::page))
+        .route("/websdkthemes/{bot}/activetheme", get(theme::active))
         .fallback(|| async { ApiError::NotFound("there is no such address") })
         .layer(from_fn(shape))
         .layer(cors(config))

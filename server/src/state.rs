@@ -5,17 +5,21 @@
 //! Invariant: nothing about a visitor's session lives only here. Any instance with the same keys and store
 //! serves any request.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::extract::FromRef;
 use secrecy::SecretString;
 
+use crate::bot::{Bot, BotError, ScriptedBot};
 use crate::bus::{Bus, MemoryBus};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Durability, StoreKind};
+use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::http::assets::Site;
 use crate::ids::Ids;
+use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
 use crate::shutdown::Shutdown;
@@ -55,6 +59,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
+    /// The platform side.
+    pub rtm: Arc<Rtm>,
     /// The signing service, by address.
     pub sign_by_address: Arc<Limiter<AddressKey>>,
     /// The signing service, by app and identity.
@@ -94,9 +100,18 @@ pub enum StartError {
     /// Correct the data folder.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Correct a bot's script.
+    #[error(transparent)]
+    Bot(#[from] BotError),
     /// Choose another port, or end what uses it.
     #[error("{0}")]
     Listen(String),
+}
+
+impl FromRef<AppState> for Arc<Rtm> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.rtm)
+    }
 }
 
 /// Sources of time, names and tasks.
@@ -107,6 +122,8 @@ pub struct World {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
+    /// Bots in place of the configured ones, by id: tests bring their own.
+    pub bots: HashMap<String, Arc<dyn Bot>>,
 }
 
 impl AppState {
@@ -132,11 +149,26 @@ impl AppState {
         ));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_address));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
+        let store = open_store(&config)?;
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let mut bots = open_bots(&config)?;
+        bots.extend(world.bots);
+        let rtm = Rtm::new(rtm::Parts {
+            config: Arc::clone(&config),
+            keys: Arc::clone(&keys),
+            store: Arc::clone(&store),
+            bus: Arc::clone(&bus),
+            bots,
+            clock: Arc::clone(&world.clock),
+            ids: Arc::clone(&world.ids),
+            shutdown: world.shutdown.clone(),
+        });
         Ok(Self(Arc::new(Parts {
             policy: Policy::from(&config.tokens),
             visitors: Visitors::new(visitor_secret),
-            store: open_store(&config)?,
-            bus: Arc::new(MemoryBus::new()),
+            store,
+            bus,
+            rtm,
             site: Site::find(config.server.site.as_deref())?,
             readiness: Readiness::default(),
             clock: world.clock,
@@ -174,6 +206,19 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
+fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, StartError> {
+    let open = |bot: &crate::config::Bot| -> Result<Arc<dyn Bot>, StartError> {
+        match bot.kind {
+            BotKind::Scripted => Ok(Arc::new(match bot.script_file() {
+                Some(file) => ScriptedBot::open(&file)?,
+                None => ScriptedBot::demo()?,
+            })),
+        }
+    };
+    let bots = config.bots.iter().map(|(id, bot)| Ok((id.clone(), open(bot)?)));
+    bots.collect()
+}
+
 /// A state for tests: a fresh folder, a clock that stands still, known ids.
 #[cfg(test)]
 pub(crate) fn test_state(text: &str) -> AppState {
@@ -187,6 +232,7 @@ pub(crate) fn test_state(text: &str) -> AppState {
         clock: Arc::new(FixedClock::new(Millis(1_795_000_000_000))),
         ids: Arc::new(SeededIds::new(1)),
         shutdown: Shutdown::new(),
+        bots: HashMap::new(),
     };
     AppState::build(config, &prepared.visitor_secret, world).unwrap()
 }

@@ -12,8 +12,15 @@ use async_trait::async_trait;
 use crate::records::ConversationId;
 
 mod answers;
+mod examples;
+mod pattern;
+mod script;
+mod scripted;
+#[cfg(test)]
+mod tests;
 
 pub use answers::{Answers, MAX_ANSWER_BYTES, MAX_ANSWERS};
+pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 
 /// One event for a bot.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,0 +1,295 @@
+//! The answerer: stored jobs become the bot's answers.
+//!
+//! In the path: whoever stores a job calls [`wake`]; one task then works through the jobs of that
+//! conversation, stores each answer together with the end of its job, and publishes it.
+//!
+//! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
+//! hangs, fails or panics costs its own conversation time and nobody else's. What is not finished
+//! when the process ends is still a stored job and is taken up by [`resume`]. A bot that has
+//! answered is not asked again because the store was away.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use protocol::Extra;
+use protocol::message::UserBody;
+use protocol::reply::{BotMessage, CInfo, Component};
+
+use super::Rtm;
+use super::limits::{BOT_ATTEMPTS, BOT_DRAIN, BOT_RETRY_AFTER, BOT_WITHIN, STORE_RETRY_AFTER};
+use crate::bot::{Answers, BotError, Turn, TurnKind};
+use crate::records::ConversationId;
+use crate::store::{Job, JobKind, NewAnswer, NextJob};
+
+/// The conversations that are being answered here. `true`: look again before leaving.
+#[derive(Debug, Default)]
+pub(super) struct Busy(Mutex<HashMap<ConversationId, bool>>);
+
+/// A task's claim on a conversation, given back even by a panic.
+struct Claim {
+    rtm: Arc<Rtm>,
+    conversation: ConversationId,
+    /// Given back already; the conversation may belong to another task by now.
+    left: bool,
+}
+
+/// Makes sure that somebody looks for jobs of the conversation from now on.
+pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
+    match rtm.busy.lock().entry(conversation) {
+        Entry::Occupied(mut busy) => {
+            busy.insert(true);
+            return;
+        }
+        Entry::Vacant(free) => {
+            free.insert(false);
+        }
+    }
+    let claim = Claim {
+        rtm: Arc::clone(rtm),
+        conversation,
+        left: false,
+    };
+    rtm.shutdown.spawn("answers", work(claim));
+}
+
+/// Takes up the jobs that an earlier process left.
+pub(super) fn resume(rtm: &Arc<Rtm>) {
+    let rtm = Arc::clone(rtm);
+    let shutdown = rtm.shutdown.clone();
+    shutdown.spawn("resume answers", async move {
+        match rtm.store.open_conversations_with_jobs().await {
+            Ok(open) => {
+                if !open.is_empty() {
+                    tracing::info!(conversations = open.len(), "going on with open answers");
+                }
+                for conversation in open {
+                    wake(&rtm, conversation);
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "open answers cannot be read; a restart tries again");
+            }
+        }
+    });
+}
+
+impl Busy {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, bool>> {
+        // Nothing in the critical sections can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    /// Leaves, unless somebody woke us meanwhile.
+    fn leave(&mut self) -> bool {
+        let mut busy = self.rtm.busy.lock();
+        if busy.get(&self.conversation) == Some(&true) {
+            busy.insert(self.conversation, false);
+            return false;
+        }
+        busy.remove(&self.conversation);
+        self.left = true;
+        true
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.left {
+            self.rtm.busy.lock().remove(&self.conversation);
+        }
+    }
+}
+
+/// What to do after a step.
+enum After {
+    /// Look for the next job.
+    Next,
+    /// End: the job stays stored.
+    Stop,
+}
+
+async fn work(mut claim: Claim) {
+    let rtm = &Arc::clone(&claim.rtm);
+    loop {
+        let after = match rtm
+            .store
+            .next_job(claim.conversation, rtm.clock.now())
+            .await
+        {
+            Ok(NextJob::Ready(job)) => Box::pin(run(rtm, *job)).await,
+            Ok(NextJob::NotBefore(due)) => {
+                let wait = due.since(rtm.clock.now()).max(Duration::from_millis(10));
+                pause(rtm, wait).await
+            }
+            Ok(NextJob::Empty) if claim.leave() => After::Stop,
+            Ok(NextJob::Empty) => After::Next,
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(error = %error, "the store gives no jobs; trying again");
+                pause(rtm, STORE_RETRY_AFTER).await
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the store gives no jobs");
+                After::Stop
+            }
+        };
+        if matches!(after, After::Stop) {
+            return;
+        }
+    }
+}
+
+/// Waits, but not for a server that ends.
+async fn pause(rtm: &Rtm, wait: Duration) -> After {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => After::Next,
+        () = rtm.shutdown.cancelled() => After::Stop,
+    }
+}
+
+/// One try of one job.
+async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
+    let answers = match ask(rtm, &job).await {
+        Some(Ok(answers)) => answers,
+        // The server ends and the bot is not done: the next start asks again.
+        None => return After::Stop,
+        Some(Err(error)) => {
+            let attempts = job.attempts + 1;
+            tracing::warn!(bot = job.bot, job = job.id.0, attempts, error = %error, "a bot gave no answer");
+            if error.is_temporary() && attempts < BOT_ATTEMPTS {
+                let due = rtm
+                    .clock
+                    .now()
+                    .plus(BOT_RETRY_AFTER * 2_u32.pow(job.attempts));
+                if let Err(error) = rtm.store.postpone_job(job.id, attempts, due).await {
+                    tracing::warn!(error = %error, "a job could not be put off");
+                    return pause(rtm, STORE_RETRY_AFTER).await;
+                }
+                return After::Next;
+            }
+            apology(job.kind)
+        }
+    };
+    finish(rtm, &job, answers).await
+}
+
+/// Gives the job to its bot. `None`: the server ends before the bot has answered.
+async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
+    let failed = |reason: &str| BotError::Failed {
+        reason: reason.to_owned(),
+    };
+    let Some(staffed) = rtm.bots.get(&job.bot) else {
+        return Some(Err(failed("there is no bot of this id any more")));
+    };
+    let Some(turn) = turn_of(job) else {
+        return Some(Err(failed("the stored message cannot be read")));
+    };
+    let mut answers = Answers::new();
+    let answered = async {
+        let Ok(_permit) = staffed.turns.acquire().await else {
+            return Err(failed("the bot is closed"));
+        };
+        let turn = AssertUnwindSafe(staffed.bot.answer(turn, &mut answers)).catch_unwind();
+        match tokio::time::timeout(BOT_WITHIN, turn).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(_panic)) => Err(failed("it panicked")),
+            Err(_late) => Err(BotError::Unavailable {
+                reason: "it took too long".to_owned(),
+            }),
+        }
+    };
+    let ending = async {
+        rtm.shutdown.cancelled().await;
+        tokio::time::sleep(BOT_DRAIN).await;
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = answered => outcome,
+        () = ending => return None,
+    };
+    Some(outcome.map(|()| answers.into_bodies()))
+}
+
+/// Stores answers and end of the job, and tells everybody.
+async fn finish(rtm: &Arc<Rtm>, job: &Job, bodies: Vec<String>) -> After {
+    let answers: Vec<NewAnswer> = bodies
+        .into_iter()
+        .map(|body| NewAnswer {
+            message_id: rtm.ids.message(),
+            body,
+        })
+        .collect();
+    loop {
+        match rtm
+            .store
+            .complete_job(job.id, answers.clone(), rtm.clock.now())
+            .await
+        {
+            Ok(stored) => {
+                for message in stored {
+                    rtm.publish(message).await;
+                }
+                return After::Next;
+            }
+            Err(error) => {
+                tracing::warn!(job = job.id.0, error = %error, "an answer could not be stored");
+                if !error.is_temporary() {
+                    return After::Stop;
+                }
+                if let After::Stop = pause(rtm, STORE_RETRY_AFTER).await {
+                    return After::Stop;
+                }
+            }
+        }
+    }
+}
+
+/// The event for the bot. `None` when the stored message cannot be read.
+fn turn_of(job: &Job) -> Option<Turn> {
+    let kind = match job.kind {
+        JobKind::Connect => TurnKind::Connect,
+        JobKind::Close => TurnKind::Close,
+        JobKind::Message => {
+            let said: UserBody = serde_json::from_str(&job.trigger.as_ref()?.body).ok()?;
+            TurnKind::Message {
+                body: said.body.clone().unwrap_or_default(),
+                rendered: said.render_msg,
+            }
+        }
+    };
+    Some(Turn {
+        bot: job.bot.clone(),
+        user: job.user.clone(),
+        conversation: job.conversation,
+        session_id: job.session_id.clone(),
+        kind,
+        idempotence_key: job.id.0.to_string(),
+    })
+}
+
+/// What the visitor is told instead of an answer. Nobody waits for the answer to a goodbye.
+fn apology(kind: JobKind) -> Vec<String> {
+    const TEXT: &str = "Sorry, I could not answer that. Please try again in a moment.";
+    if kind == JobKind::Close {
+        return Vec::new();
+    }
+    let message = BotMessage {
+        kind: Some("text".to_owned()),
+        component: Some(Component {
+            kind: Some("error".to_owned()),
+            payload: serde_json::json!({"type": "error", "text": TEXT, "color": "#b91c1c"}),
+            extra: Extra::new(),
+        }),
+        c_info: Some(CInfo {
+            body: TEXT.into(),
+            extra: Extra::new(),
+        }),
+        extra: Extra::new(),
+    };
+    serde_json::to_string(&message).into_iter().collect()
+}

@@ -1,0 +1,110 @@
+//! Who calls: the access token of a request, and the page that it comes from.
+//!
+//! In the path: an extractor of every handler behind the grant; grant and socket, which know the
+//! app by other means, call [`check_page`] themselves. (A preflight names no app, so the router
+//! says yes to a page that any app allows; the call itself is held to its app here.)
+//!
+//! Invariants: only the token's hash is looked up. What is unknown, revoked or too old is answered
+//! `token expired`, which makes every official client ask for a new grant (`kore-protocol.md` 3.5).
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use http::{HeaderMap, Uri, header};
+
+use super::Rtm;
+use crate::error::ApiError;
+use crate::security::client_ip::Client;
+use crate::security::origin::{Caller, caller, own_origin};
+use crate::store::{SecretHash, TokenRecord};
+
+/// Longest token that is looked at; ours have 43 characters.
+const MAX_TOKEN: usize = 128;
+
+/// A caller with a valid access token, from a page that its app allows.
+#[derive(Clone, Debug)]
+pub struct Bearer(pub TokenRecord);
+
+impl<S> FromRequestParts<S> for Bearer
+where
+    S: Send + Sync,
+    Arc<Rtm>: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let rtm = Arc::<Rtm>::from_ref(state);
+        let token = token(&parts.headers).ok_or(ApiError::Unauthorized(
+            "send the access token as Authorization: bearer …",
+        ))?;
+        let record = rtm
+            .store
+            .token(SecretHash::of(token), rtm.clock.now())
+            .await?
+            .ok_or(ApiError::TokenExpired)?;
+        if let Some(client) = parts.extensions.get::<Client>() {
+            check_page(&rtm, &record.app, *client, &parts.headers, &parts.uri)?;
+        }
+        Ok(Self(record))
+    }
+}
+
+/// Refuses a page that this app does not list. Callers without an origin are no pages.
+///
+/// # Errors
+/// 403 for such a page.
+pub fn check_page(
+    rtm: &Rtm,
+    app: &str,
+    client: Client,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<(), ApiError> {
+    let own = own_origin(rtm.config.server.public_url.as_ref(), headers, uri, client);
+    match caller(own.as_deref(), headers) {
+        Caller::Own | Caller::Nobody => Ok(()),
+        Caller::Foreign(origin) => {
+            let app = rtm.config.apps.get(app);
+            if app.is_some_and(|app| app.allows(&origin)) {
+                Ok(())
+            } else {
+                Err(ApiError::Forbidden(
+                    "this page may not use the app; add its origin to the app's `origins`",
+                ))
+            }
+        }
+    }
+}
+
+/// `Authorization: bearer …`, the scheme in any case.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    let fits = scheme.eq_ignore_ascii_case("bearer") && (1..=MAX_TOKEN).contains(&token.len());
+    fits.then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        token(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn reads_the_scheme_in_any_case_and_nothing_else() {
+        for scheme in ["bearer", "Bearer", "BEARER"] {
+            assert_eq!(read(&format!("{scheme} abc")).as_deref(), Some("abc"));
+        }
+        for wrong in ["abc", "basic abc", "bearer", "bearer ", "bearerabc"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(read(&format!("bearer {}", "x".repeat(129))), None);
+        assert_eq!(token(&HeaderMap::new()), None);
+    }
+}

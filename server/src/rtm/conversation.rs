@@ -1,0 +1,281 @@
+//! What is decided about a conversation, without any I/O: what a client's frame asks for, and what
+//! a stored message looks like on a socket.
+//!
+//! In the path: `socket` reads a frame and asks [`Step::of`]; it does what the step says through
+//! the store. What comes from the bus goes through [`Listener::frame`].
+//!
+//! Invariants: the same text gives the same step. Nothing of a frame is stored before it passed
+//! every limit here. A listener's frames are a pure function of what is stored, so a replayed
+//! event is equal to the live one.
+
+use protocol::Extra;
+use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserMessage};
+use protocol::message_ref::MessageRef;
+use protocol::reply::{Ack, ErrorFrame, Pong, Resync, ServerFrame};
+use protocol::timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::limits::{MAX_ATTACHMENTS, MAX_TEXT_CHARS};
+use crate::records::{Author, StoredMessage};
+
+/// What to do about a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Acknowledge; nothing else.
+    Ack(MessageRef),
+    /// End the session, then acknowledge.
+    CloseSession(Option<MessageRef>),
+    /// Nothing: receipts, and events without an id.
+    Ignore,
+    /// Answer with a pong.
+    Pong(Option<MessageRef>),
+    /// Count it; answer with an error when it has an id.
+    Refuse(Offence, Option<MessageRef>),
+    /// Store, then acknowledge.
+    Store(Box<Said>),
+}
+
+/// A visitor's message that passed the limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The id to acknowledge, in its own JSON type.
+    pub reply_to: Option<MessageRef>,
+    /// The idempotence key.
+    pub client_message_id: Option<String>,
+    /// JSON of the `UserBody`.
+    pub body: String,
+}
+
+/// Why a frame was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offence {
+    /// Not JSON, no object.
+    Unreadable,
+    /// A field has a wrong type.
+    WrongType,
+    /// Neither text nor a file.
+    Empty,
+    /// Longer than [`MAX_TEXT_CHARS`], or more than [`MAX_ATTACHMENTS`].
+    TooLong,
+    /// Faster than the limits.
+    TooFast,
+    /// A binary frame.
+    Binary,
+}
+
+impl Offence {
+    /// The code and sentence of the error frame. 503: send it again later; any other: do not.
+    fn reason(self) -> (u64, &'static str) {
+        match self {
+            Self::Unreadable => (400, "the frame is not a JSON object"),
+            Self::WrongType => (400, "a field of the frame has a wrong type"),
+            Self::Empty => (400, "the message has neither text nor a file"),
+            Self::TooLong => (413, "the message is too long"),
+            Self::TooFast => (503, "too many messages; try again in a moment"),
+            Self::Binary => (415, "only text frames are read"),
+        }
+    }
+
+    /// The close code when it goes on and on.
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::Unreadable | Self::Binary => 1007,
+            Self::WrongType | Self::Empty | Self::TooFast => 1008,
+            Self::TooLong => 1009,
+        }
+    }
+
+    /// The error frame for the frame with this id.
+    pub fn frame(self, reply_to: Option<MessageRef>) -> ServerFrame {
+        let (code, msg) = self.reason();
+        ServerFrame::Error(ErrorFrame::new(reply_to, msg, code))
+    }
+}
+
+impl Step {
+    /// What a frame asks for.
+    pub fn of(text: &str) -> Self {
+        match ClientFrame::parse(text) {
+            Ok(ClientFrame::Message(message)) => Self::of_message(message),
+            Ok(ClientFrame::Ping(ping)) => Self::Pong(ping.reference().cloned()),
+            Ok(ClientFrame::CloseSession(close)) => Self::CloseSession(close.reference().cloned()),
+            Ok(ClientFrame::Event(event) | ClientFrame::Unknown(event)) => Self::of_other(&event),
+            Ok(ClientFrame::Ack(_)) => Self::Ignore,
+            Err(FrameError::Field { replyto, .. }) => Self::Refuse(Offence::WrongType, replyto),
+            Err(_) => Self::Refuse(Offence::Unreadable, None),
+        }
+    }
+
+    /// What a frame asks for when it came too fast: only its id is looked at.
+    pub fn of_too_fast(text: &str) -> Self {
+        #[derive(Default, serde::Deserialize)]
+        struct Id {
+            #[serde(rename = "clientMessageId")]
+            client_message_id: Option<MessageRef>,
+            id: Option<MessageRef>,
+        }
+        let id: Id = serde_json::from_str(text).unwrap_or_default();
+        Self::Refuse(Offence::TooFast, id.client_message_id.or(id.id))
+    }
+
+    fn of_other(envelope: &Envelope) -> Self {
+        envelope
+            .reference()
+            .cloned()
+            .map_or(Self::Ignore, Self::Ack)
+    }
+
+    fn of_message(message: UserMessage) -> Self {
+        let reply_to = message.reference().cloned();
+        let said = &message.message;
+        let texts = [said.body.as_deref(), said.render_msg.as_deref()];
+        if texts
+            .iter()
+            .flatten()
+            .any(|text| text.chars().count() > MAX_TEXT_CHARS)
+        {
+            return Self::Refuse(Offence::TooLong, reply_to);
+        }
+        let files = said.attachments.as_ref().map_or(0, Vec::len);
+        if files > MAX_ATTACHMENTS {
+            return Self::Refuse(Offence::TooLong, reply_to);
+        }
+        if files == 0
+            && said
+                .body
+                .as_deref()
+                .is_none_or(|text| text.trim().is_empty())
+        {
+            return Self::Refuse(Offence::Empty, reply_to);
+        }
+        let Ok(body) = serde_json::to_string(said) else {
+            return Self::Refuse(Offence::WrongType, reply_to);
+        };
+        Self::Store(Box::new(Said {
+            client_message_id: reply_to.as_ref().map(MessageRef::json_text),
+            reply_to,
+            body,
+        }))
+    }
+}
+
+/// What one socket needs to know to word its frames.
+#[derive(Clone, Debug, Default)]
+pub struct Listener {
+    /// The bot as the client named it.
+    pub bot: BotInfo,
+    /// The bot's avatar.
+    pub icon: Option<Box<str>>,
+}
+
+/// A `bot_response` whose entry is the stored JSON, not parsed and written again.
+#[derive(Serialize)]
+struct LiveAnswer<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    from: &'a str,
+    message: [&'a RawValue; 1],
+    #[serde(rename = "messageId")]
+    message_id: &'a str,
+    #[serde(rename = "botInfo")]
+    bot_info: &'a BotInfo,
+    #[serde(rename = "createdOn")]
+    created_on: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon: Option<&'a str>,
+    timestamp: u64,
+    seq: u64,
+    #[serde(rename = "sessionId")]
+    session_id: &'a str,
+}
+
+/// A `user_message` whose body is the stored JSON.
+#[derive(Serialize)]
+struct LiveEcho<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    from: &'a str,
+    message: &'a RawValue,
+    id: u64,
+    #[serde(rename = "botInfo")]
+    bot_info: &'a BotInfo,
+    #[serde(rename = "clientMessageId", skip_serializing_if = "Option::is_none")]
+    client_message_id: Option<&'a RawValue>,
+    #[serde(rename = "messageId")]
+    message_id: &'a str,
+    seq: u64,
+}
+
+impl Listener {
+    /// The frame for a stored message. `None` only for a body that is not JSON, which no store
+    /// gives.
+    pub fn frame(&self, message: &StoredMessage, echo_id: u64) -> Option<String> {
+        let body: &RawValue = serde_json::from_str(&message.body).ok()?;
+        let frame = match message.author {
+            Author::Bot => serde_json::to_string(&LiveAnswer {
+                kind: "bot_response",
+                from: "bot",
+                message: [body],
+                message_id: &message.message_id,
+                bot_info: &self.bot,
+                created_on: timestamp::to_iso(message.created.0),
+                icon: self.icon.as_deref(),
+                timestamp: message.created.0,
+                seq: message.seq,
+                session_id: &message.session_id,
+            }),
+            Author::User => serde_json::to_string(&LiveEcho {
+                kind: "user_message",
+                from: "self",
+                message: body,
+                id: echo_id,
+                bot_info: &self.bot,
+                client_message_id: message
+                    .client_message_id
+                    .as_deref()
+                    .and_then(|id| serde_json::from_str(id).ok()),
+                message_id: &message.message_id,
+                seq: message.seq,
+            }),
+        };
+        frame.ok()
+    }
+}
+
+/// The acknowledgement of a stored message.
+pub fn ack(reply_to: Option<MessageRef>, stored: Option<&StoredMessage>) -> ServerFrame {
+    let seq = stored.map(|message| message.seq);
+    let message_id = stored.map(|message| message.message_id.clone());
+    ServerFrame::Ack(Ack::new(reply_to, seq, message_id))
+}
+
+/// The answer to a ping.
+pub fn pong(reply_to: Option<MessageRef>) -> ServerFrame {
+    ServerFrame::Pong(Pong::new(reply_to))
+}
+
+/// "Load the transcript anew."
+pub fn resync() -> ServerFrame {
+    ServerFrame::Resync(Resync::default())
+}
+
+/// The store cannot take the message now.
+pub fn not_stored(reply_to: Option<MessageRef>) -> ServerFrame {
+    let msg = "the message could not be stored; try again in a moment";
+    ServerFrame::Error(ErrorFrame::new(reply_to, msg, 503))
+}
+
+/// The bot as frames name it.
+pub fn bot_info(name: &str, id: &str) -> BotInfo {
+    BotInfo {
+        chat_bot: name.to_owned(),
+        task_bot_id: id.to_owned(),
+        ui_version: None,
+        extra: Extra::new(),
+    }
+}
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;

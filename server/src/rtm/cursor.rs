@@ -1,0 +1,146 @@
+//! What one socket has been told, and what an event therefore means for it. Without I/O.
+//!
+//! In the path: `live` asks [`Cursor::meet`] about everything that the bus or the store brings.
+//!
+//! Invariant: every event is told once and in the order of its sequence, whatever is lost, doubled
+//! or reordered on the way.
+
+/// What a socket has been told: every event once, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
+    /// The last sequence that the socket knows.
+    seen: u64,
+    /// Sequences after `seen` that this socket itself wrote: it got the ack, not the echo. At most
+    /// as many as one socket may send before its own events come back.
+    own: Vec<u64>,
+    /// The last `user_message.id`. Clients take it as id and time, so it must be new each time.
+    last_echo: u64,
+}
+
+/// What an event means for a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Already told.
+    Past,
+    /// The next one: tell it.
+    Next,
+    /// Its own message: it has the ack.
+    Own,
+    /// Something before it is missing: read the store.
+    Gap,
+}
+
+impl Cursor {
+    /// A socket that knows everything up to `seen`.
+    pub fn at(seen: u64) -> Self {
+        Self {
+            seen,
+            ..Self::default()
+        }
+    }
+
+    /// The last sequence that the socket knows.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Where an event stands; the next one and an own one are counted as told.
+    pub fn meet(&mut self, seq: u64) -> Place {
+        if seq <= self.seen {
+            return Place::Past;
+        }
+        if seq > self.seen + 1 {
+            return Place::Gap;
+        }
+        self.seen = seq;
+        let before = self.own.len();
+        self.own.retain(|own| *own > seq);
+        if self.own.len() < before {
+            Place::Own
+        } else {
+            Place::Next
+        }
+    }
+
+    /// The socket wrote this one itself.
+    pub fn wrote(&mut self, seq: u64) {
+        if seq > self.seen && !self.own.contains(&seq) {
+            self.own.push(seq);
+        }
+    }
+
+    /// Skips to the newest: what lies between cannot be told.
+    pub fn jump(&mut self, head: u64) {
+        self.seen = self.seen.max(head);
+        self.own.retain(|own| *own > head);
+        self.own.shrink_to_fit();
+    }
+
+    /// Takes the place of a client's cursor that lies beyond the newest message (the store was
+    /// replaced by an older copy).
+    pub fn rewind(&mut self, head: u64) {
+        *self = Self::at(head);
+    }
+
+    /// The id of the next `user_message`: its time, moved forward where that was used.
+    pub fn echo_id(&mut self, created_ms: u64) -> u64 {
+        self.last_echo = created_ms.max(self.last_echo + 1);
+        self.last_echo
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_told_once_and_in_order() {
+        let mut cursor = Cursor::at(3);
+        assert_eq!(cursor.meet(3), Place::Past);
+        assert_eq!(cursor.meet(5), Place::Gap);
+        assert_eq!(cursor.meet(4), Place::Next);
+        assert_eq!(cursor.meet(4), Place::Past);
+        assert_eq!(cursor.meet(5), Place::Next);
+        assert_eq!(cursor.seen(), 5);
+    }
+
+    #[test]
+    fn an_own_message_is_counted_but_not_told() {
+        let mut cursor = Cursor::at(3);
+        cursor.wrote(4);
+        cursor.wrote(4);
+        cursor.wrote(6);
+        assert_eq!(cursor.meet(4), Place::Own);
+        assert_eq!(cursor.meet(5), Place::Next);
+        assert_eq!(cursor.meet(6), Place::Own);
+        cursor.wrote(2);
+        assert!(
+            cursor.own.is_empty(),
+            "a message of the past is not waited for"
+        );
+    }
+
+    #[test]
+    fn a_jump_forgets_what_lies_before_it() {
+        let mut cursor = Cursor::at(3);
+        cursor.wrote(4);
+        cursor.wrote(300);
+        cursor.jump(250);
+        assert_eq!(
+            (cursor.seen(), cursor.own.as_slice()),
+            (250, [300].as_slice())
+        );
+        cursor.rewind(10);
+        assert_eq!(cursor.meet(11), Place::Next);
+    }
+
+    #[test]
+    fn two_messages_of_one_millisecond_get_two_ids() {
+        let mut cursor = Cursor::default();
+        assert_eq!(
+            [cursor.echo_id(100), cursor.echo_id(100), cursor.echo_id(90)],
+            [100, 101, 102]
+        );
+        assert_eq!(cursor.echo_id(500), 500);
+    }
+}

@@ -1,0 +1,78 @@
+//! Every number that bounds a socket or a bot's turn, with its reason.
+
+use std::time::Duration;
+
+/// The largest frame and message that a client may send. Texts are far shorter; this leaves room
+/// for custom data that hosts merge into a frame.
+pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// The read buffer of a socket: allocated at once, so it decides what an idle socket costs.
+pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// What may wait to be written to a socket; the library's default is no bound at all.
+pub const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// The longest text of one message, in characters: two pages of a book.
+pub const MAX_TEXT_CHARS: usize = 10_000;
+
+/// Files of one message.
+pub const MAX_ATTACHMENTS: usize = 20;
+
+/// Frames that a socket may send at once.
+pub const FRAME_BURST: u32 = 40;
+
+/// Frames a second that a socket may send after the burst.
+pub const FRAMES_PER_SECOND: u32 = 20;
+
+/// Refused frames (too fast, wrong, too long) after which a socket is closed. Room for a client
+/// with a mistake that sends one bad frame now and then; a flood reaches it in a second.
+pub const MAX_OFFENCES: u32 = 100;
+
+/// A refused frame is forgiven after so many good ones.
+pub const GOOD_FRAMES_PER_PARDON: u32 = 10;
+
+/// How long a socket may be silent before it is asked for a sign of life. Under the minute after
+/// which proxies drop a silent connection.
+pub const PING_AFTER: Duration = Duration::from_secs(25);
+
+/// How long the answer to a ping may take. Then the peer is gone and its seat is freed.
+pub const PONG_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long one frame may take to be written. A reader that is slower is cut off and reads what
+/// it missed from the history.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a closing socket may take to say goodbye.
+pub const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Sockets are closed spread over this window when the server ends: the official clients come
+/// back after a fixed time, so the server must bring in the spread.
+pub const DRAIN_WINDOW: Duration = Duration::from_secs(2);
+
+/// Missed messages that are replayed; more than this is cheaper and calmer as a fresh transcript.
+pub const MAX_REPLAY: u32 = 200;
+
+/// Sockets of one user: browsers, tabs and devices, and half-open ones that nobody has missed yet.
+pub const SOCKETS_PER_USER: u32 = 10;
+
+/// How long a bot may think about one turn.
+pub const BOT_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a turn is tried before the visitor gets an apology.
+pub const BOT_ATTEMPTS: u32 = 3;
+
+/// The pause before the second try; doubled before each further one.
+pub const BOT_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Bot turns that run at once in this process.
+pub const BOT_TURNS_AT_ONCE: usize = 256;
+
+/// How long a running bot turn is waited for when the server ends. What is not done by then stays
+/// a stored job for the next start.
+pub const BOT_DRAIN: Duration = Duration::from_secs(3);
+
+/// The pause after the store refused, before a stored job is looked for again.
+pub const STORE_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Messages of a page of history when the client names no number.
+pub const HISTORY_DEFAULT: u32 = 10;

@@ -1,0 +1,438 @@
+//! An open socket: its task.
+//!
+//! In the path: [`super::socket`] hands the upgraded socket and its [`Entrance`] to [`run`]. Frames
+//! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
+//! bus brings goes out.
+//!
+//! Invariants: nothing is acknowledged that is not stored. Every event is told once and in order
+//! of its sequence: the [`Cursor`] decides, the store fills gaps. A socket that does not read costs
+//! one frame of memory and is cut off after [`WRITE_WITHIN`]; what it missed is in the store. Rare
+//! paths are boxed: an idle socket costs what its buffers cost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::FutureExt as _;
+use protocol::message_ref::MessageRef;
+use protocol::reply::ServerFrame;
+use protocol::start::ConnectionMode;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite;
+
+use super::conversation::{self, Listener, Offence, Said, Step, ack, not_stored, pong};
+use super::cursor::{Cursor, Place};
+use super::limits::{
+    DRAIN_WINDOW, FRAME_BURST, GOOD_FRAMES_PER_PARDON, GOODBYE_WITHIN, MAX_OFFENCES, MAX_REPLAY,
+    PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
+};
+use super::pace::Pace;
+use super::registry::Seat;
+use super::{Rtm, answers};
+use crate::bus::{BusEvent, Subscription};
+use crate::records::{ConversationId, StoredMessage};
+use crate::store::{NewMessage, OpenMode, OpenSession, SessionOpened, StoreError};
+
+/// What a ticket and its URL say about the socket.
+pub struct Entrance {
+    /// The place in the house.
+    pub seat: Seat,
+    /// The app the user came through.
+    pub app: String,
+    /// The bot.
+    pub bot: String,
+    /// How its frames are worded.
+    pub listener: Listener,
+    /// JSON for the bot's turns.
+    pub context: String,
+    /// What the connection wants of the session.
+    pub mode: ConnectionMode,
+    /// Our widget's cursor; official clients have none.
+    pub after: Option<u64>,
+}
+
+/// Why a socket ends.
+enum End {
+    /// Say goodbye with this code.
+    Close(u16, &'static str),
+    /// The peer is gone, or does not read: there is nobody to say goodbye to.
+    Gone,
+}
+
+/// One open socket.
+struct Live {
+    rtm: Arc<Rtm>,
+    socket: WebSocket,
+    conversation: ConversationId,
+    session_id: Box<str>,
+    context: Box<str>,
+    listener: Listener,
+    cursor: Cursor,
+    /// Our widget, which knows `resync`.
+    ours: bool,
+    pace: Pace,
+    offences: u32,
+    good_frames: u32,
+    /// Freed when the task ends.
+    _seat: Seat,
+}
+
+/// What the timer means when it fires.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WaitFor {
+    /// It is quiet: ask for a sign of life.
+    Silence,
+    /// None came: the peer is gone.
+    Pong,
+    /// The server ends and it is this socket's turn.
+    Turn,
+}
+
+/// Serves a socket until it ends.
+pub async fn run(rtm: Arc<Rtm>, mut socket: WebSocket, entrance: Entrance) {
+    let opened = match Box::pin(open(&rtm, &entrance)).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(error = %error, "a session could not be opened");
+            return goodbye(&mut socket, 1011, "the server cannot open the session now").await;
+        }
+    };
+    let (opened, mut subscription) = *opened;
+    let mut live = Live {
+        conversation: opened.conversation,
+        session_id: opened.session_id.into(),
+        context: entrance.context.into(),
+        listener: entrance.listener,
+        cursor: Cursor::at(entrance.after.unwrap_or(opened.last_seq)),
+        ours: entrance.after.is_some(),
+        pace: Pace::new(Instant::now()),
+        offences: 0,
+        good_frames: 0,
+        _seat: entrance.seat,
+        socket,
+        rtm,
+    };
+    let end = live.serve(&mut subscription, opened.job.is_some()).await;
+    drop(subscription);
+    if let End::Close(code, reason) = end {
+        Box::pin(goodbye(&mut live.socket, code, reason)).await;
+    }
+}
+
+/// Session first (it names the conversation), then the ear, then (in `serve`) the store: what
+/// happens in between is met twice and recognised by its sequence, never lost.
+async fn open(
+    rtm: &Arc<Rtm>,
+    entrance: &Entrance,
+) -> Result<Box<(SessionOpened, Subscription)>, anyhow::Error> {
+    let opened = rtm
+        .store
+        .open_session(OpenSession {
+            user: entrance.seat.user().to_owned(),
+            bot: entrance.bot.clone(),
+            app: entrance.app.clone(),
+            mode: match entrance.mode {
+                ConnectionMode::Default => OpenMode::Default,
+                ConnectionMode::StartNew => OpenMode::StartNew,
+                ConnectionMode::StartNewResumeAgent => OpenMode::StartNewResumeAgent,
+                ConnectionMode::Reconnect => OpenMode::Reconnect,
+            },
+            new_session_id: rtm.ids.session(),
+            idle: rtm.config.sessions.idle.0,
+            now: rtm.clock.now(),
+            context: entrance.context.clone(),
+        })
+        .await?;
+    let subscription = rtm.bus.subscribe(opened.conversation).await?;
+    Ok(Box::new((opened, subscription)))
+}
+
+impl Live {
+    async fn serve(&mut self, subscription: &mut Subscription, greet: bool) -> End {
+        if let Err(end) = Box::pin(self.catch_up()).await {
+            return end;
+        }
+        if greet {
+            answers::wake(&self.rtm, self.conversation);
+        }
+        let shutdown = self.rtm.shutdown.clone();
+        let ending = shutdown.cancelled();
+        let timer = tokio::time::sleep(PING_AFTER);
+        tokio::pin!(ending, timer);
+        let mut waiting = WaitFor::Silence;
+        loop {
+            let done = tokio::select! {
+                frame = self.socket.recv() => {
+                    if waiting == WaitFor::Pong {
+                        waiting = WaitFor::Silence;
+                        timer.as_mut().reset(Instant::now() + PING_AFTER);
+                    }
+                    self.on_frame(frame).await
+                }
+                event = subscription.recv() => self.on_event(event).await,
+                () = &mut ending, if waiting != WaitFor::Turn => {
+                    waiting = WaitFor::Turn;
+                    timer.as_mut().reset(Instant::now() + turn(self.conversation));
+                    Ok(())
+                }
+                () = &mut timer => match waiting {
+                    WaitFor::Silence => {
+                        waiting = WaitFor::Pong;
+                        timer.as_mut().reset(Instant::now() + PONG_WITHIN);
+                        self.write(Message::Ping(axum::body::Bytes::new())).await
+                    }
+                    WaitFor::Pong => Err(End::Gone),
+                    WaitFor::Turn => Err(Box::pin(self.last_frames()).await),
+                },
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    /// Takes what had arrived when the server's end came: it is stored and acknowledged, so that
+    /// nobody has to send it again.
+    async fn last_frames(&mut self) -> End {
+        for _ in 0..FRAME_BURST {
+            let Some(frame) = self.socket.recv().now_or_never() else {
+                break;
+            };
+            if let Err(end) = self.on_frame(frame).await {
+                return end;
+            }
+        }
+        End::Close(1001, "the server restarts; come back")
+    }
+
+    async fn on_frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        let text = match frame {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Binary(_))) => return self.offended(Offence::Binary, None).await,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
+            Some(Err(error)) => return Err(broken(error)),
+        };
+        let step = if self.pace.allows(Instant::now()) {
+            Step::of(&text)
+        } else {
+            Step::of_too_fast(&text)
+        };
+        drop(text);
+        if !matches!(step, Step::Refuse(..)) {
+            self.good_frames += 1;
+            if self.good_frames.is_multiple_of(GOOD_FRAMES_PER_PARDON) {
+                self.offences = self.offences.saturating_sub(1);
+            }
+        }
+        match step {
+            Step::Ack(reply_to) => self.send(&ack(Some(reply_to), None)).await,
+            Step::CloseSession(reply_to) => Box::pin(self.close_session(reply_to)).await,
+            Step::Ignore => Ok(()),
+            Step::Pong(reply_to) => self.send(&pong(reply_to)).await,
+            Step::Refuse(offence, reply_to) => self.offended(offence, reply_to).await,
+            Step::Store(said) => self.store(*said).await,
+        }
+    }
+
+    /// Store, then tell the others and the bot, then acknowledge. The bot's answer cannot overtake
+    /// the acknowledgement: this task is the only writer of the socket.
+    async fn store(&mut self, said: Said) -> Result<(), End> {
+        let stored = self.rtm.store.append_message(NewMessage {
+            conversation: self.conversation,
+            message_id: self.rtm.ids.message(),
+            client_message_id: said.client_message_id,
+            body: said.body,
+            session_id: String::from(&*self.session_id),
+            context: String::from(&*self.context),
+            now: self.rtm.clock.now(),
+        });
+        let appended = match stored.await {
+            Ok(appended) => appended,
+            Err(error) => return self.could_not_store(&error, said.reply_to).await,
+        };
+        self.cursor.wrote(appended.message.seq);
+        let frame = ack(said.reply_to, Some(&appended.message));
+        if !appended.duplicate {
+            self.rtm.publish(appended.message).await;
+        }
+        if appended.job.is_some() {
+            answers::wake(&self.rtm, self.conversation);
+        }
+        self.send(&frame).await
+    }
+
+    async fn close_session(&mut self, reply_to: Option<MessageRef>) -> Result<(), End> {
+        let closed = self
+            .rtm
+            .store
+            .close_session(self.conversation, self.rtm.clock.now())
+            .await;
+        match closed {
+            Ok(job) => {
+                if job.is_some() {
+                    answers::wake(&self.rtm, self.conversation);
+                }
+                match reply_to {
+                    Some(reply_to) => self.send(&ack(Some(reply_to), None)).await,
+                    None => Ok(()),
+                }
+            }
+            Err(error) => self.could_not_store(&error, reply_to).await,
+        }
+    }
+
+    async fn could_not_store(
+        &mut self,
+        error: &StoreError,
+        reply_to: Option<MessageRef>,
+    ) -> Result<(), End> {
+        tracing::warn!(error = %error, "a message could not be stored");
+        self.send(&not_stored(reply_to)).await
+    }
+
+    async fn offended(
+        &mut self,
+        offence: Offence,
+        reply_to: Option<MessageRef>,
+    ) -> Result<(), End> {
+        self.offences += 1;
+        if self.offences >= MAX_OFFENCES {
+            return Err(End::Close(
+                offence.close_code(),
+                "too many frames had to be refused",
+            ));
+        }
+        match reply_to {
+            Some(reply_to) => self.send(&offence.frame(Some(reply_to))).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
+        match event {
+            BusEvent::Wake(wake) => match self.cursor.meet(wake.message.seq) {
+                Place::Next => self.tell(&wake.message).await,
+                Place::Own | Place::Past => Ok(()),
+                Place::Gap => Box::pin(self.catch_up()).await,
+            },
+            BusEvent::Lagged => Box::pin(self.catch_up()).await,
+            BusEvent::Closed => Err(End::Close(1001, "the server restarts; come back")),
+        }
+    }
+
+    /// Tells everything after the cursor, or that it cannot.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        let missed = self
+            .rtm
+            .store
+            .since(self.conversation, self.cursor.seen(), MAX_REPLAY)
+            .await;
+        let missed = missed.map_err(|error| {
+            tracing::warn!(error = %error, "missed messages could not be read");
+            End::Close(1011, "the server cannot read the conversation now")
+        })?;
+        if missed.truncated {
+            if missed.last_seq < self.cursor.seen() {
+                self.cursor.rewind(missed.last_seq);
+            } else {
+                self.cursor.jump(missed.last_seq);
+            }
+            return if self.ours {
+                self.send(&conversation::resync()).await
+            } else {
+                Ok(())
+            };
+        }
+        for message in &missed.messages {
+            if self.cursor.meet(message.seq) == Place::Next {
+                self.tell(message).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
+        let echo_id = self.cursor.echo_id(message.created.0);
+        if let Some(frame) = self.listener.frame(message, echo_id) {
+            return self.write(Message::Text(frame.into())).await;
+        }
+        tracing::error!(message = message.message_id, "a stored message is not JSON");
+        Ok(())
+    }
+
+    async fn send(&mut self, frame: &ServerFrame) -> Result<(), End> {
+        match serde_json::to_string(frame) {
+            Ok(text) => self.write(Message::Text(text.into())).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        match tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_gone)) => Err(End::Gone),
+            Err(_slow) => Err(End::Close(1013, "the messages were not read in time")),
+        }
+    }
+}
+
+/// How long this socket waits before it says goodbye: spread evenly, the same for all tabs of a
+/// visitor.
+fn turn(conversation: ConversationId) -> Duration {
+    let window = u64::try_from(DRAIN_WINDOW.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    // Fibonacci hashing: neighbours in the database end up far apart.
+    let mixed = conversation
+        .0
+        .unsigned_abs()
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        >> 32;
+    Duration::from_millis(mixed % window)
+}
+
+/// What a broken frame is answered.
+fn broken(error: axum::Error) -> End {
+    match error
+        .into_inner()
+        .downcast::<tungstenite::Error>()
+        .as_deref()
+    {
+        Ok(tungstenite::Error::Capacity(_)) => End::Close(1009, "the frame is too large"),
+        Ok(tungstenite::Error::Utf8(_)) => End::Close(1007, "the text is not UTF-8"),
+        Ok(tungstenite::Error::Protocol(_)) => {
+            End::Close(1002, "this is not the WebSocket protocol")
+        }
+        _ => End::Gone,
+    }
+}
+
+/// Closes politely: sends the code, then waits for the peer's own close, but not long.
+async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let close = Message::Close(Some(CloseFrame {
+        code,
+        reason: Utf8Bytes::from_static(reason),
+    }));
+    let polite = async {
+        if socket.send(close).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    // A peer that does not answer is left.
+    let _ = tokio::time::timeout(GOODBYE_WITHIN, polite).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_leave_one_after_the_other() {
+        let turns: std::collections::BTreeSet<_> = (0..100)
+            .map(|id| turn(ConversationId(id)).as_millis())
+            .collect();
+        assert!(turns.len() > 80, "{turns:?}");
+        assert!(turns.iter().all(|turn| *turn < DRAIN_WINDOW.as_millis()));
+    }
+}

@@ -1,0 +1,155 @@
+//! The platform side of the Kore RTM protocol: from an assertion to a conversation.
+//!
+//! # In the order of a conversation
+//! - [`bearer`]: who calls, and from which page.
+//! - [`token`]: an assertion becomes an access token.
+//! - [`start`]: an access token becomes a socket's address, good for one socket.
+//! - [`socket`]: a ticket becomes a socket, or is refused before there is one.
+//! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
+//!   socket has been told, `pace`: how fast it may send; all three without I/O.
+//! - [`answers`]: stored jobs become the bot's answers.
+//! - [`history`], [`theme`]: what clients ask besides.
+//! - [`registry`]: who is here; [`limits`]: every number that bounds this.
+//!
+//! # Invariants
+//! - Acknowledged is stored. Stored is answered, also after a crash.
+//! - Nothing about a session lives in this process only: any instance with the same store and keys
+//!   serves any request. What is in memory here (seats, who is being answered) is about this
+//!   process' own sockets and tasks.
+//! - Tokens, tickets, assertions and texts are neither logged nor part of an error.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::sync::Semaphore;
+
+use crate::bot::Bot;
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ids::Ids;
+use crate::records::StoredMessage;
+use crate::shutdown::Shutdown;
+use crate::signing::{Keys, Policy};
+use crate::store::Store;
+
+pub mod answers;
+pub mod bearer;
+pub mod conversation;
+pub mod cursor;
+pub mod history;
+pub mod limits;
+pub mod live;
+mod pace;
+pub mod registry;
+pub mod socket;
+pub mod start;
+pub mod theme;
+pub mod token;
+
+use answers::Busy;
+use limits::BOT_TURNS_AT_ONCE;
+use registry::Registry;
+
+/// What the platform side is built from.
+pub struct Parts {
+    /// Apps, bots, lives of tokens.
+    pub config: Arc<Config>,
+    /// The apps' keys.
+    pub keys: Arc<Keys>,
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Wakes the sockets of a conversation.
+    pub bus: Arc<dyn Bus>,
+    /// By id, `st-…`.
+    pub bots: HashMap<String, Arc<dyn Bot>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// Spawns, and ends.
+    pub shutdown: Shutdown,
+}
+
+/// What handlers, sockets and the answerer share.
+pub struct Rtm {
+    /// Apps, bots, lives of tokens.
+    pub config: Arc<Config>,
+    /// The apps' keys.
+    pub keys: Arc<Keys>,
+    /// Rules for assertions.
+    pub policy: Policy,
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Wakes the sockets of a conversation.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// Spawns, and ends.
+    pub shutdown: Shutdown,
+    /// Who is here.
+    pub registry: Arc<Registry>,
+    bots: HashMap<String, Staffed>,
+    busy: Busy,
+}
+
+/// A bot and how many of its turns may run at once: one that hangs holds up no other bot.
+struct Staffed {
+    bot: Arc<dyn Bot>,
+    turns: Semaphore,
+}
+
+impl Rtm {
+    /// Puts the parts together. Starts nothing: see [`Rtm::resume`].
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let staffed = |bot| Staffed {
+            bot,
+            turns: Semaphore::new(BOT_TURNS_AT_ONCE),
+        };
+        Arc::new(Self {
+            policy: Policy::from(&parts.config.tokens),
+            registry: Arc::new(Registry::new(
+                parts.config.server.max_connections_per_address,
+            )),
+            config: parts.config,
+            keys: parts.keys,
+            store: parts.store,
+            bus: parts.bus,
+            clock: parts.clock,
+            ids: parts.ids,
+            shutdown: parts.shutdown,
+            bots: parts
+                .bots
+                .into_iter()
+                .map(|(id, bot)| (id, staffed(bot)))
+                .collect(),
+            busy: Busy::default(),
+        })
+    }
+
+    /// Goes on with the jobs that were open when the last process ended.
+    pub fn resume(self: &Arc<Self>) {
+        answers::resume(self);
+    }
+
+    /// A new secret as text for a header or an address: 256 bits, 43 characters.
+    fn secret(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.ids.secret())
+    }
+
+    /// Tells everybody in the conversation. A bus that fails is no reason to fail here: the
+    /// message is stored, and sockets see the gap.
+    async fn publish(&self, message: StoredMessage) {
+        let wake = crate::bus::Wake {
+            conversation: message.conversation,
+            message: Arc::new(message),
+        };
+        if let Err(error) = self.bus.publish(wake).await {
+            tracing::warn!(error = %error, "the bus did not take a wake");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Who is here: counts the open sockets by user and by address, and refuses the one too many.
+//!
+//! In the path: `socket` asks for a [`Seat`] before it upgrades; the seat goes into the socket's
+//! task and is given back when the task ends, however it ends.
+//!
+//! Invariant: the counts are those of the seats that exist; nobody counts by hand.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::limits::SOCKETS_PER_USER;
+
+/// The sockets of this process.
+#[derive(Debug)]
+pub struct Registry {
+    counts: Mutex<Counts>,
+    per_address: u32,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    users: HashMap<Arc<str>, u32>,
+    addresses: HashMap<IpAddr, u32>,
+    all: usize,
+}
+
+/// Why there is no seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// The user has too many sockets.
+    User,
+    /// The address has too many sockets.
+    Address,
+}
+
+/// One open socket. Dropping it frees the place.
+#[derive(Debug)]
+pub struct Seat {
+    registry: Arc<Registry>,
+    user: Arc<str>,
+    address: IpAddr,
+}
+
+impl Registry {
+    /// An empty house. `per_address` 0: no limit.
+    pub fn new(per_address: u32) -> Self {
+        Self {
+            counts: Mutex::default(),
+            per_address,
+        }
+    }
+
+    /// Takes a seat.
+    ///
+    /// # Errors
+    /// When user or address have too many.
+    pub fn enter(self: &Arc<Self>, user: &str, address: IpAddr) -> Result<Seat, Full> {
+        let address = network(address);
+        let mut counts = self.lock();
+        if counts
+            .users
+            .get(user)
+            .is_some_and(|count| *count >= SOCKETS_PER_USER)
+        {
+            return Err(Full::User);
+        }
+        let neighbours = counts.addresses.get(&address).copied().unwrap_or_default();
+        if self.per_address > 0 && neighbours >= self.per_address {
+            return Err(Full::Address);
+        }
+        let user = match counts.users.get_key_value(user) {
+            Some((key, _)) => Arc::clone(key),
+            None => Arc::from(user),
+        };
+        *counts.users.entry(Arc::clone(&user)).or_default() += 1;
+        *counts.addresses.entry(address).or_default() += 1;
+        counts.all += 1;
+        drop(counts);
+        Ok(Seat {
+            registry: Arc::clone(self),
+            user,
+            address,
+        })
+    }
+
+    /// Open sockets.
+    pub fn len(&self) -> usize {
+        self.lock().all
+    }
+
+    /// Is nobody here?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        // Nothing in the critical sections can panic half-way.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Whose socket it is.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut counts = self.registry.lock();
+        leave(&mut counts.users, Arc::clone(&self.user));
+        leave(&mut counts.addresses, self.address);
+        counts.all -= 1;
+    }
+}
+
+fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: K) {
+    if let Entry::Occupied(mut entry) = counts.entry(key) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
+    }
+}
+
+/// One customer: an IPv4 address, or an IPv6 network of 64 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_user_has_so_many_seats_and_gets_one_back_when_a_socket_ends() {
+        let registry = Arc::new(Registry::new(0));
+        let mut seats: Vec<_> = (0..SOCKETS_PER_USER)
+            .map(|_| registry.enter("u-1", address("192.0.2.1")).unwrap())
+            .collect();
+        assert_eq!(
+            registry.enter("u-1", address("192.0.2.2")).unwrap_err(),
+            Full::User
+        );
+        assert!(registry.enter("u-2", address("192.0.2.1")).is_ok());
+        seats.pop();
+        assert!(registry.enter("u-1", address("192.0.2.1")).is_ok());
+        drop(seats);
+        assert!(registry.is_empty());
+        assert!(registry.lock().users.is_empty() && registry.lock().addresses.is_empty());
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let registry = Arc::new(Registry::new(2));
+        let first = registry.enter("u-1", address("2001:db8::1")).unwrap();
+        let second = registry.enter("u-2", address("2001:db8::2")).unwrap();
+        assert_eq!(
+            registry.enter("u-3", address("2001:db8::3")).unwrap_err(),
+            Full::Address
+        );
+        assert!(registry.enter("u-3", address("2001:db8:0:1::1")).is_ok());
+        assert!(registry.enter("u-3", address("::ffff:192.0.2.1")).is_ok());
+        assert_eq!((first.user(), second.user()), ("u-1", "u-2"));
+    }
+}

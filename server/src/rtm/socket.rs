@@ -1,0 +1,192 @@
+//! `GET /rtm/bot?sid=…`: a ticket becomes a socket, or is refused before there is one.
+//!
+//! In the path: clients come here with the address that `start` gave; [`open`] checks origin,
+//! ticket, sub-protocols and seats, then [`upgrade`] hands over to [`super::live`].
+//!
+//! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
+//! in Kore's shape. [`upgrade`] is the only place that upgrades: it sets every limit.
+
+use std::sync::Arc;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, Uri, header};
+use protocol::start::SocketQuery;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use super::Rtm;
+use super::bearer::check_page;
+use super::conversation::{Listener, bot_info};
+use super::limits::{MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES};
+use super::live::{self, Entrance};
+use crate::error::ApiError;
+use crate::security::client_ip::Client;
+use crate::store::SecretHash;
+
+/// The sub-protocol that a v3 client must get back when it offered a nonce.
+pub const SECURE_PROTOCOL: &str = "x-rtm-v|1";
+
+/// Longest `sid` that is looked at; ours have 43 characters.
+const MAX_SID: usize = 128;
+
+/// What `start` knows and the socket wants; the ticket carries it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketContext {
+    /// The bot as the client named it.
+    pub name: String,
+    /// `v3` where the client can show streamed answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<String>,
+    /// The widget's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Must come back as a sub-protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+}
+
+/// Opens a socket.
+///
+/// # Errors
+/// 401 for a ticket that is unknown, old or used, 403 for a foreign page, 503 without a seat.
+pub async fn open(
+    State(rtm): State<Arc<Rtm>>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    upgradable: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgradable = upgradable
+        .map_err(|_| ApiError::Invalid("open this address with a WebSocket".to_owned()))?;
+    if rtm.shutdown.is_cancelled() {
+        return Err(ApiError::Busy(std::time::Duration::from_secs(1)));
+    }
+    let pairs: Vec<_> =
+        url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let query = SocketQuery::from_pairs(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    if query.sid.is_empty() || query.sid.len() > MAX_SID {
+        return Err(NO_TICKET);
+    }
+    let ticket = rtm
+        .store
+        .take_ticket(SecretHash::of(&query.sid), rtm.clock.now())
+        .await?
+        .ok_or(NO_TICKET)?;
+    check_page(&rtm, &ticket.app, client, &headers, &uri)?;
+    let context: TicketContext = serde_json::from_str(&ticket.context).unwrap_or_default();
+    if let Some(nonce) = &context.nonce
+        && !offers_nonce(&headers, nonce)
+    {
+        return Err(ApiError::Unauthorized(
+            "the socket must be opened with the nonce from rtm/start",
+        ));
+    }
+    let seat = rtm
+        .registry
+        .enter(&ticket.user, client.ip)
+        .map_err(|full| {
+            tracing::info!(?full, "no seat for another socket");
+            ApiError::Busy(std::time::Duration::from_secs(5))
+        })?;
+    let entrance = Entrance {
+        seat,
+        listener: Listener {
+            bot: bot_info(&context.name, &ticket.bot),
+            icon: icon(&rtm, &ticket.bot),
+        },
+        context: turn_context(&context),
+        app: ticket.app,
+        bot: ticket.bot,
+        mode: query.mode,
+        after: query.after,
+    };
+    Ok(upgrade(upgradable, rtm, entrance))
+}
+
+const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too old or was used");
+
+/// The only upgrade: an axum socket has 128 KiB of read buffer and no bound on writes otherwise.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that the rule asks for"
+)]
+fn upgrade(upgradable: WebSocketUpgrade, rtm: Arc<Rtm>, entrance: Entrance) -> Response {
+    upgradable
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(MAX_FRAME_BYTES)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .protocols([SECURE_PROTOCOL])
+        .on_upgrade(|socket| async { spawn(rtm, socket, entrance) })
+}
+
+/// Into a task that the server's end waits for; axum's own ends here.
+fn spawn(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
+    let shutdown = rtm.shutdown.clone();
+    shutdown.spawn("socket", live::run(rtm, socket, entrance));
+}
+
+/// Does the handshake offer `x-rtm-v|1` and `nonce|<nonce>`?
+fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered: Vec<&str> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(',').map(str::trim))
+        .collect();
+    let proven = offered
+        .iter()
+        .filter_map(|protocol| protocol.strip_prefix("nonce|"))
+        .any(|offer| offer.as_bytes().ct_eq(nonce.as_bytes()).into());
+    proven && offered.contains(&SECURE_PROTOCOL)
+}
+
+/// The bot's avatar for frames: official clients need an absolute address.
+pub(super) fn icon(rtm: &Rtm, bot: &str) -> Option<Box<str>> {
+    let avatar = rtm.config.bots.get(bot)?.avatar.as_str();
+    avatar.contains("://").then(|| avatar.into())
+}
+
+/// What the bot's turns may know about the client.
+fn turn_context(context: &TicketContext) -> String {
+    let public = TicketContext {
+        nonce: None,
+        ..context.clone()
+    };
+    serde_json::to_string(&public).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nonce_must_come_back_beside_the_protocol() {
+        let offers = |line: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, line.parse().unwrap());
+            offers_nonce(&headers, "e316")
+        };
+        assert!(offers("x-rtm-v|1, jwt|eyJ, nonce|e316"));
+        assert!(!offers("x-rtm-v|1, jwt|eyJ, nonce|e317"));
+        assert!(!offers("jwt|eyJ, nonce|e316"));
+        assert!(!offers("x-rtm-v|1"));
+        assert!(!offers_nonce(&HeaderMap::new(), "e316"));
+    }
+
+    #[test]
+    fn the_nonce_does_not_reach_the_bot() {
+        let context = TicketContext {
+            name: "Demo".to_owned(),
+            nonce: Some("secret".to_owned()),
+            ..TicketContext::default()
+        };
+        assert_eq!(turn_context(&context), r#"{"name":"Demo"}"#);
+    }
+}

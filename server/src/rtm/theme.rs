@@ -1,0 +1,120 @@
+//! `GET websdkthemes/{bot}/activetheme`: the bot's look for the official clients.
+//!
+//! In the path: a v3 client shows nothing until this answered with a truthy `activeTheme`.
+//!
+//! Invariant: no `v3` key. The v3 client then takes its own defaults; a half branding breaks it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use protocol::theme::ActiveTheme;
+use serde_json::{Map, Value, json};
+
+use super::Rtm;
+use super::bearer::Bearer;
+use super::start::bot_of_app;
+use super::token::private;
+use crate::error::ApiError;
+
+/// The active theme of a bot.
+///
+/// # Errors
+/// 401 without a valid token, 403 or 404 for the bot.
+#[expect(clippy::unused_async, reason = "axum's handlers are async")]
+pub async fn active(
+    State(rtm): State<Arc<Rtm>>,
+    Bearer(token): Bearer,
+    Path(bot): Path<String>,
+) -> Result<Response, ApiError> {
+    let found = bot_of_app(&rtm, &token.app, &bot)?;
+    Ok(private(Json(of_brand(&bot, found.brand.as_str()))))
+}
+
+/// The v2 sections from one colour.
+fn of_brand(bot: &str, brand: &str) -> ActiveTheme {
+    let on_brand = readable_on(brand);
+    let sections = json!({
+        "streamId": bot,
+        "themeName": "Parlour",
+        "generalAttributes": {"bubbleShape": "square", "fontStyle": "Inter"},
+        "botMessage": {"bubbleColor": "#f2f4f7", "fontColor": "#101828", "borderColor": "#f2f4f7"},
+        "userMessage": {"bubbleColor": brand, "fontColor": on_brand},
+        "widgetHeader": {"backgroundColor": brand, "fontColor": on_brand, "borderColor": brand},
+        "widgetFooter": {"backgroundColor": "#ffffff", "fontColor": "#101828", "borderColor": "#e4e7ec",
+                         "placeHolder": "#667085"},
+        "widgetBody": {"backgroundColor": "#ffffff", "useBackgroundImage": false, "backgroundImage": ""},
+        "buttons": {"backgroundColor": "#ffffff", "defaultButtonColor": brand, "defaultFontColor": on_brand,
+                    "onHoverButtonColor": brand, "onHoverFontColor": on_brand},
+        "digitalViews": {"panelTheme": "theme_one"},
+    });
+    let extra = match sections {
+        Value::Object(extra) => extra,
+        _ => Map::new(),
+    };
+    ActiveTheme {
+        active_theme: true,
+        extra,
+    }
+}
+
+/// Black or white, whichever is easier to read (WCAG's relative luminance; 0.179 is where both
+/// have the same contrast).
+fn readable_on(brand: &str) -> &'static str {
+    let channel = |at: usize| {
+        let byte = brand
+            .get(at..at + 2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let share = f64::from(byte.unwrap_or(0)) / 255.0;
+        if share <= 0.040_45 {
+            share / 12.92
+        } else {
+            ((share + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
+    if luminance > 0.179 {
+        "#000000"
+    } else {
+        "#ffffff"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_theme_is_active_and_has_the_sections_of_v2() {
+        let theme = serde_json::to_value(of_brand("st-demo", "#4f46e5")).unwrap();
+        assert_eq!(theme["activeTheme"], true);
+        assert_eq!(
+            theme["userMessage"],
+            json!({"bubbleColor": "#4f46e5", "fontColor": "#ffffff"})
+        );
+        for section in [
+            "generalAttributes",
+            "botMessage",
+            "widgetHeader",
+            "widgetFooter",
+            "widgetBody",
+            "buttons",
+        ] {
+            assert!(theme[section].is_object(), "{section}");
+        }
+        assert!(theme.get("v3").is_none());
+    }
+
+    #[test]
+    fn text_on_the_brand_is_readable() {
+        for (brand, text) in [
+            ("#ffffff", "#000000"),
+            ("#ffd400", "#000000"),
+            ("#000000", "#ffffff"),
+            ("#0b3d91", "#ffffff"),
+        ] {
+            assert_eq!(readable_on(brand), text, "{brand}");
+        }
+    }
+}
