@@ -104,7 +104,7 @@ async fn an_endless_head_is_refused() {
             .await
             .starts_with("HTTP/1.1 431")
     );
-    let many: String = (0..=HEADERS).map(|i| format!("x-{i}: 1\r\n")).collect();
+    let many = "x-one: 1\r\n".repeat(HEADERS + 1);
     assert!(
         talk(address, format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes())
             .await

@@ -215,9 +215,9 @@ fn explain(error: &figment::Error) -> ConfigError {
         other => one_line(&other.to_string()),
     };
     if key.is_empty() {
-        ConfigError(format!("{place}: {}", what))
+        ConfigError(format!("{place}: {what}"))
     } else {
-        ConfigError(format!("{place}, {key}: {}", what))
+        ConfigError(format!("{place}, {key}: {what}"))
     }
 }
 
