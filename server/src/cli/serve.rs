@@ -1,5 +1,6 @@
 //! Without a command: the server from its first line to its exit.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,10 @@ async fn run(
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         shutdown: shutdown.clone(),
+        bots: HashMap::new(),
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
+    state.start_background();
     warn(&state);
     announce(&state, address, &prepared.notes);
     let serving = listen::serve(
@@ -58,11 +61,8 @@ async fn run(
     );
     shutdown.spawn("listener", serving);
 
-    loop {
-        match signals.next().await {
-            Signal::Reload => reload(&state, sources),
-            Signal::End => break,
-        }
+    while matches!(signals.next().await, Signal::Reload) {
+        reload(&state, sources);
     }
     tracing::info!("ending");
     state.readiness.drain();
@@ -126,7 +126,7 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
     }
 }
 
-/// Reads keys again. A mistake leaves everything as it was.
+/// Reads keys and scripts again. What is wrong stays as it was.
 fn reload(state: &AppState, sources: &Sources) {
     let done = load(sources)
         .map_err(StartError::from)
@@ -134,7 +134,7 @@ fn reload(state: &AppState, sources: &Sources) {
     match done {
         Ok(()) => tracing::info!("keys and scripts were read again"),
         Err(error) => {
-            tracing::error!(%error, "nothing was read again: correct this and send SIGHUP once more")
+            tracing::error!(%error, "not everything was read again: correct this and send SIGHUP once more");
         }
     }
 }
