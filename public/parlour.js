@@ -4,7 +4,7 @@
 
 Attributes (all but data-bot may be left out):
   data-bot       page name of the bot            data-app      client id of the app (cs-…)
-  data-side      left | right                    data-brand    #rrggbb of the launcher
+  data-side      start | end | left | right      data-brand    #rrggbb of the launcher
   data-theme     auto | light | dark             data-lang     en, de, …
   data-open      true: open at load (desktop)    data-preview  off: no preview of new messages
   data-title     name of the window              data-z        z-index, default 2147483000
@@ -43,8 +43,6 @@ Events: ready open close unread message:sent message:received auth:expired error
   const WORDS = {
     en: ["Open chat", "Close chat", "% unread", "Chat", "Dismiss"],
     de: ["Chat öffnen", "Chat schließen", "% ungelesen", "Chat", "Ausblenden"],
-    fr: ["Ouvrir le chat", "Fermer le chat", "% non lus", "Chat", "Masquer"],
-    es: ["Abrir el chat", "Cerrar el chat", "% sin leer", "Chat", "Descartar"],
     ar: ["فتح المحادثة", "إغلاق المحادثة", "% غير مقروءة", "محادثة", "إخفاء"],
   };
   const language = () => (locale || root.lang || "en").toLowerCase().split("-")[0];
@@ -190,8 +188,9 @@ animation:in .2s ease-out}
   const draw = () => {
     const isDark = theme === "dark" || (theme !== "light" && dark.matches);
     const right = rtl();
-    const side = option("side") || (right ? "left" : "right");
-    const is = { open: opened, still, left: side === "left", rtl: right, dark: isDark };
+    const side = option("side") || "end";
+    const left = side === "left" || side === (right ? "end" : "start");
+    const is = { open: opened, still, left, rtl: right, dark: isDark };
     for (const name in is) stage.classList.toggle(name, is[name]);
     stage.lang = language();
     const name = word(opened ? 1 : 0);
