@@ -215,7 +215,10 @@ fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, StartErro
             })),
         }
     };
-    let bots = config.bots.iter().map(|(id, bot)| Ok((id.clone(), open(bot)?)));
+    let bots = config
+        .bots
+        .iter()
+        .map(|(id, bot)| Ok((id.clone(), open(bot)?)));
     bots.collect()
 }
 

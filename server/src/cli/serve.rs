@@ -1,5 +1,6 @@
 //! Without a command: the server from its first line to its exit.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ async fn run(
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         shutdown: shutdown.clone(),
+        bots: HashMap::new(),
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
     warn(&state);
@@ -57,6 +59,7 @@ async fn run(
         shutdown.clone(),
     );
     shutdown.spawn("listener", serving);
+    state.rtm.resume();
 
     loop {
         match signals.next().await {
