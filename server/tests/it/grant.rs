@@ -139,7 +139,7 @@ async fn what_does_not_hold_is_refused_with_kores_text_and_code() {
             credentials,
         ),
         (with("iss", json!("cs-nobody")), 4002, credentials),
-        (with("exp", json!(now - 60)), 401, "claim"),
+        (with("exp", json!(now - 60)), 401, "expired"),
         (with("iat", json!(now + 600)), 401, "not active"),
         (with("exp", json!("soon")), 401, "claim"),
         (with("exp", json!(null)), 401, "claim"),
