@@ -2,8 +2,13 @@
 //!
 //! Bots echo what visitors typed, so every address is hostile until it is one of these.
 
-/// An address that may be opened: http, https, mailto or tel; `www.…` gets `https://`. Control
-/// characters and blanks are dropped first, as browsers do, so that they cannot hide a scheme.
+/// Longer addresses are no links.
+const MAX_LINK_BYTES: usize = 4096;
+
+/// Longer addresses are no pictures; long enough for a small one in the address itself.
+const MAX_IMAGE_BYTES: usize = 512 * 1024;
+
+/// An address that may be opened: http, https, mailto or tel; `www.…` gets `https://`.
 ///
 /// ```
 /// use protocol::link::safe_link;
@@ -12,44 +17,60 @@
 /// ```
 #[must_use]
 pub fn safe_link(address: &str) -> Option<String> {
-    let address = clean(address);
-    if starts_with(&address, "www.") {
-        return Some(format!("https://{address}"));
+    let address = clean(address, MAX_LINK_BYTES)?;
+    if has_more_than(&address, "www.") {
+        return Some(["https://", &address].concat());
     }
-    let rest = ["http://", "https://", "mailto:", "tel:"]
-        .iter()
-        .find(|scheme| starts_with(&address, scheme))
-        .map(|scheme| &address[scheme.len()..])?;
-    (!rest.is_empty()).then(|| address.clone())
+    let schemes = ["http://", "https://", "mailto:", "tel:"];
+    let known = schemes.iter().any(|scheme| has_more_than(&address, scheme));
+    known.then_some(address)
 }
 
 /// An address that an image may come from: http, https, or a bitmap in the address itself.
 #[must_use]
 pub fn safe_image(address: &str) -> Option<String> {
-    let address = clean(address);
-    let bitmap = [
+    let address = clean(address, MAX_IMAGE_BYTES)?;
+    let prefixes = [
+        "http://",
+        "https://",
         "data:image/png;",
         "data:image/jpeg;",
         "data:image/gif;",
         "data:image/webp;",
     ];
-    let known = starts_with(&address, "http://")
-        || starts_with(&address, "https://")
-        || bitmap.iter().any(|prefix| starts_with(&address, prefix));
+    let known = prefixes
+        .iter()
+        .any(|prefix| has_more_than(&address, prefix));
     known.then_some(address)
 }
 
-fn clean(address: &str) -> String {
-    address
-        .chars()
-        .filter(|c| !c.is_control() && !c.is_whitespace())
-        .collect()
+/// Without what browsers drop (and what could hide a scheme), and without characters that are
+/// not seen or turn the text around; an inner blank becomes `%20`.
+fn clean(address: &str, limit: usize) -> Option<String> {
+    if address.len() > limit {
+        return None;
+    }
+    let mut out = String::with_capacity(address.len());
+    for c in address.trim().chars() {
+        match c {
+            ' ' => out.push_str("%20"),
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => {}
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    Some(out)
 }
 
-fn starts_with(address: &str, prefix: &str) -> bool {
-    address
-        .get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+/// Whether the address begins with `prefix`, in any case, and goes on.
+fn has_more_than(address: &str, prefix: &str) -> bool {
+    let start = address.get(..prefix.len());
+    address.len() > prefix.len() && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]
@@ -70,6 +91,13 @@ mod tests {
             "/relative",
             "https:",
             "http://",
+            "https:/\\evil.test",
+            "www.",
+            "javascript://https://a.test",
+            " data:text/html;base64,x",
+            "blob:https://a.test/1",
+            "view-source:https://a.test",
+            "\u{202e}javascript:alert(1)",
             "",
         ] {
             assert_eq!(safe_link(address), None, "{address:?}");
@@ -82,10 +110,46 @@ mod tests {
         ] {
             assert_eq!(safe_link(address).as_deref(), Some(address));
         }
-        assert_eq!(safe_image("data:image/svg+xml;base64,x"), None);
+        for address in [
+            "data:image/svg+xml;base64,x",
+            "data:text/html,x",
+            "javascript:x",
+            "mailto:a@b.test",
+            "https://",
+            "",
+        ] {
+            assert_eq!(safe_image(address), None, "{address:?}");
+        }
         assert_eq!(
             safe_image("data:image/png;base64,x").as_deref(),
             Some("data:image/png;base64,x")
         );
+    }
+
+    #[test]
+    fn keeps_the_address_but_for_what_browsers_drop() {
+        for (address, expected) in [
+            (" https://a.test/x ", "https://a.test/x"),
+            ("ht\ttps://a\n.test", "https://a.test"),
+            ("https://a.test/my file.pdf", "https://a.test/my%20file.pdf"),
+            (
+                "mailto:a@b.test?subject=Two words",
+                "mailto:a@b.test?subject=Two%20words",
+            ),
+            ("https://a.test/\u{202e}gpj.exe", "https://a.test/gpj.exe"),
+            ("WWW.a.test", "https://WWW.a.test"),
+            ("https://a.test/größe", "https://a.test/größe"),
+        ] {
+            assert_eq!(safe_link(address).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_longest_length() {
+        let long = |len: usize| format!("https://{}", "a".repeat(len));
+        assert!(safe_link(&long(MAX_LINK_BYTES - 8)).is_some());
+        assert_eq!(safe_link(&long(MAX_LINK_BYTES)), None);
+        assert!(safe_image(&long(MAX_LINK_BYTES)).is_some());
+        assert_eq!(safe_image(&long(MAX_IMAGE_BYTES)), None);
     }
 }

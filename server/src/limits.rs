@@ -69,9 +69,10 @@ pub const RATE_KEYS_BETWEEN_SWEEPS: u32 = 100_000;
 /// How often a rate limiter is swept when it is quiet.
 pub const RATE_SWEEP: Duration = Duration::from_mins(1);
 
+/// How often expired tokens and tickets are removed from the store. They open nothing meanwhile.
+pub const STORE_SWEEP: Duration = Duration::from_mins(1);
+
 /// How long browsers may remember a preflight. Chromium caps it at two hours.
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);
 /// How long browsers may use the loader without asking: a new release is everywhere within this.
 pub const LOADER_LIFE: Duration = Duration::from_mins(5);
-/// Largest file of the site that is served from memory, to notice a mistaken `--site`.
-pub const SITE_FILE_BYTES: u64 = 32 * 1024 * 1024;

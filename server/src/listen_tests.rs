@@ -1,5 +1,7 @@
 //! A real listener on a free port; time is tokio's paused one where something must be waited for.
 
+use std::time::Duration;
+
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -102,7 +104,7 @@ async fn an_endless_head_is_refused() {
             .await
             .starts_with("HTTP/1.1 431")
     );
-    let many: String = (0..=HEADERS).map(|i| format!("x-{i}: 1\r\n")).collect();
+    let many = "x-one: 1\r\n".repeat(HEADERS + 1);
     assert!(
         talk(address, format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes())
             .await

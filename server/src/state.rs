@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::http::assets::Site;
 use crate::ids::Ids;
+use crate::limits::STORE_SWEEP;
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
+    /// By id, `st-…`; for reading their scripts again.
+    bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
     /// The signing service, by address.
@@ -158,7 +161,7 @@ impl AppState {
             keys: Arc::clone(&keys),
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
-            bots,
+            bots: bots.clone(),
             clock: Arc::clone(&world.clock),
             ids: Arc::clone(&world.ids),
             shutdown: world.shutdown.clone(),
@@ -168,6 +171,7 @@ impl AppState {
             visitors: Visitors::new(visitor_secret),
             store,
             bus,
+            bots,
             rtm,
             site: Site::find(config.server.site.as_deref())?,
             readiness: Readiness::default(),
@@ -181,13 +185,46 @@ impl AppState {
         })))
     }
 
-    /// Reads keys again. What is wrong leaves everything as it was.
+    /// Reads keys and scripts again. What is wrong stays as it was, the rest is taken over.
     ///
     /// # Errors
-    /// The first key that is wrong.
+    /// The first key or script that is wrong.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
-        self.keys.replace(KeyTable::load(config)?);
-        Ok(())
+        let keys = KeyTable::load(config).map(|table| self.keys.replace(table));
+        // Every script, also after one that is wrong.
+        let scripts: Vec<_> = self.bots.values().map(|bot| bot.reload()).collect();
+        keys?;
+        Ok(scripts.into_iter().collect::<Result<(), _>>()?)
+    }
+
+    /// Starts what goes on by itself: open jobs of the last process, forgetting what has expired.
+    pub fn start_background(&self) {
+        self.rtm.resume();
+        let (store, clock, ending) = (
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            self.shutdown.clone(),
+        );
+        self.shutdown.spawn("store sweep", async move {
+            let mut minute = tokio::time::interval(STORE_SWEEP);
+            loop {
+                tokio::select! {
+                    _ = minute.tick() => {}
+                    () = ending.cancelled() => return,
+                }
+                // One bounded step after the other, until nothing is left or somebody ends.
+                loop {
+                    match store.sweep(clock.now()).await {
+                        Ok(swept) if swept.any() && !ending.is_cancelled() => {}
+                        Ok(_) => break,
+                        Err(error) => {
+                            tracing::warn!(%error, "expired tokens were not removed; the next minute tries again");
+                            break;
+                        }
+                    }
+                }
+            }
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariants: secrets, tokens, assertions, identities and message text are never given to it; requests are
 //! logged by path, never with their query (a socket's ticket stands there).
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -27,7 +27,8 @@ pub fn start(log: &Log) -> Result<(), ConfigError> {
     })?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_target(false);
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     // Fails only when a log was started before.
     drop(match log.format {

@@ -28,7 +28,7 @@ pub struct DemoSettings {
     pub theme: String,
     /// `en`, `de` or `ar`; empty for the visitor's own.
     pub language: String,
-    /// `end` or `start`; empty for the end of the line.
+    /// `right` or `left`.
     pub side: String,
 }
 
@@ -39,7 +39,7 @@ impl Default for DemoSettings {
             brand: "#0b6e4f".into(),
             theme: "auto".into(),
             language: String::new(),
-            side: "end".into(),
+            side: "right".into(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl DemoPage {
         let themes = options(&theme, [("auto", "System"), ("light", "Light"), ("dark", "Dark")]);
         let languages =
             options(&language, [("", "Yours"), ("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]);
-        let sides = options(&side, [("end", "End"), ("start", "Start")]);
+        let sides = options(&side, [("right", "Right"), ("left", "Left")]);
         view! { class = scope,
             <form class="bar" method="get" aria-label="Try the chat">
                 <span class="note">"This is a demo page. Try the chat as:"</span>
@@ -104,9 +104,10 @@ impl DemoPage {
             </header>
             <main>
                 <section class="hero">
+                    {bicycle()}
                     <h1 class="slogan">"Bicycles, mended well."</h1>
                     <p class="lead">"A workshop of four people near the river. We repair what you ride every day, tell you what it costs before we start, and have it ready when we said."</p>
-                    <p class="hours">"Open today until 18:30 · Quay Street 14"</p>
+                    <p class="hours">"Open until 18:30 · Quay Street 14"</p>
                 </section>
                 <section class="part" id="services">
                     <h2 class="head">"What we do"</h2>
@@ -140,6 +141,16 @@ impl DemoPage {
                 data-side=side
             ></script>
         }
+    }
+}
+
+/// What the shop mends, drawn in one path.
+fn bicycle() -> impl IntoView {
+    let scope = stylers::style_sheet!("app/src/pages/demo.css");
+    view! { class = scope,
+        <svg class="bicycle" viewBox="0 0 240 150" aria-hidden="true">
+            <path d="M98 100a44 44 0 1 1-88 0 44 44 0 0 1 88 0Zm132 0a44 44 0 1 1-88 0 44 44 0 0 1 88 0ZM54 100l36-58h66M54 100h56l46-58m30 58L152 22h22M110 100 82 26m-14 0h30m12 74m-9 0a9 9 0 1 0 18 0 9 9 0 1 0-18 0"></path>
+        </svg>
     }
 }
 

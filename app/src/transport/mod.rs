@@ -83,7 +83,7 @@ impl Driver {
                 ui_version: Some("v3".to_owned()),
                 ..BotInfo::default()
             },
-            meta: Some(page::meta()),
+            meta: Some(page::meta(&settings.texts.language)),
             entries: settings.entries.clone(),
             // The page holds no transcript of an identity that it does not know, or that another
             // platform keeps.

@@ -118,20 +118,13 @@ pub(super) fn theme(name: &str) {
     }
 }
 
-/// The page's language.
-pub(super) fn language() -> String {
-    document()
-        .and_then(|document| document.document_element()?.get_attribute("lang"))
-        .unwrap_or_else(|| "en".to_owned())
-}
-
 /// What every message says about where it was said.
-pub(super) fn meta() -> serde_json::Value {
+pub(super) fn meta(language: &str) -> serde_json::Value {
     let format = Intl::DateTimeFormat::new(&Array::new(), &Object::new());
     let zone = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok();
     serde_json::json!({
         "timezone": zone.and_then(|zone| zone.as_string()),
-        "locale": language(),
+        "locale": language,
     })
 }
 

@@ -84,7 +84,7 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
 pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
     let request = StartRequest {
         bot_info: bot_info(&driver),
-        language: Some(page::language()),
+        language: Some(driver.settings.texts.language.to_string()),
         extra: protocol::Extra::new(),
     };
     let token = driver.token.borrow().clone();

@@ -89,7 +89,6 @@ pub(super) fn Composer() -> impl IntoView {
                     id="message"
                     name="text"
                     rows="1"
-                    dir="auto"
                     autocomplete="off"
                     aria-label=room.say(Message::MessageLabel)
                     aria-describedby=move || near.get().then_some("count")

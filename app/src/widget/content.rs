@@ -114,7 +114,8 @@ fn choices(room: Room, entry: &Entry, buttons: &[Button], answer: Option<&str>, 
                 });
                 let choose = move |event: leptos::ev::MouseEvent| {
                     event.prevent_default();
-                    room.chat.choose(key.clone(), title.clone(), payload.clone());
+                    // Nothing is lost if it is not taken: the choice stays.
+                    let _ = room.chat.choose(key.clone(), title.clone(), payload.clone());
                     keys::to_composer();
                 };
                 view! { class = scope,

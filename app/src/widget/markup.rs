@@ -2,8 +2,12 @@
 
 use super::{browser, content::REL, room::Room};
 use crate::text::Message;
+use core::time::Duration;
 use leptos::{ev::MouseEvent, prelude::*, web_sys};
 use protocol::markup::{Block, Span, parse};
+
+/// How long the live region keeps its text: long enough to be read out, gone before it is met by browsing.
+const SPOKEN: Duration = Duration::from_secs(1);
 
 /// The text of a message.
 pub(super) fn view(room: Room, text: &str) -> Vec<AnyView> {
@@ -20,13 +24,13 @@ fn block(room: Room, block: Block) -> AnyView {
         Block::Heading { spans: inside, .. } => {
             view! { class = scope, <h2 class="block title" dir="auto">{spans(room, inside)}</h2> }.into_any()
         }
-        Block::List { ordered, items } => {
+        Block::List { ordered, items, start } => {
             let items = items.into_iter().map(|item| {
                 view! { class = scope, <li class="point" dir="auto">{spans(room, item)}</li> }
             });
             let items = items.collect_view();
             if ordered {
-                view! { class = scope, <ol class="block list">{items}</ol> }.into_any()
+                view! { class = scope, <ol class="block list" start=start.to_string()>{items}</ol> }.into_any()
             } else {
                 view! { class = scope, <ul class="block list bare">{items}</ul> }.into_any()
             }
@@ -72,6 +76,8 @@ fn listing(room: Room, language: Option<String>, text: String) -> impl IntoView 
             let copied = room.say(Message::Copied);
             button.set_text_content(Some(&copied));
             room.chat.announce.set(copied);
+            // Without a timer the text only stays longer.
+            let _ = set_timeout(move || room.chat.announce.set(String::new()), SPOKEN);
         }
     };
     view! { class = scope,

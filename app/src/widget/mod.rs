@@ -41,16 +41,12 @@ pub use settings::WidgetSettings;
 
 use crate::{chat::Chat, text::Message};
 use composer::Composer;
-use core::time::Duration;
 use header::Header;
 use leptos::prelude::*;
 use notice::NoticeRow;
 use room::Room;
 use settings::Mode;
 use transcript::Transcript;
-
-/// How long the live region keeps its text: long enough to be read out, gone before it is met by browsing.
-const SPOKEN: Duration = Duration::from_secs(1);
 
 /// The chat window.
 #[island]
@@ -72,12 +68,8 @@ pub fn Widget(
             on_cleanup(move || ticking.clear());
         }
     });
-    Effect::new(move || {
-        if !chat.announce.read().is_empty() {
-            // Without a timer the text only stays longer.
-            let _ = set_timeout(move || chat.announce.set(String::new()), SPOKEN);
-        }
-    });
+    // After the first render, so that hydration finds what the server drew.
+    Effect::new(move || room.settings(|settings| chat.start(settings)));
 
     view! {
         <main class="room" on:keydown=move |event| keys::in_the_room(&event, chat, embedded)>
@@ -90,5 +82,6 @@ pub fn Widget(
             </div>
             <div class="quiet" role="status">{move || chat.announce.get()}</div>
         </main>
-    }    .into_any()
+    }
+    .into_any()
 }

@@ -26,6 +26,7 @@ pub(super) fn RowView(row: Row) -> impl IntoView {
     let Row { entry, joined, day, news, answer, fresh } = row;
     let mine = entry.author == Author::Visitor;
     let bot = entry.author == Author::Bot;
+    let system = entry.author == Author::System;
     let at_ms = entry.at_ms;
     let day = day.then(|| {
         view! { class = scope,
@@ -52,7 +53,7 @@ pub(super) fn RowView(row: Row) -> impl IntoView {
         }
     };
     let meta = match entry.delivery {
-        _ if entry.author == Author::System => ().into_any(),
+        _ if system => ().into_any(),
         Delivery::Sending => view! { {icon(Icon::Clock)} {room.say(Message::Sending)} }.into_any(),
         Delivery::Failed => failed(room, entry.key.clone()).into_any(),
         Delivery::Sent if mine => {
@@ -61,8 +62,6 @@ pub(super) fn RowView(row: Row) -> impl IntoView {
         }
         Delivery::Sent => time().into_any(),
     };
-    // What the script before hydration showed, it must not show again.
-    let id = entry.key.strip_prefix("own-").map(str::to_owned);
     let body = match &entry.content {
         Content::System(text) => {
             view! { class = scope, <p class="notice" dir="auto">{text.clone()}</p> }.into_any()
@@ -83,7 +82,8 @@ pub(super) fn RowView(row: Row) -> impl IntoView {
             class:failed=entry.delivery == Delivery::Failed
             class:sending=entry.delivery == Delivery::Sending
             tabindex="-1"
-            data-id=id
+            data-key=entry.key
+            class:system=system
         >
             {day}
             {news}

@@ -21,7 +21,8 @@ pub(super) fn Welcome() -> impl IntoView {
         let label = text.clone();
         let begin = move |event: MouseEvent| {
             event.prevent_default();
-            chat.send(text.clone());
+            // Nothing is lost if it is not taken: the starter stays.
+            let _ = chat.send(text.clone());
             keys::to_composer();
         };
         view! { class = scope,

@@ -150,8 +150,13 @@ fn dispatch(cli: &Cli) -> Result<(), StartError> {
         None => serve::serve(&sources),
         Some(Command::Config(ConfigCommand::Check)) => {
             let config = check(&sources)?;
+            let demo = if config.apps.is_empty() {
+                "; a start will add the demo app"
+            } else {
+                ""
+            };
             say(&format!(
-                "The configuration is right: {} apps, {} bots.",
+                "The configuration is right. Apps: {}, bots: {}{demo}.",
                 config.apps.len(),
                 config.bots.len()
             ));

@@ -50,6 +50,7 @@ async fn run(
         bots: HashMap::new(),
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
+    state.start_background();
     warn(&state);
     announce(&state, address, &prepared.notes);
     let serving = listen::serve(
@@ -61,11 +62,8 @@ async fn run(
     shutdown.spawn("listener", serving);
     state.rtm.resume();
 
-    loop {
-        match signals.next().await {
-            Signal::Reload => reload(&state, sources),
-            Signal::End => break,
-        }
+    while matches!(signals.next().await, Signal::Reload) {
+        reload(&state, sources);
     }
     tracing::info!("ending");
     state.readiness.drain();
@@ -129,7 +127,7 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
     }
 }
 
-/// Reads keys again. A mistake leaves everything as it was.
+/// Reads keys and scripts again. What is wrong stays as it was.
 fn reload(state: &AppState, sources: &Sources) {
     let done = load(sources)
         .map_err(StartError::from)
@@ -137,7 +135,7 @@ fn reload(state: &AppState, sources: &Sources) {
     match done {
         Ok(()) => tracing::info!("keys and scripts were read again"),
         Err(error) => {
-            tracing::error!(%error, "nothing was read again: correct this and send SIGHUP once more")
+            tracing::error!(%error, "not everything was read again: correct this and send SIGHUP once more");
         }
     }
 }

@@ -212,13 +212,28 @@ fn explain(error: &figment::Error) -> ConfigError {
                 known.join(", ")
             )
         }
-        other => other.to_string(),
+        other => one_line(&other.to_string()),
     };
     if key.is_empty() {
-        ConfigError(format!("{place}: {}", what.replace('\n', " ")))
+        ConfigError(format!("{place}: {what}"))
     } else {
-        ConfigError(format!("{place}, {key}: {}", what.replace('\n', " ")))
+        ConfigError(format!("{place}, {key}: {what}"))
     }
+}
+
+/// A parser's report without the picture of the place: "TOML parse error at line 1, column 11: …".
+fn one_line(report: &str) -> String {
+    let is_picture = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let words: Vec<&str> = report
+        .lines()
+        .filter(|line| !is_picture(line))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    words.join(": ")
 }
 
 /// How many letters differ: good enough to find what a mistyped key meant.
@@ -402,6 +417,10 @@ mod tests {
             (
                 "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
                 "is not a network",
+            ),
+            (
+                "[server".to_owned(),
+                "TOML parse error at line 1, column 8: invalid table header",
             ),
             (
                 "[bots.st-a]\npage = \"A/B\"\nname = \"A\"".to_owned(),

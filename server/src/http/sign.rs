@@ -105,21 +105,17 @@ fn find_app<'a>(
     request: &SignRequest,
 ) -> Result<(&'a str, &'a App), ApiError> {
     let bot = request.bot.as_deref().filter(|bot| !bot.is_empty());
-    let app = match request.client_id.as_deref().filter(|id| !id.is_empty()) {
-        Some(id) => state
-            .config
-            .apps
-            .get_key_value(id)
-            .map(|(id, app)| (id.as_str(), app)),
-        None => {
-            let bot = bot.ok_or_else(|| {
-                ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned())
-            })?;
-            if !state.config.bots.contains_key(bot) {
-                return Err(ApiError::NotFound("there is no such bot"));
-            }
-            state.config.app_of_bot(bot)
+    let app = if let Some(id) = request.client_id.as_deref().filter(|id| !id.is_empty()) {
+        let found = state.config.apps.get_key_value(id);
+        found.map(|(id, app)| (id.as_str(), app))
+    } else {
+        let bot = bot.ok_or_else(|| {
+            ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned())
+        })?;
+        if !state.config.bots.contains_key(bot) {
+            return Err(ApiError::NotFound("there is no such bot"));
         }
+        state.config.app_of_bot(bot)
     };
     let (id, app) = app.ok_or(ApiError::Credentials)?;
     match bot {
@@ -201,22 +197,17 @@ fn prove(
         return Err(ApiError::Credentials);
     }
     let now = state.clock.now();
-    let known = state.visitors.of_cookie(headers, now);
-    let (visitor, remember) = match known {
-        Some(visitor) => {
-            let old = visitor.wants_renewal(now);
-            (visitor, old)
-        }
-        None => {
-            let kept = request
-                .visitor
-                .as_deref()
-                .and_then(|token| state.visitors.read(token, now));
-            (
-                kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
-                true,
-            )
-        }
+    // The cookie first: it is what the page's first HTML was rendered for.
+    let (visitor, remember) = if let Some(visitor) = state.visitors.of_cookie(headers, now) {
+        let old = visitor.wants_renewal(now);
+        (visitor, old)
+    } else {
+        let token = request.visitor.as_deref();
+        let kept = token.and_then(|token| state.visitors.read(token, now));
+        (
+            kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
+            true,
+        )
     };
     if claimed.is_some_and(|identity| identity != visitor.identity().subject) {
         return Err(ApiError::Credentials);

@@ -197,7 +197,7 @@ pub fn verify(
         .ok_or(AssertionError::Claims)?;
 
     let keys = table.app(&app).ok_or(AssertionError::Credentials)?;
-    let proves = |key: &Key| {
+    let fits = |key: &Key| {
         key.algorithm == algorithm
             && jsonwebtoken::crypto::verify(
                 signature,
@@ -208,8 +208,8 @@ pub fn verify(
             .unwrap_or(false)
     };
     let proven = match kid {
-        Some(kid) => keys.by_kid(kid).is_some_and(proves),
-        None => keys.of_algorithm(algorithm).any(proves),
+        Some(kid) => keys.by_kid(kid).is_some_and(fits),
+        None => keys.of_algorithm(algorithm).any(fits),
     };
     if !proven {
         return Err(AssertionError::Credentials);

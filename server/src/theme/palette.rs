@@ -9,8 +9,10 @@ const TEXT: f64 = 4.5;
 const CONTROL: f64 = 3.0;
 /// How far a colour is moved at each try. Small enough that the result is the nearest, not a neighbour.
 const STEP: f64 = 0.004;
-/// The hue of the neutrals: warm, hardly to be seen.
+/// The hue of the neutrals in the light: warm, hardly to be seen.
 const WARM: f64 = 75.0;
+/// And in the dark, where warm greys turn to mud.
+const COOL: f64 = 286.0;
 
 /// Both schemes of one brand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Palette {
 /// The colours of one scheme, by role. Each becomes a custom property of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scheme {
+    /// Behind the window, where it does not fill the screen.
+    pub backdrop: Rgb,
     /// The page and the window.
     pub canvas: Rgb,
     /// What lies on the canvas: the bot's bubbles, fields.
@@ -93,6 +97,7 @@ impl Scheme {
         let darker = |colour, grounds: &[Rgb], ratio| nearest(colour, -STEP, grounds, ratio);
         let grounds = [canvas, surface, raised, soft];
         Self {
+            backdrop: surface,
             canvas,
             surface,
             raised,
@@ -117,7 +122,7 @@ impl Scheme {
     }
 
     fn dark(brand: Rgb) -> Self {
-        let neutral = |lightness| Oklch::new(lightness, 0.005, WARM);
+        let neutral = |lightness| Oklch::new(lightness, 0.005, COOL);
         let canvas = Rgb(0x17, 0x17, 0x1a);
         let (surface, raised) = (neutral(0.268).to_rgb(), neutral(0.312).to_rgb());
         let lighter = |colour, grounds: &[Rgb], ratio| nearest(colour, STEP, grounds, ratio);
@@ -139,6 +144,7 @@ impl Scheme {
         let danger_soft = Oklch::new(0.27, 0.045, 25.0).to_rgb();
         let grounds = [canvas, surface, raised, soft];
         Self {
+            backdrop: neutral(0.165).to_rgb(),
             canvas,
             surface,
             raised,
@@ -162,8 +168,9 @@ impl Scheme {
         }
     }
 
-    fn roles(&self) -> [(&'static str, Rgb); 16] {
+    fn roles(&self) -> [(&'static str, Rgb); 17] {
         [
+            ("backdrop", self.backdrop),
             ("canvas", self.canvas),
             ("surface", self.surface),
             ("raised", self.raised),

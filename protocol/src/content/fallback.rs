@@ -1,0 +1,164 @@
+//! The words of what this widget does not draw.
+
+use serde_json::{Map, Value};
+
+use super::payload::is_json;
+
+/// Lines of words at most: the fallback of a long list is a glimpse of it.
+const MAX_LINES: usize = 12;
+
+/// How deep words are sought: the answers template has them at seven.
+const MAX_DEPTH: u8 = 8;
+
+/// Keys whose values people read, in reading order.
+const WORDS: [&str; 12] = [
+    "sectionHeader",
+    "collectionTitle",
+    "heading",
+    "title",
+    "text",
+    "text_message",
+    "label",
+    "name",
+    "subtitle",
+    "description",
+    "displayValue",
+    "answer_fragment",
+];
+
+/// The sentence of `cInfo.body`, unless it is none: bots put a template's JSON there.
+pub(super) fn sentence(body: Option<&Value>) -> String {
+    body.and_then(scalar)
+        .filter(|text| !is_json(text))
+        .unwrap_or_default()
+}
+
+/// The words above a template.
+pub(super) fn caption(payload: &Value) -> Option<String> {
+    ["text", "heading", "title", "text_message"]
+        .iter()
+        .find_map(|key| scalar(&payload[*key]))
+}
+
+/// The words inside a payload, a line each.
+pub(super) fn words(payload: &Value) -> String {
+    let mut lines = Vec::new();
+    let parsed = payload.as_str().map(serde_json::from_str::<Value>);
+    let payload = match &parsed {
+        Some(Ok(inner)) => inner,
+        _ => payload,
+    };
+    if let Value::Object(object) = payload {
+        collect(object, &mut lines, MAX_DEPTH);
+    }
+    lines.join("\n")
+}
+
+fn collect(object: &Map<String, Value>, lines: &mut Vec<String>, depth: u8) {
+    for key in WORDS {
+        if let Some(text) = object.get(key).and_then(scalar) {
+            add(lines, text);
+        }
+    }
+    for (key, value) in object {
+        let values = match value {
+            Value::Array(values) => values.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        if depth == 0 || leads_away(key) {
+            continue;
+        }
+        let mut cells = Vec::new();
+        for value in values {
+            match value {
+                _ if lines.len() >= MAX_LINES => return,
+                Value::Object(inner) => collect(inner, lines, depth - 1),
+                // A table's row: in `Values` itself, or one of the rows in `additional`.
+                Value::Array(row) if key == "additional" => {
+                    add(lines, joined(row.iter().filter_map(scalar).collect()));
+                }
+                value if key == "Values" => cells.extend(scalar(value)),
+                _ => {}
+            }
+        }
+        if !cells.is_empty() {
+            add(lines, joined(cells));
+        }
+    }
+}
+
+/// Buttons cannot be pressed here, and what is behind them is not on screen.
+fn leads_away(key: &str) -> bool {
+    key.contains("utton") || ["default_action", "moreData", "postback", "sources"].contains(&key)
+}
+
+fn joined(cells: Vec<String>) -> String {
+    cells.join(", ")
+}
+
+fn add(lines: &mut Vec<String>, text: String) {
+    if lines.len() < MAX_LINES && !text.is_empty() && lines.last() != Some(&text) && !is_json(&text)
+    {
+        lines.push(text);
+    }
+}
+
+/// A non-empty string, or a number as text.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_text_and_never_json() {
+        for (body, expected) in [
+            (json!(" Pick one "), "Pick one"),
+            (json!(5), "5"),
+            (json!(r#"{"template_type":"x"}"#), ""),
+            (json!(" {} "), ""),
+            (json!("{name} is free}"), "{name} is free}"),
+            (json!({"a":1}), ""),
+            (json!(null), ""),
+        ] {
+            assert_eq!(sentence(Some(&body)), expected, "{body}");
+        }
+        assert_eq!(sentence(None), "");
+    }
+
+    #[test]
+    fn words_are_what_people_read_in_order() {
+        let list = json!({"type":"template","payload":{"template_type":"list","heading":"Accounts",
+        "buttons":[{"title":"See more"}],
+        "elements":[
+            {"title":"Savings","subtitle":"1234","image_url":"https://a.test/a.png",
+             "default_action":{"title":"hidden"},"buttons":[{"title":"Open"}]},
+            {"title":7,"subtitle":["x"]},
+            {"title":"{\"a\":1}"},
+        ]}});
+        assert_eq!(words(&list), "Accounts\nSavings\n1234\n7");
+        assert_eq!(words(&json!(list.to_string())), words(&list));
+        let table = json!({"text":"Stock","columns":[["Name","left"]],
+            "elements":[{"Values":["Pens","3"]},{"Values":["Ink",1]}]});
+        assert_eq!(words(&table), "Stock\nPens, 3\nInk, 1");
+        let mini = json!({"elements":[{"additional":[["Pens","3"],["Ink","1"]]}]});
+        assert_eq!(words(&mini), "Pens, 3\nInk, 1");
+    }
+
+    #[test]
+    fn words_are_bounded_in_number_and_depth() {
+        let many: Vec<_> = (0..10_000).map(|number| json!({"title":number})).collect();
+        assert_eq!(words(&json!({"elements":many})).lines().count(), MAX_LINES);
+        let deep = (0..100).fold(json!({"title":"deep"}), |inner, _| json!({"a":inner}));
+        assert_eq!(words(&deep), "");
+        assert_eq!(words(&json!([1, 2])), "");
+    }
+}

@@ -1,0 +1,175 @@
+//! What a bot's message shows: the wire's nesting, strings in strings and fallbacks sorted into
+//! one enum that the widget draws.
+//!
+//! Source: `kore-protocol.md` 4.6, 6.2 and 8. Only links of safe schemes survive; text is text,
+//! read by [`crate::markup`], never HTML.
+//!
+//! In the path: [`crate::transcript`] makes a row of it, the widget draws it.
+//!
+//! # Invariants
+//! - A message shows the same live and from the history.
+//! - No JSON is shown for a template: what cannot be drawn shows its words.
+//! - Every address went through [`crate::link`].
+
+mod fallback;
+mod payload;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::reply::BotMessage;
+
+/// One message, ready to draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// Text with buttons that stay usable.
+    Buttons {
+        /// Text with markup above the buttons.
+        text: String,
+        /// In order.
+        buttons: Vec<Button>,
+    },
+    /// Something failed on the bot's side.
+    Error {
+        /// A sentence.
+        text: String,
+    },
+    /// A picture.
+    Image {
+        /// http or https.
+        url: String,
+        /// The file's name or description; may be empty.
+        alt: String,
+    },
+    /// A file or page to open.
+    Link {
+        /// http, https, mailto or tel.
+        url: String,
+        /// What to call it.
+        title: String,
+    },
+    /// Text with chips that go away once one is chosen.
+    QuickReplies {
+        /// Text with markup above the chips.
+        text: String,
+        /// In order.
+        replies: Vec<Button>,
+    },
+    /// A centred line that nobody said.
+    System(String),
+    /// Text with markup.
+    Text(String),
+    /// A template that this widget does not draw.
+    Unknown {
+        /// Its readable fallback.
+        fallback: String,
+    },
+}
+
+/// Something to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What it says.
+    pub title: String,
+    /// What it does.
+    pub action: Action,
+    /// A small picture, http or https.
+    pub image: Option<String>,
+}
+
+/// What a button does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Opens a page in a new tab and sends nothing.
+    Open {
+        /// http, https, mailto or tel.
+        url: String,
+    },
+    /// Sends the payload; the title is shown.
+    Post {
+        /// What the bot gets.
+        payload: String,
+    },
+}
+
+impl Content {
+    /// What a live `bot_response` entry shows.
+    ///
+    /// ```
+    /// use protocol::{content::Content, reply::BotMessage};
+    /// let lean: BotMessage = serde_json::from_str(r#"{"type":"text","cInfo":{"body":" Hi.  "}}"#).unwrap();
+    /// assert_eq!(Content::of_bot_message(&lean), Content::Text("Hi.".into()));
+    /// ```
+    #[must_use]
+    pub fn of_bot_message(message: &BotMessage) -> Self {
+        let fallback = fallback::sentence(message.c_info.as_ref().map(|info| &info.body));
+        match &message.component {
+            None => Self::Text(fallback),
+            Some(component) => {
+                let kind = component.kind.as_deref().unwrap_or_default();
+                payload::read(kind, &component.payload, fallback)
+            }
+        }
+    }
+
+    /// What a message of the history shows: text, or a template as a JSON string. Such a string
+    /// may hold the live frame's `cInfo` too, so that its fallback is not lost.
+    #[must_use]
+    pub fn of_history_text(text: &str) -> Self {
+        match payload::template_in(text) {
+            Some(Value::Null) => Self::Unknown {
+                fallback: String::new(),
+            },
+            Some(template) => {
+                let fallback = fallback::sentence(template["cInfo"].get("body"));
+                payload::read("", &template, fallback)
+            }
+            None => Self::Text(text.trim().to_owned()),
+        }
+    }
+
+    /// The next piece of a streamed answer exactly as it was sent: blanks at its ends are blanks
+    /// between words.
+    #[must_use]
+    pub fn piece(message: &BotMessage) -> &str {
+        let text = message.component.as_ref().map(|component| {
+            let payload = &component.payload;
+            payload["text"].as_str().or_else(|| payload.as_str())
+        });
+        let fallback = || message.c_info.as_ref().and_then(|info| info.body.as_str());
+        text.flatten().or_else(fallback).unwrap_or_default()
+    }
+
+    /// The text (still with markup) that stands for this content where only text can: for a
+    /// screen reader, a preview, a form without script.
+    #[must_use]
+    pub fn plain_text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::System(text) => text,
+            Self::Buttons { text, .. } | Self::QuickReplies { text, .. } | Self::Error { text } => {
+                text
+            }
+            Self::Image { alt, .. } => alt,
+            Self::Link { title, .. } => title,
+            Self::Unknown { fallback } => fallback,
+        }
+    }
+
+    /// What can be chosen, in order.
+    #[must_use]
+    pub fn buttons(&self) -> &[Button] {
+        match self {
+            Self::Buttons { buttons, .. } => buttons,
+            Self::QuickReplies { replies, .. } => replies,
+            _ => &[],
+        }
+    }
+
+    /// Whether there is nothing to draw: `wait_for_response`, an unknown template without words.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buttons().is_empty()
+            && self.plain_text().is_empty()
+            && !matches!(self, Self::Image { .. } | Self::Link { .. })
+    }
+}

@@ -1,0 +1,364 @@
+//! The runs inside a block: strong, emphasis, code, links, images, breaks.
+//!
+//! One pass with a short stack of what is open. A mark opens at most once at a time: the inner
+//! one wins, the outer one becomes text again, so the stack stays short without counting levels.
+
+use super::Span;
+use crate::link::{safe_image, safe_link};
+
+/// Marks open at once. With the two levels of `***` and the text inside, [`super::MAX_DEPTH`].
+const MAX_OPEN: usize = 6;
+
+/// Steps for each byte of text. The passes below need far fewer; should one of them turn out to
+/// read something again and again, the rest of the text stays as it is.
+const FUEL_PER_BYTE: usize = 32;
+
+pub(super) fn parse(text: &str) -> Vec<Span> {
+    let mut reader = Reader::new(text);
+    reader.read();
+    reader.spans
+}
+
+/// How many steps a text takes; `None` when the fuel did not last.
+#[cfg(test)]
+pub(super) fn steps(text: &str) -> Option<usize> {
+    let mut reader = Reader::new(text);
+    let fuel = reader.fuel;
+    reader.read();
+    (reader.fuel > 0).then(|| fuel - reader.fuel)
+}
+
+/// What opens and closes a span.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Mark {
+    /// `<a href="…">`.
+    Anchor,
+    /// `![`.
+    Image,
+    /// `<i>`.
+    Italic,
+    /// `[`.
+    Link,
+    /// `*`, `_` or `~`, and how many.
+    Run(u8, usize),
+    /// `<b>`.
+    Strong,
+}
+
+/// A mark that waits for its end.
+pub(super) struct Open<'a> {
+    pub(super) mark: Mark,
+    /// As it was written, in case that it does not end.
+    source: &'a str,
+    /// The address of an anchor.
+    url: Option<String>,
+    spans: Vec<Span>,
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) open: Vec<Open<'a>>,
+    spans: Vec<Span>,
+    fuel: usize,
+    /// Runs of 1 to 3 backquotes and (at 0) `'''` that were sought to the end in vain.
+    pub(super) no_more: [bool; 4],
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            open: Vec::new(),
+            spans: Vec::new(),
+            fuel: text.len() * FUEL_PER_BYTE,
+            no_more: [false; 4],
+        }
+    }
+
+    fn read(&mut self) {
+        while self.fuel > 0
+            && let Some(byte) = self.byte(self.at)
+        {
+            self.fuel -= 1;
+            match byte {
+                b'\n' => self.line_break(1),
+                b'\\' => self.escape(),
+                b'*' | b'_' | b'~' => self.run(byte),
+                b'[' => self.push(Mark::Link, 1, None),
+                b'!' if self.byte(self.at + 1) == Some(b'[') => self.push(Mark::Image, 2, None),
+                b']' => self.bracket(),
+                b'`' | b'\'' => self.code(byte),
+                b'<' => self.tag(),
+                _ => self.words(),
+            }
+        }
+        self.take(self.text.len() - self.at);
+        while !self.open.is_empty() {
+            self.give_up(self.open.len() - 1);
+        }
+    }
+
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    pub(super) fn burn(&mut self, steps: usize) {
+        self.fuel = self.fuel.saturating_sub(steps);
+    }
+
+    /// Where spans go: into the innermost open mark.
+    pub(super) fn out(&mut self) -> &mut Vec<Span> {
+        match self.open.last_mut() {
+            Some(open) => &mut open.spans,
+            None => &mut self.spans,
+        }
+    }
+
+    /// The next `len` bytes are text.
+    pub(super) fn take(&mut self, len: usize) {
+        let text = self.text;
+        let start = self.at;
+        self.at += len;
+        add_text(self.out(), &text[start..start + len]);
+    }
+
+    pub(super) fn add(&mut self, span: Span, len: usize) {
+        self.out().push(span);
+        self.at += len;
+    }
+
+    /// Text up to the next byte that may mean something.
+    fn words(&mut self) {
+        if let Some(len) = self.address_prefix(self.at) {
+            return self.address(len);
+        }
+        let mut end = self.at + 1;
+        while let Some(byte) = self.byte(end) {
+            if b"\n\\*_~[]!`'<".contains(&byte) || self.address_prefix(end).is_some() {
+                break;
+            }
+            end += 1;
+        }
+        self.burn(end - self.at);
+        self.take(end - self.at);
+    }
+
+    pub(super) fn line_break(&mut self, len: usize) {
+        let out = self.out();
+        if let Some(Span::Text(text)) = out.last_mut() {
+            text.truncate(text.trim_end().len());
+            if text.is_empty() {
+                out.pop();
+            }
+        }
+        self.add(Span::Break, len);
+        while matches!(self.byte(self.at), Some(b' ' | b'\t' | b'\r')) {
+            self.at += 1;
+            self.burn(1);
+        }
+    }
+
+    /// `*`, `_`, `~`: opens before a word and closes after one, but never inside: `snake_case`
+    /// and `2*3*4` are words.
+    fn run(&mut self, sign: u8) {
+        let rest = self.text.as_bytes()[self.at..].iter();
+        let run = rest.take_while(|byte| **byte == sign).count();
+        self.burn(run);
+        let before = self.before(self.at);
+        let after = self.text[self.at + run..].chars().next();
+        let known = match sign {
+            b'*' => run <= 3,
+            b'_' => run <= 2,
+            _ => run == 1,
+        };
+        // "**Note:**text" is what bots write, so two stars may also close before a word.
+        let closes = !is_blank(before) && (!is_word(after) || (sign == b'*' && run > 1));
+        let opens = !is_blank(after) && !is_word(before);
+        let mark = Mark::Run(sign, run);
+        let place = |mark| self.open.iter().position(|open| open.mark == mark);
+        if known && closes {
+            if let Some(place) = place(mark) {
+                return self.close(place, run);
+            }
+            if run == 3
+                && let (Some(one), Some(two)) =
+                    (place(Mark::Run(sign, 1)), place(Mark::Run(sign, 2)))
+            {
+                self.close(one.max(two), 0);
+                return self.close(one.min(two), run);
+            }
+        }
+        if known && opens {
+            self.push(mark, run, None);
+        } else {
+            self.take(run);
+        }
+    }
+
+    /// `](https://…)` ends a link or an image; any other `]` is text.
+    fn bracket(&mut self) {
+        let is_bracket = |open: &Open<'_>| matches!(open.mark, Mark::Image | Mark::Link);
+        let Some(place) = self.open.iter().rposition(is_bracket) else {
+            return self.take(1);
+        };
+        if let Some((url, len)) = self.destination(self.at + 1) {
+            self.open[place].url = Some(url);
+            self.close(place, 1 + len);
+        } else {
+            self.give_up(place);
+            self.take(1);
+        }
+    }
+
+    /// `(https://… "title")`: the address and the length of it all. Ends at the next `](`, so
+    /// that no byte is read for two links.
+    fn destination(&mut self, from: usize) -> Option<(String, usize)> {
+        if self.byte(from) != Some(b'(') {
+            return None;
+        }
+        let (mut depth, mut end) = (1_usize, from + 1);
+        while depth > 0 {
+            match self.byte(end)? {
+                b'\n' => return None,
+                b']' if self.byte(end + 1) == Some(b'(') => return None,
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+            self.burn(1);
+            end += 1;
+        }
+        let inner = self.text[from + 1..end - 1].trim();
+        let (first, title) = inner.split_once(' ').unwrap_or((inner, ""));
+        let is_title = title.trim_start().starts_with(['"', '\'']);
+        let url = if is_title { first } else { inner };
+        let url = url.strip_prefix('<').unwrap_or(url);
+        let url = url.strip_suffix('>').unwrap_or(url);
+        // "list[0](x)" is no link at all, while a link that leads nowhere shows its words.
+        let address = url.contains([':', '/', '.', '#']);
+        address.then(|| (url.to_owned(), end - from))
+    }
+
+    pub(super) fn before(&self, at: usize) -> Option<char> {
+        self.text[..at].chars().next_back()
+    }
+
+    /// Opens a mark of `len` bytes. The same mark, open already, is text.
+    pub(super) fn push(&mut self, mark: Mark, len: usize, url: Option<String>) {
+        if let Some(place) = self.open.iter().position(|open| open.mark == mark) {
+            self.give_up(place);
+        }
+        if self.open.len() == MAX_OPEN {
+            return self.take(len);
+        }
+        let source = &self.text[self.at..self.at + len];
+        self.at += len;
+        self.open.push(Open {
+            mark,
+            source,
+            url,
+            spans: Vec::new(),
+        });
+    }
+
+    /// An open mark does not end: it is text, and what it holds belongs to the one around it.
+    fn give_up(&mut self, place: usize) {
+        let open = self.open.remove(place);
+        self.burn(open.spans.len());
+        if let Some(Span::Text(text)) = open.spans.first() {
+            self.burn(text.len());
+        }
+        let out = match place.checked_sub(1) {
+            Some(around) => &mut self.open[around].spans,
+            None => &mut self.spans,
+        };
+        add_text(out, open.source);
+        add_all(out, open.spans);
+    }
+
+    /// An open mark ends here, with `len` bytes. What is open inside it is text.
+    pub(super) fn close(&mut self, place: usize, len: usize) {
+        while self.open.len() > place + 1 {
+            self.give_up(self.open.len() - 1);
+        }
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        self.at += len;
+        self.burn(open.spans.len());
+        let Open {
+            mark, url, spans, ..
+        } = open;
+        let span = match mark {
+            Mark::Run(b'*', 3) => Span::Strong(vec![Span::Emphasis(spans)]),
+            Mark::Run(b'*', _) | Mark::Run(_, 2) | Mark::Strong => Span::Strong(spans),
+            Mark::Run(..) | Mark::Italic => Span::Emphasis(spans),
+            Mark::Image => {
+                let mut alt = String::new();
+                super::words(&spans, &mut alt);
+                match url.and_then(|url| safe_image(&url)) {
+                    Some(url) => Span::Image { url, alt },
+                    None => return add_text(self.out(), &alt),
+                }
+            }
+            Mark::Anchor | Mark::Link => {
+                let spans = without_links(spans);
+                match url.and_then(|url| safe_link(&url)) {
+                    Some(url) if spans.is_empty() => {
+                        let spans = vec![Span::Text(url.clone())];
+                        Span::Link { url, spans }
+                    }
+                    Some(url) => Span::Link { url, spans },
+                    None => return add_all(self.out(), spans),
+                }
+            }
+        };
+        self.out().push(span);
+    }
+}
+
+pub(super) fn add_text(out: &mut Vec<Span>, text: &str) {
+    match out.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Span::Text(last)) => last.push_str(text),
+        _ => out.push(Span::Text(text.to_owned())),
+    }
+}
+
+fn add_all(out: &mut Vec<Span>, spans: Vec<Span>) {
+    let mut spans = spans.into_iter();
+    match spans.next() {
+        Some(Span::Text(text)) => add_text(out, &text),
+        first => out.extend(first),
+    }
+    out.extend(spans);
+}
+
+/// A link inside a link cannot be drawn: the outer one stays.
+fn without_links(spans: Vec<Span>) -> Vec<Span> {
+    let mut out = Vec::new();
+    for span in spans {
+        match span {
+            Span::Link { spans, .. } => add_all(&mut out, without_links(spans)),
+            Span::Strong(spans) => out.push(Span::Strong(without_links(spans))),
+            Span::Emphasis(spans) => out.push(Span::Emphasis(without_links(spans))),
+            Span::Text(text) => add_text(&mut out, &text),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn is_blank(c: Option<char>) -> bool {
+    c.is_none_or(char::is_whitespace)
+}
+
+/// Whether a mark beside this character is inside a word. Scripts without blanks between words
+/// (Chinese, Japanese, Korean) mark up inside of sentences, so their letters are none here.
+pub(super) fn is_word(c: Option<char>) -> bool {
+    c.is_some_and(|c| {
+        c.is_ascii_alphanumeric() || matches!(c, '\u{c0}'..='\u{1fff}' | '\u{2c00}'..='\u{2dff}')
+    })
+}

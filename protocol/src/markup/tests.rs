@@ -1,0 +1,405 @@
+//! What becomes of each kind of markup. Trees are written as HTML here, to be read at a glance.
+
+use super::{Block, Span, blocks, parse, plain, spans};
+
+#[test]
+fn reads_the_markup_of_kores_bots() {
+    for (source, expected) in [
+        ("*bold*", "<p><b>bold</b></p>"),
+        ("_it_ and ~it~", "<p><i>it</i> and <i>it</i></p>"),
+        (
+            "[txt](https://a.test/a?b=1&c=2)",
+            "<p><a https://a.test/a?b=1&c=2>txt</a></p>",
+        ),
+        (
+            "![alt](https://a.test/i.png)",
+            "<p><img https://a.test/i.png alt></p>",
+        ),
+        ("* one\n* two", "<ul><li>one<li>two</ul>"),
+        (">>indented", "<q>indented</q>"),
+        ("#h1Title", "<h1>Title</h1>"),
+        ("#h6 *Title*", "<h6><b>Title</b></h6>"),
+        ("a\n---\nb\n___", "<p>a</p><hr><p>b</p><hr>"),
+        ("```code```", "<pre>code</pre>"),
+        ("```code``` is code", "<p><code>code</code> is code</p>"),
+        ("'''two\nlines'''", "<pre>two\nlines</pre>"),
+        ("```two\nlines```", "<pre>two\nlines</pre>"),
+        ("so: ```code``` here", "<p>so: <code>code</code> here</p>"),
+        ("so: '''code''' here", "<p>so: <code>code</code> here</p>"),
+        ("line\nbreak", "<p>line<br>break</p>"),
+        (
+            "see https://a.test/x, or www.a.test.",
+            "<p>see <a https://a.test/x>https://a.test/x</a>, or <a https://www.a.test>www.a.test</a>.</p>",
+        ),
+        ("me@a.test", "<p>me@a.test</p>"),
+        (
+            r#"on \d(2026-11-21,"dd MMM") at \t(10:00), \dt(x,"y")"#,
+            "<p>on 2026-11-21 at 10:00, x</p>",
+        ),
+        (
+            r"\#(1,234.5) or \$(1,234.5,USD)",
+            "<p>1,234.5 or 1,234.5 USD</p>",
+        ),
+        (r"C:\dir \d(unclosed \d", r"<p>C:\dir \d(unclosed \d</p>"),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn reads_the_markdown_that_bots_write_today() {
+    for (source, expected) in [
+        (
+            "**bold** and __bold__",
+            "<p><b>bold</b> and <b>bold</b></p>",
+        ),
+        ("***both***", "<p><b><i>both</i></b></p>"),
+        ("**a *b***", "<p><b>a <b>b</b></b></p>"),
+        ("*a **b***", "<p><b>a <b>b</b></b></p>"),
+        ("**_a_ ~b~**", "<p><b><i>a</i> <i>b</i></b></p>"),
+        ("**Note:**text", "<p><b>Note:</b>text</p>"),
+        ("这是**重点**内容", "<p>这是<b>重点</b>内容</p>"),
+        ("two\n**lines\nlong**", "<p>two<br><b>lines<br>long</b></p>"),
+        ("# One", "<h1>One</h1>"),
+        ("###### Six ##", "<h6>Six</h6>"),
+        ("# C#", "<h1>C#</h1>"),
+        ("text\n# One\ntext", "<p>text</p><h1>One</h1><p>text</p>"),
+        ("- one\n- two", "<ul><li>one<li>two</ul>"),
+        (
+            "- one\n\n- two\n\ntext",
+            "<ul><li>one<li>two</ul><p>text</p>",
+        ),
+        ("a:\n1. one\n2. two", "<p>a:</p><ol 1><li>one<li>two</ol>"),
+        ("1) one\n2) two", "<ol 1><li>one<li>two</ol>"),
+        (
+            "1. one\n```\nx\n```\n2. two",
+            "<ol 1><li>one</ol><pre>x</pre><ol 2><li>two</ol>",
+        ),
+        (
+            "1. one\n   - a\n   - b\n\n   more\n2. two",
+            "<ol 1><li>one<br>• a<br>• b<br>more<li>two</ol>",
+        ),
+        ("- one\n1. two", "<ul><li>one</ul><ol 1><li>two</ol>"),
+        ("- **a**: b", "<ul><li><b>a</b>: b</ul>"),
+        ("> said\n> so\nme", "<q>said<br>so</q><p>me</p>"),
+        (
+            "`a*b*` ``c`d``",
+            "<p><code>a*b*</code> <code>c`d</code></p>",
+        ),
+        (
+            "```rust\nfn f() {\n    1\n}\n```\ntext",
+            "<pre rust>fn f() {\n    1\n}</pre><p>text</p>",
+        ),
+        ("````\n```\n````", "<pre>```</pre>"),
+        ("```\r\na\r\n```", "<pre>a</pre>"),
+        ("run ```\nls\n```", "<p>run</p><pre>ls</pre>"),
+        ("```js\nstill stream", "<pre js>still stream</pre>"),
+        (
+            "| a | **b** |\n|---|:-:|\n| 1 | 2 |\n| 3 |",
+            "<table>a|<b>b</b>/1|2/3|</table>",
+        ),
+        ("a | b\n--- | ---\n1 | 2 | 3", "<table>a|b/1|2 | 3</table>"),
+        (r"|a\|b|c|\n", r"<p>|a|b|c|\n</p>"),
+        ("|a\\|b|c|\n|-|-|\ntext", "<table>a|b|c</table><p>text</p>"),
+        (
+            "[a](https://a.test/x_(y) \"title\") [b](<https://b.test>)",
+            "<p><a https://a.test/x_(y)>a</a> <a https://b.test>b</a></p>",
+        ),
+        (
+            "[![i](https://a.test/i.png)](https://b.test)",
+            "<p><a https://b.test><img https://a.test/i.png i></a></p>",
+        ),
+        (
+            "<https://a.test> (https://a.test/b) **https://a.test/c**",
+            "<p><a https://a.test>https://a.test</a> (<a https://a.test/b>https://a.test/b</a>) \
+             <b><a https://a.test/c>https://a.test/c</a></b></p>",
+        ),
+        (r"\*not\* \_this\_ \[a\]", "<p>*not* _this_ [a]</p>"),
+        ("one\r\ntwo\r\n\r\nthree", "<p>one<br>two</p><p>three</p>"),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn leaves_alone_what_only_looks_like_markup() {
+    for text in [
+        "snake_case_names and a_b",
+        "2*3*4 = 24, 2 * 3 * 4",
+        "5*x+3*y, 2**3**4",
+        "*.rs or *.md",
+        "****", // a masked secret
+        "***",
+        "~5 to ~6, ~~struck~~",
+        "[1] and [x] and ](",
+        "list[0](x) and f[i](a, b)",
+        "[a](b c) [a]()",
+        "#1 of 2, #hash, C# and #",
+        "#h7Title",
+        ">5 and <3 and a -> b",
+        "-5 degrees",
+        "1.5 litres",
+        "2024. was a year",
+        "it's, don't, 'quoted'",
+        "'''open",
+        "`open and ``open",
+        "a | b",
+        "**open",
+        "an *open and an _open",
+        "xhttp://a.test and http:// and www.",
+        "1 < 2 > 0 & \"q\"",
+        ":) <3 :smile:",
+    ] {
+        assert_eq!(show(text), format!("<p>{text}</p>"), "{text}");
+    }
+}
+
+#[test]
+fn html_is_text_but_for_the_simple_tags_that_kores_clients_know() {
+    for (source, expected) in [
+        ("a<br>b<BR/>c<br />d", "<p>a<br>b<br>c<br>d</p>"),
+        ("<b>a</b> <STRONG>b</STRONG>", "<p><b>a</b> <b>b</b></p>"),
+        ("<i>a</i> <em>b</em>", "<p><i>a</i> <i>b</i></p>"),
+        (
+            "<a target=\"_blank\" href=\"https://a.test/x\">a *b*</a>",
+            "<p><a https://a.test/x>a <b>b</b></a></p>",
+        ),
+        ("<a href='javascript:x()'>click</a>", "<p>click</p>"),
+        ("<a>x</a> </b> <b>open", "<p>x </b> <b>open</p>"),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+    for text in [
+        "<iframe src=\"//evil.test/frame\"></iframe>",
+        "<img src=x onerror=\"window.__X1=1\">",
+        "<u>u</u> <h1>H</h1> <style>body{background:red}</style>",
+        "<form action=\"/\"><input name=p></form>",
+        "<script>alert(1)</script> <br",
+        "<b onclick=x",
+    ] {
+        assert_eq!(show(text), format!("<p>{text}</p>"), "{text}");
+    }
+}
+
+#[test]
+fn an_unsafe_address_leaves_its_words() {
+    for (source, expected) in [
+        ("[click](javascript:window.__X2=1)", "<p>click</p>"),
+        ("[*click*](JaVa\tScript:x)", "<p><b>click</b></p>"),
+        (
+            "[here](/relative) [there](//evil.test)",
+            "<p>here there</p>",
+        ),
+        ("![pic *1*](data:image/svg+xml;base64,x)", "<p>pic 1</p>"),
+        (
+            "[a [b](https://b.test) c](https://a.test)",
+            "<p>[a <a https://b.test>b</a> c](<a https://a.test>https://a.test</a>)</p>",
+        ),
+        (
+            "[x https://a.test y](https://b.test)",
+            "<p><a https://b.test>x https://a.test y</a></p>",
+        ),
+        (
+            "<a href=https://a.test>[b](https://b.test)</a>",
+            "<p><a https://a.test>b</a></p>",
+        ),
+        (
+            "[](https://a.test)",
+            "<p><a https://a.test>https://a.test</a></p>",
+        ),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn the_inner_mark_wins_and_what_does_not_end_is_text() {
+    for (source, expected) in [
+        ("*a *b*", "<p>*a <b>b</b></p>"),
+        ("*a _b* c_", "<p><b>a _b</b> c_</p>"),
+        (
+            "*a [b* c](https://a.test)",
+            "<p><b>a [b</b> c](<a https://a.test>https://a.test</a>)</p>",
+        ),
+        (
+            "[a *b](https://a.test) c*",
+            "<p><a https://a.test>a *b</a> c*</p>",
+        ),
+        ("**a* b", "<p>**a* b</p>"),
+        ("*a\n\nb*", "<p>*a</p><p>b*</p>"),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn plain_has_the_words_alone() {
+    for (source, expected) in [
+        (
+            "*a* [b](https://b.test)\n![c](https://c.test/c.png)",
+            "a b\nc",
+        ),
+        ("3. x\n4. y", "3. x\n4. y"),
+        ("| a | b |\n|-|-|\n| 1 | 2 |", "a, b\n1, 2"),
+        ("# a\n---\n> b\n```\nc\nd\n```", "a\nb\nc\nd"),
+        ("", ""),
+        (" \n\n ", ""),
+    ] {
+        assert_eq!(plain(source), expected, "{source}");
+    }
+}
+
+/// 64 KiB of each; `spans::steps` is `None` when the reader ran out of fuel, which would mean
+/// that something is read again and again.
+#[test]
+fn hostile_text_costs_steps_in_proportion_to_its_length() {
+    for unit in [
+        "*_[(",
+        "*",
+        "_",
+        "*a ",
+        "*a* ",
+        "**a *b _c ~d ***e __f ",
+        "***a ",
+        "[",
+        "![",
+        "]",
+        "](",
+        "[a](",
+        "[a](b",
+        "[[a](x)",
+        "![a](https://a.test)",
+        "[a](https://a.test)",
+        "`",
+        "`a``b",
+        "``a```b`",
+        "'",
+        "'''a",
+        "<",
+        "<a ",
+        "<a href=",
+        "<a href=https://a.test>",
+        "</a>",
+        "<b>",
+        "<b><i><a>",
+        "</b>",
+        "<br>",
+        "\\d(",
+        "\\",
+        "\\*",
+        "http://",
+        "www.",
+        "www.a)",
+        "h",
+        "hw ",
+        "(https://a.test)",
+        "a ",
+        "é*",
+        "(",
+        ")",
+        " *a_[b](",
+        "*a_b~c[d![e<b>f<i>g<a>h**i__j***k ",
+    ] {
+        let steps = |size: usize| {
+            let text = unit.repeat(size / unit.len());
+            spans::steps(&text).unwrap_or_else(|| panic!("{unit:?} is not read in linear time"))
+        };
+        let (half, whole) = (steps(32 * 1024), steps(64 * 1024));
+        assert!(whole <= 24 * 64 * 1024, "{unit:?}: {whole}");
+        assert!(
+            whole <= half * 2 + half / 4 + 64,
+            "{unit:?}: {half}, {whole}"
+        );
+    }
+}
+
+#[test]
+fn hostile_lines_are_looked_at_a_few_times() {
+    for unit in [
+        "- a\n",
+        "- a\n\n\n\n",
+        "\n",
+        " \n",
+        "> ",
+        "> a\n",
+        ">\n",
+        "```\n",
+        "'''a\n",
+        "``` ",
+        "`\n",
+        "| a |\n",
+        "|\n",
+        "|-|\n",
+        "|a|\n|-|\n",
+        "| | | | | | | |\n",
+        "1. a\n  - b\n",
+        "#\n",
+        "# a\n",
+        "---\n",
+        "1. ",
+        "  ",
+        "\t-",
+        "- a\n  ",
+        "'''",
+        "a ```\n",
+        "\r",
+        "\r\n",
+    ] {
+        let text = unit.repeat(64 * 1024 / unit.len());
+        for text in [text.clone(), ["- a\n", &text, "b"].concat()] {
+            let (_, steps) = blocks::parse_counting(&text);
+            assert!(steps <= 8 * text.len(), "{unit:?}: {steps}");
+        }
+    }
+}
+
+fn show(source: &str) -> String {
+    parse(source).iter().map(block).collect()
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Code { language, text } => {
+            let language = language.as_ref().map(|word| [" ", word].concat());
+            format!("<pre{}>{text}</pre>", language.unwrap_or_default())
+        }
+        Block::Heading { level, spans } => format!("<h{level}>{}</h{level}>", line(spans)),
+        Block::List {
+            ordered,
+            start,
+            items,
+        } => {
+            let items: Vec<_> = items.iter().map(|item| line(item)).collect();
+            let items = items.join("<li>");
+            if *ordered {
+                format!("<ol {start}><li>{items}</ol>")
+            } else {
+                format!("<ul><li>{items}</ul>")
+            }
+        }
+        Block::Paragraph(spans) => format!("<p>{}</p>", line(spans)),
+        Block::Quote(spans) => format!("<q>{}</q>", line(spans)),
+        Block::Rule => "<hr>".to_owned(),
+        Block::Table { head, rows } => {
+            let row = |cells: &Vec<Vec<Span>>| {
+                let cells: Vec<_> = cells.iter().map(|cell| line(cell)).collect();
+                cells.join("|")
+            };
+            let rows: Vec<_> = std::iter::once(head).chain(rows).map(row).collect();
+            format!("<table>{}</table>", rows.join("/"))
+        }
+    }
+}
+
+fn line(spans: &[Span]) -> String {
+    let one = |span: &Span| match span {
+        Span::Break => "<br>".to_owned(),
+        Span::Code(text) => format!("<code>{text}</code>"),
+        Span::Emphasis(spans) => format!("<i>{}</i>", line(spans)),
+        Span::Image { url, alt } => format!("<img {url} {alt}>"),
+        Span::Link { url, spans } => format!("<a {url}>{}</a>", line(spans)),
+        Span::Strong(spans) => format!("<b>{}</b>", line(spans)),
+        Span::Text(text) => text.clone(),
+    };
+    spans.iter().map(one).collect()
+}
