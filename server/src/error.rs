@@ -19,9 +19,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::error::ErrorBody;
 use serde::de::DeserializeOwned;
 
+use crate::ids::Ids;
 use crate::security::rate::RetryAfter;
 use crate::signing::AssertionError;
-use crate::state::AppState;
 use crate::store::StoreError;
 
 /// Why a request failed, by what its sender can do.
@@ -129,8 +129,8 @@ fn kore(status: StatusCode, code: u64, msg: &str) -> Response {
 /// Numbers every request; logs what failed here, once, and replaces the body of every 5xx by the number.
 ///
 /// A number that a client sends is not taken: it could forge lines in the log.
-pub async fn number(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let id = state.ids.uuid();
+pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Next) -> Response {
+    let id = ids.uuid();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;

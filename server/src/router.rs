@@ -44,7 +44,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(site);
 
     let around = ServiceBuilder::new()
-        .layer(from_fn_with_state(state.clone(), number))
+        .layer(from_fn_with_state(Arc::clone(&state.ids), number))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&config), client_ip::identify))
         .layer(from_fn_with_state(Arc::clone(&config), headers::harden))

@@ -50,6 +50,12 @@ pub async fn create(
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
     {
+        // Escaped (`?`): a stranger wrote it.
+        tracing::info!(
+            app = id,
+            ?origin,
+            "a page was refused; if it should be embedded, add its origin to the app's `origins`; if it is our own, set server.public_url"
+        );
         return Err(ApiError::Forbidden(
             "this page's origin is not one of the app's",
         ));
