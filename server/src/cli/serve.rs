@@ -60,6 +60,7 @@ async fn run(
         shutdown.clone(),
     );
     shutdown.spawn("listener", serving);
+    state.rtm.resume();
 
     while matches!(signals.next().await, Signal::Reload) {
         reload(&state, sources);

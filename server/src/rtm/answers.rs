@@ -20,7 +20,9 @@ use protocol::message::UserBody;
 use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
-use super::limits::{BOT_ATTEMPTS, BOT_DRAIN, BOT_RETRY_AFTER, BOT_WITHIN, STORE_RETRY_AFTER};
+use super::limits::{
+    BOT_ATTEMPTS, BOT_DRAIN, BOT_RETRY_AFTER, BOT_WITHIN, LOOK_AGAIN, STORE_RETRY_AFTER,
+};
 use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
 use crate::store::{Job, JobKind, NewAnswer, NextJob};
@@ -124,7 +126,8 @@ async fn work(mut claim: Claim) {
         {
             Ok(NextJob::Ready(job)) => Box::pin(run(rtm, *job)).await,
             Ok(NextJob::NotBefore(due)) => {
-                let wait = due.since(rtm.clock.now()).max(Duration::from_millis(10));
+                let wait = due.since(rtm.clock.now());
+                let wait = wait.clamp(Duration::from_millis(10), LOOK_AGAIN);
                 pause(rtm, wait).await
             }
             Ok(NextJob::Empty) if claim.leave() => After::Stop,

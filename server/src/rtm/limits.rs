@@ -64,8 +64,11 @@ pub const BOT_ATTEMPTS: u32 = 3;
 /// The pause before the second try; doubled before each further one.
 pub const BOT_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// Bot turns that run at once in this process.
-pub const BOT_TURNS_AT_ONCE: usize = 256;
+/// How often a waiting job's time is looked at: the clock may have been set meanwhile.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Turns of one bot that run at once in this process.
+pub const BOT_TURNS_AT_ONCE: usize = 1024;
 
 /// How long a running bot turn is waited for when the server ends. What is not done by then stays
 /// a stored job for the next start.

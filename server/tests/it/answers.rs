@@ -1,0 +1,143 @@
+//! Bots that fail, hang and panic; ends and restarts of the server in the middle.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::test_app::{TestApp, message, text_of};
+
+#[tokio::test]
+async fn a_bot_that_fails_is_excused_and_the_next_message_answered() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    for (id, body) in [(1, "fail"), (3, "panic")] {
+        socket.say(id, body).await;
+        let apology = socket.next().await;
+        assert!(text_of(&apology).starts_with("Sorry"), "{apology}");
+        assert_eq!(apology["message"][0]["component"]["type"], "error");
+        socket.say(id + 1, "hello").await;
+        assert_eq!(text_of(&socket.next().await), "echo hello");
+    }
+    let history = ann.history().await;
+    assert!(
+        history[2].2.starts_with("Sorry"),
+        "an apology is part of the history"
+    );
+}
+
+#[tokio::test]
+async fn a_bot_that_hangs_holds_up_neither_acknowledgements_nor_others() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let (mut hers, mut his) = (ann.welcomed().await, bob.welcomed().await);
+    hers.say(1, "wait").await;
+    hers.say(2, "later").await;
+    hers.nothing_more().await;
+    his.say(1, "hello").await;
+    assert_eq!(text_of(&his.next().await), "echo hello");
+    app.bot.go.notify_one();
+    assert_eq!(text_of(&hers.next().await), "at last");
+    assert_eq!(text_of(&hers.next().await), "echo later", "in order");
+}
+
+#[tokio::test]
+async fn a_restart_answers_what_was_open_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "hang").await;
+    socket.say(2, "hello").await;
+    let token = ann.token.clone();
+    app.stop().await;
+    assert_eq!(socket.closed().await, Some(1001));
+
+    // The bot of the next process hangs no more for the first: it is asked "hang" again, so let
+    // that turn be cut off, and see the order kept.
+    let next = app.again().await;
+    let ann = crate::test_app::User {
+        app: &next,
+        token,
+        bot: "st-test",
+    };
+    let history = ann.history().await;
+    let texts: Vec<_> = history.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(
+        texts,
+        ["Welcome", "hang", "hello"],
+        "token, messages and jobs are in the store"
+    );
+    while next.bot.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_waiting_when_the_server_ended_is_answered_after_the_start() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "wait").await;
+    socket.say(2, "hello").await;
+    let token = ann.token.clone();
+    app.stop().await;
+    let next = app.again().await;
+    let ann = crate::test_app::User {
+        app: &next,
+        token,
+        bot: "st-test",
+    };
+    let mut socket = ann.socket("&isReconnect=true&after=3").await;
+    next.bot.go.notify_one();
+    assert_eq!(text_of(&socket.next().await), "at last");
+    assert_eq!(text_of(&socket.next().await), "echo hello");
+    socket.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_busy_bot_is_asked_again_and_then_excused() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "busy").await;
+    socket.say(2, "hello").await;
+    // The time between the tries flies.
+    let flying = async {
+        loop {
+            app.clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    let excused = tokio::select! {
+        frame = socket.next() => frame,
+        () = flying => unreachable!("it never ends"),
+    };
+    assert!(text_of(&excused).starts_with("Sorry"), "{excused}");
+    assert_eq!(
+        text_of(&socket.next().await),
+        "echo hello",
+        "and nobody overtakes"
+    );
+    assert_eq!(app.bot.asked.load(Ordering::SeqCst), 1 + 3 + 1);
+}
+
+#[tokio::test]
+async fn an_ending_server_takes_what_has_come_and_says_goodbye() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    for id in 0..20 {
+        socket.send(&message(&json!(id), "silence")).await;
+    }
+    app.shutdown.cancel();
+    let mut acks = 0;
+    let code = loop {
+        match socket.next_or_close().await {
+            Ok(frame) => acks += usize::from(frame["type"] == "ack"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!((acks, code), (20, Some(1001)));
+    app.stop().await;
+}

@@ -1,0 +1,129 @@
+//! Frames that should not be: ignored or refused, counted, and in the end the socket is closed.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::test_app::{Socket, TestApp, message, text_of};
+
+#[tokio::test]
+async fn a_frame_that_cannot_be_used_costs_nothing_but_itself() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    for text in [
+        "",
+        "nonsense",
+        "[]",
+        "\"x\"",
+        "null",
+        "{",
+        "{}",
+        r#"{"type":7}"#,
+        r#"{"type":"unknown"}"#,
+        &"[".repeat(60_000),
+    ] {
+        socket.send_raw(Message::text(text)).await;
+        socket.nothing_more().await;
+    }
+    socket.send_raw(Message::binary(vec![0, 255])).await;
+    socket.nothing_more().await;
+    socket.say(1, "still here").await;
+    assert_eq!(text_of(&socket.next().await), "echo still here");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_frame_and_why() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    let long = "x".repeat(10_001);
+    for (body, code) in [
+        (json!({"body": {"$ne": null}}), 400),
+        (json!({"body": ["x"]}), 400),
+        (json!({"body": 7}), 400),
+        (json!("x"), 400),
+        (json!({"body": "  "}), 400),
+        (json!({}), 400),
+        (json!({"body": long}), 413),
+        (json!({"body": "x", "renderMsg": long}), 413),
+    ] {
+        socket
+            .send(&json!({"clientMessageId": 5, "resourceid": "/bot.message", "message": body}))
+            .await;
+        let refused = socket.next().await;
+        assert_eq!(
+            (&refused["type"], &refused["replyto"]),
+            (&json!("error"), &json!(5)),
+            "{refused}"
+        );
+        assert_eq!(refused["errors"][0]["code"], code, "{refused}");
+        assert!(
+            !refused.to_string().contains("$ne"),
+            "what was sent is not repeated: {refused}"
+        );
+    }
+    assert_eq!(ann.history().await.len(), 1, "nothing was stored");
+    // The id is free for the corrected message.
+    socket.say(5, "corrected").await;
+}
+
+#[tokio::test]
+async fn a_flood_is_refused_unstored_and_then_closed() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    for id in 0..400 {
+        socket.send(&message(&json!(id), "silence")).await;
+    }
+    let (mut acks, mut refusals) = (0, 0);
+    let code = loop {
+        match socket.next_or_close().await {
+            Ok(frame) if frame["type"] == "ack" => acks += 1,
+            Ok(frame) => {
+                assert_eq!(frame["errors"][0]["code"], 503, "{frame}");
+                refusals += 1;
+            }
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, Some(1008));
+    assert!(acks >= 40 && refusals == 99, "{acks} {refusals}");
+    assert_eq!(ann.history().await.len(), 1 + acks);
+}
+
+/// Sends the same until the server closes.
+async fn until_closed(socket: &mut Socket, frame: &Message) -> Option<u16> {
+    for _ in 0..150 {
+        socket.send_raw(frame.clone()).await;
+    }
+    socket.closed().await
+}
+
+#[tokio::test]
+async fn what_goes_on_and_on_is_closed_with_its_code() {
+    let app = TestApp::start().await;
+    for (frame, codes) in [
+        (Message::text("nonsense"), [1007, 1008]),
+        (Message::binary(vec![1]), [1007, 1007]),
+        (
+            Message::text(json!({"resourceid": "/bot.message", "message": {}}).to_string()),
+            [1008, 1008],
+        ),
+    ] {
+        let mut socket = app.user("ann").await.socket("").await;
+        let code = until_closed(&mut socket, &frame).await.unwrap();
+        assert!(codes.contains(&code), "{frame:?}: {code}");
+    }
+}
+
+#[tokio::test]
+async fn oversize_and_broken_text_close_at_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket
+        .send_raw(Message::text("x".repeat(64 * 1024 + 1)))
+        .await;
+    assert_eq!(socket.closed().await, Some(1009));
+    ann.socket("").await.nothing_more().await;
+}

@@ -1,0 +1,15 @@
+//! The whole server, over real connections: one binary, a module a topic.
+//!
+//! [`test_app`] is the harness: `TestApp::start()`, then `app.user("ann")`, then `ann.socket()`.
+
+mod answers;
+mod chat;
+mod frames;
+mod grant;
+mod history;
+mod ids;
+mod input;
+mod resume;
+mod test_app;
+mod test_bot;
+mod ticket;

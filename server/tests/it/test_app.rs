@@ -1,0 +1,488 @@
+//! The harness: a real server on a free port of its own, with a clock that stands still and a folder
+//! that goes away.
+//!
+//! Nothing here sleeps: every wait is for something that must come, under one time-out.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use server::bot::Bot;
+use server::clock::{Clock as _, FixedClock, Millis};
+use server::config::Config;
+use server::ids::{Ids as _, RandomIds};
+use server::router::router;
+use server::shutdown::Shutdown;
+use server::signing::{self, Identity, Signed};
+use server::state::{AppState, World};
+use server::{first_start, listen};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::test_bot::TestBot;
+
+/// Longer than any wait of a healthy server, shorter than a developer's patience.
+const SOON: Duration = Duration::from_secs(10);
+
+/// When the tests take place.
+pub(crate) const NOW: Millis = Millis(1_795_227_301_830);
+
+/// A page of the app.
+pub(crate) const PAGE: &str = "https://shop.test";
+
+const CONFIG: &str = r#"
+[apps.cs-test]
+bots = ["st-test", "st-broken"]
+origins = ["https://shop.test"]
+[[apps.cs-test.keys]]
+kid = "k1"
+algorithm = "HS256"
+secret = "tK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
+[apps.cs-other]
+bots = ["st-other"]
+origins = ["https://other.test"]
+[[apps.cs-other.keys]]
+kid = "k2"
+algorithm = "HS256"
+secret = "oN7q3wRkT1eZ9xUvC5yIb2mAd6sFgHjL"
+[bots.st-test]
+page = "test"
+name = "Test Bot"
+avatar = "https://cdn.test/bot.png"
+[bots.st-other]
+page = "other"
+name = "Other Bot"
+[bots.st-broken]
+page = "broken"
+name = "Broken Bot"
+"#;
+
+/// The secrets above: they must turn up nowhere.
+pub(crate) const SECRETS: [&str; 2] = [
+    "tK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG",
+    "oN7q3wRkT1eZ9xUvC5yIb2mAd6sFgHjL",
+];
+
+/// A running server.
+pub(crate) struct TestApp {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Its time.
+    pub(crate) clock: Arc<FixedClock>,
+    /// Its bot.
+    pub(crate) bot: Arc<TestBot>,
+    /// Its inside.
+    pub(crate) state: AppState,
+    /// Ends it.
+    pub(crate) shutdown: Shutdown,
+    folder: PathBuf,
+}
+
+impl TestApp {
+    /// A fresh server.
+    pub(crate) async fn start() -> Self {
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        Self::start_in(folder, NOW).await
+    }
+
+    /// A server on an existing folder.
+    async fn start_in(folder: PathBuf, now: Millis) -> Self {
+        signing::install_crypto();
+        let mut config = Config::from_text(CONFIG).unwrap();
+        config.server.data.clone_from(&folder);
+        let prepared = first_start::prepare(&mut config, &RandomIds).unwrap();
+        let clock = Arc::new(FixedClock::new(now));
+        let shutdown = Shutdown::new();
+        let bot = Arc::new(TestBot::default());
+        let bots =
+            ["st-test", "st-other"].map(|id| (id.to_owned(), Arc::clone(&bot) as Arc<dyn Bot>));
+        let world = World {
+            clock: Arc::clone(&clock) as _,
+            ids: Arc::new(RandomIds),
+            shutdown: shutdown.clone(),
+            bots: HashMap::from(bots),
+        };
+        let secret: &SecretString = &prepared.visitor_secret;
+        let state = AppState::build(config, secret, world).unwrap();
+        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Arc::clone(&state.config);
+        let serving = listen::serve(listener, router(state.clone()), config, shutdown.clone());
+        shutdown.spawn("listener", serving);
+        state.rtm.resume();
+        Self {
+            address,
+            clock,
+            bot,
+            state,
+            shutdown,
+            folder,
+        }
+    }
+
+    /// Ends politely.
+    pub(crate) async fn stop(&self) {
+        let drained = self.shutdown.drain(SOON).await;
+        assert_eq!(drained.left, 0, "everything ends in time");
+        self.state.store.close().await.unwrap();
+    }
+
+    /// The next process on the same folder.
+    pub(crate) async fn again(&self) -> Self {
+        Self::start_in(self.folder.clone(), self.clock.now()).await
+    }
+
+    /// An assertion for `identity` by `app`.
+    pub(crate) fn assertion(&self, app: &str, identity: &str) -> String {
+        let table = self.state.keys.table();
+        let key = table.app(app).unwrap().signer().unwrap();
+        let identity = Identity {
+            subject: identity.to_owned(),
+            anonymous: false,
+        };
+        let policy = &self.state.policy;
+        let signed = Signed {
+            app,
+            identity: &identity,
+            audience: policy.audience_for(None).unwrap(),
+            jti: RandomIds.uuid(),
+            now: self.clock.now(),
+        };
+        signing::sign(key, policy, signed).unwrap()
+    }
+
+    /// A user of the app with an access token.
+    pub(crate) async fn user(&self, identity: &str) -> User<'_> {
+        self.user_of("cs-test", "st-test", identity).await
+    }
+
+    /// A user of another app.
+    pub(crate) async fn user_of(&self, app: &str, bot: &'static str, identity: &str) -> User<'_> {
+        let body = json!({"assertion": self.assertion(app, identity), "botInfo": bot_info(bot)});
+        let reply = self.post("/api/oAuth/token/jwtgrant", &[], &body).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let token = reply.json()["authorization"]["accessToken"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        User {
+            app: self,
+            token,
+            bot,
+        }
+    }
+
+    /// A JSON post.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.request("POST", path, &all, &body.to_string()).await
+    }
+
+    /// A GET.
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.request("GET", path, headers, "").await
+    }
+
+    /// One request on a connection of its own. HTTP/1.0: the answer ends with the connection.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\n", self.address);
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() {
+            text.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        text.push_str("\r\n");
+        text.push_str(body);
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            // A server that refuses a body early may close before all of it is written.
+            let _ = stream.write_all(text.as_bytes()).await;
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            answer
+        };
+        let answer = tokio::time::timeout(SOON, exchange)
+            .await
+            .expect("an answer");
+        Reply::parse(&answer)
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    fn parse(answer: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(answer);
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let mut lines = head.lines();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (
+                name.parse::<HeaderName>().unwrap(),
+                value.parse::<HeaderValue>().unwrap(),
+            )
+        });
+        Self {
+            status,
+            headers: headers.collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The first error's text and code.
+    pub(crate) fn error(&self) -> (String, Value) {
+        let error = &self.json()["errors"][0];
+        (
+            error["msg"].as_str().unwrap_or_default().to_owned(),
+            error["code"].clone(),
+        )
+    }
+
+    /// A header's text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// The bot as clients name it.
+pub(crate) fn bot_info(bot: &str) -> Value {
+    json!({"chatBot": "Test Bot", "taskBotId": bot, "uiVersion": "v3"})
+}
+
+/// Somebody with an access token.
+#[derive(Clone)]
+pub(crate) struct User<'a> {
+    pub(crate) app: &'a TestApp,
+    pub(crate) token: String,
+    pub(crate) bot: &'static str,
+}
+
+impl User<'_> {
+    /// The authorisation header.
+    pub(crate) fn bearer(&self) -> String {
+        format!("bearer {}", self.token)
+    }
+
+    /// A GET with the token.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.app
+            .get(path, &[("authorization", &self.bearer())])
+            .await
+    }
+
+    /// A POST with the token.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.app
+            .post(path, &[("authorization", &self.bearer())], body)
+            .await
+    }
+
+    /// The address of a socket, as `path?sid=…`.
+    pub(crate) async fn ticket(&self) -> String {
+        let reply = self
+            .post("/api/rtm/start", &json!({"botInfo": bot_info(self.bot)}))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let url = reply.json()["url"].as_str().unwrap().to_owned();
+        let prefix = format!("ws://{}", self.app.address);
+        url.strip_prefix(&prefix)
+            .expect("our own address")
+            .to_owned()
+    }
+
+    /// A socket of an official client; `more` is appended to its address.
+    pub(crate) async fn socket(&self, more: &str) -> Socket {
+        let address = format!("{}{more}", self.ticket().await);
+        Socket::open(self.app, &address, &[])
+            .await
+            .expect("a socket")
+    }
+
+    /// A socket that has had its welcome.
+    pub(crate) async fn welcomed(&self) -> Socket {
+        let mut socket = self.socket("").await;
+        assert_eq!(text_of(&socket.next().await), "Welcome");
+        socket
+    }
+
+    /// The whole history, oldest first, as `(seq, type, text)`.
+    pub(crate) async fn history(&self) -> Vec<(u64, String, String)> {
+        let path = format!("/api/botmessages/rtm?botId={}&limit=100", self.bot);
+        let page = self.get(&path).await.json();
+        let messages = page["messages"].as_array().unwrap().clone();
+        messages.iter().map(row).collect()
+    }
+}
+
+fn row(message: &Value) -> (u64, String, String) {
+    let text = &message["components"][0]["data"]["text"];
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    (
+        message["seq"].as_u64().unwrap(),
+        word(&message["type"]),
+        word(text),
+    )
+}
+
+/// What a `bot_response` says.
+pub(crate) fn text_of(frame: &Value) -> &str {
+    frame["message"][0]["cInfo"]["body"]
+        .as_str()
+        .unwrap_or_else(|| panic!("an answer: {frame}"))
+}
+
+/// A message as the official clients send it.
+pub(crate) fn message(id: &Value, body: &str) -> Value {
+    json!({"clientMessageId": id, "resourceid": "/bot.message", "message": {"body": body},
+           "botInfo": bot_info("st-test"), "client": "sdk", "id": id})
+}
+
+/// A client's end of a socket.
+pub(crate) struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// The sub-protocol that the server chose.
+    pub(crate) protocol: Option<String>,
+}
+
+impl Socket {
+    /// Opens an address that `ticket` gave. The error is the refusal: status and body.
+    pub(crate) async fn open(
+        app: &TestApp,
+        address: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (u16, String)> {
+        let url = format!("ws://{}{address}", app.address);
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        let stream = TcpStream::connect(app.address).await.unwrap();
+        let opening = tokio_tungstenite::client_async(request, stream);
+        match tokio::time::timeout(SOON, opening)
+            .await
+            .expect("an answer")
+        {
+            Ok((stream, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                let protocol = protocol.map(|value| value.to_str().unwrap().to_owned());
+                Ok(Self { stream, protocol })
+            }
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                Err((response.status().as_u16(), String::from_utf8(body).unwrap()))
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Sends a JSON frame.
+    pub(crate) async fn send(&mut self, frame: &Value) {
+        self.send_raw(Message::text(frame.to_string())).await;
+    }
+
+    /// Sends anything. A server that has closed already is no error here.
+    pub(crate) async fn send_raw(&mut self, message: Message) {
+        let _ = self.stream.send(message).await;
+    }
+
+    /// Says something and gives the acknowledgement.
+    pub(crate) async fn say(&mut self, id: u64, body: &str) -> Value {
+        self.send(&message(&json!(id), body)).await;
+        let ack = self.next().await;
+        assert_eq!(
+            (&ack["type"], &ack["replyto"]),
+            (&json!("ack"), &json!(id)),
+            "{ack}"
+        );
+        ack
+    }
+
+    /// The next JSON frame.
+    pub(crate) async fn next(&mut self) -> Value {
+        match self.next_or_close().await {
+            Ok(frame) => frame,
+            Err(code) => panic!("closed with {code:?}"),
+        }
+    }
+
+    /// The next JSON frame, or the close code (`None`: without one).
+    pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            let next = tokio::time::timeout(SOON, self.stream.next())
+                .await
+                .expect("a frame");
+            match next {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|f| f.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// Nothing more was on its way: what comes next is the answer to a ping.
+    pub(crate) async fn nothing_more(&mut self) {
+        self.send(&json!({"type": "ping", "id": "quiet?"})).await;
+        let next = self.next().await;
+        assert_eq!(
+            (&next["type"], &next["replyto"]),
+            (&json!("pong"), &json!("quiet?")),
+            "{next}"
+        );
+    }
+
+    /// Reads until the server closes, and gives its code.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            if let Err(code) = self.next_or_close().await {
+                return code;
+            }
+        }
+    }
+}
