@@ -13,7 +13,10 @@
 //! **Invariant**: the first render in the browser equals the server's HTML. What differs by clock,
 //! time zone or screen comes in an `Effect`, after it.
 
-#![expect(unreachable_pub, reason = "the component macro writes `pub` of its own")]
+#![expect(
+    unreachable_pub,
+    reason = "the component macro writes `pub` of its own"
+)]
 
 mod composer;
 mod content;
