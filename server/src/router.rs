@@ -20,7 +20,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 
 use crate::config::Config;
 use crate::error::{ApiError, number, shape};
-use crate::http::{health, sign};
+use crate::http::{health, pages, sign};
 use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
 use crate::rtm::{history, socket, start, theme, token};
 use crate::security::{client_ip, headers, https};
@@ -37,6 +37,8 @@ pub fn router(state: AppState) -> Router {
         .nest("/api", api)
         // The socket: the address comes from rtm/start.
         .route("/rtm/bot", get(socket::open))
+        // People.
+        .merge(pages::routes(&state))
         // Balancers and service managers.
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -100,11 +102,12 @@ fn cors(config: &Arc<Config>) -> CorsLayer {
         .max_age(PREFLIGHT_LIFE)
 }
 
-/// A file of the site, or nothing.
+/// A file of the site, or a page that says that there is nothing.
 async fn site(State(state): State<AppState>, request: Request) -> Response {
+    let headers = request.headers().clone();
     match state.site.file(request).await {
         Some(file) => file,
-        None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
+        None => pages::not_found(&state, &headers).await,
     }
 }
 

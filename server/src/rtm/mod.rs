@@ -143,7 +143,7 @@ impl Rtm {
 
     /// Tells everybody in the conversation. A bus that fails is no reason to fail here: the
     /// message is stored, and sockets see the gap.
-    async fn publish(&self, message: StoredMessage) {
+    pub async fn publish(&self, message: StoredMessage) {
         let wake = crate::bus::Wake {
             conversation: message.conversation,
             message: Arc::new(message),

@@ -9,6 +9,7 @@ mod grant;
 mod history;
 mod ids;
 mod input;
+mod pages;
 mod resume;
 mod test_app;
 mod test_bot;

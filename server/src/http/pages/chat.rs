@@ -1,0 +1,318 @@
+//! `/chat/{bot}` and `/embed/{bot}`: the widget with the newest messages of a returning visitor.
+
+use std::sync::Arc;
+
+use app::Page;
+use app::pages::{ChatPage, Problem, ProblemPage};
+use app::widget::WidgetSettings;
+use app::widget::settings::{BotFace, Mode, Platform};
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, Uri, header};
+use protocol::transcript::Entry;
+use serde::Deserialize;
+
+use super::render::{Frame, render};
+use super::{Looks, base_path, language, theme};
+use crate::config::{App, Bot, ImageSource};
+use crate::error::ApiError;
+use crate::rtm::{history, limits::MAX_TEXT_CHARS};
+use crate::security::client_ip::Client;
+use crate::security::origin::own_origin;
+use crate::state::AppState;
+use crate::store::{HistoryFrom, HistoryQuery};
+
+/// Messages in the first HTML: two screens of a phone. The rest comes when the visitor scrolls.
+const NEWEST: u32 = 20;
+
+/// What the address of a page may ask for; the loader writes it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    /// The origin of the page around the frame.
+    origin: Option<String>,
+    /// The app, where several may open the bot.
+    app: Option<String>,
+    lang: Option<String>,
+    theme: Option<String>,
+    brand: Option<String>,
+    /// `host`: the page around the frame hands over assertions.
+    identity: Option<String>,
+}
+
+/// A request for a bot's page.
+pub(super) struct Visit<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) own_origin: Option<String>,
+    pub(super) asked: Asked,
+    pub(super) embedded: bool,
+}
+
+/// The bot of a page, and the app that its visitors come through.
+pub(super) struct Place<'a> {
+    pub(super) bot_id: &'a str,
+    pub(super) bot: &'a Bot,
+    pub(super) app_id: &'a str,
+    pub(super) app: &'a App,
+}
+
+/// The newest messages.
+#[derive(Default)]
+struct Transcript {
+    entries: Vec<Entry>,
+    last_seq: u64,
+    more: bool,
+}
+
+/// `/chat/{bot}`.
+pub(super) async fn standalone(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Extension(looks): Extension<Arc<Looks>>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::new(&state, client, &headers, &uri, asked, false);
+    visit.page(&looks, &name).await
+}
+
+/// `/embed/{bot}`.
+pub(super) async fn embedded(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Extension(looks): Extension<Arc<Looks>>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::new(&state, client, &headers, &uri, asked, true);
+    visit.page(&looks, &name).await
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new(
+        state: &'a AppState,
+        client: Client,
+        headers: &'a HeaderMap,
+        uri: &Uri,
+        asked: Asked,
+        embedded: bool,
+    ) -> Self {
+        let public_url = state.config.server.public_url.as_ref();
+        Self {
+            state,
+            headers,
+            own_origin: own_origin(public_url, headers, uri, client),
+            asked,
+            embedded,
+        }
+    }
+
+    /// The bot by its name in addresses, or by its id.
+    pub(super) fn place(&self, name: &str) -> Option<Place<'a>> {
+        let config = &self.state.config;
+        let by_id = || {
+            config
+                .bots
+                .get_key_value(name)
+                .map(|(id, bot)| (id.as_str(), bot))
+        };
+        let (bot_id, bot) = config.bot_of_page(name).or_else(by_id)?;
+        let asked = self
+            .asked
+            .app
+            .as_deref()
+            .and_then(|app| config.apps.get_key_value(app));
+        let asked = asked.filter(|(_, app)| app.opens(bot_id));
+        let (app_id, app) = match asked {
+            Some((id, app)) => (id.as_str(), app),
+            None => config.app_of_bot(bot_id)?,
+        };
+        Some(Place {
+            bot_id,
+            bot,
+            app_id,
+            app,
+        })
+    }
+
+    async fn page(&self, looks: &Looks, name: &str) -> Response {
+        let Some(place) = self.place(name) else {
+            return self
+                .problem(Problem::UnknownBot, StatusCode::NOT_FOUND)
+                .await;
+        };
+        if self.embedded && !self.host_may_embed(&place) {
+            return self
+                .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
+                .await;
+        }
+        let transcript = match self.transcript(&place).await {
+            Ok(transcript) => transcript,
+            Err(error) => return self.failed(error).await,
+        };
+        let page = self.chat_page(looks, &place, transcript);
+        let page = Page::Chat(Box::new(page));
+        render(self.state, &self.frame(&place), StatusCode::OK, page).await
+    }
+
+    fn chat_page(&self, looks: &Looks, place: &Place<'_>, transcript: Transcript) -> ChatPage {
+        let config = &self.state.config;
+        let (bot, base) = (place.bot, base_path(config));
+        let wish = self.asked.lang.as_deref();
+        let language = language(wish.or(self.only_language(bot)), self.headers);
+        ChatPage {
+            settings: WidgetSettings {
+                bot: BotFace {
+                    page: bot.page.as_str().to_owned(),
+                    id: place.bot_id.to_owned(),
+                    name: bot.name.clone(),
+                    tagline: bot.tagline.clone(),
+                    avatar: (!bot.avatar.is_empty()).then(|| bot.avatar.clone()),
+                    starters: bot.starters.clone(),
+                },
+                platform: Platform {
+                    base: match &config.platform.base_url {
+                        Some(url) => url.as_str().to_owned(),
+                        None => format!("{base}api/"),
+                    },
+                    sign_url: format!("{base}api/users/sts"),
+                },
+                mode: if self.embedded {
+                    Mode::Embedded
+                } else {
+                    Mode::Standalone
+                },
+                texts: language.texts(),
+                entries: transcript.entries,
+                last_seq: transcript.last_seq,
+                more: transcript.more,
+                rendered_at_ms: self.state.clock.now().0,
+                host_identity: self.host_identity(),
+                max_message_chars: u32::try_from(MAX_TEXT_CHARS).unwrap_or(u32::MAX),
+                form_action: format!("{base}chat/{}", bot.page.as_str()),
+            },
+            theme_css: looks.css(place.bot_id, self.asked.brand.as_deref()),
+            theme: theme(self.asked.theme.as_deref(), bot.theme),
+            language,
+        }
+    }
+
+    /// The bot's one language, where it has only one besides English.
+    fn only_language(&self, bot: &'a Bot) -> Option<&'a str> {
+        match bot.languages.as_slice() {
+            [only] if only != "en" => Some(only),
+            _ => None,
+        }
+    }
+
+    fn host_identity(&self) -> bool {
+        self.embedded && self.asked.identity.as_deref() == Some("host")
+    }
+
+    /// The newest messages of the visitor whose cookie came along. Nothing is known of a visitor
+    /// whom the host page will name, nor of one on another platform.
+    async fn transcript(&self, place: &Place<'_>) -> Result<Transcript, ApiError> {
+        let state = self.state;
+        if self.host_identity() || state.config.platform.is_external() {
+            return Ok(Transcript::default());
+        }
+        let Some(visitor) = state.visitors.of_cookie(self.headers, state.clock.now()) else {
+            return Ok(Transcript::default());
+        };
+        let identity = visitor.identity().subject;
+        let Some(user) = state
+            .store
+            .user_by_identity(place.app_id, &identity)
+            .await?
+        else {
+            return Ok(Transcript::default());
+        };
+        let Some(conversation) = state.store.conversation(&user.id, place.bot_id).await? else {
+            return Ok(Transcript::default());
+        };
+        let page = state
+            .store
+            .history(HistoryQuery {
+                conversation: conversation.id,
+                from: HistoryFrom::Newest { offset: 0 },
+                limit: NEWEST,
+            })
+            .await?;
+        let entries = page
+            .messages
+            .iter()
+            .map(|stored| Entry::of_history(&history::message(stored)));
+        Ok(Transcript {
+            entries: entries.collect(),
+            last_seq: page.last_seq,
+            more: page.more,
+        })
+    }
+
+    /// May the page around the frame embed this bot? What it says of itself and what the browser
+    /// says of it must both be allowed; browsers enforce `frame-ancestors` besides.
+    fn host_may_embed(&self, place: &Place<'_>) -> bool {
+        let referrer = self.headers.get(header::REFERER).map(|referrer| {
+            let url = referrer
+                .to_str()
+                .ok()
+                .and_then(|text| url::Url::parse(text).ok());
+            url.map_or_else(
+                || "null".to_owned(),
+                |url| url.origin().ascii_serialization(),
+            )
+        });
+        let mut hosts = self.asked.origin.iter().chain(referrer.iter());
+        hosts.all(|host| self.own_origin.as_ref() == Some(host) || self.allows(place, host))
+    }
+
+    fn allows(&self, place: &Place<'_>, host: &str) -> bool {
+        if self.asked.app.is_some() {
+            return place.app.allows(host);
+        }
+        let embedders = self.state.config.embedders(place.bot_id);
+        embedders.iter().any(|pattern| pattern.matches(host))
+    }
+
+    fn frame(&self, place: &Place<'a>) -> Frame<'a> {
+        let mut images = place.bot.image_sources.clone();
+        let avatar = url::Url::parse(&place.bot.avatar).ok();
+        let avatar = avatar.map(|url| url.origin().ascii_serialization());
+        images.extend(avatar.and_then(|origin| ImageSource::try_from(origin).ok()));
+        Frame {
+            own_origin: self.own_origin.clone(),
+            embedders: match (self.embedded, self.asked.app.is_some()) {
+                (false, _) => Vec::new(),
+                (true, true) => place.app.origins.iter().collect(),
+                (true, false) => self.state.config.embedders(place.bot_id),
+            },
+            embedded: self.embedded,
+            images,
+        }
+    }
+
+    /// A friendly page. In a frame anybody may see it: it holds nothing, and a blank frame would
+    /// leave the site's owner without a hint.
+    pub(super) async fn problem(&self, problem: Problem, status: StatusCode) -> Response {
+        let page = ProblemPage {
+            problem,
+            language: language(self.asked.lang.as_deref(), self.headers),
+            theme_css: super::palette(&crate::theme::Brand::default()),
+            embedded: self.embedded,
+        };
+        render(self.state, &Frame::nobody(), status, Page::Problem(page)).await
+    }
+
+    /// Our own fault, told as a page. What happened stays with the answer for the log.
+    pub(super) async fn failed(&self, error: ApiError) -> Response {
+        let told = error.into_response();
+        let mut page = self.problem(Problem::Server, told.status()).await;
+        page.extensions_mut().extend(told.extensions().clone());
+        page
+    }
+}

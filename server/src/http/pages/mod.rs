@@ -1,0 +1,196 @@
+//! The pages that people open.
+//!
+//! In the path: `router` nests [`routes`]. `chat` loads what a bot's page shows, [`post`] is the
+//! same conversation without JavaScript, `render` draws an [`app::Page`] and sets what browsers are told
+//! about it.
+//!
+//! Invariants: every page has its own nonce, so none may be kept (`Cache-Control: no-store`). Who may
+//! frame a page is said by the apps that open its bot. A page never holds a secret: neither a token
+//! nor an assertion nor the visitor's own token.
+
+use std::sync::Arc;
+
+use app::pages::{DemoPage, DemoSettings, HomePage, Problem, ProblemPage};
+use app::text::Language;
+use app::{Page, pages};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::{HeaderMap, StatusCode, Uri, header};
+use serde::Deserialize;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+
+use crate::config::Config;
+use crate::security::client_ip::Client;
+use crate::security::origin::own_origin;
+use crate::state::AppState;
+use crate::theme::{Brand, Palette};
+
+mod chat;
+mod post;
+mod render;
+
+use render::{Frame, render};
+
+/// Brotli's level for pages: most of the gain for a millisecond.
+const BROTLI: CompressionLevel = CompressionLevel::Precise(4);
+
+/// Every page.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    // Rendering wants to know how to spawn. Set once for the process; a second time changes nothing.
+    let _ = any_spawner::Executor::init_tokio();
+    let looks = Arc::new(Looks::new(&state.config));
+    Router::new()
+        .route("/", get(home))
+        .route("/demo", get(demo))
+        .route("/chat/{bot}", get(chat::standalone).post(post::post))
+        .route("/embed/{bot}", get(chat::embedded))
+        .layer(Extension(looks))
+        .layer(CompressionLayer::new().quality(BROTLI))
+}
+
+/// What is told about an address that there is not: a friendly page to people, a line to programs.
+pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|accepts| accepts.to_str().ok());
+    if !accepts.is_some_and(|accepts| accepts.contains("text/html")) {
+        return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
+    }
+    let problem = ProblemPage {
+        problem: Problem::UnknownPage,
+        language: language(None, headers),
+        theme_css: palette(&Brand::default()),
+        embedded: false,
+    };
+    let page = Page::Problem(problem);
+    render(state, &Frame::nobody(), StatusCode::NOT_FOUND, page).await
+}
+
+/// `/`.
+async fn home(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let origin = own_origin(
+        state.config.server.public_url.as_ref(),
+        &headers,
+        &uri,
+        client,
+    );
+    let base = base_path(&state.config);
+    let bots = state.config.bots.values();
+    let page = Page::Home(HomePage {
+        theme_css: palette(&Brand::default()),
+        bots: bots
+            .map(|bot| (bot.page.as_str().to_owned(), bot.name.clone()))
+            .collect(),
+        public_url: format!(
+            "{}{}",
+            origin.unwrap_or_default(),
+            base.trim_end_matches('/')
+        ),
+    });
+    render(&state, &Frame::nobody(), StatusCode::OK, page).await
+}
+
+/// What the demo page's bar can set.
+#[derive(Debug, Default, Deserialize)]
+struct DemoQuery {
+    bot: Option<String>,
+    brand: Option<String>,
+    theme: Option<String>,
+    lang: Option<String>,
+    side: Option<String>,
+}
+
+/// `/demo`. What the address asks for and is not known is left at its default.
+async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> Response {
+    let usual = DemoSettings::default();
+    let bots = &state.config.bots;
+    let bot = asked
+        .bot
+        .filter(|name| state.config.bot_of_page(name).is_some());
+    let first = bots.values().next().map(|bot| bot.page.as_str().to_owned());
+    let brand = asked
+        .brand
+        .as_deref()
+        .and_then(|brand| brand.parse::<Brand>().ok());
+    let one_of = |asked: Option<String>, known: &[&str]| {
+        asked.filter(|asked| known.contains(&asked.as_str()))
+    };
+    let settings = DemoSettings {
+        bot: bot.or(first).unwrap_or(usual.bot),
+        brand: brand.map_or(usual.brand, String::from),
+        theme: one_of(asked.theme, &["auto", "light", "dark"]).unwrap_or(usual.theme),
+        language: one_of(asked.lang, &["en", "de", "ar"]).unwrap_or(usual.language),
+        side: one_of(asked.side, &["start", "end"]).unwrap_or(usual.side),
+    };
+    let page = Page::Demo(DemoPage {
+        theme_css: palette(&Brand::default()),
+        settings,
+    });
+    render(&state, &Frame::nobody(), StatusCode::OK, page).await
+}
+
+/// The palettes of the configured bots, computed once.
+#[derive(Debug)]
+struct Looks(std::collections::HashMap<String, Arc<str>>);
+
+impl Looks {
+    fn new(config: &Config) -> Self {
+        let bots = config.bots.iter();
+        Self(
+            bots.map(|(id, bot)| (id.clone(), css_of(bot.brand.as_str()).into()))
+                .collect(),
+        )
+    }
+
+    /// The bot's own colours, or those of the colour that the host page asks for.
+    fn css(&self, bot: &str, asked: Option<&str>) -> String {
+        if let Some(brand) = asked.and_then(|asked| asked.parse::<Brand>().ok()) {
+            return palette(&brand);
+        }
+        self.0
+            .get(bot)
+            .map_or_else(String::new, |css| css.to_string())
+    }
+}
+
+fn css_of(brand: &str) -> String {
+    palette(&brand.parse().unwrap_or_default())
+}
+
+fn palette(brand: &Brand) -> String {
+    Palette::new(*brand).css()
+}
+
+/// Where this server's own addresses begin: `/`, or the path that a proxy serves it under.
+fn base_path(config: &Config) -> &str {
+    config
+        .server
+        .public_url
+        .as_ref()
+        .map_or("/", |url| url.path())
+}
+
+/// The visitor's language: what the host page or the address asks for, else what the browser does.
+fn language(asked: Option<&str>, headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE);
+    Language::choose(asked, accepted.and_then(|value| value.to_str().ok()))
+}
+
+/// The theme by its name.
+fn theme(asked: Option<&str>, bot: crate::config::Theme) -> pages::Theme {
+    match asked {
+        Some(name @ ("auto" | "light" | "dark")) => pages::Theme::of_name(name),
+        _ => match bot {
+            crate::config::Theme::Auto => pages::Theme::Auto,
+            crate::config::Theme::Light => pages::Theme::Light,
+            crate::config::Theme::Dark => pages::Theme::Dark,
+        },
+    }
+}

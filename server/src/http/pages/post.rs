@@ -1,0 +1,235 @@
+//! `POST /chat/{bot}`: the conversation without JavaScript.
+//!
+//! In the path: the composer's form of `/chat/{bot}` posts here and is led back to the page, which
+//! then shows message and answer.
+//!
+//! Invariants: the message goes the same way as one over a socket (session, store with its job,
+//! bus, answerer). Only our own page may post. The answer is waited for by the bus, never by
+//! sleeping, and not for long: it is in the store anyway.
+
+use std::time::Duration;
+
+use app::pages::Problem;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Form};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use protocol::message::UserBody;
+use serde::Deserialize;
+
+use super::base_path;
+use super::chat::{Asked, Place, Visit};
+use crate::bus::{BusEvent, Subscription};
+use crate::error::ApiError;
+use crate::records::ConversationId;
+use crate::rtm::limits::MAX_TEXT_CHARS;
+use crate::rtm::{Rtm, answers};
+use crate::security::client_ip::Client;
+use crate::security::origin::{Caller, caller};
+use crate::state::AppState;
+use crate::store::{NewMessage, NextJob, OpenMode, OpenSession};
+
+/// How long the answer is waited for before the page is shown without it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the welcome is waited for, so that it stands above the first message.
+const WELCOME_WITHIN: Duration = Duration::from_secs(2);
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The composer's form: what was typed, or the starter that was pressed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Composed {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    choice: String,
+}
+
+/// Stores the message, waits for the answer, leads back to the page.
+pub(super) async fn post(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    form: Result<Form<Composed>, axum::extract::rejection::FormRejection>,
+) -> Response {
+    let visit = Visit::new(&state, client, &headers, &uri, Asked::default(), false);
+    let Some(place) = visit.place(&name) else {
+        return visit
+            .problem(Problem::UnknownBot, StatusCode::NOT_FOUND)
+            .await;
+    };
+    if !from_our_page(visit.own_origin.as_deref(), &headers) {
+        return visit
+            .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
+            .await;
+    }
+    let Ok(Form(composed)) = form else {
+        return visit
+            .problem(Problem::Server, StatusCode::BAD_REQUEST)
+            .await;
+    };
+    let text = if composed.choice.is_empty() {
+        composed.text
+    } else {
+        composed.choice
+    };
+    let text = text.trim().replace("\r\n", "\n");
+    if text.chars().count() > MAX_TEXT_CHARS {
+        return visit
+            .problem(Problem::Server, StatusCode::PAYLOAD_TOO_LARGE)
+            .await;
+    }
+    if state.config.platform.is_external() {
+        // The conversation is on another platform, which only the widget can reach.
+        return visit
+            .problem(Problem::Server, StatusCode::NOT_IMPLEMENTED)
+            .await;
+    }
+    let cookie = if text.is_empty() {
+        Ok(None)
+    } else {
+        say(&state, &place, &headers, text).await
+    };
+    match cookie {
+        Ok(cookie) => {
+            let page = place.bot.page.as_str();
+            let location = format!("{}chat/{page}", base_path(&state.config));
+            let headers = [
+                (header::LOCATION, location),
+                (header::CACHE_CONTROL, "no-store".into()),
+            ];
+            let mut response = (StatusCode::SEE_OTHER, headers).into_response();
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(error) => visit.failed(error).await,
+    }
+}
+
+/// Did a page of ours post this? Browsers say so themselves; what says nothing is no browser.
+fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
+    match caller(own_origin, headers) {
+        Caller::Own => true,
+        Caller::Foreign(_) => false,
+        Caller::Nobody => headers
+            .get(FETCH_SITE)
+            .is_none_or(|site| site == "same-origin"),
+    }
+}
+
+/// Gives the cookie of a visitor whom we did not know, or whose token grows old.
+async fn say(
+    state: &AppState,
+    place: &Place<'_>,
+    headers: &HeaderMap,
+    text: String,
+) -> Result<Option<HeaderValue>, ApiError> {
+    let rtm = &state.rtm;
+    let now = rtm.clock.now();
+    let known = state.visitors.of_cookie(headers, now);
+    let fresh = known
+        .as_ref()
+        .is_none_or(|visitor| visitor.wants_renewal(now));
+    let visitor = known.unwrap_or_else(|| state.visitors.create(rtm.ids.as_ref(), now));
+    let cookie = match fresh {
+        true => state.visitors.cookie(&state.visitors.token(&visitor, now)?),
+        false => None,
+    };
+    let identity = visitor.identity().subject;
+    let user = rtm
+        .store
+        .user(place.app_id, &identity, &rtm.ids.user(), now)
+        .await?;
+    let opened = rtm
+        .store
+        .open_session(OpenSession {
+            user: user.id,
+            bot: place.bot_id.to_owned(),
+            app: place.app_id.to_owned(),
+            mode: OpenMode::Default,
+            new_session_id: rtm.ids.session(),
+            idle: rtm.config.sessions.idle.0,
+            now,
+            context: "{}".to_owned(),
+        })
+        .await?;
+    let conversation = opened.conversation;
+    let mut subscription = rtm
+        .bus
+        .subscribe(conversation)
+        .await
+        .map_err(anyhow::Error::from)?;
+    if opened.job.is_some() {
+        answers::wake(rtm, conversation);
+        answered(rtm, conversation, &mut subscription, WELCOME_WITHIN).await;
+    }
+    let body = serde_json::to_string(&UserBody::text(text)).map_err(anyhow::Error::from)?;
+    let appended = rtm
+        .store
+        .append_message(NewMessage {
+            conversation,
+            message_id: rtm.ids.message(),
+            client_message_id: None,
+            body,
+            session_id: opened.session_id,
+            context: "{}".to_owned(),
+            now: rtm.clock.now(),
+        })
+        .await?;
+    rtm.publish(appended.message).await;
+    answers::wake(rtm, conversation);
+    answered(rtm, conversation, &mut subscription, ANSWER_WITHIN).await;
+    Ok(cookie)
+}
+
+/// Waits until the conversation has no open job, but not longer than `within`.
+async fn answered(
+    rtm: &Rtm,
+    conversation: ConversationId,
+    subscription: &mut Subscription,
+    within: Duration,
+) {
+    let done = async {
+        while let Ok(NextJob::Ready(_) | NextJob::NotBefore(_)) =
+            rtm.store.next_job(conversation, rtm.clock.now()).await
+        {
+            if subscription.recv().await == BusEvent::Closed {
+                return;
+            }
+        }
+    };
+    // Too late is no failure: the answer is stored when it comes, and the page shows it then.
+    let _ = tokio::time::timeout(within, done).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_page_may_post() {
+        let posted = |lines: &[(&'static str, &str)]| {
+            let headers = lines.iter().map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            });
+            from_our_page(Some("https://chat.test"), &headers.collect())
+        };
+        assert!(posted(&[
+            ("origin", "https://chat.test"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(posted(&[("sec-fetch-site", "same-origin")]));
+        assert!(posted(&[]));
+        assert!(!posted(&[("origin", "https://evil.test")]));
+        assert!(!posted(&[("origin", "null")]));
+        assert!(!posted(&[("sec-fetch-site", "cross-site")]));
+        assert!(!posted(&[("sec-fetch-site", "none")]));
+    }
+}

@@ -1,0 +1,94 @@
+//! Draws a page and tells browsers what it may do.
+//!
+//! In the path: every page handler ends here.
+//!
+//! Invariant: the nonce in the HTML is the one in the policy, and is new for each answer.
+
+use app::Page;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderValue, StatusCode, header};
+use leptos::config::LeptosOptions;
+use leptos::nonce::Nonce;
+use leptos::prelude::provide_context;
+
+use super::base_path;
+use crate::config::{ImageSource, OriginPattern};
+use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
+use crate::state::AppState;
+
+/// What is around a page: who may frame it, where its pictures come from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frame<'a> {
+    /// Our own origin, as the visitor sees it.
+    pub(super) own_origin: Option<String>,
+    /// Pages that may frame this one.
+    pub(super) embedders: Vec<&'a OriginPattern>,
+    /// May any page frame it that is listed, and our own demo?
+    pub(super) embedded: bool,
+    /// Where pictures may come from.
+    pub(super) images: Vec<ImageSource>,
+}
+
+impl Frame<'_> {
+    /// A page that nobody may frame and that shows our own pictures only.
+    pub(super) fn nobody() -> Self {
+        Self::default()
+    }
+}
+
+/// The page as an answer.
+pub(super) async fn render(
+    state: &AppState,
+    frame: &Frame<'_>,
+    status: StatusCode,
+    page: Page,
+) -> Response {
+    let nonce = URL_SAFE_NO_PAD.encode(&state.ids.secret()[..16]);
+    let policy = PagePolicy {
+        nonce: &nonce,
+        own_origin: frame.own_origin.as_deref(),
+        connect: &state.config.platform.connect_sources(),
+        images: &frame.images,
+        embedders: &frame.embedders,
+        embed_own: frame.embedded,
+    };
+    let csp = HeaderValue::try_from(policy.csp());
+    let mut response = draw(options(state), page, nonce).await;
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, PAGE_REFERRER);
+    if let Ok(csp) = csp {
+        headers.insert(header::CONTENT_SECURITY_POLICY, csp);
+    }
+    if frame.embedded {
+        allow_everywhere(&mut response);
+    }
+    response
+}
+
+/// One pass over the page's components; nothing in them waits.
+async fn draw(options: LeptosOptions, page: Page, nonce: String) -> Response {
+    let context = move || {
+        provide_context(Nonce::from_value(nonce.clone()));
+        provide_context(page.clone());
+    };
+    let handler =
+        leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));
+    handler(Request::new(Body::empty())).await
+}
+
+/// Where the widget's wasm and its glue are.
+fn options(state: &AppState) -> LeptosOptions {
+    let pkg = state.site.pkg().trim_start_matches('/');
+    let below = format!("{}{pkg}", base_path(&state.config).trim_start_matches('/'));
+    LeptosOptions::builder()
+        .output_name("frontend")
+        .site_pkg_dir(pkg)
+        .site_pkg_url(below)
+        .build()
+}

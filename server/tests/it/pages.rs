@@ -1,0 +1,261 @@
+//! The pages: what is in the first HTML, what browsers are told, and the chat without JavaScript.
+
+use crate::test_app::{PAGE, Reply, SECRETS, TestApp};
+
+/// Fetches a page as a browser does.
+async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut all = vec![("accept", "text/html"), ("accept-language", "en")];
+    all.extend_from_slice(headers);
+    app.get(path, &all).await
+}
+
+/// Posts the composer's form.
+async fn post(app: &TestApp, cookie: &str, headers: &[(&str, &str)], form: &str) -> Reply {
+    let mut all = vec![
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("accept", "text/html"),
+    ];
+    if !cookie.is_empty() {
+        all.push(("cookie", cookie));
+    }
+    all.extend_from_slice(headers);
+    app.request("POST", "/chat/test", &all, form).await
+}
+
+/// `name=value` of the cookie that an answer sets.
+fn cookie(reply: &Reply) -> String {
+    reply
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+fn nonce(reply: &Reply) -> String {
+    let csp = reply.header("content-security-policy");
+    csp.split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn every_page_is_drawn_with_a_strict_policy_and_is_not_kept() {
+    let app = TestApp::start().await;
+    for path in ["/", "/demo", "/chat/test", "/chat/st-test", "/embed/test"] {
+        let page = open(&app, path, &[]).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        assert!(
+            page.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        let csp = page.header("content-security-policy");
+        assert!(
+            csp.starts_with("default-src 'none'; script-src 'nonce-"),
+            "{csp}"
+        );
+        let nonce = nonce(&page);
+        assert_eq!(nonce.len(), 22, "128 bits");
+        for tag in ["<script", "<style"] {
+            for element in page.body.split(tag).skip(1) {
+                let head = element.split('>').next().unwrap();
+                assert!(
+                    head.contains(&format!("nonce=\"{nonce}\"")),
+                    "{path}: {tag}{head}>"
+                );
+            }
+        }
+        assert!(!page.body.contains(" style=\""), "{path}");
+        assert!(
+            SECRETS.iter().all(|secret| !page.body.contains(secret)),
+            "{path}"
+        );
+        let again = open(&app, path, &[]).await;
+        assert_ne!(nonce, self::nonce(&again), "a nonce is new for each answer");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_be_framed_by_the_apps_of_its_bot_only() {
+    let app = TestApp::start().await;
+    let ancestors = async |path: &str| {
+        let page = open(&app, path, &[]).await;
+        page.header("content-security-policy")
+            .split("frame-ancestors ")
+            .nth(1)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(ancestors("/embed/test").await, "'self' https://shop.test");
+    assert_eq!(ancestors("/embed/other").await, "'self' https://other.test");
+    for path in ["/chat/test", "/", "/demo"] {
+        assert_eq!(ancestors(path).await, "'none'", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_here_or_not_allowed_is_a_friendly_page_with_its_status() {
+    let app = TestApp::start().await;
+    let own = format!("http://{}/demo", app.address);
+    for (path, referrer, status) in [
+        ("/chat/nobody", "", 404),
+        ("/embed/nobody", "", 404),
+        ("/nothing/here", "", 404),
+        ("/embed/test", "https://shop.test/", 200),
+        ("/embed/test", own.as_str(), 200),
+        ("/embed/test", "https://evil.test/", 403),
+        ("/embed/test", "nonsense", 403),
+        (
+            "/embed/test?origin=https://shop.test",
+            "https://shop.test/",
+            200,
+        ),
+        (
+            "/embed/test?origin=https://shop.test",
+            "https://evil.test/",
+            403,
+        ),
+        ("/embed/test?origin=https://evil.test", "", 403),
+        ("/embed/test?origin=https://shop.test&app=cs-test", "", 200),
+        ("/embed/test?origin=null", "", 403),
+    ] {
+        let headers = [("referer", referrer)];
+        let headers = if referrer.is_empty() {
+            &[]
+        } else {
+            headers.as_slice()
+        };
+        let page = open(&app, path, headers).await;
+        assert_eq!(page.status, status, "{path} {referrer}");
+        assert!(page.body.contains("<html"), "{path}");
+    }
+    let program = app.get("/nothing/here", &[]).await;
+    assert_eq!(
+        (program.status, program.body.as_str()),
+        (404, "There is nothing at this address.\n")
+    );
+}
+
+#[tokio::test]
+async fn a_page_is_packed_for_browsers_that_can() {
+    let app = TestApp::start().await;
+    for coding in ["br", "gzip"] {
+        let page = open(&app, "/chat/test", &[("accept-encoding", coding)]).await;
+        assert_eq!(page.header("content-encoding"), coding);
+    }
+}
+
+#[tokio::test]
+async fn the_page_speaks_the_visitors_language_or_the_hosts() {
+    let app = TestApp::start().await;
+    for (path, accepted, expected) in [
+        ("/chat/test", "de-AT,en;q=0.5", "<html lang=\"de\""),
+        ("/chat/test", "xx", "<html lang=\"en\""),
+        ("/embed/test?lang=ar", "de", "<html lang=\"ar\" dir=\"rtl\""),
+        ("/embed/test?theme=dark", "en", "data-theme=\"dark\""),
+        (
+            "/embed/test?theme=%22%3E%3Cscript%3E",
+            "en",
+            "data-theme=\"auto\"",
+        ),
+    ] {
+        let page = app.get(path, &[("accept-language", accepted)]).await;
+        assert!(
+            page.body.contains(expected),
+            "{path} {accepted}: {:.300}",
+            page.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_chats_without_javascript() {
+    let app = TestApp::start().await;
+    let own = format!("http://{}", app.address);
+    let browser = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
+    let first = post(&app, "", &browser, "text=hello+%C3%BC%0D%0Athere").await;
+    assert_eq!(
+        (first.status, first.header("location")),
+        (303, "/chat/test"),
+        "{}",
+        first.body
+    );
+    let visitor = cookie(&first);
+    assert!(visitor.starts_with("__Host-parlour-visitor="));
+
+    let page = open(&app, "/chat/test", &[("cookie", &visitor)]).await;
+    let at = |text: &str| {
+        page.body
+            .find(text)
+            .unwrap_or_else(|| panic!("{text} in {}", page.body))
+    };
+    assert!(
+        at("Welcome") < at("hello ü") && at("hello ü") < at("echo hello"),
+        "in order"
+    );
+
+    // A starter, by the same visitor: no new cookie, the same conversation.
+    let second = post(&app, &visitor, &browser, "text=&choice=Opening+hours").await;
+    assert_eq!((second.status, second.header("set-cookie")), (303, ""));
+    let page = open(&app, "/chat/test", &[("cookie", &visitor)]).await;
+    assert!(page.body.contains("echo Opening hours") && page.body.contains("hello ü"));
+
+    // Somebody else sees nothing of it.
+    let stranger = open(&app, "/chat/test", &[]).await;
+    assert!(!stranger.body.contains("Opening hours"));
+    let embedded = open(&app, "/embed/test?identity=host", &[("cookie", &visitor)]).await;
+    assert!(
+        !embedded.body.contains("Opening hours"),
+        "the host page will say who it is"
+    );
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_or_too_long_is_refused() {
+    let app = TestApp::start().await;
+    let own = format!("http://{}", app.address);
+    for headers in [
+        [("origin", PAGE), ("sec-fetch-site", "cross-site")],
+        [("origin", "null"), ("sec-fetch-site", "cross-site")],
+        [("x-nothing", "x"), ("sec-fetch-site", "same-site")],
+    ] {
+        let refused = post(&app, "", &headers, "text=hello").await;
+        assert_eq!(
+            (refused.status, refused.header("set-cookie")),
+            (403, ""),
+            "{headers:?}"
+        );
+    }
+    let long = format!("text={}", "x".repeat(10_001));
+    assert_eq!(post(&app, "", &[("origin", &own)], &long).await.status, 413);
+    // Nothing typed: nothing said.
+    let empty = post(&app, "", &[("origin", &own)], "text=++").await;
+    assert_eq!((empty.status, empty.header("set-cookie")), (303, ""));
+    let nobody = app
+        .request(
+            "POST",
+            "/chat/nobody",
+            &[("content-type", "application/x-www-form-urlencoded")],
+            "text=x",
+        )
+        .await;
+    assert_eq!(nobody.status, 404);
+}
+
+#[tokio::test]
+async fn what_was_said_is_shown_as_text() {
+    let app = TestApp::start().await;
+    let own = format!("http://{}", app.address);
+    let said = "text=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%3C%2Fscript%3E%3Cscript%3Ealert(2)%3C%2Fscript%3E";
+    let reply = post(&app, "", &[("origin", &own)], said).await;
+    let page = open(&app, "/chat/test", &[("cookie", &cookie(&reply))]).await;
+    assert!(!page.body.contains("<img src=x") && !page.body.contains("<script>alert"));
+    assert!(page.body.contains("&lt;img src=x"));
+}
