@@ -1,7 +1,7 @@
 //! The build script's guard against what stylers' parser misreads. Each case was seen to go wrong.
 
-#[path = "../build.rs"]
-mod build;
+#[path = "../build/styles.rs"]
+mod styles;
 
 use stylers_core::{Class, from_str};
 
@@ -26,7 +26,7 @@ fn what_the_parser_reads_well_is_let_through_and_scoped() {
             "@media print{.a.s{color:red;}}",
         ),
     ] {
-        assert_eq!(css.split(['{', '}']).find_map(build::fault), None, "{css}");
+        assert_eq!(css.split(['{', '}']).find_map(styles::fault), None, "{css}");
         assert_eq!(scoped(css), expected);
     }
 }
@@ -44,7 +44,7 @@ fn what_the_parser_misreads_is_refused() {
         "@media print{.a > .b{color:red;}}",
     ] {
         assert!(
-            css.split(['{', '}']).find_map(build::fault).is_some(),
+            css.split(['{', '}']).find_map(styles::fault).is_some(),
             "{css}"
         );
     }
@@ -68,8 +68,8 @@ fn a_lean_sheet_says_the_same() {
     let css =
         "/* why */\n.a {\n  color: red;\n  margin: calc(1px + 2px) 0;\n}\n\n.b, .c { top: 0; }\n";
     assert_eq!(
-        build::lean(css),
+        styles::lean(css),
         ".a{color:red;margin:calc(1px + 2px) 0}.b,.c{top:0}"
     );
-    assert_eq!(build::lean(".a :focus { top: 0; }"), ".a :focus{top:0}");
+    assert_eq!(styles::lean(".a :focus { top: 0; }"), ".a :focus{top:0}");
 }
