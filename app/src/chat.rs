@@ -4,7 +4,7 @@
 //! browser), the driver sets the signals. On the server the same struct holds what the page shows
 //! and its actions do nothing.
 //!
-//! **Invariants.** Only the driver writes the signals, except for [`Chat::new`]. What the signals
+//! **Invariants.** Only the driver writes the signals, except for [`Chat::from_settings`]. What the signals
 //! hold before [`Chat::start`] is exactly what the server rendered, so hydration finds the same.
 
 use leptos::prelude::*;

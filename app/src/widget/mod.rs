@@ -1,7 +1,7 @@
 //! The chat window: one island, everything in it ordinary components.
 //!
 //! In the path: a page renders [`Widget`] on the server; the browser's wasm takes over the same HTML.
-//! Components read the signals of [`Chat`] and call its actions; what they share beside it is the [`Room`].
+//! Components read the signals of [`Chat`] and call its actions; what they share beside it is the `Room`.
 //!
 //! # Layout, from top to bottom of the window
 //! - `header`: who answers, the menu, close.

@@ -121,7 +121,7 @@ fn failed(room: Room, key: String) -> impl IntoView {
 }
 
 /// The bubble that the script before hydration copies for a message sent before the wasm is there. It looks as
-/// [`RowView`] does; it stands in the page outside the island.
+/// every row does; it stands in the page outside the island.
 #[component]
 pub fn EarlyBubble() -> impl IntoView {
     let scope = stylers::style_sheet!("app/src/widget/row.css");
