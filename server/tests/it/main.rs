@@ -10,6 +10,7 @@ mod history;
 mod ids;
 mod input;
 mod pages;
+mod quiet;
 mod resume;
 mod test_app;
 mod test_bot;
