@@ -62,7 +62,7 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 /// What stylers would misread in a piece of text before a brace: a selector, or declarations and a selector.
-fn fault(piece: &str) -> Option<String> {
+pub fn fault(piece: &str) -> Option<String> {
     let uncommented = without_comments(piece);
     let selector = uncommented.rsplit(';').next().unwrap_or_default().trim();
     if selector.is_empty() || selector.starts_with('@') {
@@ -72,14 +72,23 @@ fn fault(piece: &str) -> Option<String> {
     if selector.starts_with('[') || selector.contains(":root") {
         return fault("would put the class on another element: write `:deep([…]) .a`");
     }
-    if [" >", "> ", " +", "+ ", " ~", "~ "].iter().any(|spaced| selector.contains(spaced)) {
+    if [" >", "> ", " +", "+ ", " ~", "~ "]
+        .iter()
+        .any(|spaced| selector.contains(spaced))
+    {
         return fault("must have no blanks around `>`, `+`, `~`");
     }
     // After a pseudo-class the parser wakes up only at a blank.
-    for tail in selector.split(':').skip(1).map(|tail| tail.split(' ').next().unwrap_or_default()) {
+    for tail in selector
+        .split(':')
+        .skip(1)
+        .map(|tail| tail.split(' ').next().unwrap_or_default())
+    {
         let outside = tail.rsplit(')').next().unwrap_or_default();
         if outside.trim_end_matches(',').contains([',', '>', '+', '~']) {
-            return fault("goes on unscoped after its pseudo-class: put a blank after the comma, or nest");
+            return fault(
+                "goes on unscoped after its pseudo-class: put a blank after the comma, or nest",
+            );
         }
     }
     None
@@ -97,11 +106,19 @@ fn without_comments(css: &str) -> String {
 
 /// Without comments, line breaks and the blanks that mean nothing. Careful rather than thorough: what is left goes
 /// through brotli.
-fn lean(css: &str) -> String {
+pub fn lean(css: &str) -> String {
     let css = without_comments(css);
     let words: Vec<&str> = css.split_whitespace().collect();
     let mut css = words.join(" ");
-    for (wide, narrow) in [(" { ", "{"), ("{ ", "{"), (" {", "{"), (" }", "}"), ("} ", "}"), ("; ", ";"), (";}", "}")] {
+    for (wide, narrow) in [
+        (" { ", "{"),
+        ("{ ", "{"),
+        (" {", "{"),
+        (" }", "}"),
+        ("} ", "}"),
+        ("; ", ";"),
+        (";}", "}"),
+    ] {
         css = css.replace(wide, narrow);
     }
     // Only in declarations: in a selector, ` :focus` and `:focus` are two things.

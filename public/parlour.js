@@ -1,23 +1,6 @@
-/*! Parlour loader: puts the launcher on a page and the chat into a frame. Apache-2.0 OR MIT
-
+/*! Parlour loader: puts the launcher on a page and the chat into a frame. Apache-2.0 OR MIT.
   <script async src="https://chat.example/parlour.js" data-bot="demo"></script>
-
-Attributes (all but data-bot may be left out):
-  data-bot       page name of the bot            data-app      client id of the app (cs-…)
-  data-side      left | right                    data-brand    #rrggbb of the launcher
-  data-theme     auto | light | dark             data-lang     en, de, …
-  data-open      true: open at load (desktop)    data-preview  off: no preview of new messages
-  data-title     name of the window              data-z        z-index, default 2147483000
-The host may lift the launcher (over a cookie bar) by the custom properties --parlour-x and --parlour-y on <html>.
-
-One global. What is on it before the loader arrives is read: settings under the names above, `assertion`, and
-the queue `q` of calls ([name, ...arguments] or a function that gets the API):
-
-  <script>Parlour = {assertion: async () => (await fetch("/chat-jwt")).text(), q: [["on", "unread", draw]]}</script>
-
-Calls: open close toggle show hide destroy setLocale setTheme prefill(text) send(text) setAssertion(fn) logout on off.
-Events: ready open close unread message:sent message:received auth:expired error. Payloads hold no message text.
-*/
+  Attributes, calls and events: docs/embedding.md */
 (() => {
   "use strict";
   const doc = document;
@@ -43,8 +26,6 @@ Events: ready open close unread message:sent message:received auth:expired error
   const WORDS = {
     en: ["Open chat", "Close chat", "% unread", "Chat", "Dismiss"],
     de: ["Chat öffnen", "Chat schließen", "% ungelesen", "Chat", "Ausblenden"],
-    fr: ["Ouvrir le chat", "Fermer le chat", "% non lus", "Chat", "Masquer"],
-    es: ["Abrir el chat", "Cerrar el chat", "% sin leer", "Chat", "Descartar"],
     ar: ["فتح المحادثة", "إغلاق المحادثة", "% غير مقروءة", "محادثة", "إخفاء"],
   };
   const language = () => (locale || root.lang || "en").toLowerCase().split("-")[0];
@@ -190,8 +171,9 @@ animation:in .2s ease-out}
   const draw = () => {
     const isDark = theme === "dark" || (theme !== "light" && dark.matches);
     const right = rtl();
-    const side = option("side") || (right ? "left" : "right");
-    const is = { open: opened, still, left: side === "left", rtl: right, dark: isDark };
+    const side = option("side") || "end";
+    const left = side === "left" || side === (right ? "end" : "start");
+    const is = { open: opened, still, left, rtl: right, dark: isDark };
     for (const name in is) stage.classList.toggle(name, is[name]);
     stage.lang = language();
     const name = word(opened ? 1 : 0);

@@ -68,6 +68,10 @@ pub enum Notice {
 }
 
 /// What a component asks for.
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(dead_code, reason = "read by the driver, which only a browser has")
+)]
 pub(crate) enum Action {
     /// The window should close (embedded only).
     CloseWindow,

@@ -83,33 +83,74 @@ pub struct BotResponse {
     #[serde(rename = "type")]
     pub kind: String,
     /// `bot`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub from: String,
     /// One entry: v3 shows only the first.
     pub message: Vec<BotMessage>,
     /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
-    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "messageId",
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub message_id: Option<String>,
     /// The bot as the client named it.
-    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "botInfo",
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub bot_info: Option<BotInfo>,
     /// ISO 8601; without it a client shows an invalid date.
-    #[serde(rename = "createdOn", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "createdOn",
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub created_on: Option<String>,
     /// The bot's avatar.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub icon: Option<String>,
     /// Milliseconds since the epoch; echoed in the delivery receipt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub timestamp: Option<u64>,
     /// Streamed: this frame holds the next piece of the text.
-    #[serde(rename = "sM", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "sM",
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub streaming: Option<bool>,
     /// Streamed: the last piece.
-    #[serde(rename = "endChunk", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "endChunk",
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub end_chunk: Option<bool>,
     /// Ours: the message's place in the conversation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub seq: Option<u64>,
     /// `author`, `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
     #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
@@ -332,6 +373,17 @@ impl ServerFrame {
     }
 }
 
+/// Reads a field that nothing hangs on: of a wrong type it counts as absent, so that a careless
+/// platform costs a time or a picture and never the message.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::de::DeserializeOwned + Default,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +395,32 @@ mod tests {
             {"ok":true,"replyto":1_795_227_303_240_u64,"message":"delivered","type":"ack"}
         );
         assert_eq!(serde_json::to_value(ack).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_careless_field_does_not_cost_the_message() {
+        for field in [
+            r#""from":null"#,
+            r#""botInfo":{"chatBot":null}"#,
+            r#""timestamp":1.5"#,
+            r#""timestamp":"1795227301830""#,
+            r#""messageId":7"#,
+            r#""createdOn":7"#,
+            r#""sM":"true""#,
+            r#""icon":false"#,
+            r#""seq":-1"#,
+        ] {
+            let frame = format!(
+                r#"{{"type":"bot_response","message":[{{"cInfo":{{"body":"Hi"}}}}],{field}}}"#
+            );
+            assert!(
+                matches!(
+                    ServerFrame::parse(&frame),
+                    Some(ServerFrame::BotResponse(_))
+                ),
+                "{field}"
+            );
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1000,
+        cases: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

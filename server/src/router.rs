@@ -65,7 +65,9 @@ fn api(config: &Arc<Config>) -> Router<AppState> {
     Router::new()
         .route(
             "/users/sts",
-            post(sign::create).layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)),
+            post(sign::create)
+                .delete(sign::forget)
+                .layer(DefaultBodyLimit::max(SIGN_BODY_BYTES)),
         )
         .route("/oAuth/token/jwtgrant", post(token::grant))
         .route("/oAuth/token/jwtgrant/anonymous", post(token::grant))

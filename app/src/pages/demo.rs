@@ -46,25 +46,67 @@ impl Default for DemoSettings {
 
 /// What the shop mends, and for how much.
 const SERVICES: [(&str, &str, &str); 6] = [
-    ("Safety check", "Brakes, gears, lights, bolts and tyres, while you have a coffee.", "€ 25"),
-    ("Full service", "Everything cleaned, greased and set. Wheels trued, cables renewed.", "€ 95"),
-    ("Flat tyre", "Tube, rim tape and a look at what caused it. Usually within the hour.", "€ 18"),
-    ("E-bike diagnosis", "Battery health, motor readings and firmware, with a printed report.", "€ 45"),
-    ("Wheel building", "Laced and tensioned by hand, with two years on every spoke.", "from € 80"),
-    ("Winter storage", "Dry and locked from November to March, with a service before spring.", "€ 60"),
+    (
+        "Safety check",
+        "Brakes, gears, lights, bolts and tyres, while you have a coffee.",
+        "€ 25",
+    ),
+    (
+        "Full service",
+        "Everything cleaned, greased and set. Wheels trued, cables renewed.",
+        "€ 95",
+    ),
+    (
+        "Flat tyre",
+        "Tube, rim tape and a look at what caused it. Usually within the hour.",
+        "€ 18",
+    ),
+    (
+        "E-bike diagnosis",
+        "Battery health, motor readings and firmware, with a printed report.",
+        "€ 45",
+    ),
+    (
+        "Wheel building",
+        "Laced and tensioned by hand, with two years on every spoke.",
+        "from € 80",
+    ),
+    (
+        "Winter storage",
+        "Dry and locked from November to March, with a service before spring.",
+        "€ 60",
+    ),
 ];
 
 const QUESTIONS: [(&str, &str); 4] = [
-    ("Do I need an appointment?", "For a flat tyre or a safety check, no. For everything else, ask the chat for a day: most weeks there is room within three days."),
-    ("Do you work on bikes bought elsewhere?", "Gladly. We ask only that the frame is sound; if it is not, we say so before any work begins."),
-    ("How long does a full service take?", "A day and a half. Bring it in the morning, ride it home the next afternoon. We lend you a city bike meanwhile, free of charge."),
-    ("What if something is wrong afterwards?", "Then we were wrong. Bring it back within six months and we put it right without a bill."),
+    (
+        "Do I need an appointment?",
+        "For a flat tyre or a safety check, no. For everything else, ask the chat for a day: most weeks there is room within three days.",
+    ),
+    (
+        "Do you work on bikes bought elsewhere?",
+        "Gladly. We ask only that the frame is sound; if it is not, we say so before any work begins.",
+    ),
+    (
+        "How long does a full service take?",
+        "A day and a half. Bring it in the morning, ride it home the next afternoon. We lend you a city bike meanwhile, free of charge.",
+    ),
+    (
+        "What if something is wrong afterwards?",
+        "Then we were wrong. Bring it back within six months and we put it right without a bill.",
+    ),
 ];
 
 impl DemoPage {
     pub(super) fn view(self) -> impl IntoView {
         let scope = stylers::style_sheet!("app/src/pages/demo.css");
-        let DemoSettings { bot, brand, theme, language, side } = self.settings;
+        let DemoSettings {
+            bot,
+            brand,
+            theme,
+            language,
+            side,
+        } = self.settings;
         let services = SERVICES.map(|(name, words, price)| {
             view! { class = scope,
                 <li class="service">
@@ -80,9 +122,19 @@ impl DemoPage {
                 <p class="words">{answer}</p>
             }
         });
-        let themes = options(&theme, [("auto", "System"), ("light", "Light"), ("dark", "Dark")]);
-        let languages =
-            options(&language, [("", "Yours"), ("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]);
+        let themes = options(
+            &theme,
+            [("auto", "System"), ("light", "Light"), ("dark", "Dark")],
+        );
+        let languages = options(
+            &language,
+            [
+                ("", "Yours"),
+                ("en", "English"),
+                ("de", "Deutsch"),
+                ("ar", "العربية"),
+            ],
+        );
         let sides = options(&side, [("right", "Right"), ("left", "Left")]);
         view! { class = scope,
             <form class="bar" method="get" aria-label="Try the chat">

@@ -23,7 +23,11 @@ impl HomePage {
             self.public_url
         );
         let chats = self.bots.iter().map(|(page, name)| {
-            let (href, address, name) = (format!("/chat/{page}"), format!("/chat/{page}"), name.clone());
+            let (href, address, name) = (
+                format!("/chat/{page}"),
+                format!("/chat/{page}"),
+                name.clone(),
+            );
             view! { class = scope,
                 <li class="door">
                     <a class="way" href=href>

@@ -96,7 +96,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let nonce = use_nonce();
     let style = [&head.colours, MAIN, head.sheet].concat();
     let robots = (!head.public).then(|| view! { <meta name="robots" content="noindex"/> });
-    let description = head.description.map(|text| view! { <meta name="description" content=text/> });
+    let description = head
+        .description
+        .map(|text| view! { <meta name="description" content=text/> });
     let chat = matches!(page, Page::Chat(_));
     let hydration = chat.then(|| view! { <HydrationScripts options islands=true/> });
     let scripts = chat.then(|| {
@@ -159,7 +161,11 @@ fn head(page: &Page) -> Head {
             theme: Theme::Light,
             ..english(demo::TITLE, "A page to try the chat on.", &page.theme_css)
         },
-        Page::Home(page) => english("Parlour", "A chat for your bot, on your own server.", &page.theme_css),
+        Page::Home(page) => english(
+            "Parlour",
+            "A chat for your bot, on your own server.",
+            &page.theme_css,
+        ),
         Page::Problem(page) => Head {
             language: page.language.tag(),
             rtl: page.language == Language::Arabic,

@@ -42,7 +42,11 @@ impl ProblemPage {
         let scope = stylers::style_sheet!("app/src/pages/problem.css");
         let [title, sentence, way_out] = self.language.problem(self.problem);
         // "Try again" is the same address once more.
-        let href = if self.problem == Problem::Server { "" } else { "/" };
+        let href = if self.problem == Problem::Server {
+            ""
+        } else {
+            "/"
+        };
         let way_out = (!self.embedded || self.problem == Problem::Server)
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
         view! { class = scope,

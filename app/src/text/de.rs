@@ -32,7 +32,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Older => "Frühere Nachrichten",
         Message::Picture => "Bild",
         Message::Placeholder => "Nachricht schreiben …",
-        Message::Privacy => "Nachrichten werden gespeichert, damit Ihr Gespräch später weitergehen kann.",
+        Message::Privacy => {
+            "Nachrichten werden gespeichert, damit Ihr Gespräch später weitergehen kann."
+        }
         Message::Reconnecting => "Verbindung wird wiederhergestellt …",
         Message::Refused => "Der Chat konnte für Sie nicht geöffnet werden.",
         Message::RepliesAtOnce => "Antwortet sofort",
@@ -70,7 +72,11 @@ pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
             "Unter dieser Adresse gibt es keinen Assistenten. Vielleicht ist er umgezogen, oder die Adresse hat einen Tippfehler.",
             "Zur Startseite",
         ],
-        Problem::UnknownPage => ["Hier ist nichts", "Unter dieser Adresse gibt es keine Seite.", "Zur Startseite"],
+        Problem::UnknownPage => [
+            "Hier ist nichts",
+            "Unter dieser Adresse gibt es keine Seite.",
+            "Zur Startseite",
+        ],
         Problem::NotAllowed => [
             "Auf dieser Website nicht verfügbar",
             "Dieser Chat ist für andere Websites eingerichtet. Wenn diese Ihnen gehört, tragen Sie ihre Adresse bei der App ein.",

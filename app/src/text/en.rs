@@ -63,17 +63,25 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
 
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {
-        Problem::UnknownBot => {
-            ["Nobody by that name", "There is no assistant at this address. It may have moved, or the address has a typo.", "To the start page"]
-        }
-        Problem::UnknownPage => ["Nothing here", "There is no page at this address.", "To the start page"],
+        Problem::UnknownBot => [
+            "Nobody by that name",
+            "There is no assistant at this address. It may have moved, or the address has a typo.",
+            "To the start page",
+        ],
+        Problem::UnknownPage => [
+            "Nothing here",
+            "There is no page at this address.",
+            "To the start page",
+        ],
         Problem::NotAllowed => [
             "Not available on this site",
             "This chat is set up for other websites. If this one is yours, add its address to the app’s origins.",
             "To the start page",
         ],
-        Problem::Server => {
-            ["Something went wrong", "That was our mistake, not yours. Please try again in a moment.", "Try again"]
-        }
+        Problem::Server => [
+            "Something went wrong",
+            "That was our mistake, not yours. Please try again in a moment.",
+            "Try again",
+        ],
     }
 }

@@ -31,7 +31,10 @@ impl Language {
     /// The language of a tag such as `de-AT`, if we speak it.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.iter().copied().find(|language| language.tag().eq_ignore_ascii_case(primary))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
     /// The language asked for by name (the host page's choice), else the first of `Accept-Language` that we speak
@@ -50,7 +53,9 @@ impl Language {
                 .collect();
             // Stable: equal weights keep the visitor's order.
             wishes.sort_by(|one, two| two.0.total_cmp(&one.0));
-            wishes.first().map_or_else(Self::default, |(_, language)| *language)
+            wishes
+                .first()
+                .map_or_else(Self::default, |(_, language)| *language)
         })
     }
 
@@ -59,11 +64,23 @@ impl Language {
         Texts {
             language: Cow::Borrowed(self.tag()),
             rtl: self == Self::Arabic,
-            plural: if self == Self::Arabic { Plural::Arabic } else { Plural::OneOther },
-            messages: Message::ALL.iter().map(|message| Cow::Borrowed(self.message(*message))).collect(),
+            plural: if self == Self::Arabic {
+                Plural::Arabic
+            } else {
+                Plural::OneOther
+            },
+            messages: Message::ALL
+                .iter()
+                .map(|message| Cow::Borrowed(self.message(*message)))
+                .collect(),
             counts: Count::ALL
                 .iter()
-                .map(|count| self.count(*count).iter().map(|form| Cow::Borrowed(*form)).collect())
+                .map(|count| {
+                    self.count(*count)
+                        .iter()
+                        .map(|form| Cow::Borrowed(*form))
+                        .collect()
+                })
                 .collect(),
         }
     }
@@ -102,8 +119,14 @@ mod tests {
     fn the_hosts_choice_comes_first_then_the_visitors_in_its_order() {
         let choose = Language::choose;
         assert_eq!(choose(Some("de-AT"), Some("ar")), Language::German);
-        assert_eq!(choose(Some("tlh"), Some("ar-EG, en;q=0.8")), Language::Arabic);
-        assert_eq!(choose(None, Some("fr, en;q=0.5, de;q=0.9")), Language::German);
+        assert_eq!(
+            choose(Some("tlh"), Some("ar-EG, en;q=0.8")),
+            Language::Arabic
+        );
+        assert_eq!(
+            choose(None, Some("fr, en;q=0.5, de;q=0.9")),
+            Language::German
+        );
         assert_eq!(choose(None, Some("de;q=0, fr")), Language::English);
         assert_eq!(choose(None, Some(";;q=,,=")), Language::English);
         assert_eq!(choose(None, None), Language::English);

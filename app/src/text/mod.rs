@@ -212,9 +212,16 @@ mod tests {
                 assert!(!texts.say(*message).is_empty(), "{language:?} {message:?}");
             }
             for count in Count::ALL {
-                assert_eq!(texts.counts[*count as usize].len(), texts.plural.forms(), "{language:?} {count:?}");
+                assert_eq!(
+                    texts.counts[*count as usize].len(),
+                    texts.plural.forms(),
+                    "{language:?} {count:?}"
+                );
                 for n in 0..200 {
-                    assert!(!texts.count(*count, n).is_empty(), "{language:?} {count:?} {n}");
+                    assert!(
+                        !texts.count(*count, n).is_empty(),
+                        "{language:?} {count:?} {n}"
+                    );
                 }
             }
         }

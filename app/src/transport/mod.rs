@@ -270,7 +270,9 @@ impl Driver {
             page::Happened::Network(online) => self.feed(Event::Network { online }),
             page::Happened::Visible => {
                 self.look(self.watch.shown());
-                self.feed(Event::Woken);
+                if page::visible() {
+                    self.feed(Event::Woken);
+                }
             }
             // Without a socket the browser may keep the page for the way back.
             page::Happened::Leaving => {

@@ -6,7 +6,11 @@ use leptos::prelude::{document, request_animation_frame, window};
 use leptos::web_sys::{Element, HtmlDocument, HtmlElement};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds since 1970 fit")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "milliseconds since 1970 fit"
+)]
 pub(super) fn now_ms() -> u64 {
     Date::now() as u64
 }
@@ -18,11 +22,19 @@ pub(super) fn offset_minutes(at_ms: u64) -> i64 {
 }
 
 pub(super) fn time_of_day(at_ms: u64, language: &str) -> String {
-    format(at_ms, language, &[("hour", "2-digit"), ("minute", "2-digit")])
+    format(
+        at_ms,
+        language,
+        &[("hour", "2-digit"), ("minute", "2-digit")],
+    )
 }
 
 pub(super) fn date_and_time(at_ms: u64, language: &str) -> String {
-    format(at_ms, language, &[("dateStyle", "full"), ("timeStyle", "short")])
+    format(
+        at_ms,
+        language,
+        &[("dateStyle", "full"), ("timeStyle", "short")],
+    )
 }
 
 /// A weekday, or a date for a day farther away.
@@ -63,7 +75,11 @@ pub(super) fn top_of(element: &Element) -> i32 {
 
 /// Whether fingers type here: then Enter makes a new line, and focus would raise the keyboard.
 pub(super) fn touch() -> bool {
-    window().match_media("(hover: none)").ok().flatten().is_some_and(|query| query.matches())
+    window()
+        .match_media("(hover: none)")
+        .ok()
+        .flatten()
+        .is_some_and(|query| query.matches())
 }
 
 /// Whether a field grows by style alone (`field-sizing`).
@@ -86,16 +102,27 @@ pub(super) fn grow(field: &HtmlElement) {
 pub(super) fn copy(element: &Element) -> bool {
     let selected = window().get_selection().ok().flatten();
     selected.is_some_and(|selection| selection.select_all_children(element).is_ok())
-        && document().unchecked_into::<HtmlDocument>().exec_command("copy").unwrap_or(false)
+        && document()
+            .unchecked_into::<HtmlDocument>()
+            .exec_command("copy")
+            .unwrap_or(false)
 }
 
 /// Calls `then` whenever one of `elements` changes its size. For the life of the page.
 pub(super) fn on_resize(elements: &[&Element], then: impl Fn() + 'static) {
-    let Ok(class) = Reflect::get(&window(), &"ResizeObserver".into()) else { return };
-    let Ok(class) = class.dyn_into::<Function>() else { return };
+    let Ok(class) = Reflect::get(&window(), &"ResizeObserver".into()) else {
+        return;
+    };
+    let Ok(class) = class.dyn_into::<Function>() else {
+        return;
+    };
     let then = Closure::<dyn Fn()>::new(then).into_js_value();
-    let Ok(observer) = Reflect::construct(&class, &Array::of1(&then)) else { return };
-    let Ok(observe) = Reflect::get(&observer, &"observe".into()) else { return };
+    let Ok(observer) = Reflect::construct(&class, &Array::of1(&then)) else {
+        return;
+    };
+    let Ok(observe) = Reflect::get(&observer, &"observe".into()) else {
+        return;
+    };
     if let Ok(observe) = observe.dyn_into::<Function>() {
         for element in elements {
             // An element that cannot be observed only misses a correction of its scroll position.
@@ -106,5 +133,9 @@ pub(super) fn on_resize(elements: &[&Element], then: impl Fn() + 'static) {
 
 /// A file that a link can download, as its address.
 pub(super) fn text_file(text: &str) -> String {
-    ["data:text/plain;charset=utf-8,", &String::from(js_sys::encode_uri_component(text))].concat()
+    [
+        "data:text/plain;charset=utf-8,",
+        &String::from(js_sys::encode_uri_component(text)),
+    ]
+    .concat()
 }

@@ -32,7 +32,11 @@ pub(super) fn Composer() -> impl IntoView {
     let measure = move || {
         if let Some(field) = field.get_untracked() {
             let text = field.value();
-            let characters = if text.trim().is_empty() { 0 } else { text.chars().count() };
+            let characters = if text.trim().is_empty() {
+                0
+            } else {
+                text.chars().count()
+            };
             length.set(u32::try_from(characters).unwrap_or(u32::MAX));
             browser::grow(&field);
         }

@@ -17,14 +17,21 @@ use protocol::{
 pub(super) const REL: &str = "noopener nofollow ugc";
 
 /// What the message shows. `bubble` is the scope in which `.bubble` is styled; `answer` is what the visitor said next.
-pub(super) fn view(room: Room, entry: &Entry, answer: Option<String>, bubble: &'static str) -> AnyView {
+pub(super) fn view(
+    room: Room,
+    entry: &Entry,
+    answer: Option<String>,
+    bubble: &'static str,
+) -> AnyView {
     let scope = stylers::style_sheet!("app/src/widget/content.css");
     let said = |text: &str| {
         let blocks = markup::view(room, text);
         view! { class = bubble, <div class="bubble">{blocks}</div> }
     };
     match &entry.content {
-        Content::Text(text) | Content::System(text) | Content::Unknown { fallback: text } => said(text).into_any(),
+        Content::Text(text) | Content::System(text) | Content::Unknown { fallback: text } => {
+            said(text).into_any()
+        }
         Content::Error { text } => {
             let blocks = markup::view(room, text);
             view! { class = bubble, <div class="bubble fault">{icon(Icon::Alert)}<div>{blocks}</div></div> }.into_any()
@@ -49,7 +56,11 @@ pub(super) fn view(room: Room, entry: &Entry, answer: Option<String>, bubble: &'
         }
         Content::Image { url, alt } => {
             let (url, source, alt) = (url.clone(), url.clone(), alt.clone());
-            let alt = if alt.is_empty() { room.say(Message::Picture) } else { alt };
+            let alt = if alt.is_empty() {
+                room.say(Message::Picture)
+            } else {
+                alt
+            };
             view! { class = scope,
                 <a class="picture" href=url target="_blank" rel=REL>
                     <img class="photo" src=source alt=alt width="288" height="216" loading="lazy" decoding="async" referrerpolicy="no-referrer"/>
@@ -82,7 +93,13 @@ enum Look {
     Row,
 }
 
-fn choices(room: Room, entry: &Entry, buttons: &[Button], answer: Option<&str>, look: Look) -> Vec<AnyView> {
+fn choices(
+    room: Room,
+    entry: &Entry,
+    buttons: &[Button],
+    answer: Option<&str>,
+    look: Look,
+) -> Vec<AnyView> {
     let scope = stylers::style_sheet!("app/src/widget/content.css");
     let chip = look == Look::Chip;
     let used = answer.is_some();
@@ -115,7 +132,9 @@ fn choices(room: Room, entry: &Entry, buttons: &[Button], answer: Option<&str>, 
                 let choose = move |event: leptos::ev::MouseEvent| {
                     event.prevent_default();
                     // Nothing is lost if it is not taken: the choice stays.
-                    let _ = room.chat.choose(key.clone(), title.clone(), payload.clone());
+                    let _ = room
+                        .chat
+                        .choose(key.clone(), title.clone(), payload.clone());
                     keys::to_composer();
                 };
                 view! { class = scope,

@@ -30,13 +30,17 @@ pub(super) fn in_the_room(event: &KeyboardEvent, chat: Chat, embedded: bool) {
                 let part = document().query_selector(part).ok().flatten();
                 part.is_some_and(|part| part.contains(document().active_element().as_deref()))
             };
-            let place = PARTS.iter().position(|part| holds_focus(&part));
+            let place = PARTS.iter().position(holds_focus);
             let next = PARTS[place.map_or(0, |place| (place + 1) % PARTS.len())];
             focus(document().query_selector(next).ok().flatten());
             event.prevent_default();
         }
         // An open menu takes the key for itself.
-        "Escape" if embedded && !event.is_composing() && matches!(document().query_selector(":popover-open"), Ok(None)) => {
+        "Escape"
+            if embedded
+                && !event.is_composing()
+                && matches!(document().query_selector(":popover-open"), Ok(None)) =>
+        {
             chat.close_window();
         }
         _ => {}
@@ -45,7 +49,12 @@ pub(super) fn in_the_room(event: &KeyboardEvent, chat: Chat, embedded: bool) {
 
 /// Keys in the transcript, whose rows are the articles in `list`.
 pub(super) fn in_the_transcript(event: &KeyboardEvent, list: &Element) {
-    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+    let Some(target) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return;
+    };
     let row = target.closest("article").ok().flatten();
     let on_row = row.as_ref() == Some(&target);
     let key = event.key();
@@ -75,9 +84,9 @@ pub(super) fn in_the_transcript(event: &KeyboardEvent, list: &Element) {
 /// Takes the controls of all rows but the last and the failed ones out of the Tab order; Enter leads to them.
 pub(super) fn settle_stops(list: &Element) {
     let rows = rows(list);
-    let last = rows.len().saturating_sub(1);
+    let newest = rows.len().saturating_sub(1);
     for (place, row) in rows.iter().enumerate() {
-        let open = place == last || row.class_list().contains("failed");
+        let open = place == newest || row.class_list().contains("failed");
         for control in controls(row) {
             stop(&control, if open { "0" } else { "-1" });
         }
@@ -86,7 +95,9 @@ pub(super) fn settle_stops(list: &Element) {
 
 fn rows(list: &Element) -> Vec<Element> {
     let found = list.get_elements_by_tag_name("article");
-    (0..found.length()).filter_map(|place| found.item(place)).collect()
+    (0..found.length())
+        .filter_map(|place| found.item(place))
+        .collect()
 }
 
 fn controls(row: &Element) -> Vec<Element> {

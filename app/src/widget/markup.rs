@@ -11,7 +11,10 @@ const SPOKEN: Duration = Duration::from_secs(1);
 
 /// The text of a message.
 pub(super) fn view(room: Room, text: &str) -> Vec<AnyView> {
-    parse(text).into_iter().map(|found| block(room, found)).collect()
+    parse(text)
+        .into_iter()
+        .map(|found| block(room, found))
+        .collect()
 }
 
 fn block(room: Room, block: Block) -> AnyView {
@@ -72,7 +75,10 @@ fn listing(room: Room, language: Option<String>, text: String) -> impl IntoView 
     let copy = move |event: MouseEvent| {
         let button: web_sys::Element = event_target(&event);
         let bar = button.parent_element();
-        if bar.and_then(|bar| bar.next_element_sibling()).is_some_and(|code| browser::copy(&code)) {
+        if bar
+            .and_then(|bar| bar.next_element_sibling())
+            .is_some_and(|code| browser::copy(&code))
+        {
             let copied = room.say(Message::Copied);
             button.set_text_content(Some(&copied));
             room.chat.announce.set(copied);
@@ -114,7 +120,11 @@ fn span(room: Room, span: Span) -> AnyView {
             .into_any()
         }
         Span::Image { url, alt } => {
-            let alt = if alt.is_empty() { room.say(Message::Picture) } else { alt };
+            let alt = if alt.is_empty() {
+                room.say(Message::Picture)
+            } else {
+                alt
+            };
             view! { class = scope,
                 <img class="shot" src=url alt=alt width="288" height="216" loading="lazy" decoding="async" referrerpolicy="no-referrer"/>
             }

@@ -13,7 +13,10 @@
 //! **Invariant**: the first render in the browser equals the server's HTML. What differs by clock,
 //! time zone or screen comes in an `Effect`, after it.
 
-#![expect(unreachable_pub, reason = "the component macro writes `pub` of its own")]
+#![expect(
+    unreachable_pub,
+    reason = "the component macro writes `pub` of its own"
+)]
 
 mod composer;
 mod content;
@@ -58,9 +61,6 @@ pub fn Widget(
     let embedded = settings.mode == Mode::Embedded;
     let room = Room::enter(settings, chat);
 
-    // After hydration: what was typed before it is taken over, and the session connects.
-    Effect::new(move || room.settings(|settings| chat.start(settings)));
-
     // The server's times become the visitor's, and stay true.
     Effect::new(move || {
         room.now.set(when::Now::here());
@@ -68,7 +68,8 @@ pub fn Widget(
             on_cleanup(move || ticking.clear());
         }
     });
-    // After the first render, so that hydration finds what the server drew.
+    // After the first render, so that hydration finds what the server drew: takes over what was typed
+    // before, and connects.
     Effect::new(move || room.settings(|settings| chat.start(settings)));
 
     view! {

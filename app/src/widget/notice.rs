@@ -17,7 +17,11 @@ pub(super) fn NoticeRow() -> impl IntoView {
     let row = move |notice: Notice| {
         let (sign, words, act) = match notice {
             Notice::Reconnecting => (Icon::Offline, Message::Reconnecting, None),
-            Notice::NoConnection => (Icon::Offline, Message::NoConnection, Some(Message::RetryNow)),
+            Notice::NoConnection => (
+                Icon::Offline,
+                Message::NoConnection,
+                Some(Message::RetryNow),
+            ),
             Notice::Refused => (Icon::Alert, Message::Refused, Some(Message::TryAgain)),
             Notice::Ended => (Icon::Check, Message::Ended, Some(Message::NewConversation)),
         };

@@ -48,7 +48,12 @@ impl Room {
 
     /// A sentence in the visitor's language.
     pub(super) fn say(self, message: Message) -> String {
-        self.settings(|settings| settings.texts.say(message).replace("{name}", &settings.bot.name))
+        self.settings(|settings| {
+            settings
+                .texts
+                .say(message)
+                .replace("{name}", &settings.bot.name)
+        })
     }
 
     /// A sentence with a number.
@@ -63,10 +68,14 @@ impl Room {
 }
 
 fn avatar(name: &str, picture: Option<&str>) -> impl IntoView + use<> {
-    let letter = name.chars().next().map(|letter| letter.to_uppercase().to_string());
+    let letter = name
+        .chars()
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
     let face = match picture {
         Some(url) => {
-            view! { <img src=url.to_owned() alt="" width="56" height="56" decoding="async"/> }.into_any()
+            view! { <img src=url.to_owned() alt="" width="56" height="56" decoding="async"/> }
+                .into_any()
         }
         None => letter.into_any(),
     };

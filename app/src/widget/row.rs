@@ -2,12 +2,7 @@
 //!
 //! A row never changes (see `rows`): all here is static but the words of its time.
 
-use super::{
-    content,
-    room::Room,
-    rows::Row,
-    when,
-};
+use super::{content, room::Room, rows::Row, when};
 use crate::{
     icons::{Icon, icon},
     text::Message,
@@ -23,7 +18,14 @@ use protocol::{
 pub(super) fn RowView(row: Row) -> impl IntoView {
     let scope = stylers::style_sheet!("app/src/widget/row.css");
     let room = Room::here();
-    let Row { entry, joined, day, news, answer, fresh } = row;
+    let Row {
+        entry,
+        joined,
+        day,
+        news,
+        answer,
+        fresh,
+    } = row;
     let mine = entry.author == Author::Visitor;
     let bot = entry.author == Author::Bot;
     let system = entry.author == Author::System;
@@ -33,8 +35,10 @@ pub(super) fn RowView(row: Row) -> impl IntoView {
             <p class="day">{move || room.texts(|texts| room.now.get().day(at_ms, texts))}</p>
         }
     });
-    let news = news.then(|| view! { class = scope, <p class="news">{room.say(Message::NewMessages)}</p> });
-    let face = (bot && !joined).then(|| view! { class = scope, <span class="face">{room.avatar()}</span> });
+    let news =
+        news.then(|| view! { class = scope, <p class="news">{room.say(Message::NewMessages)}</p> });
+    let face = (bot && !joined)
+        .then(|| view! { class = scope, <span class="face">{room.avatar()}</span> });
     let who = match entry.author {
         Author::Bot => Some(Message::BotSaid),
         Author::Visitor => Some(Message::YouSaid),

@@ -13,6 +13,10 @@ const GROUP_MS: u64 = 5 * 60 * 1000;
 
 /// One message with what its neighbours make of it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts, each with its own class; no two of them make a state"
+)]
 pub(super) struct Row {
     pub(super) entry: Entry,
     /// It continues the group of the row before.
@@ -36,13 +40,30 @@ impl Row {
             Delivery::Sent => "",
             Delivery::Failed => "f",
         };
-        let flags = [flag(self.joined, "j"), flag(self.day, "d"), flag(self.news, "n"), delivery].concat();
-        [&self.entry.key, "/", &flags, "/", self.answer.as_deref().unwrap_or_default()].concat()
+        let flags = [
+            flag(self.joined, "j"),
+            flag(self.day, "d"),
+            flag(self.news, "n"),
+            delivery,
+        ]
+        .concat();
+        [
+            &self.entry.key,
+            "/",
+            &flags,
+            "/",
+            self.answer.as_deref().unwrap_or_default(),
+        ]
+        .concat()
     }
 }
 
 /// The rows of `entries`. `day_of` gives the day of a moment, in the visitor's time zone once it is known.
-pub(super) fn rows(entries: &[Entry], unread_from: Option<&str>, day_of: impl Fn(u64) -> i64) -> Vec<Row> {
+pub(super) fn rows(
+    entries: &[Entry],
+    unread_from: Option<&str>,
+    day_of: impl Fn(u64) -> i64,
+) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
     let mut answer: Option<&str> = None;
     // From the end, because an answer stands after its question.
@@ -59,7 +80,10 @@ pub(super) fn rows(entries: &[Entry], unread_from: Option<&str>, day_of: impl Fn
         if entry.author == Author::Visitor {
             answer = Some(entry.content.plain_text());
         }
-        let offers = matches!(entry.content, Content::Buttons { .. } | Content::QuickReplies { .. });
+        let offers = matches!(
+            entry.content,
+            Content::Buttons { .. } | Content::QuickReplies { .. }
+        );
         rows.push(Row {
             entry: entry.clone(),
             joined,
@@ -111,7 +135,10 @@ mod tests {
     }
 
     fn joined(entries: &[Entry]) -> Vec<bool> {
-        rows(entries, None, utc_day).iter().map(|row| row.joined).collect()
+        rows(entries, None, utc_day)
+            .iter()
+            .map(|row| row.joined)
+            .collect()
     }
 
     #[test]
@@ -127,7 +154,11 @@ mod tests {
 
     #[test]
     fn a_notice_that_nobody_said_stands_alone() {
-        let list = [entry("1", Author::System, 0), entry("2", Author::System, 1), entry("3", Author::Bot, 2)];
+        let list = [
+            entry("1", Author::System, 0),
+            entry("2", Author::System, 1),
+            entry("3", Author::Bot, 2),
+        ];
         assert_eq!(joined(&list), [false, false, false]);
     }
 
@@ -140,8 +171,14 @@ mod tests {
             entry("3", Author::Bot, midnight),
         ];
         let rows = rows(&list, Some("2"), utc_day);
-        assert_eq!(rows.iter().map(|row| row.day).collect::<Vec<_>>(), [true, false, true]);
-        assert_eq!(rows.iter().map(|row| row.news).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(
+            rows.iter().map(|row| row.day).collect::<Vec<_>>(),
+            [true, false, true]
+        );
+        assert_eq!(
+            rows.iter().map(|row| row.news).collect::<Vec<_>>(),
+            [false, true, false]
+        );
         assert!(rows.iter().all(|row| !row.joined));
     }
 
@@ -150,10 +187,15 @@ mod tests {
         let mut offer = entry("1", Author::Bot, 0);
         let yes = Button {
             title: "Yes".into(),
-            action: Action::Post { payload: "Y".into() },
+            action: Action::Post {
+                payload: "Y".into(),
+            },
             image: None,
         };
-        offer.content = Content::QuickReplies { text: "Sure?".into(), replies: vec![yes] };
+        offer.content = Content::QuickReplies {
+            text: "Sure?".into(),
+            replies: vec![yes],
+        };
         let before = rows(std::slice::from_ref(&offer), None, utc_day);
         assert_eq!(before[0].answer, None);
         let mut reply = entry("2", Author::Visitor, 1);
@@ -166,12 +208,19 @@ mod tests {
 
     #[test]
     fn only_what_comes_after_the_newest_is_fresh() {
-        let list = [entry("1", Author::Bot, 0), entry("2", Author::Visitor, 1), entry("3", Author::Bot, 2)];
+        let list = [
+            entry("1", Author::Bot, 0),
+            entry("2", Author::Visitor, 1),
+            entry("3", Author::Bot, 2),
+        ];
         let mut all = rows(&list, None, utc_day);
         assert_eq!(mark_fresh(&mut all, None), 0);
         assert!(all.iter().all(|row| !row.fresh));
         assert_eq!(mark_fresh(&mut all, Some("1")), 1);
-        assert_eq!(all.iter().map(|row| row.fresh).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(
+            all.iter().map(|row| row.fresh).collect::<Vec<_>>(),
+            [false, true, true]
+        );
         assert_eq!(mark_fresh(&mut all, Some("3")), 0);
     }
 }

@@ -59,9 +59,16 @@ impl Change {
     /// Both, one after the other.
     fn then(self, next: Self) -> Self {
         match (self, next) {
-            (Self::New { own, others }, Self::New { own: again, others: more }) => {
-                Self::New { own: own || again, others: others + more }
-            }
+            (
+                Self::New { own, others },
+                Self::New {
+                    own: again,
+                    others: more,
+                },
+            ) => Self::New {
+                own: own || again,
+                others: others + more,
+            },
             (kept, Self::None) => kept,
             (_, next) => next,
         }
@@ -93,7 +100,9 @@ pub(super) fn Transcript() -> impl IntoView {
         let unread = chat.unread_from.read();
         let mut rows = rows(&entries, unread.as_deref(), |at_ms| now.day_of(at_ms));
         let change = scroll.compare(&mut rows);
-        scroll.pending.update_value(|pending| *pending = pending.then(change));
+        scroll
+            .pending
+            .update_value(|pending| *pending = pending.then(change));
         browser::next_frame(move || scroll.settle());
         rows
     };
@@ -106,16 +115,22 @@ pub(super) fn Transcript() -> impl IntoView {
 
     let empty = Memo::new(move |_| chat.entries.read().is_empty());
     let waiting = move || {
-        chat.connection.get() == Connection::Connecting && room.settings(|settings| settings.host_identity)
+        chat.connection.get() == Connection::Connecting
+            && room.settings(|settings| settings.host_identity)
     };
     let before = move || {
         if empty.get() {
-            return if waiting() { skeleton(room).into_any() } else { view! { <Welcome/> }.into_any() };
+            return if waiting() {
+                skeleton(room).into_any()
+            } else {
+                view! { <Welcome/> }.into_any()
+            };
         }
         let label = room.say(Message::Older);
         let inside = if chat.loading_older.get() {
             let label = room.say(Message::Loading);
-            view! { class = scope, <span class="spinner" role="img" aria-label=label></span> }.into_any()
+            view! { class = scope, <span class="spinner" role="img" aria-label=label></span> }
+                .into_any()
         } else if chat.more.get() {
             view! { class = scope,
                 <button type="button" class="older screen" on:click=move |_| chat.load_older()>
@@ -187,26 +202,41 @@ impl Scroll {
     fn compare(self, rows: &mut [Row]) -> Change {
         let ends = rows.first().zip(rows.last());
         let ends = ends.map(|(first, last)| (first.entry.key.clone(), last.entry.key.clone()));
-        let before = self.ends.try_update_value(|kept| std::mem::replace(kept, ends.clone())).flatten();
+        let before = self
+            .ends
+            .try_update_value(|kept| std::mem::replace(kept, ends.clone()))
+            .flatten();
         let (Some((first, last)), Some((new_first, new_last))) = (&before, &ends) else {
             // From nothing to something: the beginning of a conversation, or its history.
-            return ends.map_or(Change::None, |_| Change::New { own: true, others: 0 });
+            return ends.map_or(Change::None, |_| Change::New {
+                own: true,
+                others: 0,
+            });
         };
         if last != new_last {
             let others = mark_fresh(rows, Some(last));
-            let own = rows.last().is_some_and(|row| row.entry.author == Author::Visitor);
+            let own = rows
+                .last()
+                .is_some_and(|row| row.entry.author == Author::Visitor);
             return Change::New { own, others };
         }
         match self.scroller.get_untracked() {
-            Some(scroller) if first != new_first => Change::Earlier { height: scroller.scroll_height() },
+            Some(scroller) if first != new_first => Change::Earlier {
+                height: scroller.scroll_height(),
+            },
             _ => Change::None,
         }
     }
 
     /// Puts the list where its reader expects it, once it is rendered and before it is painted.
     fn settle(self) {
-        let change = self.pending.try_update_value(std::mem::take).unwrap_or_default();
-        let (Some(scroller), Some(list)) = (self.scroller.get_untracked(), self.list.get_untracked()) else {
+        let change = self
+            .pending
+            .try_update_value(std::mem::take)
+            .unwrap_or_default();
+        let (Some(scroller), Some(list)) =
+            (self.scroller.get_untracked(), self.list.get_untracked())
+        else {
             return;
         };
         keys::settle_stops(&list);
@@ -215,7 +245,9 @@ impl Scroll {
                 scroller.set_scroll_top(scroller.scroll_top() + scroller.scroll_height() - height);
             }
             Change::New { own: true, .. } => self.to_end(),
-            Change::New { others, .. } if self.pinned.get_value() => self.to_answer(&scroller, &list, others),
+            Change::New { others, .. } if self.pinned.get_value() => {
+                self.to_answer(&scroller, &list, others);
+            }
             Change::New { others, .. } => self.missed.update(|missed| *missed += others),
             Change::None => {}
         }
@@ -249,7 +281,9 @@ impl Scroll {
 
     /// The pill: to the end, and the keyboard with it.
     fn to_news(self) {
-        let (Some(scroller), Some(list)) = (self.scroller.get_untracked(), self.list.get_untracked()) else {
+        let (Some(scroller), Some(list)) =
+            (self.scroller.get_untracked(), self.list.get_untracked())
+        else {
             return;
         };
         match self.missed.get_untracked() {
@@ -262,7 +296,9 @@ impl Scroll {
     }
 
     fn moved(self, room: Room) {
-        let Some(scroller) = self.scroller.get_untracked() else { return };
+        let Some(scroller) = self.scroller.get_untracked() else {
+            return;
+        };
         let top = scroller.scroll_top();
         let at_end = scroller.scroll_height() - top - scroller.client_height() <= NEAR;
         self.pinned.set_value(at_end);

@@ -15,7 +15,11 @@ pub(super) fn Welcome() -> impl IntoView {
     let chat = room.chat;
     let (tagline, starters) =
         room.settings(|settings| (settings.bot.tagline.clone(), settings.bot.starters.clone()));
-    let tagline = if tagline.is_empty() { room.say(Message::Tagline) } else { tagline };
+    let tagline = if tagline.is_empty() {
+        room.say(Message::Tagline)
+    } else {
+        tagline
+    };
     let rows = starters.into_iter().map(|text| {
         let value = text.clone();
         let label = text.clone();

@@ -9,7 +9,6 @@ use protocol::timestamp;
 
 const MINUTE: u64 = 60_000;
 
-
 /// What the clock says, and whether the visitor's time zone is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Now {
@@ -25,7 +24,10 @@ impl Now {
 
     /// The browser's moment, in its time zone.
     pub(super) fn here() -> Self {
-        Self { ms: browser::now_ms(), local: true }
+        Self {
+            ms: browser::now_ms(),
+            local: true,
+        }
     }
 
     /// Whether times are the visitor's own by now.
@@ -35,7 +37,11 @@ impl Now {
 
     /// The day of a moment, counted from the epoch.
     pub(super) fn day_of(self, at_ms: u64) -> i64 {
-        let offset = if self.local { browser::offset_minutes(at_ms) } else { 0 };
+        let offset = if self.local {
+            browser::offset_minutes(at_ms)
+        } else {
+            0
+        };
         let minutes = i64::try_from(at_ms / MINUTE).unwrap_or(i64::MAX / 2) + offset;
         minutes.div_euclid(24 * 60)
     }
@@ -48,7 +54,10 @@ impl Now {
             Ok(0) => texts.say(Message::JustNow).to_owned(),
             Ok(minutes @ 1..60) => texts.count(Count::Minutes, minutes),
             _ if self.local => browser::time_of_day(at_ms, &texts.language),
-            _ => timestamp::to_iso(at_ms).get(11..16).unwrap_or_default().to_owned(),
+            _ => timestamp::to_iso(at_ms)
+                .get(11..16)
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 
@@ -67,7 +76,10 @@ impl Now {
             ..=0 => texts.say(Message::Today).to_owned(),
             1 => texts.say(Message::Yesterday).to_owned(),
             days if self.local => browser::day(at_ms, &texts.language, days < 7),
-            _ => timestamp::to_iso(at_ms).get(..10).unwrap_or_default().to_owned(),
+            _ => timestamp::to_iso(at_ms)
+                .get(..10)
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 }

@@ -94,13 +94,13 @@ impl Reader<'_> {
         }
     }
 
-    /// One to three backquotes, or `'''`.
+    /// One to three backquotes, or `'''`. A run without an end is sought to the end of the text,
+    /// but then no other run of its length follows: there are four such searches at most.
     pub(super) fn code(&mut self, sign: u8) {
         let rest = &self.text[self.at..];
         let count = |text: &str| text.bytes().take_while(|byte| *byte == sign).count();
         let run = count(rest);
-        let slot = if sign == b'`' { run } else { 0 };
-        if run > 3 || (sign == b'\'' && run < 3) || self.no_more[slot] {
+        if run > 3 || (sign == b'\'' && run < 3) {
             return self.take(run);
         }
         let mut end = run;
@@ -113,15 +113,11 @@ impl Reader<'_> {
             end += other;
         }
         self.burn(end);
-        // A run of another length may have been the last thing in the text.
-        let inner = match rest.get(end..).map(count) {
-            Some(other) if other == run && end > run => &rest[run..end],
-            _ => {
-                self.no_more[slot] = true;
-                return self.take(run);
-            }
-        };
-        let code = inner.trim();
+        // Without an end, this is behind the last run of another length.
+        if count(&rest[end..]) != run {
+            return self.take(run);
+        }
+        let code = rest[run..end].trim();
         if code.is_empty() {
             return self.take(end + run);
         }

@@ -2,8 +2,8 @@
 //!
 //! Source: `kore-protocol.md` 10, and the safe subset of Markdown that bots write today.
 //!
-//! In the path: [`crate::content`] has the text, the widget draws the tree. [`blocks`] cuts a
-//! message into blocks by its lines, [`spans`] and [`atoms`] read what is inside a line.
+//! In the path: [`crate::content`] has the text, the widget draws the tree. `blocks` cuts a
+//! message into blocks by its lines, `spans` and `atoms` read what is inside a line.
 //!
 //! # Invariants
 //! - Work grows with the length of the text, whatever the text (`spans::FUEL_PER_BYTE`).
@@ -13,6 +13,8 @@
 
 mod atoms;
 mod blocks;
+#[cfg(test)]
+mod cost;
 mod spans;
 #[cfg(test)]
 mod tests;

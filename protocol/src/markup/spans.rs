@@ -6,8 +6,9 @@
 use super::Span;
 use crate::link::{safe_image, safe_link};
 
-/// Marks open at once. With the two levels of `***` and the text inside, [`super::MAX_DEPTH`].
-const MAX_OPEN: usize = 6;
+/// Marks open at once. With the two levels of `***`, a bare address and its text,
+/// [`super::MAX_DEPTH`].
+const MAX_OPEN: usize = 5;
 
 /// Steps for each byte of text. The passes below need far fewer; should one of them turn out to
 /// read something again and again, the rest of the text stays as it is.
@@ -61,8 +62,6 @@ pub(super) struct Reader<'a> {
     pub(super) open: Vec<Open<'a>>,
     spans: Vec<Span>,
     fuel: usize,
-    /// Runs of 1 to 3 backquotes and (at 0) `'''` that were sought to the end in vain.
-    pub(super) no_more: [bool; 4],
 }
 
 impl<'a> Reader<'a> {
@@ -73,7 +72,6 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             spans: Vec::new(),
             fuel: text.len() * FUEL_PER_BYTE,
-            no_more: [false; 4],
         }
     }
 

@@ -12,7 +12,7 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use protocol::auth::{SignReply, SignRequest};
 
 use crate::config::App;
@@ -103,6 +103,30 @@ pub async fn create(
     }
     let cookie = AppendHeaders(cookie.map(|value| (header::SET_COOKIE, value)));
     Ok(([(header::CACHE_CONTROL, "no-store")], cookie, Json(reply)).into_response())
+}
+
+/// Forgets the visitor of this browser: the cookie goes. What was said stays with the identity, which
+/// nobody can prove any more.
+///
+/// # Errors
+/// 403 from any page but our own.
+pub async fn forget(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let own = own_origin(
+        state.config.server.public_url.as_ref(),
+        &headers,
+        &uri,
+        client,
+    );
+    if !matches!(caller(own.as_deref(), &headers), Caller::Own) {
+        return Err(ApiError::Forbidden("only our own pages forget a visitor"));
+    }
+    let cookie = AppendHeaders([(header::SET_COOKIE, Visitor::FORGET)]);
+    Ok((StatusCode::NO_CONTENT, cookie).into_response())
 }
 
 /// The app by its client id, or the one that signs for our own pages of the bot.

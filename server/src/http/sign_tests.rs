@@ -542,3 +542,15 @@ async fn every_answer_is_hardened_and_numbered() {
     assert!(answer.headers.contains_key("x-request-id"));
     assert!(!answer.headers.contains_key("strict-transport-security"));
 }
+
+#[tokio::test]
+async fn only_our_own_page_forgets_the_visitor() {
+    let service = Service::new("");
+    for (origin, status) in [(OURS, 204), (SHOP, 403), ("https://evil.example.com", 403)] {
+        let headers = [("origin", origin), ("host", "chat.example.com")];
+        let answer = service.send(Method::DELETE, &headers, Body::empty()).await;
+        assert_eq!(answer.status.as_u16(), status, "{origin}");
+        let forgotten = answer.cookie().as_deref() == Some(&*format!("{VISITOR_COOKIE}="));
+        assert_eq!(forgotten, status == 204, "{origin}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Colour arithmetic: sRGB as browsers write it, OKLCH as eyes see it, and WCAG's contrast.
 //!
-//! The OKLab matrices are Björn Ottosson's. A colour outside sRGB is brought back by lowering its
+//! The `OKLab` matrices are Björn Ottosson's. A colour outside sRGB is brought back by lowering its
 //! chroma, so that hue and lightness, which carry meaning and contrast, stay.
 
 use std::{fmt, str::FromStr};
@@ -178,9 +178,9 @@ impl Oklch {
             for _ in 0..16 {
                 colour.chroma = f64::midpoint(low, high);
                 if fits(&colour) {
-                    low = colour.chroma
+                    low = colour.chroma;
                 } else {
-                    high = colour.chroma
+                    high = colour.chroma;
                 }
             }
             colour.chroma = low;

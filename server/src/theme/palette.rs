@@ -148,7 +148,7 @@ impl Scheme {
             canvas,
             surface,
             raised,
-            line: neutral(0.318).to_rgb(),
+            line: neutral(0.32).to_rgb(),
             edge: lighter(neutral(0.5), &[canvas, surface], CONTROL),
             text: neutral(0.945).to_rgb(),
             muted: lighter(neutral(0.7), &grounds, TEXT),

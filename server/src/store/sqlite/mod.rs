@@ -1,7 +1,7 @@
 //! The default store: one SQLite file.
 //!
-//! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes ([`writer`]),
-//! a few read ([`readers`]); the SQL is in [`access`], [`conversations`], [`jobs`], [`history`].
+//! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
+//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`.
 //!
 //! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
 //! writer; the file and those beside it belong to their owner alone (0600).
@@ -302,7 +302,8 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.readers.stop();
+        // The last connection to close folds the log into the file: that is the writer's.
+        self.readers.stop().await;
         self.writer.stop().await
     }
 }

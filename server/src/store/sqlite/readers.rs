@@ -26,6 +26,9 @@ type Work = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Readers {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
+    /// One permit for each thread that has ended and closed its connection.
+    ended: Arc<Semaphore>,
+    threads: u32,
 }
 
 #[derive(Default)]
@@ -65,23 +68,29 @@ impl Shared {
 impl Readers {
     /// Starts one thread for each connection.
     pub(super) fn start(connections: Vec<Connection>) -> Result<Readers, StoreError> {
-        let readers = Readers {
+        let mut readers = Readers {
             shared: Arc::default(),
             room: Arc::new(Semaphore::new(MAX_WAITING)),
+            ended: Arc::new(Semaphore::new(0)),
+            threads: 0,
         };
         for connection in connections {
-            let shared = Arc::clone(&readers.shared);
+            let (shared, ended) = (Arc::clone(&readers.shared), Arc::clone(&readers.ended));
+            let serve = move || {
+                while let Some(work) = shared.next() {
+                    // The caller of a read that panics sees a closed channel; the thread goes on.
+                    let _ = catch_unwind(AssertUnwindSafe(|| work(&connection)));
+                }
+                drop(connection);
+                ended.add_permits(1);
+            };
             thread::Builder::new()
                 .name("store-reader".to_owned())
-                .spawn(move || {
-                    while let Some(work) = shared.next() {
-                        // The caller of a read that panics sees a closed channel; the thread goes on.
-                        let _ = catch_unwind(AssertUnwindSafe(|| work(&connection)));
-                    }
-                })
+                .spawn(serve)
                 .map_err(|error| StoreError::Unavailable {
                     reason: error.to_string(),
                 })?;
+            readers.threads += 1;
         }
         Ok(readers)
     }
@@ -119,8 +128,14 @@ impl Readers {
         })
     }
 
-    /// Ends the threads after what waits; later reads are refused.
-    pub(super) fn stop(&self) {
+    /// Ends the threads after what waits and waits for them; later reads are refused.
+    pub(super) async fn stop(&self) {
+        self.close();
+        // The permits are given back, so stopping twice waits for nothing.
+        let _ = self.ended.acquire_many(self.threads).await;
+    }
+
+    fn close(&self) {
         self.shared.lock().closed = true;
         self.shared.ready.notify_all();
     }
@@ -128,6 +143,6 @@ impl Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        self.stop();
+        self.close();
     }
 }

@@ -1,0 +1,174 @@
+// The loader on a customer's page: what it fetches, what it leaves alone, how it opens and closes, what it hears.
+import { expect, test } from "../fixtures/test";
+import { launcher, press, stage } from "../fixtures/stage";
+
+declare const Parlour: any;
+
+const inCorner = (page: any) => {
+  const { x, y } = launcher(page);
+  return page.screenshot({ clip: { x: x - 36, y: y - 36, width: 72, height: 72 }, animations: "disabled" });
+};
+
+test("nothing but the loader is fetched before the first touch, and nothing is stored", async ({ page, hostSite }) => {
+  const requests: string[] = [];
+  page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+  const console_: string[] = [];
+  page.on("console", (message) => console_.push(message.text()));
+  await stage(page, hostSite);
+  expect(requests.filter((path) => path !== "/favicon.ico")).toEqual(["/", "/parlour.js"]);
+  expect(await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie])).toEqual([0, 0, ""]);
+  const shifts = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        new PerformanceObserver((list) => resolve(list.getEntries().length)).observe({ type: "layout-shift", buffered: true });
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(0)));
+      }),
+  );
+  expect(shifts).toBe(0);
+  expect(console_).toEqual([]);
+});
+
+test("the launcher is the last stop of the page, named, and opens by key with the composer in focus", async ({ page, hostSite }) => {
+  const on = await stage(page, hostSite);
+  await page.focus("#last");
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("button", { name: "Open chat" })).toBeFocused();
+  await expect(page.getByRole("button", { name: "Open chat" })).toHaveAttribute("aria-expanded", "false");
+  await page.keyboard.press("Enter");
+  const frame = await on.frame();
+  await expect(frame.locator("textarea")).toBeFocused();
+  await page.keyboard.type("hello");
+  await expect(frame.locator("textarea")).toHaveValue("hello");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Open chat" })).toBeFocused();
+});
+
+test("a hostile style sheet does not change a pixel of the launcher", async ({ page, hostSite }) => {
+  await stage(page, hostSite);
+  const calm = await inCorner(page);
+  const hostile = `*, div, button, svg { display: none !important; opacity: .3 !important; transform: scale(2) !important;
+    font: 60px serif !important; color: red !important; filter: invert(1) !important; position: static !important;
+    visibility: hidden !important; direction: rtl !important; margin: 50px !important; border: 9px solid red !important }
+    html, body { display: block !important; opacity: 1 !important; transform: none !important; filter: none !important;
+    visibility: visible !important; margin: 0 !important; border: 0 !important }`;
+  await stage(page, hostSite, { head: `<style>${hostile}</style>` });
+  expect((await inCorner(page)).equals(calm)).toBe(true);
+});
+
+test("a strict policy with trusted types is kept", async ({ page, hostSite, problems }) => {
+  const chat = hostSite.origin.replace("localhost", "127.0.0.1");
+  const policy = `default-src 'none'; script-src ${chat}; frame-src ${chat}; require-trusted-types-for 'script'; trusted-types 'none'`;
+  const on = await stage(page, hostSite, { head: `<meta http-equiv="Content-Security-Policy" content="${policy}">` });
+  await press(page);
+  await expect((await on.frame()).locator("textarea")).toBeFocused();
+  expect(problems).toEqual([]);
+});
+
+test("the window is kept open over pages of a tab, without taking the focus", async ({ page, hostSite }) => {
+  const on = await stage(page, hostSite);
+  await press(page);
+  await on.frame();
+  await page.reload();
+  await (await on.frame()).waitForFunction("heard.length");
+  expect(await on.heard()).toEqual([{ parlour: 1, type: "shown", focus: false }]);
+  expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
+});
+
+test("calls may be made twice, before the loader came, and end with destroy", async ({ page, hostSite }) => {
+  await page.addInitScript(() => {
+    (window as any).seen = [];
+    (window as any).Parlour = { q: [["prefill", "Hello"], ["open"], (api: any) => api.on("ready", () => (window as any).seen.push("ready"))] };
+  });
+  const on = await stage(page, hostSite);
+  // Whether this is the visitor's own wish is left open: Playwright's calls count as a gesture.
+  await expect.poll(on.heard).toEqual([
+    expect.objectContaining({ type: "shown" }),
+    { parlour: 1, type: "prefill", text: "Hello" },
+  ]);
+  await page.evaluate(() => {
+    for (const name of ["open", "close", "unread"]) Parlour.on(name, () => (window as any).seen.push(name));
+    for (const name of ["open", "close", "close", "toggle", "toggle", "hide", "hide", "show"]) Parlour[name]();
+  });
+  expect(await page.evaluate("seen")).toEqual(["ready", "close", "open", "close"]);
+  await page.evaluate(() => (Parlour.destroy(), 0));
+  expect(await page.evaluate(() => ["Parlour" in window, document.querySelectorAll("[data-parlour], iframe, link").length])).toEqual([false, 0]);
+});
+
+test("only the frame is heard, and only in its own words", async ({ page, hostSite }) => {
+  const on = await stage(page, hostSite);
+  await press(page);
+  await page.evaluate(() => {
+    (window as any).seen = [];
+    Parlour.on("unread", ({ count }: { count: number }) => (window as any).seen.push(count));
+    window.postMessage({ parlour: 1, type: "unread", count: 1 }, "*");
+  });
+  for (const message of [{ type: "unread", count: "2" }, { type: "unread", count: -1 }, { type: "constructor" }, { type: 5 }, { type: "unread" }]) {
+    await on.say(message);
+  }
+  await (await on.frame()).evaluate("parent.postMessage(null, origin); parent.postMessage('unread', origin)");
+  await on.say({ type: "unread", count: 3 });
+  await expect.poll(() => page.evaluate("seen")).toEqual([3]);
+});
+
+test("an assertion is asked for by the frame and answered with what the page's function gives", async ({ page, hostSite }) => {
+  await page.addInitScript(() => {
+    let asked = 0;
+    (window as any).Parlour = { assertion: async () => `jwt-${++asked}` };
+  });
+  const on = await stage(page, hostSite);
+  await press(page);
+  expect((await on.frame()).url()).toContain("identity=host");
+  await on.say({ type: "assertion", id: 7 });
+  await on.say({ type: "assertion", id: 8 });
+  await expect.poll(async () => (await on.heard()).slice(-2)).toEqual([
+    { parlour: 1, type: "assertion", id: 7, jwt: "jwt-1" },
+    { parlour: 1, type: "assertion", id: 8, jwt: "jwt-2" },
+  ]);
+});
+
+test("a message while closed is counted in the launcher's name and previewed", async ({ page, hostSite, expectAccessible }) => {
+  const on = await stage(page, hostSite);
+  await press(page);
+  await on.frame();
+  await press(page);
+  await on.say({ type: "unread", count: 2, name: "Demo bot", text: "Your order has left." });
+  await expect(page.getByRole("button", { name: "Open chat, 2 unread" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /Your order has left/ })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByRole("button", { name: /Your order has left/ })).toBeHidden();
+  await press(page);
+  await expect(page.getByRole("button", { name: "Close chat", exact: true })).toBeVisible();
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true });
+  const tall = "<style>#tall { height: 3000px }</style>";
+  const touch = async (page: any) => page.touchscreen.tap(launcher(page).x, launcher(page).y);
+
+  test("the window fills the screen, the page behind rests, and back closes it first", async ({ page, hostSite }) => {
+    const on = await stage(page, hostSite, { head: tall });
+    const url = page.url();
+    await page.evaluate(() => scrollTo(0, 700));
+    await touch(page);
+    const frame = await on.frame();
+    expect(await frame.evaluate(() => [innerWidth, innerHeight])).toEqual([390, 740]);
+    expect(await page.evaluate(() => [document.body.inert, getComputedStyle(document.documentElement).overflow])).toEqual([true, "hidden"]);
+    await page.evaluate(() => history.back());
+    await expect.poll(() => page.evaluate(() => document.body.inert)).toBe(false);
+    expect(await page.evaluate(() => scrollY)).toBe(700);
+    expect(page.url()).toBe(url);
+  });
+
+  test("closing takes its step in the history back, and a reload does not open it again", async ({ page, hostSite }) => {
+    const on = await stage(page, hostSite, { head: tall });
+    await touch(page);
+    await (await on.frame()).locator("[data-close]").click();
+    await expect.poll(() => page.evaluate(() => [document.body.inert, history.state])).toEqual([false, null]);
+    await touch(page);
+    await on.frame();
+    await page.reload();
+    await page.locator("[data-parlour]").waitFor({ state: "attached" });
+    expect(page.frames()).toHaveLength(1);
+  });
+});
