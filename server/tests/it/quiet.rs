@@ -32,7 +32,7 @@ async fn pass(span: Duration) {
 
 #[tokio::test]
 async fn a_peer_that_answers_no_ping_is_let_go() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let socket = app.user("ann").await.welcomed().await;
     // Nobody reads the socket, so nobody answers.
     pass(Duration::from_secs(26)).await;
@@ -44,7 +44,7 @@ async fn a_peer_that_answers_no_ping_is_let_go() {
 
 #[tokio::test]
 async fn a_quiet_peer_that_answers_stays() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut socket = app.user("ann").await.welcomed().await;
     for _ in 0..4 {
         pass(Duration::from_secs(26)).await;
@@ -58,7 +58,7 @@ async fn a_quiet_peer_that_answers_stays() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_cut_off_and_costs_others_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let deaf = ann.welcomed().await;
     let (rtm, store) = (&app.state.rtm, &app.state.store);
@@ -132,7 +132,7 @@ async fn nothing_that_is_secret_is_logged() {
         let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
         subscriber.with_writer(writer).init();
     });
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann@private.test").await;
     let ticket = ann.ticket().await;
     let sid = ticket.split("sid=").nth(1).unwrap().to_owned();
