@@ -1,68 +1,43 @@
 //! An open socket: its task.
 //!
-//! In the path: [`super::socket`] hands the upgraded socket and its [`Entrance`] to [`run`]. Frames
+//! In the path: [`super::socket`] hands the upgraded socket and its [`Entrance`] to [`start`]. Frames
 //! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
 //! bus brings goes out.
 //!
 //! Invariants: nothing is acknowledged that is not stored. Every event is told once and in order
 //! of its sequence: the [`Cursor`] decides, the store fills gaps. A socket that does not read costs
-//! one frame of memory and is cut off after [`WRITE_WITHIN`]; what it missed is in the store. Rare
-//! paths are boxed: an idle socket costs what its buffers cost.
+//! one frame of memory and is cut off after [`WRITE_WITHIN`]; what it missed is in the store. What a
+//! socket does not do while it is idle is boxed: then it costs hardly more than its buffers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use protocol::message_ref::MessageRef;
 use protocol::reply::ServerFrame;
-use protocol::start::ConnectionMode;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite;
 
-use super::conversation::{self, Listener, Offence, Said, Step, ack, not_stored, pong};
+use super::conversation::{Listener, Offence, Said, Step, ack, not_stored, pong, resync};
 use super::cursor::{Cursor, Place};
+use super::end::{End, broken, goodbye, turn};
+use super::entrance::{Entrance, open};
 use super::limits::{
-    DRAIN_WINDOW, FRAME_BURST, GOOD_FRAMES_PER_PARDON, GOODBYE_WITHIN, MAX_OFFENCES, MAX_REPLAY,
-    PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
+    FRAME_BURST, GOOD_FRAMES_PER_PARDON, MAX_OFFENCES, MAX_REPLAY, PING_AFTER, PONG_WITHIN,
+    WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
 use super::{Rtm, answers};
 use crate::bus::{BusEvent, Subscription};
 use crate::records::{ConversationId, StoredMessage};
-use crate::store::{NewMessage, OpenMode, OpenSession, SessionOpened, StoreError};
-
-/// What a ticket and its URL say about the socket.
-pub struct Entrance {
-    /// The place in the house.
-    pub seat: Seat,
-    /// The app the user came through.
-    pub app: String,
-    /// The bot.
-    pub bot: String,
-    /// How its frames are worded.
-    pub listener: Listener,
-    /// JSON for the bot's turns.
-    pub context: String,
-    /// What the connection wants of the session.
-    pub mode: ConnectionMode,
-    /// Our widget's cursor; official clients have none.
-    pub after: Option<u64>,
-}
-
-/// Why a socket ends.
-enum End {
-    /// Say goodbye with this code.
-    Close(u16, &'static str),
-    /// The peer is gone, or does not read: there is nobody to say goodbye to.
-    Gone,
-}
+use crate::store::{NewMessage, StoreError};
 
 /// One open socket.
 struct Live {
     rtm: Arc<Rtm>,
     socket: WebSocket,
+    subscription: Subscription,
     conversation: ConversationId,
     session_id: Box<str>,
     context: Box<str>,
@@ -88,17 +63,33 @@ enum WaitFor {
     Turn,
 }
 
-/// Serves a socket until it ends.
-pub async fn run(rtm: Arc<Rtm>, mut socket: WebSocket, entrance: Entrance) {
-    let opened = match Box::pin(open(&rtm, &entrance)).await {
+/// Opens the session and then serves the socket, in a task of its own that holds nothing but what
+/// an open socket needs.
+pub fn start(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
+    let shutdown = rtm.shutdown.clone();
+    let serving = shutdown.clone();
+    shutdown.spawn("socket opening", async move {
+        if let Some((live, greet)) = enter(rtm, socket, entrance).await {
+            serving.spawn("socket", run(live, greet));
+        }
+    });
+}
+
+/// The open socket, and whether its session begins with it.
+async fn enter(
+    rtm: Arc<Rtm>,
+    mut socket: WebSocket,
+    entrance: Entrance,
+) -> Option<(Box<Live>, bool)> {
+    let (opened, subscription) = match open(&rtm, &entrance).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(error = %error, "a session could not be opened");
-            return goodbye(&mut socket, 1011, "the server cannot open the session now").await;
+            goodbye(&mut socket, 1011, "the server cannot open the session now").await;
+            return None;
         }
     };
-    let (opened, mut subscription) = *opened;
-    let mut live = Live {
+    let live = Box::new(Live {
         conversation: opened.conversation,
         session_id: opened.session_id.into(),
         context: entrance.context.into(),
@@ -108,47 +99,23 @@ pub async fn run(rtm: Arc<Rtm>, mut socket: WebSocket, entrance: Entrance) {
         pace: Pace::new(Instant::now()),
         offences: 0,
         good_frames: 0,
-        _seat: entrance.seat,
+        subscription,
         socket,
+        _seat: entrance.seat,
         rtm,
-    };
-    let end = live.serve(&mut subscription, opened.job.is_some()).await;
-    drop(subscription);
-    if let End::Close(code, reason) = end {
+    });
+    Some((live, opened.job.is_some()))
+}
+
+/// Serves a socket until it ends.
+async fn run(mut live: Box<Live>, greet: bool) {
+    if let End::Close(code, reason) = live.serve(greet).await {
         Box::pin(goodbye(&mut live.socket, code, reason)).await;
     }
 }
 
-/// Session first (it names the conversation), then the ear, then (in `serve`) the store: what
-/// happens in between is met twice and recognised by its sequence, never lost.
-async fn open(
-    rtm: &Arc<Rtm>,
-    entrance: &Entrance,
-) -> Result<Box<(SessionOpened, Subscription)>, anyhow::Error> {
-    let opened = rtm
-        .store
-        .open_session(OpenSession {
-            user: entrance.seat.user().to_owned(),
-            bot: entrance.bot.clone(),
-            app: entrance.app.clone(),
-            mode: match entrance.mode {
-                ConnectionMode::Default => OpenMode::Default,
-                ConnectionMode::StartNew => OpenMode::StartNew,
-                ConnectionMode::StartNewResumeAgent => OpenMode::StartNewResumeAgent,
-                ConnectionMode::Reconnect => OpenMode::Reconnect,
-            },
-            new_session_id: rtm.ids.session(),
-            idle: rtm.config.sessions.idle.0,
-            now: rtm.clock.now(),
-            context: entrance.context.clone(),
-        })
-        .await?;
-    let subscription = rtm.bus.subscribe(opened.conversation).await?;
-    Ok(Box::new((opened, subscription)))
-}
-
 impl Live {
-    async fn serve(&mut self, subscription: &mut Subscription, greet: bool) -> End {
+    async fn serve(&mut self, greet: bool) -> End {
         if let Err(end) = Box::pin(self.catch_up()).await {
             return end;
         }
@@ -169,7 +136,7 @@ impl Live {
                     }
                     self.on_frame(frame).await
                 }
-                event = subscription.recv() => self.on_event(event).await,
+                event = self.subscription.recv() => self.on_event(event).await,
                 () = &mut ending, if waiting != WaitFor::Turn => {
                     waiting = WaitFor::Turn;
                     timer.as_mut().reset(Instant::now() + turn(self.conversation));
@@ -179,7 +146,7 @@ impl Live {
                     WaitFor::Silence => {
                         waiting = WaitFor::Pong;
                         timer.as_mut().reset(Instant::now() + PONG_WITHIN);
-                        self.write(Message::Ping(axum::body::Bytes::new())).await
+                        self.write(Message::Ping(Bytes::new())).await
                     }
                     WaitFor::Pong => Err(End::Gone),
                     WaitFor::Turn => Err(Box::pin(self.last_frames()).await),
@@ -208,7 +175,9 @@ impl Live {
     async fn on_frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,
-            Some(Ok(Message::Binary(_))) => return self.offended(Offence::Binary, None).await,
+            Some(Ok(Message::Binary(_))) => {
+                return Box::pin(self.offended(Offence::Binary, None)).await;
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
             Some(Err(error)) => return Err(broken(error)),
@@ -226,12 +195,12 @@ impl Live {
             }
         }
         match step {
-            Step::Ack(reply_to) => self.send(&ack(Some(reply_to), None)).await,
+            Step::Ack(reply_to) => self.write(written(ack(Some(reply_to), None))).await,
             Step::CloseSession(reply_to) => Box::pin(self.close_session(reply_to)).await,
             Step::Ignore => Ok(()),
-            Step::Pong(reply_to) => self.send(&pong(reply_to)).await,
-            Step::Refuse(offence, reply_to) => self.offended(offence, reply_to).await,
-            Step::Store(said) => self.store(*said).await,
+            Step::Pong(reply_to) => self.write(written(pong(reply_to))).await,
+            Step::Refuse(offence, reply_to) => Box::pin(self.offended(offence, reply_to)).await,
+            Step::Store(said) => Box::pin(self.store(*said)).await,
         }
     }
 
@@ -252,14 +221,14 @@ impl Live {
             Err(error) => return self.could_not_store(&error, said.reply_to).await,
         };
         self.cursor.wrote(appended.message.seq);
-        let frame = ack(said.reply_to, Some(&appended.message));
+        let ack = written(ack(said.reply_to, Some(&appended.message)));
         if !appended.duplicate {
             self.rtm.publish(appended.message).await;
         }
         if appended.job.is_some() {
             answers::wake(&self.rtm, self.conversation);
         }
-        self.send(&frame).await
+        self.write(ack).await
     }
 
     async fn close_session(&mut self, reply_to: Option<MessageRef>) -> Result<(), End> {
@@ -274,7 +243,7 @@ impl Live {
                     answers::wake(&self.rtm, self.conversation);
                 }
                 match reply_to {
-                    Some(reply_to) => self.send(&ack(Some(reply_to), None)).await,
+                    Some(reply_to) => self.write(written(ack(Some(reply_to), None))).await,
                     None => Ok(()),
                 }
             }
@@ -288,7 +257,7 @@ impl Live {
         reply_to: Option<MessageRef>,
     ) -> Result<(), End> {
         tracing::warn!(error = %error, "a message could not be stored");
-        self.send(&not_stored(reply_to)).await
+        self.write(written(not_stored(reply_to))).await
     }
 
     async fn offended(
@@ -304,7 +273,7 @@ impl Live {
             ));
         }
         match reply_to {
-            Some(reply_to) => self.send(&offence.frame(Some(reply_to))).await,
+            Some(reply_to) => self.write(written(offence.frame(Some(reply_to)))).await,
             None => Ok(()),
         }
     }
@@ -339,7 +308,7 @@ impl Live {
                 self.cursor.jump(missed.last_seq);
             }
             return if self.ours {
-                self.send(&conversation::resync()).await
+                self.write(written(resync())).await
             } else {
                 Ok(())
             };
@@ -361,13 +330,6 @@ impl Live {
         Ok(())
     }
 
-    async fn send(&mut self, frame: &ServerFrame) -> Result<(), End> {
-        match serde_json::to_string(frame) {
-            Ok(text) => self.write(Message::Text(text.into())).await,
-            Err(_) => Ok(()),
-        }
-    }
-
     async fn write(&mut self, message: Message) -> Result<(), End> {
         match tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
@@ -377,62 +339,27 @@ impl Live {
     }
 }
 
-/// How long this socket waits before it says goodbye: spread evenly, the same for all tabs of a
-/// visitor.
-fn turn(conversation: ConversationId) -> Duration {
-    let window = u64::try_from(DRAIN_WINDOW.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1);
-    // Fibonacci hashing: neighbours in the database end up far apart.
-    let mixed = conversation
-        .0
-        .unsigned_abs()
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        >> 32;
-    Duration::from_millis(mixed % window)
-}
-
-/// What a broken frame is answered.
-fn broken(error: axum::Error) -> End {
-    match error
-        .into_inner()
-        .downcast::<tungstenite::Error>()
-        .as_deref()
-    {
-        Ok(tungstenite::Error::Capacity(_)) => End::Close(1009, "the frame is too large"),
-        Ok(tungstenite::Error::Utf8(_)) => End::Close(1007, "the text is not UTF-8"),
-        Ok(tungstenite::Error::Protocol(_)) => {
-            End::Close(1002, "this is not the WebSocket protocol")
-        }
-        _ => End::Gone,
-    }
-}
-
-/// Closes politely: sends the code, then waits for the peer's own close, but not long.
-async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let close = Message::Close(Some(CloseFrame {
-        code,
-        reason: Utf8Bytes::from_static(reason),
-    }));
-    let polite = async {
-        if socket.send(close).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
-    // A peer that does not answer is left.
-    let _ = tokio::time::timeout(GOODBYE_WITHIN, polite).await;
+/// A frame as it goes out. Made before anything is waited for: a frame in a task's state would cost
+/// every socket its size.
+fn written(frame: ServerFrame) -> Message {
+    Message::Text(serde_json::to_string(&frame).unwrap_or_default().into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What `run` makes of its arguments, by its size only.
+    fn size_of_task<F: Future>(_: fn(Box<Live>, bool) -> F) -> usize {
+        size_of::<F>()
+    }
+
     #[test]
-    fn sockets_leave_one_after_the_other() {
-        let turns: std::collections::BTreeSet<_> = (0..100)
-            .map(|id| turn(ConversationId(id)).as_millis())
-            .collect();
-        assert!(turns.len() > 80, "{turns:?}");
-        assert!(turns.iter().all(|turn| *turn < DRAIN_WINDOW.as_millis()));
+    fn an_idle_socket_costs_little_besides_its_buffers() {
+        let (task, live) = (size_of_task(run), size_of::<Live>());
+        assert!(
+            task + live < 2_048,
+            "a socket's task has {task} bytes, its state {live}"
+        );
     }
 }

@@ -4,9 +4,10 @@
 //! - [`bearer`]: who calls, and from which page.
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes a socket's address, good for one socket.
-//! - [`socket`]: a ticket becomes a socket, or is refused before there is one.
+//! - [`socket`]: a ticket becomes a socket, or is refused before there is one; `entrance`: what it
+//!   brings along.
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
-//!   socket has been told, `pace`: how fast it may send; all three without I/O.
+//!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - [`answers`]: stored jobs become the bot's answers.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
@@ -39,6 +40,8 @@ pub mod answers;
 pub mod bearer;
 pub mod conversation;
 pub mod cursor;
+mod end;
+mod entrance;
 pub mod history;
 pub mod limits;
 pub mod live;

@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, Uri, header};
@@ -20,8 +20,9 @@ use subtle::ConstantTimeEq as _;
 use super::Rtm;
 use super::bearer::check_page;
 use super::conversation::{Listener, bot_info};
+use super::entrance::Entrance;
 use super::limits::{MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES};
-use super::live::{self, Entrance};
+use super::live;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
 use crate::store::SecretHash;
@@ -124,13 +125,7 @@ fn upgrade(upgradable: WebSocketUpgrade, rtm: Arc<Rtm>, entrance: Entrance) -> R
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .protocols([SECURE_PROTOCOL])
-        .on_upgrade(|socket| async { spawn(rtm, socket, entrance) })
-}
-
-/// Into a task that the server's end waits for; axum's own ends here.
-fn spawn(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
-    let shutdown = rtm.shutdown.clone();
-    shutdown.spawn("socket", live::run(rtm, socket, entrance));
+        .on_upgrade(|socket| async { live::start(rtm, socket, entrance) })
 }
 
 /// Does the handshake offer `x-rtm-v|1` and `nonce|<nonce>`?

@@ -22,7 +22,6 @@ use crate::error::ApiError;
 ///
 /// # Errors
 /// 401 without a valid token, 403 or 404 for the bot.
-#[expect(clippy::unused_async, reason = "axum's handlers are async")]
 pub async fn active(
     State(rtm): State<Arc<Rtm>>,
     Bearer(token): Bearer,

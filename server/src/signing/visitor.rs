@@ -39,7 +39,8 @@ pub struct Visitor {
 
 impl Visitor {
     /// The cookie header that makes a browser forget its visitor.
-    pub const FORGET: &str = "__Host-parlour-visitor=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=None; Partitioned";
+    pub const FORGET: &str =
+        "__Host-parlour-visitor=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=None; Partitioned";
 
     /// What assertions call the visitor. The same in every app, and another user in each.
     pub fn identity(&self) -> Identity {

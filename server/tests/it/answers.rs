@@ -9,7 +9,7 @@ use crate::test_app::{TestApp, message, text_of};
 
 #[tokio::test]
 async fn a_bot_that_fails_is_excused_and_the_next_message_answered() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for (id, body) in [(1, "fail"), (3, "panic")] {
@@ -29,7 +29,7 @@ async fn a_bot_that_fails_is_excused_and_the_next_message_answered() {
 
 #[tokio::test]
 async fn a_bot_that_hangs_holds_up_neither_acknowledgements_nor_others() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let (mut hers, mut his) = (ann.welcomed().await, bob.welcomed().await);
     hers.say(1, "wait").await;
@@ -44,7 +44,7 @@ async fn a_bot_that_hangs_holds_up_neither_acknowledgements_nor_others() {
 
 #[tokio::test]
 async fn a_restart_answers_what_was_open_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "hang").await;
@@ -55,7 +55,7 @@ async fn a_restart_answers_what_was_open_once() {
 
     // The bot of the next process hangs no more for the first: it is asked "hang" again, so let
     // that turn be cut off, and see the order kept.
-    let next = app.again().await;
+    let next = app.again();
     let ann = crate::test_app::User {
         app: &next,
         token,
@@ -75,14 +75,14 @@ async fn a_restart_answers_what_was_open_once() {
 
 #[tokio::test]
 async fn what_was_waiting_when_the_server_ended_is_answered_after_the_start() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "wait").await;
     socket.say(2, "hello").await;
     let token = ann.token.clone();
     app.stop().await;
-    let next = app.again().await;
+    let next = app.again();
     let ann = crate::test_app::User {
         app: &next,
         token,
@@ -97,7 +97,7 @@ async fn what_was_waiting_when_the_server_ended_is_answered_after_the_start() {
 
 #[tokio::test]
 async fn a_busy_bot_is_asked_again_and_then_excused() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "busy").await;
@@ -124,7 +124,7 @@ async fn a_busy_bot_is_asked_again_and_then_excused() {
 
 #[tokio::test]
 async fn an_ending_server_takes_what_has_come_and_says_goodbye() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for id in 0..20 {

@@ -6,7 +6,7 @@ use crate::test_app::{TestApp, bot_info, text_of};
 
 #[tokio::test]
 async fn a_visitor_is_welcomed_acknowledged_and_answered() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
 
@@ -32,7 +32,7 @@ async fn a_visitor_is_welcomed_acknowledged_and_answered() {
 
 #[tokio::test]
 async fn the_other_session_of_the_same_user_hears_both_sides() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut phone = ann.welcomed().await;
     let mut desk = ann.socket("").await;
@@ -52,7 +52,7 @@ async fn the_other_session_of_the_same_user_hears_both_sides() {
 
 #[tokio::test]
 async fn another_user_hears_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let (mut hers, mut his) = (ann.welcomed().await, bob.welcomed().await);
     hers.say(7, "hello").await;
@@ -62,7 +62,7 @@ async fn another_user_hears_nothing() {
 
 #[tokio::test]
 async fn several_answers_come_in_order_and_one_after_the_other() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut socket = app.user("ann").await.welcomed().await;
     for id in 1..=5 {
         socket
@@ -87,7 +87,7 @@ async fn several_answers_come_in_order_and_one_after_the_other() {
 
 #[tokio::test]
 async fn one_welcome_a_session() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     drop(ann.welcomed().await);
     // However the client says that it comes back, the session goes on.
@@ -104,7 +104,7 @@ async fn one_welcome_a_session() {
 
 #[tokio::test]
 async fn a_new_session_is_welcomed_whatever_the_client_says() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     // A first connection can come as a reconnect (the token ended before the first socket).
     let mut socket = ann.socket("&isReconnect=true").await;
@@ -114,14 +114,14 @@ async fn a_new_session_is_welcomed_whatever_the_client_says() {
         .await;
     assert_eq!(text_of(&socket.next().await), "Welcome");
     // Half an hour later the session is over.
-    app.clock.advance(std::time::Duration::from_secs(31 * 60));
+    app.clock.advance(std::time::Duration::from_mins(31));
     let mut socket = ann.socket("&ConnectionMode=Reconnect").await;
     assert_eq!(text_of(&socket.next().await), "Welcome");
 }
 
 #[tokio::test]
 async fn a_closed_session_is_over() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket
@@ -134,7 +134,7 @@ async fn a_closed_session_is_over() {
 
 #[tokio::test]
 async fn frames_besides_messages_get_what_the_protocol_says() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut socket = app.user("ann").await.welcomed().await;
     socket.send(&json!({"type": "ping", "resourceid": "/bot.message", "botInfo": bot_info("st-test"), "id": 1})).await;
     assert_eq!(

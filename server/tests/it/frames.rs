@@ -7,7 +7,7 @@ use crate::test_app::{Socket, TestApp, message, text_of};
 
 #[tokio::test]
 async fn a_frame_that_cannot_be_used_costs_nothing_but_itself() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for text in [
@@ -33,7 +33,7 @@ async fn a_frame_that_cannot_be_used_costs_nothing_but_itself() {
 
 #[tokio::test]
 async fn a_refusal_names_the_frame_and_why() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     let long = "x".repeat(10_001);
@@ -69,7 +69,7 @@ async fn a_refusal_names_the_frame_and_why() {
 
 #[tokio::test]
 async fn a_flood_is_refused_unstored_and_then_closed() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for id in 0..400 {
@@ -101,7 +101,7 @@ async fn until_closed(socket: &mut Socket, frame: &Message) -> Option<u16> {
 
 #[tokio::test]
 async fn what_goes_on_and_on_is_closed_with_its_code() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for (frame, codes) in [
         (Message::text("nonsense"), [1007, 1008]),
         (Message::binary(vec![1]), [1007, 1007]),
@@ -118,7 +118,7 @@ async fn what_goes_on_and_on_is_closed_with_its_code() {
 
 #[tokio::test]
 async fn oversize_and_broken_text_close_at_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket

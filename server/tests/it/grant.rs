@@ -40,7 +40,7 @@ fn header() -> Value {
 
 #[tokio::test]
 async fn an_assertion_becomes_a_token_in_kores_shape() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for path in [
         GRANT,
         "/api/1.1/oAuth/token/jwtgrant",
@@ -74,7 +74,7 @@ async fn an_assertion_becomes_a_token_in_kores_shape() {
 
 #[tokio::test]
 async fn the_same_identity_is_the_same_user_and_in_another_app_another() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let id = async |client: &str| {
         let body = json!({"assertion": app.assertion(client, "ann")});
         app.post(GRANT, &[], &body).await.json()["userInfo"]["userId"].clone()
@@ -85,7 +85,7 @@ async fn the_same_identity_is_the_same_user_and_in_another_app_another() {
 
 #[tokio::test]
 async fn an_assertion_works_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let assertion = app.assertion("cs-test", "ann");
     assert_eq!(grant(&app, &assertion).await.status, 200);
     let again = grant(&app, &assertion).await;
@@ -101,7 +101,7 @@ async fn an_assertion_works_once() {
 
 #[tokio::test]
 async fn what_does_not_hold_is_refused_with_kores_text_and_code() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let now = app.clock.now().seconds();
     let with = |key: &str, value: Value| {
         let mut claims = claims(&app);
@@ -171,7 +171,7 @@ async fn what_does_not_hold_is_refused_with_kores_text_and_code() {
 
 #[tokio::test]
 async fn a_page_of_another_app_gets_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let own = format!("http://{}", app.address);
     for (origin, status) in [
         (PAGE, 200),
@@ -191,7 +191,7 @@ async fn a_page_of_another_app_gets_nothing() {
 
 #[tokio::test]
 async fn a_token_ends_by_time_and_by_revocation() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let history = "/api/botmessages/rtm?botId=st-test";
     assert_eq!(ann.get(history).await.status, 200);
@@ -205,6 +205,6 @@ async fn a_token_ends_by_time_and_by_revocation() {
         );
     }
     assert_eq!(bob.get(history).await.status, 200);
-    app.clock.advance(std::time::Duration::from_secs(12 * 3600));
+    app.clock.advance(std::time::Duration::from_hours(12));
     assert_eq!(bob.get(history).await.error().0, "token expired");
 }

@@ -8,7 +8,7 @@ const PATH: &str = "/api/botmessages/rtm?botId=st-test";
 
 #[tokio::test]
 async fn a_page_has_kores_shape_oldest_first() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     let welcome = &ann.get(PATH).await.json()["messages"][0]["_id"].clone();
@@ -48,7 +48,7 @@ async fn a_page_has_kores_shape_oldest_first() {
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_overlap() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for id in 1..=12 {
@@ -89,7 +89,7 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
 
 #[tokio::test]
 async fn a_history_is_its_owners() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     drop(ann.welcomed().await);
     let empty = json!({"messages": [], "icon": "https://cdn.test/bot.png", "moreAvailable": false, "lastSeq": 0});
@@ -111,7 +111,7 @@ async fn a_history_is_its_owners() {
 
 #[tokio::test]
 async fn the_theme_is_there_for_both_prefixes() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     for prefix in ["/api", "/api/1.1"] {
         let theme = ann

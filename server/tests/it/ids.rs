@@ -8,7 +8,7 @@ use crate::test_app::{TestApp, message, text_of};
 
 #[tokio::test]
 async fn the_same_id_is_acknowledged_each_time_and_stored_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut phone = ann.welcomed().await;
     let mut desk = ann.socket("").await;
@@ -32,7 +32,7 @@ async fn the_same_id_is_acknowledged_each_time_and_stored_once() {
 
 #[tokio::test]
 async fn a_number_and_the_same_digits_as_text_are_two_messages() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     for id in [json!(7), json!("7")] {
@@ -52,7 +52,7 @@ async fn a_number_and_the_same_digits_as_text_are_two_messages() {
 
 #[tokio::test]
 async fn two_users_with_the_same_id_do_not_meet() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let (mut hers, mut his) = (ann.welcomed().await, bob.welcomed().await);
     let first = hers.say(7, "hers").await;
@@ -64,7 +64,7 @@ async fn two_users_with_the_same_id_do_not_meet() {
 
 #[tokio::test]
 async fn strange_ids_are_echoed_as_they_came_and_impossible_ones_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut socket = app.user("ann").await.welcomed().await;
     for id in [
         json!(0),
@@ -113,7 +113,7 @@ async fn strange_ids_are_echoed_as_they_came_and_impossible_ones_refused() {
 
 #[tokio::test]
 async fn racing_copies_of_a_message_are_one_message() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let (mut one, mut two) = (ann.welcomed().await, ann.socket("").await);
     let frame = message(&json!(7), "hello");

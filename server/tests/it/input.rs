@@ -1,5 +1,7 @@
 //! Bad input over HTTP: a 4xx in Kore's shape, never a 500, and never a secret in any answer.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use crate::test_app::{PAGE, SECRETS, TestApp, bot_info};
@@ -12,7 +14,7 @@ const POSTS: [&str; 3] = [
 
 #[tokio::test]
 async fn bodies_that_cannot_be_used_are_4xx_in_kores_shape() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let bearer = ann.bearer();
     let json = ("content-type", "application/json");
@@ -55,7 +57,7 @@ async fn bodies_that_cannot_be_used_are_4xx_in_kores_shape() {
 
 #[tokio::test]
 async fn callers_without_a_token_are_told_to_get_one() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for value in [
         "",
         "bearer",
@@ -87,7 +89,7 @@ async fn callers_without_a_token_are_told_to_get_one() {
 
 #[tokio::test]
 async fn other_methods_and_addresses_have_kores_shape_too() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for (method, path, status) in [
         ("GET", "/api/rtm/start", 405),
         ("PUT", "/api/oAuth/token/jwtgrant", 405),
@@ -107,7 +109,7 @@ async fn other_methods_and_addresses_have_kores_shape_too() {
 
 #[tokio::test]
 async fn preflights_are_answered_for_every_route_and_prefix() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for prefix in ["/api", "/api/1.1"] {
         for (method, path, asked) in [
             ("POST", "/oAuth/token/jwtgrant", "content-type"),
@@ -146,7 +148,7 @@ async fn preflights_are_answered_for_every_route_and_prefix() {
 
 #[tokio::test]
 async fn an_allowed_page_may_read_answers_and_refusals() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let origin = ("origin", PAGE);
     let body = json!({"assertion": app.assertion("cs-test", "ann")});
     let granted = app
@@ -171,7 +173,7 @@ async fn an_allowed_page_may_read_answers_and_refusals() {
 
 #[tokio::test]
 async fn no_answer_holds_a_secret() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let assertion = app.assertion("cs-test", "bob");
     let mut answers = String::new();
@@ -190,7 +192,7 @@ async fn no_answer_holds_a_secret() {
         ),
     ] {
         let reply = ann.post(path, &body).await;
-        answers.push_str(&format!("{:?} {}", reply.headers, reply.body));
+        let _ = write!(answers, "{:?} {}", reply.headers, reply.body);
     }
     answers.push_str(&ann.get("/api/botmessages/rtm?botId=st-test").await.body);
     for secret in SECRETS

@@ -2,6 +2,12 @@
 //!
 //! [`test_app`] is the harness: `TestApp::start()`, then `app.user("ann")`, then `ann.socket()`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the helpers of tests fail like tests"
+)]
+
 mod answers;
 mod chat;
 mod frames;
@@ -10,6 +16,7 @@ mod history;
 mod ids;
 mod input;
 mod pages;
+mod quiet;
 mod resume;
 mod test_app;
 mod test_bot;

@@ -45,7 +45,7 @@ fn nonce(reply: &Reply) -> String {
 
 #[tokio::test]
 async fn every_page_is_drawn_with_a_strict_policy_and_is_not_kept() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for path in ["/", "/demo", "/chat/test", "/chat/st-test", "/embed/test"] {
         let page = open(&app, path, &[]).await;
         assert_eq!(page.status, 200, "{path}: {}", page.body);
@@ -84,7 +84,7 @@ async fn every_page_is_drawn_with_a_strict_policy_and_is_not_kept() {
 
 #[tokio::test]
 async fn a_page_may_be_framed_by_the_apps_of_its_bot_only() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ancestors = async |path: &str| {
         let page = open(&app, path, &[]).await;
         page.header("content-security-policy")
@@ -102,7 +102,7 @@ async fn a_page_may_be_framed_by_the_apps_of_its_bot_only() {
 
 #[tokio::test]
 async fn what_is_not_here_or_not_allowed_is_a_friendly_page_with_its_status() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let own = format!("http://{}/demo", app.address);
     for (path, referrer, status) in [
         ("/chat/nobody", "", 404),
@@ -145,7 +145,7 @@ async fn what_is_not_here_or_not_allowed_is_a_friendly_page_with_its_status() {
 
 #[tokio::test]
 async fn a_page_is_packed_for_browsers_that_can() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for coding in ["br", "gzip"] {
         let page = open(&app, "/chat/test", &[("accept-encoding", coding)]).await;
         assert_eq!(page.header("content-encoding"), coding);
@@ -154,7 +154,7 @@ async fn a_page_is_packed_for_browsers_that_can() {
 
 #[tokio::test]
 async fn the_page_speaks_the_visitors_language_or_the_hosts() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for (path, accepted, expected) in [
         ("/chat/test", "de-AT,en;q=0.5", "<html lang=\"de\""),
         ("/chat/test", "xx", "<html lang=\"en\""),
@@ -177,7 +177,7 @@ async fn the_page_speaks_the_visitors_language_or_the_hosts() {
 
 #[tokio::test]
 async fn a_visitor_chats_without_javascript() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let own = format!("http://{}", app.address);
     let browser = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
     let first = post(&app, "", &browser, "text=hello+%C3%BC%0D%0Athere").await;
@@ -219,7 +219,7 @@ async fn a_visitor_chats_without_javascript() {
 
 #[tokio::test]
 async fn a_form_from_elsewhere_or_too_long_is_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let own = format!("http://{}", app.address);
     for headers in [
         [("origin", PAGE), ("sec-fetch-site", "cross-site")],
@@ -251,7 +251,7 @@ async fn a_form_from_elsewhere_or_too_long_is_refused() {
 
 #[tokio::test]
 async fn what_was_said_is_shown_as_text() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let own = format!("http://{}", app.address);
     let said = "text=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%3C%2Fscript%3E%3Cscript%3Ealert(2)%3C%2Fscript%3E";
     let reply = post(&app, "", &[("origin", &own)], said).await;

@@ -10,7 +10,7 @@ fn seq(frame: &Value) -> u64 {
 
 #[tokio::test]
 async fn a_widget_is_told_what_it_missed_before_anything_else() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut phone = ann.welcomed().await;
     phone.say(1, "one").await;
@@ -36,7 +36,7 @@ async fn a_widget_is_told_what_it_missed_before_anything_else() {
 
 #[tokio::test]
 async fn a_widget_that_knows_all_is_told_nothing_and_an_official_client_never() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     drop(ann.welcomed().await);
     ann.socket("&isReconnect=true&after=1")
@@ -49,7 +49,7 @@ async fn a_widget_that_knows_all_is_told_nothing_and_an_official_client_never() 
 
 #[tokio::test]
 async fn a_widget_without_a_cursor_of_its_own_gets_all_from_zero() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut first = ann.socket("&after=0").await;
     assert_eq!(text_of(&first.next().await), "Welcome");
@@ -60,7 +60,7 @@ async fn a_widget_without_a_cursor_of_its_own_gets_all_from_zero() {
 
 #[tokio::test]
 async fn too_much_or_an_impossible_cursor_is_a_resync_and_then_live() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut writer = ann.welcomed().await;
     // 67 turns of three messages: more than 200.
@@ -105,7 +105,7 @@ async fn too_much_or_an_impossible_cursor_is_a_resync_and_then_live() {
 
 #[tokio::test]
 async fn an_unread_acknowledgement_is_asked_for_again_and_nothing_doubles() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket

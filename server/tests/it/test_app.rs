@@ -4,6 +4,7 @@
 //! Nothing here sleeps: every wait is for something that must come, under one time-out.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,13 +90,13 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     /// A fresh server.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
-        Self::start_in(folder, NOW).await
+        Self::start_in(folder, NOW)
     }
 
     /// A server on an existing folder.
-    async fn start_in(folder: PathBuf, now: Millis) -> Self {
+    fn start_in(folder: PathBuf, now: Millis) -> Self {
         signing::install_crypto();
         let mut config = Config::from_text(CONFIG).unwrap();
         config.server.data.clone_from(&folder);
@@ -137,8 +138,8 @@ impl TestApp {
     }
 
     /// The next process on the same folder.
-    pub(crate) async fn again(&self) -> Self {
-        Self::start_in(self.folder.clone(), self.clock.now()).await
+    pub(crate) fn again(&self) -> Self {
+        Self::start_in(self.folder.clone(), self.clock.now())
     }
 
     /// An assertion for `identity` by `app`.
@@ -203,10 +204,10 @@ impl TestApp {
     ) -> Reply {
         let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\n", self.address);
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
         if !body.is_empty() {
-            text.push_str(&format!("content-length: {}\r\n", body.len()));
+            let _ = write!(text, "content-length: {}\r\n", body.len());
         }
         text.push_str("\r\n");
         text.push_str(body);
@@ -228,6 +229,8 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        // What is still open stays readable for the one who has it open.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

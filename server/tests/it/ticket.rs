@@ -9,7 +9,7 @@ const START: &str = "/api/rtm/start";
 
 #[tokio::test]
 async fn start_gives_an_address_with_a_question_mark() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     for path in [START, "/api/1.1/rtm/start"] {
         let reply = ann
@@ -36,7 +36,7 @@ async fn start_gives_an_address_with_a_question_mark() {
 
 #[tokio::test]
 async fn start_is_for_a_bot_of_the_app() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     for (bot, status) in [
         ("st-test", 200),
@@ -51,7 +51,7 @@ async fn start_is_for_a_bot_of_the_app() {
 
 #[tokio::test]
 async fn of_24_sockets_that_race_for_a_ticket_one_opens() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ticket = app.user("ann").await.ticket().await;
     let races = (0..24).map(|_| Socket::open(&app, &ticket, &[]));
     let outcomes = join_all(races).await;
@@ -70,7 +70,7 @@ async fn of_24_sockets_that_race_for_a_ticket_one_opens() {
 
 #[tokio::test]
 async fn a_ticket_opens_for_thirty_seconds() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let (young, old) = (ann.ticket().await, ann.ticket().await);
     app.clock.advance(std::time::Duration::from_millis(29_999));
@@ -81,7 +81,7 @@ async fn a_ticket_opens_for_thirty_seconds() {
 
 #[tokio::test]
 async fn what_is_no_ticket_opens_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for address in [
         "/rtm/bot",
         "/rtm/bot?sid=",
@@ -100,7 +100,7 @@ async fn what_is_no_ticket_opens_nothing() {
 
 #[tokio::test]
 async fn a_foreign_page_opens_no_socket() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let own = format!("http://{}", app.address);
     for (origin, opens) in [
@@ -125,7 +125,7 @@ async fn a_foreign_page_opens_no_socket() {
 
 #[tokio::test]
 async fn a_secure_client_proves_its_nonce_by_sub_protocols() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let start = async || {
         let headers = [("authorization", ann.bearer()), ("x-rtm-v", "1".to_owned())];
@@ -159,7 +159,7 @@ async fn a_secure_client_proves_its_nonce_by_sub_protocols() {
 
 #[tokio::test]
 async fn a_user_has_ten_sockets_and_a_closed_one_frees_its_seat() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut sockets = Vec::new();
     for _ in 0..10 {

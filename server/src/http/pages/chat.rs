@@ -164,7 +164,7 @@ impl<'a> Visit<'a> {
         let config = &self.state.config;
         let (bot, base) = (place.bot, base_path(config));
         let wish = self.asked.lang.as_deref();
-        let language = language(wish.or(self.only_language(bot)), self.headers);
+        let language = language(wish.or(only_language(bot)), self.headers);
         ChatPage {
             settings: WidgetSettings {
                 bot: BotFace {
@@ -199,14 +199,6 @@ impl<'a> Visit<'a> {
             theme_css: looks.css(place.bot_id, self.asked.brand.as_deref()),
             theme: theme(self.asked.theme.as_deref(), bot.theme),
             language,
-        }
-    }
-
-    /// The bot's one language, where it has only one besides English.
-    fn only_language(&self, bot: &'a Bot) -> Option<&'a str> {
-        match bot.languages.as_slice() {
-            [only] if only != "en" => Some(only),
-            _ => None,
         }
     }
 
@@ -302,7 +294,7 @@ impl<'a> Visit<'a> {
         let page = ProblemPage {
             problem,
             language: language(self.asked.lang.as_deref(), self.headers),
-            theme_css: super::palette(&crate::theme::Brand::default()),
+            theme_css: super::palette(crate::theme::Brand::default()),
             embedded: self.embedded,
         };
         render(self.state, &Frame::nobody(), status, Page::Problem(page)).await
@@ -314,5 +306,13 @@ impl<'a> Visit<'a> {
         let mut page = self.problem(Problem::Server, told.status()).await;
         page.extensions_mut().extend(told.extensions().clone());
         page
+    }
+}
+
+/// The bot's one language, where it has only one and that is not English.
+fn only_language(bot: &Bot) -> Option<&str> {
+    match bot.languages.as_slice() {
+        [only] if only != "en" => Some(only),
+        _ => None,
     }
 }

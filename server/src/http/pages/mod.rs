@@ -61,7 +61,7 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     let problem = ProblemPage {
         problem: Problem::UnknownPage,
         language: language(None, headers),
-        theme_css: palette(&Brand::default()),
+        theme_css: palette(Brand::default()),
         embedded: false,
     };
     let page = Page::Problem(problem);
@@ -84,7 +84,7 @@ async fn home(
     let base = base_path(&state.config);
     let bots = state.config.bots.values();
     let page = Page::Home(HomePage {
-        theme_css: palette(&Brand::default()),
+        theme_css: palette(Brand::default()),
         bots: bots
             .map(|bot| (bot.page.as_str().to_owned(), bot.name.clone()))
             .collect(),
@@ -130,7 +130,7 @@ async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> 
         side: one_of(asked.side, &["start", "end"]).unwrap_or(usual.side),
     };
     let page = Page::Demo(DemoPage {
-        theme_css: palette(&Brand::default()),
+        theme_css: palette(Brand::default()),
         settings,
     });
     render(&state, &Frame::nobody(), StatusCode::OK, page).await
@@ -152,20 +152,20 @@ impl Looks {
     /// The bot's own colours, or those of the colour that the host page asks for.
     fn css(&self, bot: &str, asked: Option<&str>) -> String {
         if let Some(brand) = asked.and_then(|asked| asked.parse::<Brand>().ok()) {
-            return palette(&brand);
+            return palette(brand);
         }
         self.0
             .get(bot)
-            .map_or_else(String::new, |css| css.to_string())
+            .map_or_else(String::new, ToString::to_string)
     }
 }
 
 fn css_of(brand: &str) -> String {
-    palette(&brand.parse().unwrap_or_default())
+    palette(brand.parse().unwrap_or_default())
 }
 
-fn palette(brand: &Brand) -> String {
-    Palette::new(*brand).css()
+fn palette(brand: Brand) -> String {
+    Palette::new(brand).css()
 }
 
 /// Where this server's own addresses begin: `/`, or the path that a proxy serves it under.

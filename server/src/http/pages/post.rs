@@ -135,9 +135,10 @@ async fn say(
         .as_ref()
         .is_none_or(|visitor| visitor.wants_renewal(now));
     let visitor = known.unwrap_or_else(|| state.visitors.create(rtm.ids.as_ref(), now));
-    let cookie = match fresh {
-        true => state.visitors.cookie(&state.visitors.token(&visitor, now)?),
-        false => None,
+    let cookie = if fresh {
+        state.visitors.cookie(&state.visitors.token(&visitor, now)?)
+    } else {
+        None
     };
     let identity = visitor.identity().subject;
     let user = rtm

@@ -1,0 +1,80 @@
+//! How a socket ends: with a code, or without a word.
+//!
+//! In the path: `live` ends with an [`End`] and says it by [`goodbye`].
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use tokio_tungstenite::tungstenite;
+
+use super::limits::{DRAIN_WINDOW, GOODBYE_WITHIN};
+use crate::records::ConversationId;
+
+/// Why a socket ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Say goodbye with this code.
+    Close(u16, &'static str),
+    /// The peer is gone, or does not read: there is nobody to say goodbye to.
+    Gone,
+}
+
+/// How long this socket waits before it says goodbye: spread evenly, the same for all tabs of a
+/// visitor.
+pub(super) fn turn(conversation: ConversationId) -> Duration {
+    let window = u64::try_from(DRAIN_WINDOW.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    // Fibonacci hashing: neighbours in the database end up far apart.
+    let mixed = conversation
+        .0
+        .unsigned_abs()
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        >> 32;
+    Duration::from_millis(mixed % window)
+}
+
+/// What a broken frame is answered.
+pub(super) fn broken(error: axum::Error) -> End {
+    match error
+        .into_inner()
+        .downcast::<tungstenite::Error>()
+        .as_deref()
+    {
+        Ok(tungstenite::Error::Capacity(_)) => End::Close(1009, "the frame is too large"),
+        Ok(tungstenite::Error::Utf8(_)) => End::Close(1007, "the text is not UTF-8"),
+        Ok(tungstenite::Error::Protocol(_)) => {
+            End::Close(1002, "this is not the WebSocket protocol")
+        }
+        _ => End::Gone,
+    }
+}
+
+/// Closes politely: sends the code, then waits for the peer's own close, but not long.
+pub(super) async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let close = Message::Close(Some(CloseFrame {
+        code,
+        reason: Utf8Bytes::from_static(reason),
+    }));
+    let polite = async {
+        if socket.send(close).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    // A peer that does not answer is left.
+    let _ = tokio::time::timeout(GOODBYE_WITHIN, polite).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_leave_one_after_the_other() {
+        let turns: std::collections::BTreeSet<_> = (0..100)
+            .map(|id| turn(ConversationId(id)).as_millis())
+            .collect();
+        assert!(turns.len() > 80, "{turns:?}");
+        assert!(turns.iter().all(|turn| *turn < DRAIN_WINDOW.as_millis()));
+    }
+}
