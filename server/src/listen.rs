@@ -1,7 +1,7 @@
 //! Connections: accepted, counted, cut off when they do nothing, ended when the server ends.
 //!
 //! In the path: the kernel → [`serve`] → one task a connection → the router. An upgraded socket leaves its
-//! task but keeps its [`Metered`] stream, and with it its place in the count and the write limit.
+//! task but keeps its `Metered` stream, and with it its place in the count and the write limit.
 //!
 //! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
 //! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. Nobody waits for a connection but the drain.

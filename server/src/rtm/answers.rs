@@ -5,7 +5,7 @@
 //!
 //! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
 //! hangs, fails or panics costs its own conversation time and nobody else's. What is not finished
-//! when the process ends is still a stored job and is taken up by [`resume`]. A bot that has
+//! when the process ends is still a stored job and is taken up by `resume`. A bot that has
 //! answered is not asked again because the store was away.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! An open socket: its task.
 //!
-//! In the path: [`super::socket`] hands the upgraded socket and its [`Entrance`] to [`start`]. Frames
+//! In the path: [`super::socket`] hands the upgraded socket and its `Entrance` to [`start`]. Frames
 //! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
 //! bus brings goes out.
 //!

@@ -1,10 +1,10 @@
 //! `GET /rtm/bot?sid=…`: a ticket becomes a socket, or is refused before there is one.
 //!
 //! In the path: clients come here with the address that `start` gave; [`open`] checks origin,
-//! ticket, sub-protocols and seats, then [`upgrade`] hands over to [`super::live`].
+//! ticket, sub-protocols and seats, then `upgrade` hands over to [`super::live`].
 //!
 //! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
-//! in Kore's shape. [`upgrade`] is the only place that upgrades: it sets every limit.
+//! in Kore's shape. `upgrade` is the only place that upgrades: it sets every limit.
 
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::test_app::{Socket, TestApp, message, text_of};
+use crate::test_app::{TestApp, message, text_of};
+use crate::test_socket::Socket;
 
 #[tokio::test]
 async fn a_frame_that_cannot_be_used_costs_nothing_but_itself() {

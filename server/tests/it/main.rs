@@ -1,6 +1,6 @@
 //! The whole server, over real connections: one binary, a module a topic.
 //!
-//! [`test_app`] is the harness: `TestApp::start()`, then `app.user("ann")`, then `ann.socket()`.
+//! [`test_app`] is the harness: `TestApp::start()`, then `app.user("ann")`, then `ann.socket("")`.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,4 +20,5 @@ mod quiet;
 mod resume;
 mod test_app;
 mod test_bot;
+mod test_socket;
 mod ticket;

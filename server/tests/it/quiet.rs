@@ -136,7 +136,7 @@ async fn nothing_that_is_secret_is_logged() {
     let ann = app.user("ann@private.test").await;
     let ticket = ann.ticket().await;
     let sid = ticket.split("sid=").nth(1).unwrap().to_owned();
-    let mut socket = crate::test_app::Socket::open(&app, &ticket, &[])
+    let mut socket = crate::test_socket::Socket::open(&app, &ticket, &[])
         .await
         .unwrap();
     socket.next().await;

@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::test_app::{PAGE, Socket, TestApp, bot_info};
+use crate::test_app::{PAGE, TestApp, bot_info};
+use crate::test_socket::Socket;
 
 const START: &str = "/api/rtm/start";
 

@@ -1,6 +1,6 @@
 //! The pages that people open.
 //!
-//! In the path: `router` nests [`routes`]. `chat` loads what a bot's page shows, [`post`] is the
+//! In the path: `router` nests [`routes`]. `chat` loads what a bot's page shows, `post` is the
 //! same conversation without JavaScript, `render` draws an [`app::Page`] and sets what browsers are told
 //! about it.
 //!
