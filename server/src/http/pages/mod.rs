@@ -127,7 +127,7 @@ async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> 
         brand: brand.map_or(usual.brand, String::from),
         theme: one_of(asked.theme, &["auto", "light", "dark"]).unwrap_or(usual.theme),
         language: one_of(asked.lang, &["en", "de", "ar"]).unwrap_or(usual.language),
-        side: one_of(asked.side, &["start", "end"]).unwrap_or(usual.side),
+        side: one_of(asked.side, &["right", "left"]).unwrap_or(usual.side),
     };
     let page = Page::Demo(DemoPage {
         theme_css: palette(Brand::default()),
