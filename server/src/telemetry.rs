@@ -11,6 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{ConfigError, Log, LogFormat};
 
+/// Never louder than this, whatever the configuration says.
+const QUIET: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info"];
+
 /// Starts logging. A second call (tests) changes nothing.
 ///
 /// # Errors
@@ -25,6 +28,13 @@ pub fn start(log: &Log) -> Result<(), ConfigError> {
             ),
         )
     })?;
+    // At `trace` these write whole frames and headers, which are nobody's business.
+    let filter = QUIET
+        .iter()
+        .fold(filter, |filter, quiet| match quiet.parse() {
+            Ok(quiet) => filter.add_directive(quiet),
+            Err(_) => filter,
+        });
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_target(false)

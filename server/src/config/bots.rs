@@ -1,11 +1,10 @@
 //! `[bots.…]`: what a visitor talks to.
 
-use std::fmt;
-
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 
 use super::values::ImageSource;
+use crate::theme::Brand;
 
 /// `[bots.<id>]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,7 +22,7 @@ pub struct Bot {
     pub avatar: String,
     /// Brand colour.
     #[serde(default)]
-    pub brand: Colour,
+    pub brand: Brand,
     /// Light, dark or the visitor's choice.
     #[serde(default)]
     pub theme: Theme,
@@ -52,7 +51,7 @@ impl Bot {
             name: "Parlour".to_owned(),
             tagline: "Answers at once".to_owned(),
             avatar: String::new(),
-            brand: Colour::default(),
+            brand: Brand::default(),
             theme: Theme::default(),
             starters: ["What can you do?", "Show me buttons", "Tell me a joke"]
                 .map(str::to_owned)
@@ -108,45 +107,6 @@ impl TryFrom<String> for PageName {
         } else {
             Err(format!(
                 "`{text}` cannot stand in an address; use 1 to 64 small letters, digits and dashes"
-            ))
-        }
-    }
-}
-
-/// `#rrggbb`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Colour(String);
-
-impl Colour {
-    /// The colour as `#rrggbb`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for Colour {
-    fn default() -> Self {
-        Self("#4f46e5".to_owned())
-    }
-}
-
-impl fmt::Display for Colour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Colour {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let digits = text.strip_prefix('#').unwrap_or_default();
-        if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            Ok(Self(text.to_ascii_lowercase()))
-        } else {
-            Err(format!(
-                "`{text}` is not a colour; write for example #4f46e5"
             ))
         }
     }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use apps::{App, KeyAlgorithm, KeyEntry};
-pub use bots::{Bot, BotKind, Colour, PageName, Theme};
+pub use bots::{Bot, BotKind, PageName, Theme};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Sessions, Tokens, VisitorSecret};

@@ -17,6 +17,7 @@ use super::bearer::Bearer;
 use super::start::bot_of_app;
 use super::token::private;
 use crate::error::ApiError;
+use crate::theme::Brand;
 
 /// The active theme of a bot.
 ///
@@ -28,12 +29,12 @@ pub async fn active(
     Path(bot): Path<String>,
 ) -> Result<Response, ApiError> {
     let found = bot_of_app(&rtm, &token.app, &bot)?;
-    Ok(private(Json(of_brand(&bot, found.brand.as_str()))))
+    Ok(private(Json(of_brand(&bot, found.brand))))
 }
 
 /// The v2 sections from one colour.
-fn of_brand(bot: &str, brand: &str) -> ActiveTheme {
-    let on_brand = readable_on(brand);
+fn of_brand(bot: &str, Brand(brand): Brand) -> ActiveTheme {
+    let (brand, on_brand) = (brand.to_string(), brand.readable_on().to_string());
     let sections = json!({
         "streamId": bot,
         "themeName": "Parlour",
@@ -58,39 +59,17 @@ fn of_brand(bot: &str, brand: &str) -> ActiveTheme {
     }
 }
 
-/// Black or white, whichever is easier to read (WCAG's relative luminance; 0.179 is where both
-/// have the same contrast).
-fn readable_on(brand: &str) -> &'static str {
-    let channel = |at: usize| {
-        let byte = brand
-            .get(at..at + 2)
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        let share = f64::from(byte.unwrap_or(0)) / 255.0;
-        if share <= 0.040_45 {
-            share / 12.92
-        } else {
-            ((share + 0.055) / 1.055).powf(2.4)
-        }
-    };
-    let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
-    if luminance > 0.179 {
-        "#000000"
-    } else {
-        "#ffffff"
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_theme_is_active_and_has_the_sections_of_v2() {
-        let theme = serde_json::to_value(of_brand("st-demo", "#4f46e5")).unwrap();
+        let theme = serde_json::to_value(of_brand("st-demo", Brand::default())).unwrap();
         assert_eq!(theme["activeTheme"], true);
         assert_eq!(
             theme["userMessage"],
-            json!({"bubbleColor": "#4f46e5", "fontColor": "#ffffff"})
+            json!({"bubbleColor": "#0b6e4f", "fontColor": "#ffffff"})
         );
         for section in [
             "generalAttributes",
@@ -103,17 +82,5 @@ mod tests {
             assert!(theme[section].is_object(), "{section}");
         }
         assert!(theme.get("v3").is_none());
-    }
-
-    #[test]
-    fn text_on_the_brand_is_readable() {
-        for (brand, text) in [
-            ("#ffffff", "#000000"),
-            ("#ffd400", "#000000"),
-            ("#000000", "#ffffff"),
-            ("#0b3d91", "#ffffff"),
-        ] {
-            assert_eq!(readable_on(brand), text, "{brand}");
-        }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::palette::TEXT;
+
 /// A colour on the screen. Written `#0b6e4f`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rgb(pub u8, pub u8, pub u8);
@@ -91,6 +93,17 @@ impl Rgb {
     pub fn contrast(self, other: Self) -> f64 {
         let (one, two) = (self.luminance(), other.luminance());
         (one.max(two) + 0.05) / (one.min(two) + 0.05)
+    }
+
+    /// White where it can be read on this ground, else black; one of the two always can (their
+    /// worst is 4.58).
+    #[must_use]
+    pub fn readable_on(self) -> Self {
+        if Self::WHITE.contrast(self) >= TEXT {
+            Self::WHITE
+        } else {
+            Self::BLACK
+        }
     }
 
     /// The lowest contrast on any of `grounds`.

@@ -4,7 +4,7 @@ use super::colour::{Brand, Oklch, Rgb};
 use std::fmt::Write as _;
 
 /// What text needs against the ground it stands on (WCAG 1.4.3).
-const TEXT: f64 = 4.5;
+pub(super) const TEXT: f64 = 4.5;
 /// What the edge of a control or a focus ring needs (WCAG 1.4.11).
 const CONTROL: f64 = 3.0;
 /// How far a colour is moved at each try. Small enough that the result is the nearest, not a neighbour.
@@ -108,7 +108,7 @@ impl Scheme {
             brand,
             brand_hover: under_pointer(brand),
             brand_edge: darker(tone, &[canvas, surface], CONTROL),
-            on_brand: on(brand),
+            on_brand: brand.readable_on(),
             accent: darker(tone, &grounds, TEXT),
             soft,
             danger: darker(
@@ -155,7 +155,7 @@ impl Scheme {
             brand,
             brand_hover: under_pointer(brand),
             brand_edge: lighter(tone, &[canvas, surface], CONTROL),
-            on_brand: on(brand),
+            on_brand: brand.readable_on(),
             accent: lighter(tone, &grounds, TEXT),
             soft,
             danger: lighter(
@@ -200,25 +200,16 @@ impl Scheme {
     }
 }
 
-/// White where it can be read, else black; one of the two always can (their worst is 4.58).
-fn on(ground: Rgb) -> Rgb {
-    if Rgb::WHITE.contrast(ground) >= TEXT {
-        Rgb::WHITE
-    } else {
-        Rgb::BLACK
-    }
-}
-
 /// The brand under the pointer: a step away from its text, so that the text only gains.
 fn under_pointer(brand: Rgb) -> Rgb {
     let tone = Oklch::from(brand);
-    let step = if on(brand) == Rgb::WHITE {
+    let step = if brand.readable_on() == Rgb::WHITE {
         -0.045
     } else {
         0.045
     };
     let moved = tone.with_lightness(tone.lightness + step).to_rgb();
-    if on(brand).contrast(moved) >= TEXT {
+    if brand.readable_on().contrast(moved) >= TEXT {
         moved
     } else {
         brand

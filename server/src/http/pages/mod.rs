@@ -144,7 +144,7 @@ impl Looks {
     fn new(config: &Config) -> Self {
         let bots = config.bots.iter();
         Self(
-            bots.map(|(id, bot)| (id.clone(), css_of(bot.brand.as_str()).into()))
+            bots.map(|(id, bot)| (id.clone(), palette(bot.brand).into()))
                 .collect(),
         )
     }
@@ -158,10 +158,6 @@ impl Looks {
             .get(bot)
             .map_or_else(String::new, ToString::to_string)
     }
-}
-
-fn css_of(brand: &str) -> String {
-    palette(brand.parse().unwrap_or_default())
 }
 
 fn palette(brand: Brand) -> String {
