@@ -179,8 +179,31 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
         "manifest.json".to_owned(),
         manifest.to_string().into_bytes(),
     ));
+    for (path, content) in &mut assets {
+        if path.ends_with(".js") {
+            *content = strip(content);
+        }
+    }
     assets.sort();
     Ok(assets)
+}
+
+/// A script without its indentation and the lines that hold only a comment. Not a minifier: the code
+/// stays line by line what it was, so that an error in a browser still names a line to look for.
+fn strip(script: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(script);
+    let mut kept = String::with_capacity(text.len());
+    let mut comment = false;
+    for line in text.lines().map(str::trim) {
+        comment |= line.starts_with("/*");
+        if comment {
+            comment = !line.ends_with("*/");
+        } else if !line.is_empty() && !line.starts_with("//") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept.into_bytes()
 }
 
 /// All files below `folder`, sorted; paths with `/` on every system. Hidden files stay out.
@@ -264,6 +287,13 @@ mod tests {
         assert!(site.join("pkg/2/frontend.js").exists());
         assert!(!site.join("pkg/1").exists());
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn scripts_lose_indentation_and_comment_lines_and_nothing_else() {
+        let script = b"// why\n/**\n * what\n */\nlet a = 1; // stays\n\n  /* once */\n  let b = \"/* \" + a;\n";
+        let kept = b"let a = 1; // stays\nlet b = \"/* \" + a;\n";
+        assert_eq!(strip(script), kept);
     }
 
     #[test]
