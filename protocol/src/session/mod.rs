@@ -31,6 +31,7 @@ use crate::message::{BotInfo, UserBody, UserMessage};
 use crate::message_ref::MessageRef;
 use crate::reply::{Ack, ErrorFrame, ServerFrame};
 use crate::transcript::{Author, Delivery, Entry, Transcript, own_key};
+use crate::write::Write;
 
 /// A message unacknowledged for this long means that the peer is gone.
 const ACK_WITHIN_MS: u64 = 10_000;
@@ -467,6 +468,5 @@ impl Session {
 fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&serde_json::Value>) -> String {
     let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
     frame.meta = meta.cloned();
-    // Only maps with keys that are no strings cannot be written, and there are none.
-    serde_json::to_string(&frame).unwrap_or_default()
+    frame.to_text()
 }
