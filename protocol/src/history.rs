@@ -207,3 +207,23 @@ impl HistoryMessage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_careless_field_does_not_cost_the_page() {
+        let page = HistoryPage::parse(
+            r#"{"messages":[{"_id":7},{"_id":"ms-1","type":"sideways","components":[]},
+                {"_id":"ms-2","type":"outgoing","createdOn":5,"tags":[],"seq":"2",
+                 "components":[{"cT":"text","data":{"text":"Hi"}}]}],
+                "icon":{},"moreAvailable":"yes","lastSeq":-1}"#,
+        )
+        .expect("a page");
+        assert_eq!(page.messages.len(), 1);
+        assert_eq!(page.messages[0].shown(), "Hi");
+        assert_eq!((page.more_available, page.last_seq), (false, None));
+        assert_eq!(HistoryPage::parse("[]"), None);
+    }
+}

@@ -224,10 +224,22 @@ impl UserBody {
         if let Some(text) = self.render_msg.as_ref().or(self.body.as_ref()) {
             return text.clone();
         }
-        let names = self.attachments.iter().flatten();
-        let names: Vec<_> = names.filter_map(|file| file["fileName"].as_str()).collect();
-        names.join(", ")
+        let mut names = String::new();
+        for name in self.attachments.iter().flatten() {
+            if let Some(name) = name["fileName"].as_str() {
+                add(&mut names, ", ", name);
+            }
+        }
+        names
     }
+}
+
+/// Adds a word to a list of words. `join` would be a kilobyte of the widget.
+pub(crate) fn add(words: &mut String, between: &str, word: &str) {
+    if !words.is_empty() {
+        words.push_str(between);
+    }
+    words.push_str(word);
 }
 
 /// A delivery receipt: `{"type":"ack","replyto":…,"status":"delivered","key":…}`.

@@ -111,7 +111,9 @@ impl Unnamed {
                 self.note_bot(Some(&request.bot_info));
             }
             Some(("history", _)) => {
-                let page = HistoryPage::parse(text).expect(text);
+                let Some(page) = HistoryPage::parse(text) else {
+                    panic!("not read: {text}")
+                };
                 self.note("history", &page.extra);
                 for message in &page.messages {
                     self.note("history message", &message.extra);

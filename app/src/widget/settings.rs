@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
 /// The island's props.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Serialize))]
 pub struct WidgetSettings {
     /// Who answers.
     pub bot: BotFace,
@@ -69,6 +70,14 @@ pub enum Mode {
     Embedded,
     /// On a page of its own.
     Standalone,
+}
+
+/// leptos writes an island's props again when it hydrates, and nobody reads them.
+#[cfg(target_arch = "wasm32")]
+impl Serialize for WidgetSettings {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
 }
 
 /// What the island asks for.
