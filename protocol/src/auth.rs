@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::Extra;
 use crate::message::BotInfo;
+use crate::read::{Fields, Read};
+use crate::write::{Object, Write};
 
 /// The audience of an assertion when a caller names none.
 pub const DEFAULT_AUDIENCE: &str = "https://idproxy.kore.com/authorize";
@@ -58,13 +60,38 @@ pub struct SignRequest {
 }
 
 /// The answer of the signing service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SignReply {
     /// The signed assertion.
     pub jwt: String,
     /// Ours: the visitor token, only when `keepVisitor` asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor: Option<String>,
+}
+
+impl Write for SignRequest {
+    fn write(&self) -> Value {
+        let mut object = Object::new();
+        object.put_some("clientId", self.client_id.as_ref());
+        object.put_some("clientSecret", self.client_secret.as_ref());
+        object.put_some("identity", self.identity.as_ref());
+        object.put_some("aud", self.aud.as_ref());
+        object.put_some("isAnonymous", self.is_anonymous.as_ref());
+        object.put_some("bot", self.bot.as_ref());
+        object.put_some("visitor", self.visitor.as_ref());
+        object.put_some("keepVisitor", self.keep_visitor.as_ref());
+        object.done()
+    }
+}
+
+impl Read for SignReply {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            jwt: fields.get("jwt")?,
+            visitor: fields.get("visitor"),
+        })
+    }
 }
 
 /// The claims of an assertion, read as liberally as the documentation's own examples demand:
@@ -155,12 +182,20 @@ pub struct GrantRequest {
     #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
     pub bot_info: Option<BotInfo>,
     /// `token:{}` and whatever else the callers add.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
-/// The answer to a grant.
+impl Write for GrantRequest {
+    fn write(&self) -> Value {
+        let mut object = Object::with(&self.extra);
+        object.put("assertion", &self.assertion);
+        object.put_some("botInfo", self.bot_info.as_ref());
+        object.done()
+    }
+}
+
+/// The answer to a grant. A client needs no more of it than [`access_token`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GrantReply {
     /// The bearer of every later call.
@@ -169,9 +204,14 @@ pub struct GrantReply {
     #[serde(rename = "userInfo", default, skip_serializing_if = "Option::is_none")]
     pub user_info: Option<UserInfo>,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// The access token in the answer to a grant.
+#[must_use]
+pub fn access_token(reply: &Value) -> Option<&str> {
+    reply["authorization"]["accessToken"].as_str()
 }
 
 /// The access token.

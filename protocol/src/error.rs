@@ -2,24 +2,45 @@
 //!
 //! Source: `kore-protocol.md` 2.4 and 3.5.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::message_ref::MessageRef;
+use crate::read::{Fields, Read};
 
 /// The body of every failed request: `{"errors":[{"msg":"…","code":4002}]}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorBody {
     /// At least one, the first is the one clients read.
     pub errors: Vec<ErrorItem>,
 }
 
 /// One reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorItem {
     /// A sentence for a person.
     pub msg: String,
     /// A number (`401`, `4002`) or a word (`TOKEN_EXPIRED`).
     pub code: MessageRef,
+}
+
+impl Read for ErrorBody {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            errors: fields.get("errors")?,
+        })
+    }
+}
+
+impl Read for ErrorItem {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            msg: fields.get_or_default("msg"),
+            code: fields.get("code")?,
+        })
+    }
 }
 
 impl ErrorBody {
@@ -83,7 +104,7 @@ mod tests {
             r#"{"errors":[{"msg":"x","code":"TOKEN_EXPIRED"}]}"#,
             r#"{"errors":[{"msg":"token expired","code":7}]}"#,
         ] {
-            let body: ErrorBody = serde_json::from_str(body).expect(body);
+            let body = ErrorBody::parse(body).expect(body);
             assert_eq!(Failure::of(400, Some(&body)), Failure::Reauthorize);
         }
     }

@@ -3,35 +3,37 @@
 //! Source: `kore-protocol.md` 6. A page is oldest first; a template is a JSON **string** in
 //! `components[0].data.text`. `seq` and `lastSeq` are ours.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::Extra;
+use crate::message_ref::MessageRef;
+use crate::read::{Fields, Read};
 
 /// The most messages of a page.
 pub const MAX_LIMIT: u32 = 100;
 
 /// A page of the transcript.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HistoryPage {
     /// Oldest first.
     pub messages: Vec<HistoryMessage>,
     /// The bot's avatar, for all of its messages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub icon: Option<String>,
     /// Whether there are older ones.
-    #[serde(rename = "moreAvailable", default)]
+    #[serde(rename = "moreAvailable")]
     pub more_available: bool,
     /// Ours: the conversation's last sequence; a socket opened with `after=lastSeq` misses nothing.
-    #[serde(rename = "lastSeq", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "lastSeq", skip_serializing_if = "Option::is_none")]
     pub last_seq: Option<u64>,
     /// `botId`, `total`.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// One stored message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryMessage {
     /// Equal to the live `messageId` of bot frames.
     #[serde(rename = "_id")]
@@ -45,22 +47,21 @@ pub struct HistoryMessage {
     #[serde(rename = "createdOn")]
     pub created_on: String,
     /// The visitor's own id of the message.
-    #[serde(rename = "userMsgId", default, skip_serializing_if = "Option::is_none")]
-    pub user_msg_id: Option<crate::message_ref::MessageRef>,
+    #[serde(rename = "userMsgId", skip_serializing_if = "Option::is_none")]
+    pub user_msg_id: Option<MessageRef>,
     /// `altText` holds what the visitor saw (`renderMsg`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
     /// Ours: the message's place in the conversation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// `lang`, `author`, `botId`, `channels`, `status`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// Who spoke, from the platform's point of view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the visitor.
@@ -70,7 +71,7 @@ pub enum Direction {
 }
 
 /// `{"cT":"text","data":{"text":"…"}}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryComponent {
     /// Clients render `text` only.
     #[serde(rename = "cT")]
@@ -78,44 +79,118 @@ pub struct HistoryComponent {
     /// What was said.
     pub data: HistoryData,
     /// `_id`, `cS`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// The text of a component.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HistoryData {
     /// Plain text, or a template as the string of `{"type":…,"payload":…}`.
-    #[serde(default)]
     pub text: String,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// `{"altText":[{"name":"altText","value":"Check balance"}]}`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tags {
     /// The first one replaces the text.
-    #[serde(rename = "altText", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "altText", skip_serializing_if = "Vec::is_empty")]
     pub alt_text: Vec<Tag>,
     /// Other tags.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// A named value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tag {
     /// `altText`.
-    #[serde(default)]
     pub name: String,
     /// What was shown.
-    #[serde(default)]
     pub value: String,
+}
+
+impl Read for HistoryPage {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            messages: fields.get("messages")?,
+            icon: fields.get("icon"),
+            more_available: fields.get_or_default("moreAvailable"),
+            last_seq: fields.get("lastSeq"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for HistoryMessage {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            id: fields.get("_id")?,
+            direction: fields.get("type")?,
+            components: fields.get("components")?,
+            created_on: fields.get_or_default("createdOn"),
+            user_msg_id: fields.get("userMsgId"),
+            tags: fields.get("tags"),
+            seq: fields.get("seq"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for Direction {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "incoming" => Some(Self::Incoming),
+            "outgoing" => Some(Self::Outgoing),
+            _ => None,
+        }
+    }
+}
+
+impl Read for HistoryComponent {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            kind: fields.get("cT")?,
+            data: fields.get("data")?,
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for HistoryData {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            text: fields.get_or_default("text"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for Tags {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            alt_text: fields.get_or_default("altText"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for Tag {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            name: fields.get_or_default("name"),
+            value: fields.get_or_default("value"),
+        })
+    }
 }
 
 impl HistoryMessage {
@@ -130,5 +205,25 @@ impl HistoryMessage {
                 .first()
                 .map_or("", |component| &component.data.text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_careless_field_does_not_cost_the_page() {
+        let page = HistoryPage::parse(
+            r#"{"messages":[{"_id":7},{"_id":"ms-1","type":"sideways","components":[]},
+                {"_id":"ms-2","type":"outgoing","createdOn":5,"tags":[],"seq":"2",
+                 "components":[{"cT":"text","data":{"text":"Hi"}}]}],
+                "icon":{},"moreAvailable":"yes","lastSeq":-1}"#,
+        )
+        .expect("a page");
+        assert_eq!(page.messages.len(), 1);
+        assert_eq!(page.messages[0].shown(), "Hi");
+        assert_eq!((page.more_available, page.last_seq), (false, None));
+        assert_eq!(HistoryPage::parse("[]"), None);
     }
 }

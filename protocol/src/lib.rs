@@ -12,11 +12,12 @@
 //! - [`error`]: Kore's error shape.
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
+//! - [`read`], [`write`]: fields by name, for what a client hears and says.
 //! - [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
 //! - What is read is written back unchanged: fields without a name here live in `extra`
-//!   (`tests/golden.rs`). The browser leaves them out, it never writes back what it read.
+//!   (`tests/golden.rs`). The browser leaves them out: it never writes back what it read.
 //! - Nothing here can panic on input from outside.
 
 pub mod auth;
@@ -27,12 +28,14 @@ pub mod link;
 pub mod markup;
 pub mod message;
 pub mod message_ref;
+pub mod read;
 pub mod reply;
 pub mod session;
 pub mod start;
 pub mod theme;
 pub mod timestamp;
 pub mod transcript;
+pub mod write;
 
 /// Fields of a wire object that have no name here, kept so that they are written back.
 pub type Extra = serde_json::Map<String, serde_json::Value>;

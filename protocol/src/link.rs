@@ -19,7 +19,7 @@ const MAX_IMAGE_BYTES: usize = 512 * 1024;
 pub fn safe_link(address: &str) -> Option<String> {
     let address = clean(address, MAX_LINK_BYTES)?;
     if has_more_than(&address, "www.") {
-        return Some(["https://", &address].concat());
+        return Some("https://".to_owned() + &address);
     }
     let schemes = ["http://", "https://", "mailto:", "tel:"];
     let known = schemes.iter().any(|scheme| has_more_than(&address, scheme));

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::Extra;
 use crate::message_ref::MessageRef;
+use crate::read::{Fields, Read};
+use crate::write::{Object, Write};
 
 /// The `resourceid` of a message.
 pub const RESOURCE_MESSAGE: &str = "/bot.message";
@@ -26,9 +28,30 @@ pub struct BotInfo {
     #[serde(rename = "uiVersion", default, skip_serializing_if = "Option::is_none")]
     pub ui_version: Option<String>,
     /// `customData`, `metaTags`, `tenanturl`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Read for BotInfo {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            chat_bot: fields.get_or_default("chatBot"),
+            task_bot_id: fields.get_or_default("taskBotId"),
+            ui_version: fields.get("uiVersion"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Write for BotInfo {
+    fn write(&self) -> Value {
+        let mut object = Object::with(&self.extra);
+        object.put("chatBot", &self.chat_bot);
+        object.put("taskBotId", &self.task_bot_id);
+        object.put_some("uiVersion", self.ui_version.as_ref());
+        object.done()
+    }
 }
 
 /// A frame from a client, sorted by what it asks for.
@@ -96,9 +119,22 @@ pub struct UserMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageRef>,
     /// Hosts may merge any key into the frame.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Write for UserMessage {
+    fn write(&self) -> Value {
+        let mut object = Object::with(&self.extra);
+        object.put_some("clientMessageId", self.client_message_id.as_ref());
+        object.put("resourceid", &self.resource_id);
+        object.put("message", &self.message);
+        object.put_some("botInfo", self.bot_info.as_ref());
+        object.put_some("client", self.client.as_ref());
+        object.put_some("meta", self.meta.as_ref());
+        object.put_some("id", self.id.as_ref());
+        object.done()
+    }
 }
 
 impl UserMessage {
@@ -137,9 +173,30 @@ pub struct UserBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<Value>>,
     /// `customdata`, `metaTags`, `nlMeta`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Read for UserBody {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            body: fields.get("body"),
+            render_msg: fields.get("renderMsg"),
+            attachments: fields.get("attachments"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Write for UserBody {
+    fn write(&self) -> Value {
+        let mut object = Object::with(&self.extra);
+        object.put_some("body", self.body.as_ref());
+        object.put_some("renderMsg", self.render_msg.as_ref());
+        object.put_some("attachments", self.attachments.as_ref());
+        object.done()
+    }
 }
 
 impl UserBody {
@@ -167,10 +224,22 @@ impl UserBody {
         if let Some(text) = self.render_msg.as_ref().or(self.body.as_ref()) {
             return text.clone();
         }
-        let names = self.attachments.iter().flatten();
-        let names: Vec<_> = names.filter_map(|file| file["fileName"].as_str()).collect();
-        names.join(", ")
+        let mut names = String::new();
+        for name in self.attachments.iter().flatten() {
+            if let Some(name) = name["fileName"].as_str() {
+                add(&mut names, ", ", name);
+            }
+        }
+        names
     }
+}
+
+/// Adds a word to a list of words. `join` would be a kilobyte of the widget.
+pub(crate) fn add(words: &mut String, between: &str, word: &str) {
+    if !words.is_empty() {
+        words.push_str(between);
+    }
+    words.push_str(word);
 }
 
 /// A delivery receipt: `{"type":"ack","replyto":…,"status":"delivered","key":…}`.
@@ -217,8 +286,7 @@ pub struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageRef>,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 

@@ -7,7 +7,10 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
-use serde_json::Number;
+use serde_json::{Number, Value};
+
+use crate::read::Read;
+use crate::write::Write;
 
 /// The longest string id that is taken, in bytes. Ids are stored and echoed, so they are bounded.
 pub const MAX_ID_BYTES: usize = 256;
@@ -35,7 +38,7 @@ impl MessageRef {
     pub fn json_text(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Text(text) => serde_json::Value::String(text.clone()).to_string(),
+            Self::Text(text) => Value::String(text.clone()).to_string(),
         }
     }
 
@@ -58,6 +61,25 @@ impl MessageRef {
 impl From<u64> for MessageRef {
     fn from(id: u64) -> Self {
         Self::Number(id.into())
+    }
+}
+
+impl Read for MessageRef {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(Self::Number(number.clone())),
+            Value::String(text) if text.len() <= MAX_ID_BYTES => Some(Self::Text(text.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl Write for MessageRef {
+    fn write(&self) -> Value {
+        match self {
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Text(text) => text.write(),
+        }
     }
 }
 

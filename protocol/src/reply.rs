@@ -11,6 +11,7 @@ use crate::Extra;
 use crate::error::ErrorItem;
 use crate::message::{BotInfo, UserBody};
 use crate::message_ref::MessageRef;
+use crate::read::{Fields, Read};
 
 /// A frame from the server. Written untagged: each variant carries its own `type`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,12 +34,12 @@ pub enum ServerFrame {
 }
 
 /// `{"ok":true,"replyto":1795227303240,"message":"delivered","type":"ack"}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ack {
     /// True.
     pub ok: bool,
     /// The message's id, in its own JSON type. A pong-like ack may have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replyto: Option<MessageRef>,
     /// `delivered`.
     pub message: String,
@@ -46,15 +47,15 @@ pub struct Ack {
     #[serde(rename = "type")]
     pub kind: AckKind,
     /// Ours: the message's place in the conversation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// Ours: the message's id in the history.
-    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
 }
 
 /// The `type` of an [`Ack`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AckKind {
     /// Its only value.
@@ -77,84 +78,42 @@ impl Ack {
 }
 
 /// `{"type":"bot_response","from":"bot","message":[…],"messageId":"ms-…",…}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BotResponse {
     /// `bot_response`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `bot`.
-    #[serde(
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub from: String,
     /// One entry: v3 shows only the first.
     pub message: Vec<BotMessage>,
     /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
-    #[serde(
-        rename = "messageId",
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
     /// The bot as the client named it.
-    #[serde(
-        rename = "botInfo",
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "botInfo", skip_serializing_if = "Option::is_none")]
     pub bot_info: Option<BotInfo>,
     /// ISO 8601; without it a client shows an invalid date.
-    #[serde(
-        rename = "createdOn",
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "createdOn", skip_serializing_if = "Option::is_none")]
     pub created_on: Option<String>,
     /// The bot's avatar.
-    #[serde(
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub icon: Option<String>,
     /// Milliseconds since the epoch; echoed in the delivery receipt.
-    #[serde(
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<u64>,
     /// Streamed: this frame holds the next piece of the text.
-    #[serde(
-        rename = "sM",
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "sM", skip_serializing_if = "Option::is_none")]
     pub streaming: Option<bool>,
     /// Streamed: the last piece.
-    #[serde(
-        rename = "endChunk",
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "endChunk", skip_serializing_if = "Option::is_none")]
     pub end_chunk: Option<bool>,
     /// Ours: the message's place in the conversation.
-    #[serde(
-        default,
-        deserialize_with = "lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// `author`, `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
@@ -171,8 +130,7 @@ pub struct BotMessage {
     #[serde(rename = "cInfo", default, skip_serializing_if = "Option::is_none")]
     pub c_info: Option<CInfo>,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
@@ -187,8 +145,7 @@ pub struct Component {
     #[serde(default)]
     pub payload: Value,
     /// `formData`, …
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
@@ -199,8 +156,7 @@ pub struct CInfo {
     #[serde(default)]
     pub body: Value,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
@@ -245,51 +201,46 @@ impl BotMessage {
 }
 
 /// `{"type":"user_message","from":"self","message":{…},"id":…}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EchoedMessage {
     /// `user_message`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `self`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub from: String,
     /// What was said.
     pub message: UserBody,
     /// Milliseconds since the epoch: clients use it as id **and** as the time.
     pub id: MessageRef,
     /// The bot as the client named it.
-    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "botInfo", skip_serializing_if = "Option::is_none")]
     pub bot_info: Option<BotInfo>,
     /// Ours: the sender's own id, so that its other sessions know the message.
-    #[serde(
-        rename = "clientMessageId",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "clientMessageId", skip_serializing_if = "Option::is_none")]
     pub client_message_id: Option<MessageRef>,
     /// Ours: the message's id in the history.
-    #[serde(rename = "messageId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
     /// Ours: the message's place in the conversation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// Everything else.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// `{"type":"pong"}`, with `ok` and `replyto` where the ping had an id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pong {
     /// `pong`.
     #[serde(rename = "type")]
     pub kind: String,
     /// True.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ok: Option<bool>,
     /// The ping's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replyto: Option<MessageRef>,
 }
 
@@ -306,7 +257,7 @@ impl Pong {
 }
 
 /// `{"type":"resync"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resync {
     /// `resync`.
     #[serde(rename = "type")]
@@ -322,13 +273,13 @@ impl Default for Resync {
 }
 
 /// `{"type":"error","replyto":…,"errors":[{"msg":"…","code":413}]}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ErrorFrame {
     /// `error`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The refused frame's id, where it had one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replyto: Option<MessageRef>,
     /// Why. Code 503 means: try again later; any other: do not send this again.
     pub errors: Vec<ErrorItem>,
@@ -355,33 +306,120 @@ impl ServerFrame {
     /// needs: a client ignores it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Tag {
-            #[serde(rename = "type")]
-            kind: String,
-        }
-        let Tag { kind } = serde_json::from_str(text).ok()?;
+        let value: Value = serde_json::from_str(text).ok()?;
+        let fields = Fields::of(&value)?;
+        let kind: String = fields.get("type")?;
         match kind.as_str() {
-            "ack" => serde_json::from_str(text).ok().map(Self::Ack),
-            "bot_response" => serde_json::from_str(text).ok().map(Self::BotResponse),
-            "user_message" => serde_json::from_str(text).ok().map(Self::UserMessage),
-            "pong" => serde_json::from_str(text).ok().map(Self::Pong),
-            "error" => serde_json::from_str(text).ok().map(Self::Error),
+            "ack" => Ack::of(&fields).map(Self::Ack),
+            "bot_response" => BotResponse::of(kind, &fields).map(Self::BotResponse),
+            "error" => ErrorFrame::of(kind, &fields).map(Self::Error),
+            "pong" => Some(Self::Pong(Pong::of(kind, &fields))),
             "resync" => Some(Self::Resync(Resync::default())),
-            _ => serde_json::from_str(text).ok().map(Self::Other),
+            "user_message" => EchoedMessage::of(kind, &fields).map(Self::UserMessage),
+            _ => Some(Self::Other(value)),
         }
     }
 }
 
-/// Reads a field that nothing hangs on: of a wrong type it counts as absent, so that a careless
-/// platform costs a time or a picture and never the message.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: serde::de::DeserializeOwned + Default,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+impl Ack {
+    fn of(fields: &Fields<'_>) -> Option<Self> {
+        Some(Self {
+            ok: fields.get("ok")?,
+            replyto: fields.get("replyto"),
+            message: fields.get_or_default("message"),
+            kind: AckKind::Ack,
+            seq: fields.get("seq"),
+            message_id: fields.get("messageId"),
+        })
+    }
+}
+
+impl BotResponse {
+    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
+        Some(Self {
+            kind,
+            from: fields.get_or_default("from"),
+            message: fields.get("message")?,
+            message_id: fields.get("messageId"),
+            bot_info: fields.get("botInfo"),
+            created_on: fields.get("createdOn"),
+            icon: fields.get("icon"),
+            timestamp: fields.get("timestamp"),
+            streaming: fields.get("sM"),
+            end_chunk: fields.get("endChunk"),
+            seq: fields.get("seq"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for BotMessage {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            kind: fields.get("type"),
+            component: fields.get("component"),
+            c_info: fields.get("cInfo"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for Component {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            kind: fields.get("type"),
+            payload: fields.get_or_default("payload"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Read for CInfo {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            body: fields.get_or_default("body"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl EchoedMessage {
+    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
+        Some(Self {
+            kind,
+            from: fields.get_or_default("from"),
+            message: fields.get("message")?,
+            id: fields.get("id")?,
+            bot_info: fields.get("botInfo"),
+            client_message_id: fields.get("clientMessageId"),
+            message_id: fields.get("messageId"),
+            seq: fields.get("seq"),
+            extra: fields.extra(),
+        })
+    }
+}
+
+impl Pong {
+    fn of(kind: String, fields: &Fields<'_>) -> Self {
+        Self {
+            kind,
+            ok: fields.get("ok"),
+            replyto: fields.get("replyto"),
+        }
+    }
+}
+
+impl ErrorFrame {
+    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
+        Some(Self {
+            kind,
+            replyto: fields.get("replyto"),
+            errors: fields.get("errors")?,
+        })
+    }
 }
 
 #[cfg(test)]

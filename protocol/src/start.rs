@@ -3,9 +3,12 @@
 //! Source: `kore-protocol.md` 3.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Extra;
 use crate::message::BotInfo;
+use crate::read::{Fields, Read};
+use crate::write::{Object, Write};
 
 /// How long a socket URL opens, in milliseconds, and it does so once.
 pub const TICKET_LIFE_MS: u64 = 30_000;
@@ -20,19 +23,37 @@ pub struct StartRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// `token:{}` and whatever else the callers add.
-    #[cfg_attr(not(target_arch = "wasm32"), serde(flatten))]
-    #[cfg_attr(target_arch = "wasm32", serde(skip))]
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// The answer to `rtm/start`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StartReply {
     /// `wss://…/rtm/bot?sid=…`; always holds a `?`, since clients append with `&`.
     pub url: String,
     /// Asks a v3 client to open the socket with `x-rtm-v|1`, `jwt|…`, `nonce|…`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+}
+
+impl Write for StartRequest {
+    fn write(&self) -> Value {
+        let mut object = Object::with(&self.extra);
+        object.put("botInfo", &self.bot_info);
+        object.put_some("language", self.language.as_ref());
+        object.done()
+    }
+}
+
+impl Read for StartReply {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            url: fields.get("url")?,
+            nonce: fields.get("nonce"),
+        })
+    }
 }
 
 /// What a connection wants of the conversation's session (`kore-protocol.md` 3.3).

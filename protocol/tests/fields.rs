@@ -7,6 +7,7 @@ use protocol::Extra;
 use protocol::auth::{GrantReply, GrantRequest};
 use protocol::history::HistoryPage;
 use protocol::message::{BotInfo, ClientFrame, UserBody};
+use protocol::read::Read;
 use protocol::reply::{BotMessage, ServerFrame};
 use protocol::start::StartRequest;
 use serde::de::DeserializeOwned;
@@ -110,7 +111,9 @@ impl Unnamed {
                 self.note_bot(Some(&request.bot_info));
             }
             Some(("history", _)) => {
-                let page: HistoryPage = read(text);
+                let Some(page) = HistoryPage::parse(text) else {
+                    panic!("not read: {text}")
+                };
                 self.note("history", &page.extra);
                 for message in &page.messages {
                     self.note("history message", &message.extra);

@@ -1,19 +1,22 @@
 //! Every recorded and documented body and frame is read by its type and written back unchanged.
 //!
 //! `golden/recorded.json` says where its frames come from; `golden/documented.json` are the
-//! platform's own leaner examples. The numbers below are asserted, so a kind of frame without a
+//! platform's own leaner examples. What the widget reads and writes by name is the same as what
+//! serde reads and writes. The numbers below are asserted, so a kind of frame without a
 //! reader, or a reader without a frame, fails.
 
 use std::collections::BTreeMap;
 
-use protocol::auth::{Claims, GrantReply, GrantRequest, SignReply, SignRequest};
+use protocol::auth::{Claims, GrantReply, GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::ErrorBody;
 use protocol::history::HistoryPage;
-use protocol::message::{ClientFrame, FrameError};
+use protocol::message::{BotInfo, ClientFrame, FrameError, UserBody};
 use protocol::message_ref::MessageRef;
-use protocol::reply::ServerFrame;
+use protocol::read::Read;
+use protocol::reply::{BotMessage, ServerFrame};
 use protocol::start::{StartReply, StartRequest};
 use protocol::theme::ActiveTheme;
+use protocol::write::Write;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -201,7 +204,7 @@ fn error_bodies_have_numbers_or_words_as_codes() {
         json!({"errors":[{"msg":"Invalid SDK credentials","code":4002}]}),
         json!({"errors":[{"msg":"token expired","code":"TOKEN_EXPIRED"},{"msg":"b","code":1}]}),
     ] {
-        assert_eq!(written(&read::<ErrorBody>(&body)), body);
+        assert_eq!(written(&heard::<ErrorBody>(&body)), body);
     }
 }
 
@@ -232,14 +235,19 @@ fn a_refused_frame_says_what_to_answer_to() {
 /// Reads a value by the type of its kind and writes it again. Another kind is a failure.
 fn through_its_type(kind: &str, original: &Value) -> Value {
     match kind {
-        "sign request" => written(&read::<SignRequest>(original)),
-        "sign reply" => written(&read::<SignReply>(original)),
-        "grant request" => written(&read::<GrantRequest>(original)),
-        "grant reply" => written(&read::<GrantReply>(original)),
-        "grant error" => written(&read::<ErrorBody>(original)),
-        "start request" => written(&read::<StartRequest>(original)),
-        "start reply" => written(&read::<StartReply>(original)),
-        "history reply" => written(&read::<HistoryPage>(original)),
+        "sign request" => said(&read::<SignRequest>(original)),
+        "sign reply" => written(&heard::<SignReply>(original)),
+        "grant request" => said(&read::<GrantRequest>(original)),
+        "grant reply" => {
+            let reply: GrantReply = read(original);
+            let token = access_token(original);
+            assert_eq!(token, Some(reply.authorization.access_token.as_str()));
+            written(&reply)
+        }
+        "grant error" => written(&heard::<ErrorBody>(original)),
+        "start request" => said(&read::<StartRequest>(original)),
+        "start reply" => written(&heard::<StartReply>(original)),
+        "history reply" => written(&heard::<HistoryPage>(original)),
         "theme reply" => written(&read::<ActiveTheme>(original)),
         _ => {
             let text = original.to_string();
@@ -255,7 +263,7 @@ fn through_its_type(kind: &str, original: &Value) -> Value {
 fn client_frame(kind: &str, text: &str) -> Value {
     match (kind, ClientFrame::parse(text)) {
         ("ack", Ok(ClientFrame::Ack(frame))) => written(&frame),
-        ("message", Ok(ClientFrame::Message(frame))) => written(&frame),
+        ("message", Ok(ClientFrame::Message(frame))) => said(&frame),
         ("ping", Ok(ClientFrame::Ping(frame)))
         | ("close", Ok(ClientFrame::CloseSession(frame)))
         | ("event", Ok(ClientFrame::Event(frame)))
@@ -276,6 +284,24 @@ fn server_frame(kind: &str, text: &str) -> Value {
         _ => matches!(frame, Some(ServerFrame::Other(_))),
     };
     assert!(expected, "{kind} was read as {frame:?}");
+    match &frame {
+        Some(ServerFrame::BotResponse(frame)) => {
+            let original = value(text);
+            assert_eq!(frame.message, read::<Vec<BotMessage>>(&original["message"]));
+            assert_eq!(frame.bot_info, read_some::<BotInfo>(&original["botInfo"]));
+            assert_eq!(
+                frame.message_id,
+                read_some::<String>(&original["messageId"])
+            );
+        }
+        Some(ServerFrame::UserMessage(frame)) => {
+            let original = value(text);
+            assert_eq!(frame.message, read::<UserBody>(&original["message"]));
+            assert_eq!(frame.bot_info, read_some::<BotInfo>(&original["botInfo"]));
+            assert_eq!(frame.id, read::<MessageRef>(&original["id"]));
+        }
+        _ => {}
+    }
     written(&frame)
 }
 
@@ -294,6 +320,23 @@ fn assert_form(form: &str) {
 fn read<T: DeserializeOwned>(value: &Value) -> T {
     // Through text, as it comes from the network.
     serde_json::from_str(&value.to_string()).unwrap_or_else(|error| panic!("{error}: {value}"))
+}
+
+fn read_some<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    read(value)
+}
+
+/// What a client hears is read by name.
+fn heard<T: Read>(value: &Value) -> T {
+    T::parse(&value.to_string()).unwrap_or_else(|| panic!("not read: {value}"))
+}
+
+/// What a client says is written by name, and by serde where it is not a client.
+fn said<T: Serialize + Write>(value: &T) -> Value {
+    let said = value.write();
+    assert_eq!(said, written(value));
+    assert_eq!(said.to_string(), value.to_text());
+    said
 }
 
 fn written<T: Serialize>(value: &T) -> Value {

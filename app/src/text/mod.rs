@@ -18,7 +18,9 @@ mod language;
 #[cfg(feature = "ssr")]
 pub use language::Language;
 
-use serde::{Deserialize, Serialize};
+use protocol::read::{Fields, Read};
+use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 
 macro_rules! messages {
@@ -144,7 +146,7 @@ messages! {
 }
 
 /// How a language counts. The forms stand in the order of Unicode's categories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Plural {
     /// zero, one, two, few, many, other.
     Arabic,
@@ -175,7 +177,7 @@ impl Plural {
 }
 
 /// The strings of one language, on their way to the browser.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Texts {
     /// The language's tag, for `lang` and for dates.
     pub language: Cow<'static, str>,
@@ -184,6 +186,29 @@ pub struct Texts {
     plural: Plural,
     messages: Vec<Cow<'static, str>>,
     counts: Vec<Vec<Cow<'static, str>>>,
+}
+
+impl Read for Texts {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            language: fields.get("language")?,
+            rtl: fields.get("rtl")?,
+            plural: fields.get("plural")?,
+            messages: fields.get("messages")?,
+            counts: fields.get("counts")?,
+        })
+    }
+}
+
+impl Read for Plural {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "Arabic" => Some(Self::Arabic),
+            "OneOther" => Some(Self::OneOther),
+            _ => None,
+        }
+    }
 }
 
 impl Texts {

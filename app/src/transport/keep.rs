@@ -6,15 +6,16 @@
 
 use js_sys::{JSON, Reflect};
 use protocol::message::UserBody;
+use protocol::read::{Fields, Read};
 use protocol::session::Outgoing;
-use serde::{Deserialize, Serialize};
+use protocol::write::{Object, Write};
+use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Storage, window};
 
 use crate::early;
 
 /// One unsent message, in the form that `early.js` writes and shows again.
-#[derive(Serialize, Deserialize)]
 struct Kept {
     id: u64,
     /// What is shown.
@@ -22,11 +23,34 @@ struct Kept {
     /// When it was said, in milliseconds since the epoch.
     at: u64,
     /// What the bot gets, when it is not the text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
     /// Given up; the visitor decides.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
+}
+
+impl Read for Kept {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            id: fields.get("id")?,
+            text: fields.get("text")?,
+            at: fields.get("at")?,
+            payload: fields.get("payload"),
+            failed: fields.get_or_default("failed"),
+        })
+    }
+}
+
+impl Write for Kept {
+    fn write(&self) -> Value {
+        let mut object = Object::new();
+        object.put("id", &self.id);
+        object.put("text", &self.text);
+        object.put("at", &self.at);
+        object.put_some("payload", self.payload.as_ref());
+        object.put_some("failed", self.failed.then_some(&true));
+        object.done()
+    }
 }
 
 fn path() -> String {
@@ -68,8 +92,7 @@ pub(super) fn unsent() -> Vec<Outgoing> {
 
 fn stored() -> Vec<Kept> {
     let text = tab().and_then(|tab| tab.get_item(&early::storage_key(&path())).ok()?);
-    text.and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default()
+    text.and_then(|text| Read::parse(&text)).unwrap_or_default()
 }
 
 fn taken() -> Vec<Kept> {
@@ -77,8 +100,7 @@ fn taken() -> Vec<Kept> {
         let early = Reflect::get(window()?.as_ref(), &"parlourEarly".into()).ok()?;
         let take = Reflect::get(&early, &"take".into()).ok()?;
         let sent: JsValue = take.dyn_ref::<js_sys::Function>()?.call0(&early).ok()?;
-        let text = String::from(JSON::stringify(&sent).ok()?);
-        serde_json::from_str(&text).ok()
+        Read::parse(&String::from(JSON::stringify(&sent).ok()?))
     };
     take().unwrap_or_default()
 }
@@ -114,8 +136,8 @@ pub(super) fn outbox(outbox: &[Outgoing], last_id: u64) {
     let key = early::storage_key(&path());
     if kept.is_empty() {
         remove(tab(), &key);
-    } else if let Ok(text) = serde_json::to_string(&kept) {
-        put(tab(), &key, &text);
+    } else {
+        put(tab(), &key, &kept.to_text());
     }
 }
 

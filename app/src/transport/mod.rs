@@ -24,6 +24,7 @@ mod show;
 mod socket;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use protocol::message::{BotInfo, UserBody};
@@ -71,6 +72,11 @@ pub(crate) fn start(chat: Chat, settings: &WidgetSettings) {
 pub(crate) fn act(action: Action) -> bool {
     let driver = DRIVER.with(|slot| slot.get().cloned());
     driver.is_some_and(|driver| driver.act(action))
+}
+
+/// Lets a task run. Boxed, so that all of them share the code that runs a task.
+fn spawn(task: impl Future<Output = ()> + 'static) {
+    spawn_local(Box::pin(task) as Pin<Box<dyn Future<Output = ()>>>);
 }
 
 impl Driver {
@@ -175,7 +181,7 @@ impl Driver {
         F: Future<Output = Event> + 'static,
     {
         let driver = Rc::clone(self);
-        spawn_local(async move {
+        spawn(async move {
             let event = step(Rc::clone(&driver), attempt).await;
             driver.feed(event);
         });
@@ -289,12 +295,12 @@ impl Driver {
             return;
         }
         let driver = Rc::clone(self);
-        spawn_local(async move { requests::older(driver).await });
+        spawn(requests::older(driver));
     }
 
     fn logout(self: &Rc<Self>) {
         let driver = Rc::clone(self);
-        spawn_local(async move {
+        spawn(async move {
             drop(driver.socket.take());
             keep::forget();
             requests::revoke(&driver).await;

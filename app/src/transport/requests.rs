@@ -5,17 +5,18 @@
 
 use std::rc::Rc;
 
-use gloo_net::http::{Request, Response};
+use gloo_net::http::Request;
 use leptos::prelude::{GetUntracked, Set};
-use protocol::auth::{GrantRequest, SignReply, SignRequest};
+use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
 use protocol::message::BotInfo;
+use protocol::read::Read;
 use protocol::session::{Attempt, Event, NewestPage};
 use protocol::start::{StartReply, StartRequest};
 use protocol::transcript::Entry;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use protocol::write::Write;
+use serde_json::Value;
 
 use super::{Driver, keep, page};
 
@@ -23,18 +24,6 @@ use super::{Driver, keep, page};
 const NEWEST: u32 = 20;
 /// Older messages at a time.
 const OLDER: u32 = 30;
-
-/// What of a grant the widget reads: a fraction of `protocol::auth::GrantReply`.
-#[derive(serde::Deserialize)]
-struct Granted {
-    authorization: Authorization,
-}
-
-#[derive(serde::Deserialize)]
-struct Authorization {
-    #[serde(rename = "accessToken")]
-    access_token: String,
-}
 
 /// Identity → assertion → grant.
 pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
@@ -59,8 +48,14 @@ async fn granted(driver: &Driver) -> Result<String, Failure> {
         bot_info: Some(bot_info(driver)),
         extra: protocol::Extra::new(),
     };
-    let reply: Granted = post(&url(driver, "oAuth/token/jwtgrant"), None, &request).await?;
-    Ok(reply.authorization.access_token)
+    let reply = post(
+        &url(driver, "oAuth/token/jwtgrant"),
+        None,
+        request.to_text(),
+    )
+    .await?;
+    let token = access_token(&reply).map(str::to_owned);
+    token.ok_or(Failure::Retry)
 }
 
 /// An assertion from our own signing service for the visitor that it knows by a cookie, or by the
@@ -73,7 +68,8 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
         visitor: refused.then(keep::visitor).flatten(),
         ..SignRequest::default()
     };
-    let reply: SignReply = post(&driver.settings.platform.sign_url, None, &request).await?;
+    let reply = post(&driver.settings.platform.sign_url, None, request.to_text()).await?;
+    let reply = SignReply::read(&reply).ok_or(Failure::Retry)?;
     if let Some(visitor) = &reply.visitor {
         keep::keep_visitor(visitor);
     }
@@ -88,8 +84,8 @@ pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
         extra: protocol::Extra::new(),
     };
     let token = driver.token.borrow().clone();
-    let reply: Result<StartReply, _> = post(&url(&driver, "rtm/start"), token, &request).await;
-    match reply {
+    let reply = post(&url(&driver, "rtm/start"), token, request.to_text()).await;
+    match reply.and_then(|reply| StartReply::read(&reply).ok_or(Failure::Retry)) {
         Ok(reply) => Event::Started(attempt, reply.url),
         Err(failure) => Event::StepFailed(attempt, failure),
     }
@@ -164,20 +160,15 @@ async fn history(driver: &Driver, limit: u32, place: &str) -> Result<HistoryPage
         &format!("botmessages/rtm?botId={bot}&limit={limit}{place}"),
     );
     let token = driver.token.borrow().clone();
-    read(authorized(Request::get(&url), token).send().await).await
+    let page = fetch(authorized(Request::get(&url), token).build()).await?;
+    HistoryPage::read(&page).ok_or(Failure::Retry)
 }
 
-async fn post<T: DeserializeOwned>(
-    url: &str,
-    token: Option<String>,
-    body: &impl Serialize,
-) -> Result<T, Failure> {
-    let body = serde_json::to_string(body).map_err(|_| Failure::Refused)?;
+async fn post(url: &str, token: Option<String>, body: String) -> Result<Value, Failure> {
     let request = authorized(Request::post(url), token)
         .header("Content-Type", "application/json")
-        .body(body)
-        .map_err(|_| Failure::Refused)?;
-    read(request.send().await).await
+        .body(body);
+    fetch(request).await
 }
 
 fn authorized(
@@ -190,18 +181,16 @@ fn authorized(
     }
 }
 
-/// Success is 200 with a body that fits, as for the official clients.
-async fn read<T: DeserializeOwned>(
-    response: Result<Response, gloo_net::Error>,
-) -> Result<T, Failure> {
-    let response = response.map_err(|_| Failure::Retry)?;
+/// Success is 200 with a body of JSON, as for the official clients.
+async fn fetch(request: Result<Request, gloo_net::Error>) -> Result<Value, Failure> {
+    let request = request.map_err(|_| Failure::Refused)?;
+    let response = request.send().await.map_err(|_| Failure::Retry)?;
     let status = response.status();
     let body = response.text().await.map_err(|_| Failure::Retry)?;
     if status == 200 {
         return serde_json::from_str(&body).map_err(|_| Failure::Retry);
     }
-    let body: Option<ErrorBody> = serde_json::from_str(&body).ok();
-    Err(Failure::of(status, body.as_ref()))
+    Err(Failure::of(status, ErrorBody::parse(&body).as_ref()))
 }
 
 fn url(driver: &Driver, path: &str) -> String {

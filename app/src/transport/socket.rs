@@ -14,7 +14,8 @@ use gloo_net::websocket::futures::WebSocket;
 use gloo_net::websocket::{Message, State, WebSocketError};
 use protocol::reply::ServerFrame;
 use protocol::session::{Attempt, Event};
-use wasm_bindgen_futures::spawn_local;
+
+use super::spawn;
 
 /// So much may wait in the browser's own buffer. A frame beyond it stays in the outbox: the session
 /// sends what is not acknowledged again.
@@ -35,12 +36,12 @@ impl Socket {
         report: impl Fn(Event) + 'static,
     ) -> Option<Self> {
         let Ok(socket) = WebSocket::open(url) else {
-            spawn_local(async move { report(Event::SocketClosed(attempt, ABNORMAL)) });
+            spawn(async move { report(Event::SocketClosed(attempt, ABNORMAL)) });
             return None;
         };
         let socket = Rc::new(RefCell::new(socket));
         let shared = Rc::downgrade(&socket);
-        spawn_local(async move { read(attempt, &shared, report).await });
+        spawn(async move { read(attempt, &shared, report).await });
         Some(Self(socket))
     }
 

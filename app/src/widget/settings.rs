@@ -1,13 +1,17 @@
 //! What the server hands to the widget: the island's props, as JSON inside the page.
 //!
-//! Nothing here is secret: whoever reads the page reads this.
+//! Nothing here is secret: whoever reads the page reads this. The server writes it by serde, the
+//! browser reads it by name ([`protocol::read`]).
 
 use crate::text::Texts;
+use protocol::read::{Fields, Read};
 use protocol::transcript::Entry;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::Value;
 
 /// The island's props.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Serialize))]
 pub struct WidgetSettings {
     /// Who answers.
     pub bot: BotFace,
@@ -34,7 +38,7 @@ pub struct WidgetSettings {
 }
 
 /// Who answers, as the visitor sees them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct BotFace {
     /// The name in the address: `demo` in `/chat/demo`.
     pub page: String,
@@ -51,7 +55,7 @@ pub struct BotFace {
 }
 
 /// Where the RTM protocol is spoken.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Platform {
     /// `/api/`, or another server's.
     pub base: String,
@@ -60,10 +64,175 @@ pub struct Platform {
 }
 
 /// How the widget is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Mode {
     /// In the frame that the loader puts on a host's page.
     Embedded,
     /// On a page of its own.
     Standalone,
+}
+
+/// leptos writes an island's props again when it hydrates, and nobody reads them.
+#[cfg(target_arch = "wasm32")]
+impl Serialize for WidgetSettings {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+/// What the island asks for.
+impl<'de> Deserialize<'de> for WidgetSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::read(&value).ok_or_else(|| D::Error::custom("the widget's settings are incomplete"))
+    }
+}
+
+impl Read for WidgetSettings {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            bot: fields.get("bot")?,
+            platform: fields.get("platform")?,
+            mode: fields.get("mode")?,
+            texts: fields.get("texts")?,
+            entries: fields.get("entries")?,
+            last_seq: fields.get("last_seq")?,
+            more: fields.get("more")?,
+            rendered_at_ms: fields.get("rendered_at_ms")?,
+            host_identity: fields.get("host_identity")?,
+            max_message_chars: fields.get("max_message_chars")?,
+            form_action: fields.get("form_action")?,
+        })
+    }
+}
+
+impl Read for BotFace {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            page: fields.get("page")?,
+            id: fields.get("id")?,
+            name: fields.get("name")?,
+            tagline: fields.get("tagline")?,
+            avatar: fields.get("avatar"),
+            starters: fields.get("starters")?,
+        })
+    }
+}
+
+impl Read for Platform {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            base: fields.get("base")?,
+            sign_url: fields.get("sign_url")?,
+        })
+    }
+}
+
+impl Read for Mode {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "Embedded" => Some(Self::Embedded),
+            "Standalone" => Some(Self::Standalone),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+    use crate::text::Language;
+    use protocol::content::{Action, Button, Content};
+    use protocol::transcript::{Author, Delivery};
+
+    fn row(content: Content, author: Author, delivery: Delivery) -> Entry {
+        Entry {
+            key: "ms-1".into(),
+            author,
+            at_ms: 1_795_227_303_240,
+            content,
+            delivery,
+            seq: Some(7),
+            message_id: None,
+        }
+    }
+
+    #[test]
+    fn the_browser_reads_what_the_server_writes() {
+        let text = || "**Hi** “you”".to_owned();
+        let url = || "https://a.test/".to_owned();
+        let button = |action, image| Button {
+            title: text(),
+            action,
+            image,
+        };
+        let post = Action::Post { payload: text() };
+        let buttons = vec![
+            button(post, None),
+            button(Action::Open { url: url() }, Some(url())),
+        ];
+        let (text, url) = (text(), url());
+        let contents = [
+            Content::Text(text.clone()),
+            Content::System(text.clone()),
+            Content::Buttons {
+                text: text.clone(),
+                buttons: buttons.clone(),
+            },
+            Content::QuickReplies {
+                text: text.clone(),
+                replies: buttons,
+            },
+            Content::Image {
+                url: url.clone(),
+                alt: text.clone(),
+            },
+            Content::Link {
+                url: url.clone(),
+                title: text.clone(),
+            },
+            Content::Error { text: text.clone() },
+            Content::Unknown {
+                fallback: text.clone(),
+            },
+        ];
+        let authors = [Author::Bot, Author::System, Author::Visitor];
+        let deliveries = [Delivery::Failed, Delivery::Sending, Delivery::Sent];
+        let entries: Vec<_> = contents
+            .into_iter()
+            .zip(authors.into_iter().cycle())
+            .zip(deliveries.into_iter().cycle())
+            .map(|((content, author), delivery)| row(content, author, delivery))
+            .collect();
+        for (language, mode) in [
+            (Language::Arabic, Mode::Embedded),
+            (Language::English, Mode::Standalone),
+        ] {
+            let settings = WidgetSettings {
+                bot: BotFace {
+                    avatar: Some(url.clone()),
+                    starters: vec![text.clone()],
+                    ..BotFace::default()
+                },
+                platform: Platform::default(),
+                mode,
+                texts: language.texts(),
+                entries: entries.clone(),
+                last_seq: 8,
+                more: true,
+                rendered_at_ms: 1_795_227_303_240,
+                host_identity: false,
+                max_message_chars: 4000,
+                form_action: "/chat/demo".into(),
+            };
+            let written = serde_json::to_string(&settings).unwrap();
+            assert_eq!(
+                serde_json::from_str::<WidgetSettings>(&written).unwrap(),
+                settings
+            );
+        }
+    }
 }

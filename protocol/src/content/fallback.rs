@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::payload::is_json;
+use crate::message::add;
 
 /// Lines of words at most: the fallback of a long list is a glimpse of it.
 const MAX_LINES: usize = 12;
@@ -51,13 +52,13 @@ pub(super) fn words(payload: &Value) -> String {
     if let Value::Object(object) = payload {
         collect(object, &mut lines, MAX_DEPTH);
     }
-    lines.join("\n")
+    joined(&lines, "\n")
 }
 
 fn collect(object: &Map<String, Value>, lines: &mut Vec<String>, depth: u8) {
     for key in WORDS {
         if let Some(text) = object.get(key).and_then(scalar) {
-            add(lines, text);
+            add_line(lines, text);
         }
     }
     for (key, value) in object {
@@ -75,14 +76,15 @@ fn collect(object: &Map<String, Value>, lines: &mut Vec<String>, depth: u8) {
                 Value::Object(inner) => collect(inner, lines, depth - 1),
                 // A table's row: in `Values` itself, or one of the rows in `additional`.
                 Value::Array(row) if key == "additional" => {
-                    add(lines, joined(row.iter().filter_map(scalar).collect()));
+                    let cells: Vec<_> = row.iter().filter_map(scalar).collect();
+                    add_line(lines, joined(&cells, ", "));
                 }
                 value if key == "Values" => cells.extend(scalar(value)),
                 _ => {}
             }
         }
         if !cells.is_empty() {
-            add(lines, joined(cells));
+            add_line(lines, joined(&cells, ", "));
         }
     }
 }
@@ -92,11 +94,15 @@ fn leads_away(key: &str) -> bool {
     key.contains("utton") || ["default_action", "moreData", "postback", "sources"].contains(&key)
 }
 
-fn joined(cells: Vec<String>) -> String {
-    cells.join(", ")
+fn joined(words: &[String], between: &str) -> String {
+    let mut text = String::new();
+    for word in words {
+        add(&mut text, between, word);
+    }
+    text
 }
 
-fn add(lines: &mut Vec<String>, text: String) {
+fn add_line(lines: &mut Vec<String>, text: String) {
     if lines.len() < MAX_LINES && !text.is_empty() && lines.last() != Some(&text) && !is_json(&text)
     {
         lines.push(text);

@@ -14,13 +14,14 @@
 mod fallback;
 mod payload;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::read::{Fields, Read, variant};
 use crate::reply::BotMessage;
 
 /// One message, ready to draw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Content {
     /// Text with buttons that stay usable.
     Buttons {
@@ -67,7 +68,7 @@ pub enum Content {
 }
 
 /// Something to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Button {
     /// What it says.
     pub title: String,
@@ -78,7 +79,7 @@ pub struct Button {
 }
 
 /// What a button does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Opens a page in a new tab and sends nothing.
     Open {
@@ -90,6 +91,70 @@ pub enum Action {
         /// What the bot gets.
         payload: String,
     },
+}
+
+impl Read for Content {
+    fn read(value: &Value) -> Option<Self> {
+        let (kind, value) = variant(value)?;
+        match kind {
+            "System" => return String::read(value).map(Self::System),
+            "Text" => return String::read(value).map(Self::Text),
+            _ => {}
+        }
+        let fields = Fields::of(value)?;
+        match kind {
+            "Buttons" => Some(Self::Buttons {
+                text: fields.get("text")?,
+                buttons: fields.get("buttons")?,
+            }),
+            "Error" => Some(Self::Error {
+                text: fields.get("text")?,
+            }),
+            "Image" => Some(Self::Image {
+                url: fields.get("url")?,
+                alt: fields.get("alt")?,
+            }),
+            "Link" => Some(Self::Link {
+                url: fields.get("url")?,
+                title: fields.get("title")?,
+            }),
+            "QuickReplies" => Some(Self::QuickReplies {
+                text: fields.get("text")?,
+                replies: fields.get("replies")?,
+            }),
+            "Unknown" => Some(Self::Unknown {
+                fallback: fields.get("fallback")?,
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl Read for Button {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            title: fields.get("title")?,
+            action: fields.get("action")?,
+            image: fields.get("image"),
+        })
+    }
+}
+
+impl Read for Action {
+    fn read(value: &Value) -> Option<Self> {
+        let (kind, value) = variant(value)?;
+        let fields = Fields::of(value)?;
+        match kind {
+            "Open" => Some(Self::Open {
+                url: fields.get("url")?,
+            }),
+            "Post" => Some(Self::Post {
+                payload: fields.get("payload")?,
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl Content {

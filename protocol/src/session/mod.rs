@@ -21,8 +21,6 @@ mod connect;
 mod event;
 mod outbox;
 
-use std::collections::BTreeSet;
-
 pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
 pub use outbox::{MAX_SENDS, MAX_WAITING, Outgoing};
@@ -31,6 +29,7 @@ use crate::message::{BotInfo, UserBody, UserMessage};
 use crate::message_ref::MessageRef;
 use crate::reply::{Ack, ErrorFrame, ServerFrame};
 use crate::transcript::{Author, Delivery, Entry, Transcript, own_key};
+use crate::write::Write;
 
 /// A message unacknowledged for this long means that the peer is gone.
 const ACK_WITHIN_MS: u64 = 10_000;
@@ -94,7 +93,8 @@ pub struct Session {
     needs_history: bool,
     /// Where the server counts: the end of the unbroken run shown.
     cursor: Option<u64>,
-    beyond_gap: BTreeSet<u64>,
+    /// Those that are shown beyond it, in order.
+    beyond_gap: Vec<u64>,
     awaiting_pong: bool,
     /// This platform answers pings, so silence after one means something…
     pongs: bool,
@@ -152,7 +152,7 @@ impl Session {
             wants_new: false,
             needs_history: settings.cursor.is_none(),
             cursor: settings.cursor,
-            beyond_gap: BTreeSet::new(),
+            beyond_gap: Vec::new(),
             awaiting_pong: false,
             pongs: false,
             mute: 0,
@@ -395,7 +395,12 @@ impl Session {
     fn see(&mut self, seq: Option<u64>, effects: &mut Vec<Effect>) {
         let Some(seq) = seq else { return };
         if self.cursor.is_none_or(|cursor| seq > cursor) {
-            self.beyond_gap.insert(seq);
+            // Nearly always the end. A set would be eight kilobytes of the widget.
+            let place = self.beyond_gap.iter().rposition(|other| *other <= seq);
+            if place.is_none_or(|place| self.beyond_gap[place] != seq) {
+                self.beyond_gap
+                    .insert(place.map_or(0, |place| place + 1), seq);
+            }
         }
         self.close_gap();
         if self.beyond_gap.len() > MAX_BEYOND_GAP {
@@ -415,10 +420,12 @@ impl Session {
         let Some(cursor) = &mut self.cursor else {
             return;
         };
-        self.beyond_gap = self.beyond_gap.split_off(&(*cursor + 1));
-        while self.beyond_gap.remove(&(*cursor + 1)) {
-            *cursor += 1;
-        }
+        self.beyond_gap.retain(|seq| {
+            if cursor.checked_add(1) == Some(*seq) {
+                *cursor = *seq;
+            }
+            *seq > *cursor
+        });
     }
 
     fn fired(&mut self, at: Moment, timer: Timer, effects: &mut Vec<Effect>) {
@@ -467,6 +474,5 @@ impl Session {
 fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&serde_json::Value>) -> String {
     let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
     frame.meta = meta.cloned();
-    // Only maps with keys that are no strings cannot be written, and there are none.
-    serde_json::to_string(&frame).unwrap_or_default()
+    frame.to_text()
 }

@@ -1,7 +1,5 @@
 //! What the visitor said and the server has not acknowledged yet, in order.
 
-use serde::{Deserialize, Serialize};
-
 use crate::message::UserBody;
 
 /// How many messages may wait. Beyond it the composer says that it is full and keeps the text.
@@ -12,7 +10,7 @@ pub const MAX_WAITING: usize = 100;
 pub const MAX_SENDS: u8 = 8;
 
 /// One message on its way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outgoing {
     /// The client's own id: milliseconds since the epoch, made unique. The idempotence key.
     pub id: u64,
@@ -21,7 +19,6 @@ pub struct Outgoing {
     /// How often it was put on a socket.
     pub sends: u8,
     /// It is on the socket that is open now, and waits for its acknowledgement.
-    #[serde(skip)]
     pub on_wire: bool,
     /// Given up; only a person sends it again.
     pub failed: bool,

@@ -1,15 +1,17 @@
 //! One row of the visible list, and where rows come from.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::content::Content;
 use crate::history::{Direction, HistoryMessage};
 use crate::message_ref::MessageRef;
+use crate::read::{Fields, Read};
 use crate::reply::{BotResponse, EchoedMessage};
 use crate::timestamp;
 
 /// One row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Unique in the list and stable over the row's life.
     pub key: String,
@@ -28,7 +30,7 @@ pub struct Entry {
 }
 
 /// Who said it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Author {
     /// The bot, or an agent behind it.
     Bot,
@@ -39,7 +41,7 @@ pub enum Author {
 }
 
 /// How far a message of the visitor got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Delivery {
     /// Given up or refused; the text is kept, with Retry and Delete.
     Failed,
@@ -47,6 +49,43 @@ pub enum Delivery {
     Sending,
     /// Acknowledged: stored by the server.
     Sent,
+}
+
+impl Read for Entry {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        Some(Self {
+            key: fields.get("key")?,
+            author: fields.get("author")?,
+            at_ms: fields.get("at_ms")?,
+            content: fields.get("content")?,
+            delivery: fields.get("delivery")?,
+            seq: fields.get("seq"),
+            message_id: fields.get("message_id"),
+        })
+    }
+}
+
+impl Read for Author {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "Bot" => Some(Self::Bot),
+            "System" => Some(Self::System),
+            "Visitor" => Some(Self::Visitor),
+            _ => None,
+        }
+    }
+}
+
+impl Read for Delivery {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "Failed" => Some(Self::Failed),
+            "Sending" => Some(Self::Sending),
+            "Sent" => Some(Self::Sent),
+            _ => None,
+        }
+    }
 }
 
 /// The key of a row of the visitor's own: by the id that the client gave it.

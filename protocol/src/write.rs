@@ -1,0 +1,92 @@
+//! Writing by name: what a client says, put into one JSON value.
+//!
+//! The other half of [`crate::read`], for the same reason. What the server says is written by
+//! serde; both write the same (`tests/golden.rs`).
+
+use serde_json::Value;
+
+use crate::Extra;
+
+/// Something that is written by name.
+pub trait Write {
+    /// As a JSON value.
+    fn write(&self) -> Value;
+
+    /// As JSON text.
+    #[must_use]
+    fn to_text(&self) -> String {
+        // Only maps with keys that are no strings cannot be written, and a value has none.
+        serde_json::to_string(&self.write()).unwrap_or_default()
+    }
+}
+
+/// An object in the making.
+pub struct Object(Extra);
+
+impl Object {
+    /// Begins with the fields that have no name in our types.
+    #[must_use]
+    pub fn with(extra: &Extra) -> Self {
+        Self(extra.clone())
+    }
+
+    /// Begins with nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Extra::new())
+    }
+
+    /// Adds a field.
+    pub fn put(&mut self, name: &str, value: &impl Write) {
+        self.0.insert(name.to_owned(), value.write());
+    }
+
+    /// Adds a field, if it is there.
+    pub fn put_some(&mut self, name: &str, value: Option<&impl Write>) {
+        if let Some(value) = value {
+            self.put(name, value);
+        }
+    }
+
+    /// The finished object.
+    #[must_use]
+    pub fn done(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for bool {
+    fn write(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+
+impl Write for u64 {
+    fn write(&self) -> Value {
+        Value::Number((*self).into())
+    }
+}
+
+impl Write for String {
+    fn write(&self) -> Value {
+        Value::String(self.clone())
+    }
+}
+
+impl Write for Value {
+    fn write(&self) -> Value {
+        self.clone()
+    }
+}
+
+impl<T: Write> Write for Vec<T> {
+    fn write(&self) -> Value {
+        Value::Array(self.iter().map(T::write).collect())
+    }
+}
