@@ -123,8 +123,8 @@ impl Chat {
         !text.is_empty() && driver::act(Action::Say { text, payload })
     }
 
-    /// Makes a choice in the row with this key: the title is shown, the bot gets the payload.
-    pub fn choose(&self, _entry_key: String, title: String, payload: String) -> bool {
+    /// Makes a choice: the title is shown, the bot gets the payload.
+    pub fn choose(&self, title: String, payload: String) -> bool {
         driver::act(Action::Say {
             text: title,
             payload: Some(payload),
@@ -132,15 +132,15 @@ impl Chat {
     }
 
     /// Sends a failed message again.
-    pub fn retry(&self, key: String) {
-        if let Some(id) = own_id(&key) {
+    pub fn retry(&self, key: &str) {
+        if let Some(id) = own_id(key) {
             driver::act(Action::Retry(id));
         }
     }
 
     /// Takes a failed message out of the transcript.
-    pub fn delete(&self, key: String) {
-        if let Some(id) = own_id(&key) {
+    pub fn delete(&self, key: &str) {
+        if let Some(id) = own_id(key) {
             driver::act(Action::Delete(id));
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Each is one path, so that an icon costs the wasm a string and no code.
 
+#[cfg(feature = "ssr")]
 use leptos::prelude::*;
 
 /// What is drawn.
@@ -36,7 +37,7 @@ pub enum Icon {
 }
 
 impl Icon {
-    fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Alert => "M10 6.5v4m0 2.75v.01M10 3a7 7 0 1 1 0 14 7 7 0 0 1 0-14Z",
             Self::Check => "m5 10.5 3.25 3.25L15 7",
@@ -61,12 +62,13 @@ impl Icon {
     }
 
     /// Whether it points along the line of text.
-    fn turns(self) -> bool {
+    pub(crate) fn turns(self) -> bool {
         matches!(self, Self::Chevron | Self::Open)
     }
 }
 
-/// The icon. It says nothing to a screen reader: the words beside it, or the button's name, do.
+/// The icon, on a page. It says nothing to a screen reader: the words beside it do. The widget has its own.
+#[cfg(feature = "ssr")]
 pub fn icon(icon: Icon) -> impl IntoView {
     view! {
         <svg class="icon" class:turns=icon.turns() viewBox="0 0 20 20" aria-hidden="true">

@@ -22,8 +22,10 @@ pub struct ChatPage {
 
 impl ChatPage {
     pub(super) fn view(self) -> impl IntoView {
+        let mut settings = self.settings;
+        settings.texts = settings.texts.naming(&settings.bot.name);
         view! {
-            <Widget settings=self.settings/>
+            <Widget settings=settings/>
             <EarlyBubble/>
         }
     }

@@ -2,9 +2,9 @@
 //! `no_browser.rs` stands in for it on the server, where none of it is ever asked.
 
 use js_sys::{Array, Date, Function, Object, Reflect};
-use leptos::prelude::{document, request_animation_frame, window};
-use leptos::web_sys::{Element, HtmlDocument, HtmlElement};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use leptos::prelude::{document, window};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Element, HtmlDocument, HtmlElement};
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -61,10 +61,28 @@ fn format(at_ms: u64, language: &str, options: &[(&str, &str)]) -> String {
     date(at_ms).to_locale_string(language, &wishes).into()
 }
 
-/// Runs `then` once what has changed is laid out, before it is painted.
-pub(super) fn next_frame(then: impl FnOnce() + 'static) {
+/// Calls `then` once what has changed is laid out, before it is painted.
+pub(super) fn next_frame(then: &Function) {
     // A page that paints no frames shows none of it either.
-    let _ = request_animation_frame(then);
+    let _ = window().request_animation_frame(then);
+}
+
+/// Calls `then` once, after so many milliseconds; by the number it gets it can be cancelled.
+pub(super) fn later(then: &Function, after_ms: i32) -> i32 {
+    window()
+        .set_timeout_with_callback_and_timeout_and_arguments_0(then, after_ms)
+        .unwrap_or(0)
+}
+
+/// Calls `then` again and again, for the life of the page.
+pub(super) fn every(then: &Function, after_ms: i32) {
+    // Without it times only grow old.
+    let _ = window().set_interval_with_callback_and_timeout_and_arguments_0(then, after_ms);
+}
+
+/// Takes back what was to be called [`later`]. 0 is nothing.
+pub(super) fn cancel(timer: i32) {
+    window().clear_timeout_with_handle(timer);
 }
 
 /// Where an element begins, in pixels from the top of the screen.
@@ -93,7 +111,10 @@ pub(super) fn grow(field: &HtmlElement) {
         let style = field.style();
         // A style that is not taken leaves the field small: it scrolls.
         let _ = style.set_property("height", "auto");
-        let _ = style.set_property("height", &format!("{}px", field.scroll_height()));
+        let _ = style.set_property(
+            "height",
+            &[&field.scroll_height().to_string(), "px"].concat(),
+        );
     }
 }
 
@@ -109,15 +130,14 @@ pub(super) fn copy(element: &Element) -> bool {
 }
 
 /// Calls `then` whenever one of `elements` changes its size. For the life of the page.
-pub(super) fn on_resize(elements: &[&Element], then: impl Fn() + 'static) {
+pub(super) fn on_resize(elements: &[&Element], then: &Function) {
     let Ok(class) = Reflect::get(&window(), &"ResizeObserver".into()) else {
         return;
     };
     let Ok(class) = class.dyn_into::<Function>() else {
         return;
     };
-    let then = Closure::<dyn Fn()>::new(then).into_js_value();
-    let Ok(observer) = Reflect::construct(&class, &Array::of1(&then)) else {
+    let Ok(observer) = Reflect::construct(&class, &Array::of1(then)) else {
         return;
     };
     let Ok(observe) = Reflect::get(&observer, &"observe".into()) else {

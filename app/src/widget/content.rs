@@ -2,162 +2,146 @@
 //!
 //! A choice is a submit button of the composer's form: without the wasm it sends its title. With it, its payload.
 
-use super::{keys, markup, room::Room};
-use crate::{
-    icons::{Icon, icon},
-    text::Message,
+use super::{
+    markup,
+    node::{Node, Sheet, icon},
+    room::Room,
 };
-use leptos::prelude::*;
-use protocol::{
-    content::{Action, Button, Content},
-    transcript::Entry,
-};
+use crate::{icons::Icon, text::Message};
+use protocol::content::{Action, Button, Content};
 
 /// How links of a bot are opened: elsewhere, without a handle on this page, without our praise.
-pub(super) const REL: &str = "noopener nofollow ugc";
+const REL: &str = "noopener nofollow ugc";
 
-/// What the message shows. `bubble` is the scope in which `.bubble` is styled; `answer` is what the visitor said next.
-pub(super) fn view(
-    room: Room,
-    entry: &Entry,
-    answer: Option<String>,
-    bubble: &'static str,
-) -> AnyView {
-    let scope = stylers::style_sheet!("app/src/widget/content.css");
-    let said = |text: &str| {
-        let blocks = markup::view(room, text);
-        view! { class = bubble, <div class="bubble">{blocks}</div> }
-    };
-    match &entry.content {
+/// What the message shows. `bubble` is the sheet in which `.bubble` is styled; `answer` is what the visitor said next.
+pub(super) fn draw(
+    room: &Room,
+    content: &Content,
+    answer: Option<&str>,
+    bubble: Sheet,
+) -> Vec<Node> {
+    let sheet = Sheet(stylers::style_sheet!("app/src/widget/content.css"));
+    let said = |text: &str| bubble.el("div", "bubble").add_all(markup::draw(room, text));
+    match content {
         Content::Text(text) | Content::System(text) | Content::Unknown { fallback: text } => {
-            said(text).into_any()
+            vec![said(text)]
         }
         Content::Error { text } => {
-            let blocks = markup::view(room, text);
-            view! { class = bubble, <div class="bubble fault">{icon(Icon::Alert)}<div>{blocks}</div></div> }.into_any()
+            let words = bubble.el("div", "").add_all(markup::draw(room, text));
+            let fault = bubble.el("div", "bubble fault").add(icon(Icon::Alert));
+            vec![fault.add(words)]
         }
         Content::Buttons { text, buttons } => {
-            let words = (!text.is_empty()).then(|| {
-                let blocks = markup::view(room, text);
-                view! { class = scope, <div class="words">{blocks}</div> }
-            });
-            let actions = choices(room, entry, buttons, answer.as_deref(), Look::Row);
-            view! { class = scope, <div class="card">{words} <div role="group">{actions}</div></div> }.into_any()
+            let words = sheet.el("div", "words").add_all(markup::draw(room, text));
+            let actions = sheet.el("div", "").set("role", "group");
+            let actions = actions.add_all(choices(room, sheet, buttons, answer, false));
+            let card = sheet.el("div", "card");
+            vec![
+                card.add_some((!text.is_empty()).then_some(words))
+                    .add(actions),
+            ]
         }
         Content::QuickReplies { text, replies } => {
-            let words = (!text.is_empty()).then(|| said(text));
-            let label = room.say(Message::Suggestions);
-            let chips = choices(room, entry, replies, answer.as_deref(), Look::Chip);
-            view! { class = scope,
-                {words}
-                <div class="chips" role="group" aria-label=label>{chips}</div>
+            let chips = sheet.el("div", "chips").set("role", "group");
+            let chips = chips.label(room.say(Message::Suggestions));
+            let chips = chips.add_all(choices(room, sheet, replies, answer, true));
+            let mut parts = Vec::new();
+            if !text.is_empty() {
+                parts.push(said(text));
             }
-            .into_any()
+            parts.push(chips);
+            parts
         }
         Content::Image { url, alt } => {
-            let (url, source, alt) = (url.clone(), url.clone(), alt.clone());
-            let alt = if alt.is_empty() {
-                room.say(Message::Picture)
-            } else {
-                alt
-            };
-            view! { class = scope,
-                <a class="picture" href=url target="_blank" rel=REL>
-                    <img class="photo" src=source alt=alt width="288" height="216" loading="lazy" decoding="async" referrerpolicy="no-referrer"/>
-                </a>
-            }
-            .into_any()
+            let photo = picture(room, sheet, "photo", url, alt);
+            vec![leaving(sheet, "picture", url).add(photo)]
         }
         Content::Link { url, title } => {
-            let (url, title, leaves) = (url.clone(), title.clone(), room.say(Message::NewTab));
-            view! { class = scope,
-                <div class="card">
-                    <a class="action" href=url target="_blank" rel=REL>
-                        <span class="label" dir="auto">{title}</span>
-                        {icon(Icon::Open)}
-                        <span class="quiet">{leaves}</span>
-                    </a>
-                </div>
-            }
-            .into_any()
+            let link = leaving(sheet, "action", url)
+                .add(sheet.el("span", "label").auto().say(title))
+                .add(icon(Icon::Open))
+                .whisper(sheet, room.say(Message::NewTab));
+            vec![sheet.el("div", "card").add(link)]
         }
     }
 }
 
-/// How a choice looks, and whether it may be made twice.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// Once: the others are switched off after it.
-    Chip,
-    /// As often as one likes.
-    Row,
+/// A link of a bot.
+pub(super) fn leaving(sheet: Sheet, class: &str, url: &str) -> Node {
+    let link = sheet.el("a", class).set("href", url);
+    link.set("target", "_blank").set("rel", REL)
 }
 
+/// A picture of a bot, in the space that is kept for it.
+pub(super) fn picture(room: &Room, sheet: Sheet, class: &str, url: &str, alt: &str) -> Node {
+    let alt = if alt.is_empty() {
+        room.say(Message::Picture)
+    } else {
+        alt
+    };
+    foreign(sheet, class, url, alt, "288", "216").set("decoding", "async")
+}
+
+fn foreign(sheet: Sheet, class: &str, url: &str, alt: &str, width: &str, height: &str) -> Node {
+    sheet
+        .el("img", class)
+        .set("src", url)
+        .set("alt", alt)
+        .set("width", width)
+        .set("height", height)
+        .set("loading", "lazy")
+        .set("referrerpolicy", "no-referrer")
+}
+
+/// A submit button of the composer's form.
+pub(super) fn choice(sheet: Sheet, class: &str, text: &str) -> Node {
+    sheet
+        .el("button", class)
+        .set("type", "submit")
+        .set("form", "composer")
+        .set("name", "choice")
+        .set("value", text)
+}
+
+/// Chips are chosen once: the others are switched off after it. Rows as often as one likes. All of them stand in one
+/// element, in their order: `live` finds the payload by it.
 fn choices(
-    room: Room,
-    entry: &Entry,
+    room: &Room,
+    sheet: Sheet,
     buttons: &[Button],
     answer: Option<&str>,
-    look: Look,
-) -> Vec<AnyView> {
-    let scope = stylers::style_sheet!("app/src/widget/content.css");
-    let chip = look == Look::Chip;
+    chips: bool,
+) -> Vec<Node> {
+    let class = if chips { "chip" } else { "action" };
     let used = answer.is_some();
-    let choice = |button: &Button| {
-        let title = button.title.clone();
-        let picture = button.image.clone().map(|url| {
-            view! { class = scope, <img class="thumb" src=url alt="" width="24" height="24" loading="lazy" referrerpolicy="no-referrer"/> }
+    let draw = |button: &Button| {
+        let title = button.title.as_str();
+        let thumb = button
+            .image
+            .as_deref()
+            .map(|url| foreign(sheet, "thumb", url, "", "24", "24"));
+        let label = sheet.el("span", "label").auto().say(title);
+        let inside = |node: Node| node.add_some(thumb).add(label);
+        if let Action::Open { url } = &button.action {
+            return inside(leaving(sheet, class, url))
+                .add(icon(Icon::Open))
+                .whisper(sheet, room.say(Message::NewTab));
+        }
+        let chosen = answer == Some(title);
+        let button = choice(sheet, class, title)
+            .class_if(used, "used")
+            .class_if(chosen, "chosen");
+        let button = inside(if chips && used {
+            button.set("disabled", "")
+        } else {
+            button
         });
-        let label = view! { class = scope, <span class="label" dir="auto">{title.clone()}</span> };
-        match &button.action {
-            Action::Open { url } => {
-                let (url, leaves) = (url.clone(), room.say(Message::NewTab));
-                view! { class = scope,
-                    <a class:action=!chip class:chip=chip href=url target="_blank" rel=REL>
-                        {picture}
-                        {label}
-                        {icon(Icon::Open)}
-                        <span class="quiet">{leaves}</span>
-                    </a>
-                }
-                .into_any()
-            }
-            Action::Post { payload } => {
-                let (key, payload, value) = (entry.key.clone(), payload.clone(), title.clone());
-                let chosen = answer == Some(title.as_str());
-                let mark = chosen.then(|| {
-                    let words = room.say(Message::Chosen);
-                    view! { {icon(Icon::Check)} <span class="quiet">{words}</span> }
-                });
-                let choose = move |event: leptos::ev::MouseEvent| {
-                    event.prevent_default();
-                    // Nothing is lost if it is not taken: the choice stays.
-                    let _ = room
-                        .chat
-                        .choose(key.clone(), title.clone(), payload.clone());
-                    keys::to_composer();
-                };
-                view! { class = scope,
-                    <button
-                        type="submit"
-                        form="composer"
-                        name="choice"
-                        value=value
-                        class:action=!chip
-                        class:chip=chip
-                        class:used=used
-                        class:chosen=chosen
-                        disabled=chip && used
-                        on:click=choose
-                    >
-                        {picture}
-                        {label}
-                        {mark}
-                    </button>
-                }
-                .into_any()
-            }
+        if chosen {
+            let words = room.say(Message::Chosen);
+            button.add(icon(Icon::Check)).whisper(sheet, words)
+        } else {
+            button
         }
     };
-    buttons.iter().map(choice).collect()
+    buttons.iter().map(draw).collect()
 }

@@ -3,90 +3,72 @@
 //! The menu is a native popover: the browser opens it before the wasm is there, closes it on Escape or a click
 //! beside it, and keeps `aria-expanded` true.
 
-use super::{browser, room::Room, settings::Mode};
+use super::{
+    act,
+    node::{Node, Sheet, icon},
+    room::Room,
+    settings::Mode,
+};
 use crate::{
     chat::{Connection, Notice},
-    icons::{Icon, icon},
+    icons::Icon,
     text::Message,
 };
-use leptos::{prelude::*, web_sys};
-use protocol::{timestamp, transcript::Author};
 
 /// The header.
-#[component]
-pub(super) fn Header() -> impl IntoView {
-    let scope = stylers::style_sheet!("app/src/widget/header.css");
-    let room = Room::here();
-    let chat = room.chat;
-    let embedded = room.settings(|settings| settings.mode == Mode::Embedded);
-    let name = room.settings(|settings| settings.bot.name.clone());
-
-    // A short break is nobody's business: the words change when the notice does.
-    let status = move || {
-        room.say(match chat.notice.get() {
-            Some(Notice::Reconnecting) => Message::Reconnecting,
-            Some(Notice::NoConnection) => Message::Offline,
-            _ => Message::RepliesAtOnce,
-        })
+pub(super) fn draw(room: &Room, connection: Connection, notice: Option<Notice>) -> Node {
+    let sheet = Sheet(stylers::style_sheet!("app/src/widget/header.css"));
+    let embedded = room.settings.mode == Mode::Embedded;
+    let tool = |label| {
+        let button = sheet.el("button", "tool").set("type", "button");
+        button.label(room.say(label))
     };
-    let close = embedded.then(|| {
-        let label = room.say(Message::Close);
-        view! { class = scope,
-            <button type="button" class="tool" aria-label=label on:click=move |_| chat.close_window()>
-                {icon(Icon::Close)}
-            </button>
-        }
-    });
-
-    view! { class = scope,
-        <header class="header" class:ruled=move || room.ruled.get()>
-            <span class="face">
-                {room.avatar()}
-                <span class="dot" class:online=move || chat.connection.get() == Connection::Online></span>
-            </span>
-            <div class="who">
-                <h1 class="name" dir="auto">{name}</h1>
-                <p class="status">{status}</p>
-            </div>
-            <div class="actions screen">
-                <button type="button" class="tool" aria-label=room.say(Message::Menu) popovertarget="menu">
-                    {icon(Icon::Menu)}
-                </button>
-                {close}
-            </div>
-            <div class="menu" class:window=!embedded id="menu" popover="auto">
-                <button
-                    type="button"
-                    class="item"
-                    popovertarget="menu"
-                    popovertargetaction="hide"
-                    on:click=move |_| chat.new_conversation()
-                >
-                    {icon(Icon::New)}
-                    {room.say(Message::NewConversation)}
-                </button>
-                <a class="item" href="#latest" download="chat.txt" on:click=move |event| download(room, &event)>
-                    {icon(Icon::Download)}
-                    {room.say(Message::Download)}
-                </a>
-            </div>
-        </header>
-    }
-    .into_any()
+    let close = embedded.then(|| tool(Message::Close).does(act::CLOSE).add(icon(Icon::Close)));
+    let dot = sheet
+        .el("span", "dot")
+        .class_if(connection == Connection::Online, "online");
+    let face = sheet.el("span", "face").add(room.avatar()).add(dot);
+    let name = sheet.el("h1", "name").auto().say(&room.settings.bot.name);
+    let status = sheet.el("p", "status").say(room.say(status(notice)));
+    let anew = sheet
+        .el("button", "item")
+        .set("type", "button")
+        .set("popovertarget", "menu")
+        .set("popovertargetaction", "hide")
+        .does(act::NEW)
+        .add(icon(Icon::New))
+        .say(room.say(Message::NewConversation));
+    let save = sheet
+        .el("a", "item")
+        .set("href", "#latest")
+        .set("download", "chat.txt")
+        .does(act::DOWNLOAD)
+        .add(icon(Icon::Download))
+        .say(room.say(Message::Download));
+    let menu = sheet
+        .el("div", "menu")
+        .class_if(!embedded, "window")
+        .set("id", "menu")
+        .set("popover", "auto");
+    let more = tool(Message::Menu).set("popovertarget", "menu");
+    sheet
+        .el("header", "header")
+        .add(face)
+        .add(sheet.el("div", "who").add(name).add(status))
+        .add(
+            sheet
+                .el("div", "actions screen")
+                .add(more.add(icon(Icon::Menu)))
+                .add_some(close),
+        )
+        .add(menu.add(anew).add(save))
 }
 
-/// Turns the link into the file it saves, in the moment it is clicked.
-fn download(room: Room, event: &web_sys::MouseEvent) {
-    let mut text = String::new();
-    for entry in room.chat.entries.read_untracked().iter() {
-        let who = match entry.author {
-            Author::Bot => room.say(Message::BotSaid),
-            Author::Visitor => room.say(Message::YouSaid),
-            Author::System => String::new(),
-        };
-        let at = timestamp::to_iso(entry.at_ms);
-        text.push_str(&[&at, " ", &who, " ", entry.content.plain_text(), "\n"].concat());
+/// A short break is nobody's business: the words change when the notice does.
+pub(super) fn status(notice: Option<Notice>) -> Message {
+    match notice {
+        Some(Notice::Reconnecting) => Message::Reconnecting,
+        Some(Notice::NoConnection) => Message::Offline,
+        _ => Message::RepliesAtOnce,
     }
-    let link: web_sys::HtmlAnchorElement = event_target(event);
-    link.set_href(&browser::text_file(&text));
 }

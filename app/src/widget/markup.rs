@@ -1,134 +1,112 @@
 //! The tree of `protocol::markup` as nodes. Never an HTML string: what is not markup is text.
 
-use super::{browser, content::REL, room::Room};
+use super::{
+    act, content,
+    node::{Node, PLAIN, Sheet},
+    room::Room,
+};
 use crate::text::Message;
-use core::time::Duration;
-use leptos::{ev::MouseEvent, prelude::*, web_sys};
 use protocol::markup::{Block, Span, parse};
 
-/// How long the live region keeps its text: long enough to be read out, gone before it is met by browsing.
-const SPOKEN: Duration = Duration::from_secs(1);
-
 /// The text of a message.
-pub(super) fn view(room: Room, text: &str) -> Vec<AnyView> {
-    parse(text)
-        .into_iter()
-        .map(|found| block(room, found))
-        .collect()
-}
-
-fn block(room: Room, block: Block) -> AnyView {
-    let scope = stylers::style_sheet!("app/src/widget/markup.css");
-    match block {
-        Block::Paragraph(inside) => {
-            view! { class = scope, <p class="block" dir="auto">{spans(room, inside)}</p> }.into_any()
-        }
-        // One look and one level: a bubble is no document.
-        Block::Heading { spans: inside, .. } => {
-            view! { class = scope, <h2 class="block title" dir="auto">{spans(room, inside)}</h2> }.into_any()
-        }
-        Block::List { ordered, items, start } => {
-            let items = items.into_iter().map(|item| {
-                view! { class = scope, <li class="point" dir="auto">{spans(room, item)}</li> }
-            });
-            let items = items.collect_view();
-            if ordered {
-                view! { class = scope, <ol class="block list" start=start.to_string()>{items}</ol> }.into_any()
-            } else {
-                view! { class = scope, <ul class="block list bare">{items}</ul> }.into_any()
-            }
-        }
-        Block::Quote(inside) => {
-            view! { class = scope, <blockquote class="block quote" dir="auto">{spans(room, inside)}</blockquote> }.into_any()
-        }
-        Block::Rule => view! { class = scope, <hr class="block"/> }.into_any(),
-        Block::Code { language, text } => listing(room, language, text).into_any(),
-        Block::Table { head, rows } => {
-            let head = head.into_iter().map(|cell| {
-                view! { class = scope, <th class="cell head" scope="col" dir="auto">{spans(room, cell)}</th> }
-            });
-            let head = head.collect_view();
-            let rows = rows.into_iter().map(|row| {
-                let cells = row.into_iter().map(|cell| {
-                    view! { class = scope, <td class="cell" dir="auto">{spans(room, cell)}</td> }
-                });
-                view! { <tr>{cells.collect_view()}</tr> }
-            });
-            let rows = rows.collect_view();
-            view! { class = scope,
-                <div class="block sheet" tabindex="0" role="region" aria-label=room.say(Message::Table)>
-                    <table class="table">
-                        <thead><tr>{head}</tr></thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            }
-            .into_any()
-        }
-    }
-}
-
-/// Code with its language and a button that copies it.
-fn listing(room: Room, language: Option<String>, text: String) -> impl IntoView {
-    let scope = stylers::style_sheet!("app/src/widget/markup.css");
-    let language = language.unwrap_or_else(|| room.say(Message::Code));
-    let copy = move |event: MouseEvent| {
-        let button: web_sys::Element = event_target(&event);
-        let bar = button.parent_element();
-        if bar
-            .and_then(|bar| bar.next_element_sibling())
-            .is_some_and(|code| browser::copy(&code))
-        {
-            let copied = room.say(Message::Copied);
-            button.set_text_content(Some(&copied));
-            room.chat.announce.set(copied);
-            // Without a timer the text only stays longer.
-            let _ = set_timeout(move || room.chat.announce.set(String::new()), SPOKEN);
-        }
+pub(super) fn draw(room: &Room, text: &str) -> Vec<Node> {
+    let pen = Pen {
+        room,
+        sheet: Sheet(stylers::style_sheet!("app/src/widget/markup.css")),
     };
-    view! { class = scope,
-        <div class="block listing" dir="ltr">
-            <div class="bar">
-                <span>{language}</span>
-                <button type="button" class="copy screen" on:click=copy>{room.say(Message::Copy)}</button>
-            </div>
-            <pre class="text" tabindex="0"><code>{text}</code></pre>
-        </div>
+    parse(text).iter().map(|found| pen.block(found)).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Pen<'a> {
+    room: &'a Room,
+    sheet: Sheet,
+}
+
+impl Pen<'_> {
+    /// An element whose text has a direction of its own.
+    fn words(self, tag: &'static str, class: &str, spans: &[Span]) -> Node {
+        let node = self.sheet.el(tag, class).auto();
+        node.add_all(self.spans(spans))
     }
-}
 
-fn spans(room: Room, spans: Vec<Span>) -> Vec<AnyView> {
-    spans.into_iter().map(|found| span(room, found)).collect()
-}
-
-fn span(room: Room, span: Span) -> AnyView {
-    let scope = stylers::style_sheet!("app/src/widget/markup.css");
-    match span {
-        Span::Text(text) => text.into_any(),
-        Span::Break => view! { <br/> }.into_any(),
-        Span::Strong(inside) => view! { <strong>{spans(room, inside)}</strong> }.into_any(),
-        Span::Emphasis(inside) => view! { <em>{spans(room, inside)}</em> }.into_any(),
-        Span::Code(text) => view! { class = scope, <code class="code">{text}</code> }.into_any(),
-        Span::Link { url, spans: inside } => {
-            let leaves = room.say(Message::NewTab);
-            view! {
-                <a href=url target="_blank" rel=REL>
-                    {spans(room, inside)}
-                    <span class="quiet">{leaves}</span>
-                </a>
+    fn block(self, block: &Block) -> Node {
+        match block {
+            Block::Paragraph(spans) => self.words("p", "block", spans),
+            // One look and one level: a bubble is no document.
+            Block::Heading { spans, .. } => self.words("h2", "block title", spans),
+            Block::List {
+                ordered,
+                items,
+                start,
+            } => {
+                let list = if *ordered {
+                    let list = self.sheet.el("ol", "block list");
+                    list.set("start", &start.to_string())
+                } else {
+                    self.sheet.el("ul", "block list bare")
+                };
+                let items = items.iter().map(|item| self.words("li", "point", item));
+                list.add_all(items.collect())
             }
-            .into_any()
+            Block::Quote(spans) => self.words("blockquote", "block quote", spans),
+            Block::Rule => self.sheet.el("hr", "block"),
+            Block::Code { language, text } => self.listing(language.as_deref(), text),
+            Block::Table { head, rows } => {
+                let cells = head.iter().map(|cell| {
+                    let cell = self.words("th", "cell head", cell);
+                    cell.set("scope", "col")
+                });
+                let cells = self.sheet.el("tr", "").add_all(cells.collect());
+                let rows = rows.iter().map(|row| {
+                    let cells = row.iter().map(|cell| self.words("td", "cell", cell));
+                    PLAIN.el("tr", "").add_all(cells.collect())
+                });
+                let rows = self.sheet.el("tbody", "").add_all(rows.collect());
+                let table = self.sheet.el("table", "table");
+                let table = table.add(self.sheet.el("thead", "").add(cells)).add(rows);
+                self.sheet
+                    .el("div", "block sheet")
+                    .set("tabindex", "0")
+                    .set("role", "region")
+                    .label(self.room.say(Message::Table))
+                    .add(table)
+            }
         }
-        Span::Image { url, alt } => {
-            let alt = if alt.is_empty() {
-                room.say(Message::Picture)
-            } else {
-                alt
-            };
-            view! { class = scope,
-                <img class="shot" src=url alt=alt width="288" height="216" loading="lazy" decoding="async" referrerpolicy="no-referrer"/>
-            }
-            .into_any()
+    }
+
+    /// Code with its language and a button that copies it.
+    fn listing(self, language: Option<&str>, text: &str) -> Node {
+        let Self { room, sheet } = self;
+        let language = language.unwrap_or(room.say(Message::Code));
+        let copy = sheet
+            .el("button", "copy screen")
+            .set("type", "button")
+            .does(act::COPY)
+            .say(room.say(Message::Copy));
+        let bar = sheet.el("div", "bar");
+        let bar = bar.add(sheet.el("span", "").say(language)).add(copy);
+        let text = sheet.el("code", "").say(text);
+        let text = sheet.el("pre", "text").set("tabindex", "0").add(text);
+        let listing = sheet.el("div", "block listing").set("dir", "ltr");
+        listing.add(bar).add(text)
+    }
+
+    fn spans(self, spans: &[Span]) -> Vec<Node> {
+        spans.iter().map(|found| self.span(found)).collect()
+    }
+
+    fn span(self, span: &Span) -> Node {
+        match span {
+            Span::Text(text) => Node::text(text),
+            Span::Break => PLAIN.el("br", ""),
+            Span::Strong(inside) => PLAIN.el("strong", "").add_all(self.spans(inside)),
+            Span::Emphasis(inside) => PLAIN.el("em", "").add_all(self.spans(inside)),
+            Span::Code(text) => self.sheet.el("code", "code").say(text),
+            Span::Link { url, spans } => content::leaving(PLAIN, "", url)
+                .add_all(self.spans(spans))
+                .whisper(PLAIN, self.room.say(Message::NewTab)),
+            Span::Image { url, alt } => content::picture(self.room, self.sheet, "shot", url, alt),
         }
     }
 }

@@ -1,28 +1,34 @@
-//! The chat window: one island, everything in it ordinary components.
+//! The chat window: one island.
 //!
-//! In the path: a page renders [`Widget`] on the server; the browser's wasm takes over the same HTML.
-//! Components read the signals of [`Chat`] and call its actions; what they share beside it is the `Room`.
+//! In the path: a page renders [`Widget`] on the server; the browser's wasm takes over the same HTML (`live`).
 //!
 //! # Layout, from top to bottom of the window
 //! - `header`: who answers, the menu, close.
-//! - `transcript`: the list, its scrolling and its keys (`keys`); made of `rows` by `row`, whose text is drawn by
-//!   `markup` and whose choices and pictures by `content`; `welcome` while it is empty, `typing` at its end.
+//! - `transcript`: the list; made of `rows` by `row`, whose text is drawn by `markup` and whose choices and pictures by
+//!   `content`; `welcome` while it is empty, `typing` at its end.
 //! - `notice`: what the visitor should know; `composer`: what the visitor writes.
-//! - `when`: times; `browser`: what only a browser knows.
 //!
-//! **Invariant**: the first render in the browser equals the server's HTML. What differs by clock,
-//! time zone or screen comes in an `Effect`, after it.
+//! All of these only draw: from the settings and the state to a tree of `node`s, the same on both sides. `act` names
+//! what a click does; `live` (in the browser only) hears it, follows the signals of [`Chat`] and draws again what
+//! changed. `when`: times; `browser`: what only a browser knows.
+//!
+//! **Invariant**: what the browser takes over is what these functions would draw from the same settings. What differs
+//! by clock, time zone or screen comes after it.
 
-#![expect(
-    unreachable_pub,
-    reason = "the component macro writes `pub` of its own"
+#![cfg_attr(
+    feature = "ssr",
+    expect(
+        unreachable_pub,
+        reason = "the component macro writes `pub` of its own"
+    )
 )]
 
+mod act;
 mod composer;
 mod content;
 mod header;
-mod keys;
 mod markup;
+mod node;
 mod notice;
 mod room;
 mod row;
@@ -32,24 +38,25 @@ mod transcript;
 mod typing;
 mod welcome;
 mod when;
+mod window;
 
 #[cfg(target_arch = "wasm32")]
 mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "no_browser.rs"]
 mod browser;
+#[cfg(target_arch = "wasm32")]
+mod live;
 
+#[cfg(feature = "ssr")]
 pub use row::EarlyBubble;
 pub use settings::WidgetSettings;
 
-use crate::{chat::Chat, text::Message};
-use composer::Composer;
-use header::Header;
+use crate::chat::Chat;
 use leptos::prelude::*;
-use notice::NoticeRow;
 use room::Room;
-use settings::Mode;
-use transcript::Transcript;
+use std::sync::Arc;
+use window::Window;
 
 /// The chat window.
 #[island]
@@ -58,31 +65,5 @@ pub fn Widget(
     settings: WidgetSettings,
 ) -> impl IntoView {
     let chat = Chat::from_settings(&settings);
-    let embedded = settings.mode == Mode::Embedded;
-    let room = Room::enter(settings, chat);
-
-    // The server's times become the visitor's, and stay true.
-    Effect::new(move || {
-        room.now.set(when::Now::here());
-        if let Ok(ticking) = set_interval(move || room.now.set(when::Now::here()), when::REFRESH) {
-            on_cleanup(move || ticking.clear());
-        }
-    });
-    // After the first render, so that hydration finds what the server drew: takes over what was typed
-    // before, and connects.
-    Effect::new(move || room.settings(|settings| chat.start(settings)));
-
-    view! {
-        <main class="room" on:keydown=move |event| keys::in_the_room(&event, chat, embedded)>
-            <a class="button skip quiet" href="#message">{room.say(Message::ToComposer)}</a>
-            <Header/>
-            <Transcript/>
-            <div>
-                <NoticeRow/>
-                <Composer/>
-            </div>
-            <div class="quiet" role="status">{move || chat.announce.get()}</div>
-        </main>
-    }
-    .into_any()
+    Window::new(Arc::new(Room { chat, settings }))
 }

@@ -1,83 +1,41 @@
-//! What every component of the window needs: the chat, the words, who answers, what time it is.
+//! What every part of the window needs: the chat, the words, who answers.
 
-use super::{settings::WidgetSettings, when::Now};
+use super::{
+    node::{Node, PLAIN},
+    settings::WidgetSettings,
+};
 use crate::{
     chat::Chat,
-    text::{Count, Message, Texts},
+    text::{Count, Message},
 };
-use leptos::prelude::*;
 
-/// A handle, cheap to copy into closures.
-#[derive(Clone, Copy)]
+/// The window's settings and its store.
 pub(super) struct Room {
     pub(super) chat: Chat,
-    settings: StoredValue<WidgetSettings>,
-    /// What the clock says; times on screen follow it.
-    pub(super) now: RwSignal<Now>,
-    /// Whether the transcript is scrolled under the header.
-    pub(super) ruled: RwSignal<bool>,
+    pub(super) settings: WidgetSettings,
 }
 
 impl Room {
-    /// Opens the room for all components below.
-    pub(super) fn enter(settings: WidgetSettings, chat: Chat) -> Self {
-        let room = Self {
-            chat,
-            now: RwSignal::new(Now::rendered_at(settings.rendered_at_ms)),
-            settings: StoredValue::new(settings),
-            ruled: RwSignal::new(false),
-        };
-        provide_context(room);
-        room
-    }
-
-    /// The room around this component.
-    pub(super) fn here() -> Self {
-        expect_context()
-    }
-
-    /// Reads the settings.
-    pub(super) fn settings<T>(self, read: impl FnOnce(&WidgetSettings) -> T) -> T {
-        self.settings.with_value(read)
-    }
-
-    /// Reads the words.
-    pub(super) fn texts<T>(self, read: impl FnOnce(&Texts) -> T) -> T {
-        self.settings(|settings| read(&settings.texts))
-    }
-
     /// A sentence in the visitor's language.
-    pub(super) fn say(self, message: Message) -> String {
-        self.settings(|settings| {
-            settings
-                .texts
-                .say(message)
-                .replace("{name}", &settings.bot.name)
-        })
+    pub(super) fn say(&self, message: Message) -> &str {
+        self.settings.texts.say(message)
     }
 
     /// A sentence with a number.
-    pub(super) fn count(self, count: Count, n: u32) -> String {
-        self.texts(|texts| texts.count(count, n))
+    pub(super) fn count(&self, count: Count, n: u32) -> String {
+        self.settings.texts.count(count, n)
     }
 
     /// The bot's picture, or its first letter. For the eye: the name is always near.
-    pub(super) fn avatar(self) -> impl IntoView {
-        self.settings(|settings| avatar(&settings.bot.name, settings.bot.avatar.as_deref()))
-    }
-}
-
-fn avatar(name: &str, picture: Option<&str>) -> impl IntoView + use<> {
-    let letter = name
-        .chars()
-        .next()
-        .map(|letter| letter.to_uppercase().to_string());
-    let face = match picture {
-        Some(url) => {
-            view! { <img src=url.to_owned() alt="" width="56" height="56" decoding="async"/> }
-                .into_any()
+    pub(super) fn avatar(&self) -> Node {
+        let bot = &self.settings.bot;
+        let avatar = PLAIN.el("span", "avatar").set("aria-hidden", "true");
+        if let Some(url) = &bot.avatar {
+            let picture = PLAIN.el("img", "").set("src", url).set("alt", "");
+            let picture = picture.set("width", "56").set("height", "56");
+            return avatar.add(picture.set("decoding", "async"));
         }
-        None => letter.into_any(),
-    };
-    view! { <span class="avatar" aria-hidden="true">{face}</span> }
+        let letter = bot.name.chars().next();
+        avatar.say(&letter.map_or_else(String::new, |letter| letter.to_uppercase().collect()))
+    }
 }

@@ -1,130 +1,105 @@
 //! One message: its place in the group, its bubble, its time and state.
 //!
-//! A row never changes (see `rows`): all here is static but the words of its time.
+//! A row never changes (see `rows`) but for the words of its time, which `live::list` puts right.
 
-use super::{content, room::Room, rows::Row, when};
-use crate::{
-    icons::{Icon, icon},
-    text::Message,
+use super::{
+    act, content,
+    node::{Node, PLAIN, Sheet, icon},
+    room::Room,
+    rows::Row,
+    when::{self, Now},
 };
+use crate::{icons::Icon, text::Message};
+#[cfg(feature = "ssr")]
 use leptos::prelude::*;
 use protocol::{
     content::Content,
     transcript::{Author, Delivery},
 };
 
+fn sheet() -> Sheet {
+    Sheet(stylers::style_sheet!("app/src/widget/row.css"))
+}
+
 /// One message.
-#[component]
-pub(super) fn RowView(row: Row) -> impl IntoView {
-    let scope = stylers::style_sheet!("app/src/widget/row.css");
-    let room = Room::here();
-    let Row {
-        entry,
-        joined,
-        day,
-        news,
-        answer,
-        fresh,
-    } = row;
+pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
+    let sheet = sheet();
+    let entry = row.entry;
+    let texts = &room.settings.texts;
     let mine = entry.author == Author::Visitor;
     let bot = entry.author == Author::Bot;
     let system = entry.author == Author::System;
-    let at_ms = entry.at_ms;
-    let day = day.then(|| {
-        view! { class = scope,
-            <p class="day">{move || room.texts(|texts| room.now.get().day(at_ms, texts))}</p>
-        }
-    });
-    let news =
-        news.then(|| view! { class = scope, <p class="news">{room.say(Message::NewMessages)}</p> });
-    let face = (bot && !joined)
-        .then(|| view! { class = scope, <span class="face">{room.avatar()}</span> });
+    let failed = entry.delivery == Delivery::Failed;
+
     let who = match entry.author {
         Author::Bot => Some(Message::BotSaid),
         Author::Visitor => Some(Message::YouSaid),
         Author::System => None,
     };
-    let who = who.map(|who| view! { <span class="quiet">{room.say(who)}</span> });
-    let time = move || {
-        view! { class = scope,
-            <time
-                class="time"
-                datetime=when::machine(at_ms)
-                title=move || room.texts(|texts| room.now.get().in_full(at_ms, texts))
-            >
-                {move || room.texts(|texts| room.now.get().time(at_ms, texts))}
-            </time>
-        }
+    let said = sheet
+        .el("div", "said")
+        .add_some(who.map(|who| PLAIN.el("span", "quiet").say(room.say(who))));
+    let said = match &entry.content {
+        Content::System(text) => said.add(sheet.el("p", "notice").auto().say(text)),
+        Content::Text(text) if mine => said.add(sheet.el("div", "bubble").auto().say(text)),
+        content => said.add_all(content::draw(room, content, row.answer, sheet)),
+    };
+    let meta = sheet.el("div", "meta");
+    let time = || {
+        sheet
+            .el("time", "time")
+            .set("datetime", &when::machine(entry.at_ms))
+            .set("title", &now.in_full(entry.at_ms, texts))
+            .say(&now.time(entry.at_ms, texts))
     };
     let meta = match entry.delivery {
-        _ if system => ().into_any(),
-        Delivery::Sending => view! { {icon(Icon::Clock)} {room.say(Message::Sending)} }.into_any(),
-        Delivery::Failed => failed(room, entry.key.clone()).into_any(),
-        Delivery::Sent if mine => {
-            let sent = room.say(Message::Sent);
-            view! { {time()} {icon(Icon::Check)} <span class="quiet">{sent}</span> }.into_any()
+        _ if system => meta,
+        Delivery::Sending => meta.add(icon(Icon::Clock)).say(room.say(Message::Sending)),
+        Delivery::Failed => {
+            let way_out = |does, label| {
+                let button = sheet.el("button", "again").set("type", "button");
+                button.does(does).say(room.say(label))
+            };
+            meta.add(icon(Icon::Alert))
+                .say(room.say(Message::NotSent))
+                .add(way_out(act::RETRY, Message::Retry))
+                .add(way_out(act::DELETE, Message::Delete))
         }
-        Delivery::Sent => time().into_any(),
+        Delivery::Sent if mine => meta
+            .add(time())
+            .add(icon(Icon::Check))
+            .whisper(PLAIN, room.say(Message::Sent)),
+        Delivery::Sent => meta.add(time()),
     };
-    let body = match &entry.content {
-        Content::System(text) => {
-            view! { class = scope, <p class="notice" dir="auto">{text.clone()}</p> }.into_any()
-        }
-        Content::Text(text) if mine => {
-            view! { class = scope, <div class="bubble" dir="auto">{text.clone()}</div> }.into_any()
-        }
-        _ => content::view(room, &entry, answer, scope).into_any(),
-    };
-
-    view! { class = scope,
-        <article
-            class="row"
-            class:joined=joined
-            class:fresh=fresh
-            class:mine=mine
-            class:bot=bot
-            class:failed=entry.delivery == Delivery::Failed
-            class:sending=entry.delivery == Delivery::Sending
-            tabindex="-1"
-            data-key=entry.key
-            class:system=system
-        >
-            {day}
-            {news}
-            <div class="line">
-                {face}
-                <div class="said">
-                    {who}
-                    {body}
-                    <div class="meta">{meta}</div>
-                </div>
-            </div>
-        </article>
-    }
-    .into_any()
-}
-
-/// What did not get through, and what to do about it.
-fn failed(room: Room, key: String) -> impl IntoView {
-    let scope = stylers::style_sheet!("app/src/widget/row.css");
-    let (chat, again) = (room.chat, key.clone());
-    view! { class = scope,
-        {icon(Icon::Alert)}
-        {room.say(Message::NotSent)}
-        <button type="button" class="again" on:click=move |_| chat.retry(again.clone())>
-            {room.say(Message::Retry)}
-        </button>
-        <button type="button" class="again" on:click=move |_| chat.delete(key.clone())>
-            {room.say(Message::Delete)}
-        </button>
-    }
+    let day = row
+        .day
+        .then(|| sheet.el("p", "day").say(&now.day(entry.at_ms, texts)));
+    let news = row
+        .news
+        .then(|| sheet.el("p", "news").say(room.say(Message::NewMessages)));
+    let face = (bot && !row.joined).then(|| sheet.el("span", "face").add(room.avatar()));
+    sheet
+        .el("article", "row")
+        .class_if(row.joined, "joined")
+        .class_if(row.fresh, "fresh")
+        .class_if(mine, "mine")
+        .class_if(bot, "bot")
+        .class_if(failed, "failed")
+        .class_if(entry.delivery == Delivery::Sending, "sending")
+        .class_if(system, "system")
+        .set("tabindex", "-1")
+        .set("data-key", &entry.key)
+        .add_some(day)
+        .add_some(news)
+        .add(sheet.el("div", "line").add_some(face).add(said.add(meta)))
 }
 
 /// The bubble that the script before hydration copies for a message sent before the wasm is there. It looks as
 /// every row does; it stands in the page outside the island.
+#[cfg(feature = "ssr")]
 #[component]
 pub fn EarlyBubble() -> impl IntoView {
-    let scope = stylers::style_sheet!("app/src/widget/row.css");
+    let scope = sheet().0;
     view! { class = scope,
         <template id="early-bubble">
             <div class="row fresh mine">

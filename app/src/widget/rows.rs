@@ -3,10 +3,7 @@
 //! Pure: the same entries give the same rows on the server and in the browser's first render.
 //! A row never changes; when something about it does, its key does, and the list replaces it.
 
-use protocol::{
-    content::Content,
-    transcript::{Author, Delivery, Entry},
-};
+use protocol::transcript::{Author, Delivery, Entry};
 
 /// Messages of one author within this time stand together.
 const GROUP_MS: u64 = 5 * 60 * 1000;
@@ -17,8 +14,8 @@ const GROUP_MS: u64 = 5 * 60 * 1000;
     clippy::struct_excessive_bools,
     reason = "four facts, each with its own class; no two of them make a state"
 )]
-pub(super) struct Row {
-    pub(super) entry: Entry,
+pub(super) struct Row<'a> {
+    pub(super) entry: &'a Entry,
     /// It continues the group of the row before.
     pub(super) joined: bool,
     /// A day begins with it.
@@ -26,12 +23,12 @@ pub(super) struct Row {
     /// It is the first that the visitor has not seen.
     pub(super) news: bool,
     /// What the visitor said next, if this row offers choices and it was answered.
-    pub(super) answer: Option<String>,
+    pub(super) answer: Option<&'a str>,
     /// It has just come: it may move.
     pub(super) fresh: bool,
 }
 
-impl Row {
+impl Row<'_> {
     /// Everything that shows. Two rows with one key look the same.
     pub(super) fn key(&self) -> String {
         let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
@@ -52,55 +49,56 @@ impl Row {
             "/",
             &flags,
             "/",
-            self.answer.as_deref().unwrap_or_default(),
+            self.answer.unwrap_or_default(),
         ]
         .concat()
     }
 }
 
 /// The rows of `entries`. `day_of` gives the day of a moment, in the visitor's time zone once it is known.
-pub(super) fn rows(
-    entries: &[Entry],
+pub(super) fn rows<'a>(
+    entries: &'a [Entry],
     unread_from: Option<&str>,
     day_of: impl Fn(u64) -> i64,
-) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
-    let mut answer: Option<&str> = None;
-    // From the end, because an answer stands after its question.
-    for (place, entry) in entries.iter().enumerate().rev() {
-        let before = place.checked_sub(1).and_then(|place| entries.get(place));
-        let day = before.is_none_or(|before| day_of(before.at_ms) != day_of(entry.at_ms));
+) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = Vec::with_capacity(entries.len());
+    let mut before: Option<(&Entry, i64)> = None;
+    for entry in entries {
+        let today = day_of(entry.at_ms);
+        let day = before.is_none_or(|(_, day)| day != today);
         let news = unread_from == Some(entry.key.as_str());
         let joined = !day
             && !news
             && entry.author != Author::System
-            && before.is_some_and(|before| {
+            && before.is_some_and(|(before, _)| {
                 before.author == entry.author && entry.at_ms.saturating_sub(before.at_ms) < GROUP_MS
             });
-        if entry.author == Author::Visitor {
-            answer = Some(entry.content.plain_text());
-        }
-        let offers = matches!(
-            entry.content,
-            Content::Buttons { .. } | Content::QuickReplies { .. }
-        );
         rows.push(Row {
-            entry: entry.clone(),
+            entry,
             joined,
             day,
             news,
-            answer: answer.filter(|_| offers).map(str::to_owned),
+            answer: None,
             fresh: false,
         });
+        before = Some((entry, today));
     }
-    rows.reverse();
+    // From the end, because an answer stands after its question.
+    let mut answer = None;
+    for row in rows.iter_mut().rev() {
+        if row.entry.author == Author::Visitor {
+            answer = Some(row.entry.content.plain_text());
+        }
+        if !row.entry.content.buttons().is_empty() {
+            row.answer = answer;
+        }
+    }
     rows
 }
 
 /// Marks what was added at the end since `last` (the key of the newest entry before), and tells how many
-/// of them somebody else said. Nothing is new on the first render.
-pub(super) fn mark_fresh(rows: &mut [Row], last: Option<&str>) -> u32 {
-    let Some(last) = last else { return 0 };
+/// of them somebody else said.
+pub(super) fn mark_fresh(rows: &mut [Row<'_>], last: &str) -> u32 {
     let mut others = 0;
     let mut seen = false;
     for row in rows {
@@ -114,7 +112,7 @@ pub(super) fn mark_fresh(rows: &mut [Row], last: Option<&str>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::content::{Action, Button};
+    use protocol::content::{Action, Button, Content};
 
     const MINUTE: u64 = 60_000;
 
@@ -200,8 +198,9 @@ mod tests {
         assert_eq!(before[0].answer, None);
         let mut reply = entry("2", Author::Visitor, 1);
         reply.content = Content::Text("Yes".into());
-        let after = rows(&[offer, reply], None, utc_day);
-        assert_eq!(after[0].answer.as_deref(), Some("Yes"));
+        let list = [offer.clone(), reply];
+        let after = rows(&list, None, utc_day);
+        assert_eq!(after[0].answer, Some("Yes"));
         assert_ne!(before[0].key(), after[0].key());
         assert_eq!(after[1].answer, None);
     }
@@ -214,13 +213,12 @@ mod tests {
             entry("3", Author::Bot, 2),
         ];
         let mut all = rows(&list, None, utc_day);
-        assert_eq!(mark_fresh(&mut all, None), 0);
         assert!(all.iter().all(|row| !row.fresh));
-        assert_eq!(mark_fresh(&mut all, Some("1")), 1);
+        assert_eq!(mark_fresh(&mut all, "1"), 1);
         assert_eq!(
             all.iter().map(|row| row.fresh).collect::<Vec<_>>(),
             [false, true, true]
         );
-        assert_eq!(mark_fresh(&mut all, Some("3")), 0);
+        assert_eq!(mark_fresh(&mut all, "3"), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! How a moment is written: ages while they mean something, then the time of day, and days by name.
 //!
-//! Until the browser has taken over, times are UTC and "now" is the server's: so the first render in the
-//! browser equals the server's HTML. Then [`Now::here`] replaces it and every time follows by itself.
+//! Until the browser has taken over, times are UTC and "now" is the server's: so the first look of the
+//! browser finds the rows that the server drew. Then [`Now::here`] replaces it and every time follows.
 
 use super::browser;
 use crate::text::{Count, Message, Texts};
@@ -23,16 +23,12 @@ impl Now {
     }
 
     /// The browser's moment, in its time zone.
+    #[cfg(target_arch = "wasm32")]
     pub(super) fn here() -> Self {
         Self {
             ms: browser::now_ms(),
             local: true,
         }
-    }
-
-    /// Whether times are the visitor's own by now.
-    pub(super) fn is_local(self) -> bool {
-        self.local
     }
 
     /// The day of a moment, counted from the epoch.
@@ -44,6 +40,12 @@ impl Now {
         };
         let minutes = i64::try_from(at_ms / MINUTE).unwrap_or(i64::MAX / 2) + offset;
         minutes.div_euclid(24 * 60)
+    }
+
+    /// Whether the time of a message is told as an age, or was a minute ago.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn is_recent(self, at_ms: u64) -> bool {
+        self.ms.saturating_sub(at_ms) / MINUTE <= 61
     }
 
     /// The time of a message: "Just now", "3 min ago", then the time of day.
@@ -88,9 +90,6 @@ impl Now {
 pub(super) fn machine(at_ms: u64) -> String {
     timestamp::to_iso(at_ms)
 }
-
-/// How soon the shown ages are old.
-pub(super) const REFRESH: core::time::Duration = core::time::Duration::from_secs(30);
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {

@@ -4,9 +4,10 @@
 //! Where F6 and Escape lead: F6 to the next part of the window; Escape from a control to its message, from a
 //! message to the composer, and from the rest out of the embedded window.
 
-use super::browser;
-use crate::chat::Chat;
-use leptos::{prelude::*, wasm_bindgen::JsCast, web_sys};
+use super::Live;
+use crate::widget::browser;
+use leptos::prelude::document;
+use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 
 /// The composer's field, the transcript and the header's first button, for F6.
@@ -15,51 +16,63 @@ const PARTS: [&str; 3] = ["#message", "[role=log]", "header button"];
 /// Puts the cursor into the composer, unless that would raise a keyboard over the screen.
 pub(super) fn to_composer() {
     if !browser::touch() {
-        focus(document().query_selector("#message").ok().flatten());
+        focus(part("#message"));
     }
 }
 
-/// Keys that mean something anywhere in the window.
-pub(super) fn in_the_room(event: &KeyboardEvent, chat: Chat, embedded: bool) {
-    if event.default_prevented() {
-        return;
-    }
-    match event.key().as_str() {
-        "F6" => {
-            let holds_focus = |part: &&str| {
-                let part = document().query_selector(part).ok().flatten();
-                part.is_some_and(|part| part.contains(document().active_element().as_deref()))
-            };
-            let place = PARTS.iter().position(holds_focus);
-            let next = PARTS[place.map_or(0, |place| (place + 1) % PARTS.len())];
-            focus(document().query_selector(next).ok().flatten());
-            event.prevent_default();
+impl Live {
+    /// A key anywhere in the window: first for where the focus is, then for the window.
+    pub(super) fn pressed(&self, event: &KeyboardEvent) {
+        let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+        let Some(target) = target else { return };
+        let parts = &self.parts;
+        if parts.field.is_same_node(Some(&target)) {
+            self.pressed_in_field(event);
+        } else if parts.scroller.contains(Some(&target)) {
+            in_the_transcript(event, &target, &parts.list);
         }
-        // An open menu takes the key for itself.
-        "Escape"
-            if embedded
-                && !event.is_composing()
-                && matches!(document().query_selector(":popover-open"), Ok(None)) =>
-        {
-            chat.close_window();
+        if !event.default_prevented() {
+            self.pressed_in_room(event);
         }
-        _ => {}
     }
+
+    fn pressed_in_room(&self, event: &KeyboardEvent) {
+        match event.key().as_str() {
+            "F6" => {
+                let focused = document().active_element();
+                let mut next = 0;
+                for (place, name) in PARTS.iter().enumerate() {
+                    let part = part(name);
+                    if part.is_some_and(|part| part.contains(focused.as_deref())) {
+                        next = (place + 1) % PARTS.len();
+                        break;
+                    }
+                }
+                focus(part(PARTS[next]));
+                event.prevent_default();
+            }
+            // An open menu takes the key for itself.
+            "Escape"
+                if self.embedded() && !event.is_composing() && part(":popover-open").is_none() =>
+            {
+                self.room.chat.close_window();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn part(name: &str) -> Option<Element> {
+    document().query_selector(name).ok().flatten()
 }
 
 /// Keys in the transcript, whose rows are the articles in `list`.
-pub(super) fn in_the_transcript(event: &KeyboardEvent, list: &Element) {
-    let Some(target) = event
-        .target()
-        .and_then(|target| target.dyn_into::<Element>().ok())
-    else {
-        return;
-    };
+fn in_the_transcript(event: &KeyboardEvent, target: &Element, list: &Element) {
     let row = target.closest("article").ok().flatten();
-    let on_row = row.as_ref() == Some(&target);
+    let on_row = row.as_ref() == Some(target);
     let key = event.key();
     let goal = match (key.as_str(), &row) {
-        ("Escape", Some(_)) if on_row => document().query_selector("#message").ok().flatten(),
+        ("Escape", Some(_)) if on_row => part("#message"),
         ("Escape", Some(_)) => row.clone(),
         ("Enter", Some(row)) if on_row => controls(row).into_iter().next(),
         ("ArrowRight" | "ArrowDown", Some(_)) if !on_row => target.next_element_sibling(),

@@ -1,0 +1,119 @@
+//! The rows on the page, kept equal to the messages by key.
+//!
+//! **Invariants.** A row that is there already stays the same element: its focus, selection and pictures stay. A
+//! changed row has another key and is a new element. Rows that keep their order are not moved.
+
+use super::{Live, parts::set_text};
+use crate::widget::{
+    row,
+    rows::{Row, rows},
+    when::Now,
+};
+use leptos::prelude::*;
+use web_sys::Element;
+
+/// The rows on the page, in order.
+#[derive(Default)]
+pub(super) struct List(Vec<Shown>);
+
+/// A row on the page.
+struct Shown {
+    key: String,
+    at_ms: u64,
+    day: bool,
+    element: Element,
+}
+
+impl Shown {
+    fn new(row: &Row<'_>, key: String, element: Element) -> Self {
+        Self {
+            key,
+            at_ms: row.entry.at_ms,
+            day: row.day,
+            element,
+        }
+    }
+}
+
+impl Live {
+    /// Takes the server's rows for the first messages.
+    pub(super) fn adopt(&self) {
+        let now = self.now.get();
+        let articles = self.parts.list.get_elements_by_tag_name("article");
+        self.room.chat.entries.with_untracked(|entries| {
+            let mut rows = rows(entries, None, |at_ms| now.day_of(at_ms));
+            let adopted = (0..).zip(&rows).filter_map(|(place, row)| {
+                let element = articles.item(place)?;
+                Some(Shown::new(row, row.key(), element))
+            });
+            self.list.borrow_mut().0 = adopted.collect();
+            self.will_settle(&mut rows);
+        });
+    }
+
+    /// Brings the rows up to date. Follows the messages and the unread line.
+    pub(super) fn draw_list(&self) {
+        let now = self.now.get();
+        let entries = self.room.chat.entries.read();
+        let unread = self.room.chat.unread_from.read();
+        let mut rows = rows(&entries, unread.as_deref(), |at_ms| now.day_of(at_ms));
+        // Measures before anything is touched.
+        self.will_settle(&mut rows);
+        let old = std::mem::take(&mut self.list.borrow_mut().0);
+        let mut old: Vec<Option<Shown>> = old.into_iter().map(Some).collect();
+        let mut expected = 0;
+        let mut shown = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let key = row.key();
+            let is_it = |place: &usize| old[*place].as_ref().is_some_and(|old| old.key == key);
+            // Nearly always the one after the row before: the order stays.
+            let place = (expected..old.len()).chain(0..expected).find(is_it);
+            let kept = place.and_then(|place| {
+                expected = place + 1;
+                old[place].take()
+            });
+            let element = match kept {
+                Some(kept) => Some(kept.element),
+                None => row::draw(&self.room, row, now).build(),
+            };
+            if let Some(element) = element {
+                shown.push(Shown::new(row, key, element));
+            }
+        }
+        for gone in old.iter().flatten() {
+            gone.element.remove();
+        }
+        // What is new goes to its place, from the end.
+        let mut next = self.parts.early.clone();
+        for row in shown.iter().rev() {
+            if next.previous_element_sibling().as_ref() != Some(&row.element) {
+                // A row of our own fits into our list.
+                let _ = self.parts.list.insert_before(&row.element, Some(&next));
+            }
+            next = row.element.clone();
+        }
+        self.list.borrow_mut().0 = shown;
+    }
+
+    /// Puts the words of all times right; on the first time all of them, then those that can change.
+    pub(super) fn tell_times(&self, first: bool) {
+        let now = Now::here();
+        self.now.set(now);
+        let texts = &self.room.settings.texts;
+        for row in &self.list.borrow().0 {
+            let part = |tag: &str, place| row.element.get_elements_by_tag_name(tag).item(place);
+            if row.day
+                && let Some(day) = part("p", 0)
+            {
+                set_text(&day, &now.day(row.at_ms, texts));
+            }
+            if (first || now.is_recent(row.at_ms))
+                && let Some(time) = part("time", 0)
+            {
+                set_text(&time, &now.time(row.at_ms, texts));
+                // An attribute of a plain name is always taken.
+                let _ = time.set_attribute("title", &now.in_full(row.at_ms, texts));
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The window in the browser: takes over what the server drew, hears the visitor, follows the signals.
+//!
+//! In the path: `window` hands over the page at hydration; [`take_over`] finds the parts, keeps them in [`Live`] and
+//! starts the chat. From then on events come to one listener ([`Live::hear`]), and each part that can change is
+//! drawn again by one function that reads the signals it depends on ([`follow`]).
+//!
+//! - [`list`]: the rows, by key. [`scroll`]: where the reader is. [`keys`]: the keyboard. [`composer`]: the field.
+//! - [`parts`]: header, notice, dots, and what stands before the first message. [`slot`]: a place for what comes and goes.
+//!
+//! **Invariants.** Taking over changes nothing on the page: no node is made, moved or dropped before something
+//! differs from what the server knew. All of it lives until the island goes; listeners hold it weakly.
+
+mod composer;
+mod keys;
+mod list;
+mod parts;
+mod scroll;
+mod slot;
+
+use super::{act, browser, room::Room, settings::Mode, transcript::Before, when::Now};
+use js_sys::Function;
+use leptos::prelude::*;
+use list::List;
+use parts::Parts;
+use protocol::{
+    content::Action,
+    timestamp,
+    transcript::{Author, Entry},
+};
+use scroll::Scroll;
+use std::{
+    cell::{Cell, RefCell},
+    rc::{Rc, Weak},
+    sync::Arc,
+};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{Element, Event, HtmlAnchorElement};
+
+use crate::text::Message;
+
+/// How soon the shown ages are old.
+const REFRESH_MS: i32 = 30_000;
+/// How long the live region keeps its text: long enough to be read out, gone before it is met by browsing.
+const SPOKEN_MS: i32 = 1_000;
+
+/// The window while it is alive.
+struct Live {
+    room: Arc<Room>,
+    now: Cell<Now>,
+    parts: Parts,
+    list: RefCell<List>,
+    scroll: Scroll,
+    tasks: Tasks,
+}
+
+/// What is called later. Each is one function of the page for all its calls.
+struct Tasks {
+    /// Before the next paint: settles the list.
+    frame: Function,
+    /// Empties the live region.
+    quiet: Function,
+    /// The dots appear; they have been there for too long.
+    dots: [Function; 2],
+}
+
+/// Makes the window alive that the server drew from these settings.
+pub(super) fn take_over(room: Arc<Room>) {
+    // A page without the window's parts is not ours: it stays as it is.
+    let Some(parts) = Parts::find(&room) else {
+        return;
+    };
+    let live = Rc::new_cyclic(|live| Live {
+        now: Cell::new(Now::rendered_at(room.settings.rendered_at_ms)),
+        list: RefCell::default(),
+        scroll: Scroll::default(),
+        tasks: Tasks {
+            frame: task(live, |live, _| live.settle()),
+            quiet: task(live, |live, _| live.room.chat.announce.set(String::new())),
+            dots: [
+                task(live, |live, _| live.dots(true)),
+                task(live, |live, _| live.dots(false)),
+            ],
+        },
+        parts,
+        room,
+    });
+    live.adopt();
+    live.listen();
+    // The server's times become the visitor's, and stay true.
+    live.tell_times(true);
+    browser::every(
+        &task(&Rc::downgrade(&live), |live, _| live.tell_times(false)),
+        REFRESH_MS,
+    );
+    // What was typed before the wasm came.
+    live.measure();
+    for part in [
+        Live::draw_list,
+        Live::draw_before,
+        Live::draw_header,
+        Live::draw_notice,
+        Live::draw_typing,
+        Live::draw_said,
+    ] {
+        follow(&live, part);
+    }
+    live.room.chat.start(&live.room.settings);
+}
+
+/// Calls `part` now and whenever a signal that it read has changed.
+fn follow(live: &Rc<Live>, part: fn(&Live)) {
+    let live = Rc::clone(live);
+    Effect::new(move || part(&live));
+}
+
+/// A function for the page to call.
+fn task(live: &Weak<Live>, run: fn(&Live, JsValue)) -> Function {
+    let live = Weak::clone(live);
+    let called = move |given| {
+        if let Some(live) = live.upgrade() {
+            run(&live, given);
+        }
+    };
+    Closure::<dyn FnMut(JsValue)>::new(called)
+        .into_js_value()
+        .unchecked_into()
+}
+
+impl Live {
+    fn listen(self: &Rc<Self>) {
+        let heard = task(&Rc::downgrade(self), |live, event| {
+            live.hear(event.unchecked_ref());
+        });
+        let parts = &self.parts;
+        for kind in ["click", "keydown", "input", "submit"] {
+            // A listener on an element of our own is always taken.
+            let _ = parts.room.add_event_listener_with_callback(kind, &heard);
+        }
+        let _ = parts
+            .scroller
+            .add_event_listener_with_callback("scroll", &heard);
+        let resized = task(&Rc::downgrade(self), |live, _| live.keep_end());
+        browser::on_resize(&[&parts.scroller, &parts.list], &resized);
+    }
+
+    fn hear(&self, event: &Event) {
+        match event.type_().as_str() {
+            "click" => self.clicked(event),
+            "input" => {
+                self.measure();
+            }
+            "keydown" => self.pressed(event.unchecked_ref()),
+            "submit" => {
+                event.prevent_default();
+                self.send();
+            }
+            _ => self.moved(),
+        }
+    }
+
+    fn clicked(&self, event: &Event) {
+        let Some(control) = control(event) else {
+            return;
+        };
+        let Some(does) = control.get_attribute("data-act") else {
+            event.prevent_default();
+            self.choose(&control);
+            return keys::to_composer();
+        };
+        let chat = self.room.chat;
+        let key = || key_around(&control).unwrap_or_default();
+        match does.as_str() {
+            act::CLOSE => chat.close_window(),
+            act::COPY => self.copy(&control),
+            act::DELETE => chat.delete(&key()),
+            act::DOWNLOAD => self.download(&control),
+            act::LATEST => self.to_news(),
+            act::NEW => chat.new_conversation(),
+            act::OLDER => chat.load_older(),
+            act::RECONNECT => chat.reconnect_now(),
+            act::RETRY => chat.retry(&key()),
+            _ => {}
+        }
+    }
+
+    /// Nothing is lost if it is not taken: the choice stays.
+    fn choose(&self, control: &Element) {
+        let chat = self.room.chat;
+        let Some(key) = key_around(control) else {
+            let starter = control.get_attribute("value");
+            let _ = chat.send(starter.unwrap_or_default());
+            return;
+        };
+        let mut place = 0;
+        let mut before = control.previous_element_sibling();
+        while let Some(button) = before {
+            place += 1;
+            before = button.previous_element_sibling();
+        }
+        let chosen = chat.entries.with_untracked(|entries| {
+            let entry = entries.iter().rev().find(|entry| entry.key == key)?;
+            let button = entry.content.buttons().get(place)?;
+            match &button.action {
+                Action::Post { payload } => Some((button.title.clone(), payload.clone())),
+                Action::Open { .. } => None,
+            }
+        });
+        if let Some((title, payload)) = chosen {
+            let _ = chat.choose(title, payload);
+        }
+    }
+
+    fn copy(&self, button: &Element) {
+        let bar = button.parent_element();
+        let code = bar.and_then(|bar| bar.next_element_sibling());
+        if code.is_some_and(|code| browser::copy(&code)) {
+            let copied = self.room.say(Message::Copied);
+            button.set_text_content(Some(copied));
+            self.room.chat.announce.set(copied.to_owned());
+            browser::later(&self.tasks.quiet, SPOKEN_MS);
+        }
+    }
+
+    /// Turns the link into the file it saves, in the moment it is clicked.
+    fn download(&self, link: &Element) {
+        let mut text = String::new();
+        self.room.chat.entries.with_untracked(|entries| {
+            for entry in entries {
+                self.line(entry, &mut text);
+            }
+        });
+        let link: &HtmlAnchorElement = link.unchecked_ref();
+        link.set_href(&browser::text_file(&text));
+    }
+
+    fn line(&self, entry: &Entry, text: &mut String) {
+        let who = match entry.author {
+            Author::Bot => self.room.say(Message::BotSaid),
+            Author::Visitor => self.room.say(Message::YouSaid),
+            Author::System => "",
+        };
+        let at = timestamp::to_iso(entry.at_ms);
+        for part in [&at, " ", who, " ", entry.content.plain_text(), "\n"] {
+            text.push_str(part);
+        }
+    }
+
+    fn embedded(&self) -> bool {
+        self.room.settings.mode == Mode::Embedded
+    }
+
+    fn draw_before(&self) {
+        let before = Before::now(&self.room);
+        if self.parts.before_is.replace(before) != before {
+            self.parts.before.put(Some(before.draw(&self.room)));
+        }
+    }
+}
+
+/// The control that was clicked.
+fn control(event: &Event) -> Option<Element> {
+    let target: Element = event.target()?.dyn_into().ok()?;
+    target.closest("[data-act],[name=choice]").ok()?
+}
+
+/// The key of the row that an element stands in.
+fn key_around(element: &Element) -> Option<String> {
+    let row = element.closest("article").ok()??;
+    row.get_attribute("data-key")
+}
