@@ -25,6 +25,9 @@ export default defineConfig({
         // Root in a container has no sandbox; only our own pages are opened.
         "--no-sandbox",
         "--disable-gpu",
+        // Playwright switches partitioned storage off, and then a frame on another site has none at all, in no browser
+        // of today. Its own list, the last of its kind wins, without that one.
+        "--disable-features=AcceptCHFrame,AvoidCorsURLLoaderRestartOnRedirect,DestroyProfileOnBrowserClose,DialMediaRouteProvider,GlobalMediaControls,HttpsUpgrades,LazyFrameLoading,MediaRouter,NetworkTimeServiceQuerying,OptimizationHints,PaintHolding,PreconnectToSearch,RenderDocument,Translate",
         // Everything below: no word to the outside.
         "--disable-quic",
         "--no-first-run",

@@ -1,0 +1,250 @@
+// The chat on a customer's website: another origin, one script tag, the real server.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures/test";
+import { type Chat, consoleLines, holdWasm, saidByVisitor } from "../fixtures/chat";
+import { chatIn, frameOf, launcherButton, openByHand, openShadows, shop, visit } from "../fixtures/embed";
+import { launcher, press } from "../fixtures/stage";
+import type { Frame } from "@playwright/test";
+
+const inFrame = (chat: Chat) => saidByVisitor(chat.window as Frame);
+
+test.beforeEach(({ page }) => openShadows(page));
+
+test("a visitor opens the chat, is greeted, asks and is answered", async ({ page, hostSite, parlour }) => {
+  const lines = consoleLines(page);
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await expect(chat.composer).toBeFocused();
+  await expect(page.getByRole("dialog")).toHaveAttribute("aria-label", "Parlour");
+  await expect(page.getByRole("dialog")).toHaveAttribute("aria-modal", "false");
+  await expect(chat.row("Where shall we start?")).toBeVisible();
+  await page.keyboard.type("hello");
+  await page.keyboard.press("Enter");
+  await expect(chat.row("Nice to meet you")).toBeVisible();
+  expect(await inFrame(chat)).toEqual(["hello"]);
+  expect(lines).toEqual([]);
+});
+
+test("what is typed right after the click on the launcher is not lost", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  await press(page);
+  const chat = await chatIn(page, parlour);
+  await expect(chat.composer).toBeFocused();
+  await page.keyboard.type("thanks");
+  await page.keyboard.press("Enter");
+  await chat.online();
+  await expect(chat.row("You are welcome!")).toHaveCount(1);
+  expect(await inFrame(chat)).toEqual(["thanks"]);
+});
+
+test("Escape closes the window from anywhere in it and gives the focus back to the launcher", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  await page.getByRole("textbox", { name: "Search" }).focus();
+  await page.keyboard.press("Tab");
+  await expect(launcherButton(page)).toBeFocused();
+  await page.keyboard.press("Enter");
+  const chat = await chatIn(page, parlour);
+  await chat.welcomed();
+  await expect(launcherButton(page)).toHaveAttribute("aria-expanded", "true");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(launcherButton(page)).toBeFocused();
+  await expect(launcherButton(page)).toHaveAttribute("aria-expanded", "false");
+  await page.keyboard.press("Space");
+  await expect(page.getByRole("dialog")).toBeVisible();
+  // An open menu takes the first Escape.
+  await chat.window.getByRole("button", { name: "More options" }).click();
+  await page.keyboard.press("Escape");
+  await expect(chat.window.getByRole("button", { name: "New conversation" })).toBeHidden();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+});
+
+test("the close button of the window closes it", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.window.getByRole("button", { name: "Close chat" }).click();
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(launcherButton(page)).toBeFocused();
+});
+
+test("an answer while the window is closed is counted on the launcher, previewed, and marked when it is opened", async ({ page, context, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.welcomed();
+  // The same visitor on another page of the shop.
+  const other = await context.newPage();
+  await openShadows(other);
+  await visit(other, shop(hostSite, parlour));
+  const there = await openByHand(other, parlour);
+  await page.bringToFront();
+  await press(page);
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await there.say("several");
+  await expect(page.getByRole("button", { name: "Open chat, 3 unread" })).toBeVisible();
+  await expect(page.locator(".badge")).toHaveText("3");
+  await expect(page.locator(".preview")).toContainText("and the last.");
+  await press(page);
+  await expect(chat.row("This is the first of three,")).toContainText("New messages");
+  await expect(page.getByRole("button", { name: "Close chat", exact: true })).toBeVisible();
+  await expect(page.locator(".badge")).toBeHidden();
+});
+
+test("a greeting in a window that was closed meanwhile shows its words, not its markup", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  await page.evaluate(() => (window as any).Parlour.send("hello"));
+  await expect(page.locator(".preview")).toBeVisible();
+  await expect(page.locator(".preview")).not.toContainText("*");
+});
+
+test("visitor and open window are kept over the pages of a site", async ({ page, hostSite, parlour }) => {
+  shop(hostSite, parlour, { at: "/second" });
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.tell("call me Ada");
+  await expect(chat.row("Pleased to meet you, Ada!")).toBeVisible();
+  await chat.composer.fill("half a sentence");
+  await page.getByRole("link", { name: "Second page" }).click();
+  const again = await chatIn(page, parlour);
+  await again.online();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await expect(again.mine.locator(".bubble")).toHaveText(["call me Ada"]);
+  await expect(again.row("I am the Parlour demo bot")).toHaveCount(1);
+  await expect(again.composer).toHaveValue("half a sentence");
+  await again.window.getByRole("button", { name: "Close chat" }).click();
+  await page.goBack();
+  await page.locator("[data-parlour]").waitFor({ state: "attached" });
+  await expect(page.getByRole("dialog")).toBeHidden();
+});
+
+test("the first HTML of the frame holds what a returning visitor said", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.tell("call me Ada");
+  await holdWasm(page);
+  await page.reload();
+  const again = await chatIn(page, parlour);
+  await expect(again.mine.locator(".bubble")).toHaveText(["call me Ada"]);
+});
+
+test("a strict policy of the host is kept", async ({ page, hostSite, parlour }) => {
+  const policy = `default-src 'none'; script-src ${parlour.baseURL}; frame-src ${parlour.baseURL}; require-trusted-types-for 'script'; trusted-types 'none'`;
+  const head = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+  await visit(page, shop(hostSite, parlour, { head }));
+  const chat = await openByHand(page, parlour);
+  await chat.tell("hello");
+  await expect(chat.row("Nice to meet you")).toBeVisible();
+});
+
+test("calls of the host reach the chat", async ({ page, hostSite, parlour }) => {
+  await page.addInitScript(() => {
+    (window as any).heard = [];
+    const hear = (name: string) => (detail: object) => (window as any).heard.push([name, Object.keys(detail ?? {})]);
+    const listen = (api: any) => ["open", "close", "message:sent", "message:received"].forEach((name) => api.on(name, hear(name)));
+    (window as any).Parlour = { q: [listen, ["prefill", "I have a question"]] };
+  });
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await expect(chat.composer).toHaveValue("I have a question");
+  await page.evaluate(() => (window as any).Parlour.send("hello"));
+  await expect(chat.row("Nice to meet you")).toBeVisible();
+  expect(await inFrame(chat)).toEqual(["hello"]);
+  await expect.poll(() => page.evaluate("heard")).toContainEqual(["message:sent", ["id"]]);
+  expect(await page.evaluate("heard")).toContainEqual(["message:received", ["id"]]);
+  await page.evaluate(() => (window as any).Parlour.setTheme("dark"));
+  await expect(chat.window.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.evaluate(() => (window as any).Parlour.setLocale("de"));
+  const german = await frameOf(page, parlour);
+  await expect(german.getByRole("textbox", { name: "Nachricht" })).toBeVisible();
+});
+
+test("signing out forgets the visitor", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.tell("call me Ada");
+  await page.evaluate(() => (window as any).Parlour.logout());
+  await expect(async () => {
+    const fresh = await chatIn(page, parlour);
+    await fresh.welcomed();
+    await expect(fresh.mine).toHaveCount(0);
+  }).toPass();
+});
+
+test("a page that is not listed gets a friendly refusal in the frame", async ({ page, hostSite, startParlour }) => {
+  const parlour = await startParlour({ config: CLOSED });
+  await visit(page, shop(hostSite, parlour));
+  await press(page);
+  const frame = page.frameLocator("[data-parlour] iframe");
+  await expect(frame.getByRole("heading")).toHaveText("Not available on this site");
+});
+
+const CLOSED = `
+[apps.cs-demo]
+bots = ["st-demo"]
+origins = ["https://shop.example"]
+[[apps.cs-demo.keys]]
+kid = "one"
+algorithm = "HS256"
+secret = "9f1c7e02b84d5a6f3e21c09b7d48aa5160cf3b92e7d4481fa06b5c33d2e91874"
+[bots.st-demo]
+page = "demo"
+name = "Ada"
+`;
+
+test.describe("where cookies of other sites are refused", () => {
+  // The only answer that sets a cookie is asked for beside the browser; and the frame can set none itself.
+  const refuse = async (page: Page, origin: string) => {
+    await page.route(`${origin}/api/users/sts`, async (route) => {
+      const request = route.request();
+      const answer = await fetch(request.url(), {
+        method: "POST",
+        headers: { "content-type": "application/json", origin },
+        body: request.postData(),
+      });
+      await route.fulfill({ status: answer.status, contentType: "application/json", body: await answer.text() });
+    });
+    await page.addInitScript(() => Object.defineProperty(Document.prototype, "cookie", { get: () => "", set: () => {} }));
+  };
+
+  test("the conversation goes on after a reload all the same", async ({ page, hostSite, parlour }) => {
+    await refuse(page, parlour.baseURL);
+    await visit(page, shop(hostSite, parlour));
+    const chat = await openByHand(page, parlour);
+    await chat.welcomed();
+    await chat.tell("call me Ada");
+    await expect(chat.row("Pleased to meet you, Ada!")).toBeVisible();
+    expect(await page.context().cookies()).toEqual([]);
+    await page.reload();
+    const again = await chatIn(page, parlour);
+    await again.online();
+    await expect(again.mine.locator(".bubble")).toHaveText(["call me Ada"]);
+    await expect(again.row("I am the Parlour demo bot")).toHaveCount(1);
+    await again.tell("thanks");
+    expect(await inFrame(again)).toEqual(["call me Ada", "thanks"]);
+  });
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true });
+
+  test("the chat fills the screen, does not raise the keyboard, and is closed by its button", async ({ page, hostSite, parlour }) => {
+    await visit(page, shop(hostSite, parlour));
+    await page.touchscreen.tap(launcher(page).x, launcher(page).y);
+    const chat = await chatIn(page, parlour);
+    await chat.welcomed();
+    await expect(page.getByRole("dialog")).toHaveAttribute("aria-modal", "true");
+    expect(await page.locator("[data-parlour] iframe").boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 740 });
+    await expect(chat.composer).not.toBeFocused();
+    await chat.composer.fill("hello");
+    await chat.sendButton.tap();
+    await expect(chat.row("Nice to meet you")).toBeVisible();
+    for (const tool of await chat.window.locator("header .tool").all()) {
+      const box = (await tool.boundingBox())!;
+      expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(44);
+    }
+    await chat.window.getByRole("button", { name: "Close chat" }).tap();
+    await expect(page.getByRole("dialog")).toBeHidden();
+    expect(await page.evaluate(() => document.body.inert)).toBe(false);
+  });
+});

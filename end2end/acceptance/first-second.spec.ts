@@ -1,0 +1,115 @@
+// Before the wasm is there: what is typed and sent in the first second is neither lost nor doubled.
+import { expect, test } from "../fixtures/test";
+import { Chat, consoleLines, history, holdWasm, saidByVisitor } from "../fixtures/chat";
+
+const early = "#early .bubble";
+
+test("what is typed before the wasm comes stays in the composer, with cursor and draft", async ({ page, parlour }) => {
+  const lines = consoleLines(page);
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.composer.pressSequentially("half a senten");
+  await chat.composer.press("ArrowLeft");
+  release();
+  await chat.welcomed();
+  await expect(chat.composer).toHaveValue("half a senten");
+  await expect(chat.composer).toBeFocused();
+  expect(await chat.composer.evaluate((field: HTMLTextAreaElement) => field.selectionStart)).toBe(12);
+  await expect(chat.sendButton).toHaveAttribute("aria-disabled", "false");
+  expect(lines).toEqual([]);
+});
+
+test("a message sent before the wasm comes is a bubble at once, and is stored and answered once", async ({ page, parlour }) => {
+  const lines = consoleLines(page);
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("hello");
+  await expect(page.locator(early)).toHaveText("hello");
+  await expect(page.locator(early)).toBeInViewport();
+  await expect(chat.composer).toHaveValue("");
+  await chat.say("thanks");
+  await expect(page.locator(early)).toHaveText(["hello", "thanks"]);
+  release();
+  await chat.online();
+  await expect(chat.row("You are welcome!")).toHaveCount(1);
+  await expect(page.locator(early)).toHaveCount(0);
+  await expect(chat.mine.locator(".bubble")).toHaveText(["hello", "thanks"]);
+  expect(await saidByVisitor(page)).toEqual(["hello", "thanks"]);
+  expect(lines).toEqual([]);
+});
+
+test("it is shown again and stored once when the page is loaded anew before the wasm came", async ({ page, parlour }) => {
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("hello");
+  await page.reload();
+  await expect(page.locator(early)).toHaveText("hello");
+  await page.reload();
+  await expect(page.locator(early)).toHaveText("hello");
+  release();
+  await chat.online();
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  await page.reload();
+  await chat.online();
+  await expect(chat.mine).toHaveCount(1);
+  await expect(page.locator(early)).toHaveCount(0);
+  expect(await saidByVisitor(page)).toEqual(["hello"]);
+});
+
+test("a reload right after sending neither loses nor doubles it", async ({ page, parlour }) => {
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  for (const text of ["one", "two", "three"]) {
+    await chat.say(text);
+    await page.reload();
+  }
+  await chat.online();
+  await chat.settled();
+  await expect(chat.mine.locator(".bubble")).toHaveText(["one", "two", "three"]);
+  await expect.poll(() => saidByVisitor(page)).toEqual(["one", "two", "three"]);
+});
+
+test("a starter pressed before the wasm comes is said", async ({ page, parlour }) => {
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const starter = page.getByRole("list", { name: "Suggestions" }).getByRole("button").first();
+  const words = (await starter.innerText()).trim();
+  await starter.click();
+  await expect(page.locator(early)).toHaveText(words);
+  release();
+  const chat = new Chat(page);
+  await chat.online();
+  await expect(chat.mine.locator(".bubble")).toHaveText([words]);
+  await chat.settled();
+  expect((await history(page)).filter(({ by }) => by === "visitor")).toHaveLength(1);
+});
+
+test("when the wasm never comes, the page still opens its menu and shows its messages", async ({ page, parlour }) => {
+  await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  await page.getByRole("button", { name: "More options" }).click();
+  await expect(page.getByRole("button", { name: "New conversation" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "New conversation" })).toBeHidden();
+  await expect(page.getByRole("heading", { level: 2 })).toBeVisible();
+});
+
+test("a text beyond the limit that was sent before the wasm came is not lost, and says that it was not sent", async ({ page, parlour }) => {
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("x".repeat(10_001));
+  await expect(page.locator(early)).toBeVisible();
+  release();
+  await chat.online();
+  await expect(chat.mine).toContainText("Not sent");
+  await expect(chat.mine.getByRole("button")).toHaveText(["Retry", "Delete"]);
+  await chat.mine.getByRole("button", { name: "Delete" }).click();
+  await expect(chat.mine).toHaveCount(0);
+  await page.reload();
+  await chat.welcomed();
+  await expect(chat.mine).toHaveCount(0);
+});
