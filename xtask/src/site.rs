@@ -64,7 +64,11 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
         workspace
             .cargo()
             .args(["build", "--package", "frontend", "--lib"])
-            .args(["--target", "wasm32-unknown-unknown", "--profile", name]),
+            .args(["--target", "wasm32-unknown-unknown", "--profile", name])
+            .env(
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+                short_paths(),
+            ),
     )?;
     let wasm = workspace
         .target
@@ -155,6 +159,22 @@ fn optimise(wasm: &Path) -> anyhow::Result<()> {
     }
     fs::rename(optimised, wasm)?;
     Ok(())
+}
+
+/// Flags that shorten the paths of panic messages. They are a few kilobytes of the wasm, and where
+/// somebody's home folder is does not concern its visitors.
+fn short_paths() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let registry = home.and_then(|home| {
+        let mut sources = fs::read_dir(home.join("registry/src")).ok()?;
+        Some(sources.next()?.ok()?.path())
+    });
+    // Flags are separated by blanks, so a path with one keeps its length.
+    let registry = registry.filter(|path| !path.to_string_lossy().contains(' '));
+    registry.map_or_else(String::new, |path| {
+        format!("--remap-path-prefix={}/=", path.display())
+    })
 }
 
 /// Every file of the site, in the order of their paths.

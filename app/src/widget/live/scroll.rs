@@ -170,6 +170,10 @@ impl Live {
 
     /// The reader has scrolled, or the list was.
     pub(super) fn moved(&self) {
+        // A list that has grown and is not settled says nothing about its reader: this event is older.
+        if self.scroll.pending.get() != Change::None {
+            return;
+        }
         let scroller = &self.parts.scroller;
         let top = scroller.scroll_top();
         let at_end = scroller.scroll_height() - top - scroller.client_height() <= NEAR;
