@@ -30,6 +30,7 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// Everything that shows. Two rows with one key look the same.
+    #[cfg(any(target_arch = "wasm32", test))]
     pub(super) fn key(&self) -> String {
         let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
         let delivery = match self.entry.delivery {
@@ -98,6 +99,7 @@ pub(super) fn rows<'a>(
 
 /// Marks what was added at the end since `last` (the key of the newest entry before), and tells how many
 /// of them somebody else said.
+#[cfg(any(target_arch = "wasm32", test))]
 pub(super) fn mark_fresh(rows: &mut [Row<'_>], last: &str) -> u32 {
     let mut others = 0;
     let mut seen = false;

@@ -12,7 +12,7 @@ use crate::widget::{
     transcript,
 };
 use leptos::prelude::*;
-use protocol::transcript::Author;
+use protocol::transcript::{Author, Delivery};
 use std::cell::{Cell, RefCell};
 
 /// A reader this close to the end is at the end.
@@ -44,7 +44,7 @@ impl Default for Scroll {
 }
 
 /// What a change of the list means for its scrolling.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 enum Change {
     /// Earlier messages came at the top; the list was this high before.
     Earlier { height: i32 },
@@ -98,9 +98,11 @@ impl Live {
         };
         if last != new_last {
             let others = mark_fresh(rows, last);
-            let own = rows
-                .last()
-                .is_some_and(|row| row.entry.author == Author::Visitor);
+            // Said here; what comes from the visitor's other windows is sent already.
+            let own = rows.last().is_some_and(|row| {
+                let entry = row.entry;
+                entry.author == Author::Visitor && entry.delivery == Delivery::Sending
+            });
             return Change::New { own, others };
         }
         if first == new_first {
@@ -127,6 +129,8 @@ impl Live {
             }
             Change::None => {}
         }
+        // An event that came meanwhile was not heard.
+        self.moved();
     }
 
     /// To the end, but no farther than the beginning of what is new.
