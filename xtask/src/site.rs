@@ -200,7 +200,10 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
         manifest.to_string().into_bytes(),
     ));
     for (path, content) in &mut assets {
-        if path.ends_with(".js") {
+        if Path::new(path.as_str())
+            .extension()
+            .is_some_and(|ext| ext == "js")
+        {
             *content = strip(content);
         }
     }

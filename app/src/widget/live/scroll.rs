@@ -44,7 +44,7 @@ impl Default for Scroll {
 }
 
 /// What a change of the list means for its scrolling.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Change {
     /// Earlier messages came at the top; the list was this high before.
     Earlier { height: i32 },
