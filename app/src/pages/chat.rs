@@ -3,9 +3,9 @@
 use super::Theme;
 use crate::{
     text::Language,
-    widget::{EarlyBubble, Widget, WidgetSettings},
+    widget::{EarlyBubble, Widget, WidgetSettings, settings::ELEMENT},
 };
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*};
 
 /// A bot's chat.
 #[derive(Clone, Debug)]
@@ -24,8 +24,11 @@ impl ChatPage {
     pub(super) fn view(self) -> impl IntoView {
         let mut settings = self.settings;
         settings.texts = settings.texts.naming(&settings.bot.name);
+        let text = settings.to_text();
+        provide_context(settings);
         view! {
-            <Widget settings=settings/>
+            <script type="application/json" id=ELEMENT nonce=use_nonce() inner_html=text></script>
+            <Widget/>
             <EarlyBubble/>
         }
     }

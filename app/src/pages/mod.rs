@@ -2,7 +2,7 @@
 //!
 //! In the path: `http::pages` provides a [`Page`] as context and renders [`shell`] with `SsrMode::Async`.
 //!
-//! **Invariants**: one `<style>` and at most three `<script>`, each with the nonce of the response; the first
+//! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings), each with the nonce of the response; the first
 //! HTML holds all that the first screen needs.
 
 mod chat;

@@ -146,11 +146,12 @@ messages! {
 }
 
 /// How a language counts. The forms stand in the order of Unicode's categories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Plural {
     /// zero, one, two, few, many, other.
     Arabic,
     /// one, other.
+    #[default]
     OneOther,
 }
 
@@ -177,7 +178,7 @@ impl Plural {
 }
 
 /// The strings of one language, on their way to the browser.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Texts {
     /// The language's tag, for `lang` and for dates.
     pub language: Cow<'static, str>,

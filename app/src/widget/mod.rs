@@ -60,10 +60,8 @@ use window::Window;
 
 /// The chat window.
 #[island]
-pub fn Widget(
-    /// All that the server knows.
-    settings: WidgetSettings,
-) -> impl IntoView {
+pub fn Widget() -> impl IntoView {
+    let settings = WidgetSettings::of_page();
     let chat = Chat::from_settings(&settings);
     Window::new(Arc::new(Room { chat, settings }))
 }

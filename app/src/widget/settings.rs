@@ -1,4 +1,4 @@
-//! What the server hands to the widget: the island's props, as JSON inside the page.
+//! What the server hands to the widget, as JSON inside the page.
 //!
 //! Nothing here is secret: whoever reads the page reads this. The server writes it by serde, the
 //! browser reads it by name ([`protocol::read`]).
@@ -6,12 +6,15 @@
 use crate::text::Texts;
 use protocol::read::{Fields, Read};
 use protocol::transcript::Entry;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::Serialize;
 use serde_json::Value;
 
-/// The island's props.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(Serialize))]
+/// The id of the page's element that holds the settings.
+#[cfg(any(feature = "ssr", target_arch = "wasm32"))]
+pub(crate) const ELEMENT: &str = "settings";
+
+/// All that the widget knows from the server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct WidgetSettings {
     /// Who answers.
     pub bot: BotFace,
@@ -64,27 +67,40 @@ pub struct Platform {
 }
 
 /// How the widget is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Mode {
     /// In the frame that the loader puts on a host's page.
     Embedded,
     /// On a page of its own.
+    #[default]
     Standalone,
 }
 
-/// leptos writes an island's props again when it hydrates, and nobody reads them.
-#[cfg(target_arch = "wasm32")]
-impl Serialize for WidgetSettings {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit()
+impl WidgetSettings {
+    /// Those of this page.
+    ///
+    /// Not the island's props: leptos reads props with serde's derive, whose error texts bring
+    /// along the printing of floats, a twentieth of the widget.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn of_page() -> Self {
+        let document = web_sys::window().and_then(|window| window.document());
+        let element = document.and_then(|document| document.get_element_by_id(ELEMENT));
+        let text = element.and_then(|element| element.text_content());
+        text.and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
-}
 
-/// What the island asks for.
-impl<'de> Deserialize<'de> for WidgetSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Self::read(&value).ok_or_else(|| D::Error::custom("the widget's settings are incomplete"))
+    /// Those of this page, which provides them as context.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn of_page() -> Self {
+        leptos::prelude::use_context().unwrap_or_default()
+    }
+
+    /// For the page's [`ELEMENT`], whose text nothing can end before its time.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self)
+            .unwrap_or_default()
+            .replace('<', "\\u003c")
     }
 }
 
@@ -162,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_browser_reads_what_the_server_writes() {
-        let text = || "**Hi** “you”".to_owned();
+        let text = || "**Hi** “you” </script><!--".to_owned();
         let url = || "https://a.test/".to_owned();
         let button = |action, image| Button {
             title: text(),
@@ -228,11 +244,9 @@ mod tests {
                 max_message_chars: 4000,
                 form_action: "/chat/demo".into(),
             };
-            let written = serde_json::to_string(&settings).unwrap();
-            assert_eq!(
-                serde_json::from_str::<WidgetSettings>(&written).unwrap(),
-                settings
-            );
+            let written = settings.to_text();
+            assert!(!written.contains('<'));
+            assert_eq!(WidgetSettings::parse(&written), Some(settings));
         }
     }
 }
