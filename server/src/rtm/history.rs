@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::response::Response;
+use http::{HeaderMap, Uri};
 use protocol::Extra;
 use protocol::history::{
     Direction, HistoryComponent, HistoryData, HistoryMessage, HistoryPage, MAX_LIMIT, Tag, Tags,
@@ -30,6 +31,7 @@ use super::token::private;
 use super::{Rtm, socket};
 use crate::error::ApiError;
 use crate::records::{Author, StoredMessage};
+use crate::security::client_ip::Client;
 use crate::store::{HistoryFrom, HistoryQuery};
 
 /// The query as clients write it.
@@ -53,6 +55,9 @@ pub struct Asked {
 /// 400 for a query that cannot be read, 401 without a valid token, 403 or 404 for the bot.
 pub async fn page(
     State(rtm): State<Arc<Rtm>>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
     Bearer(token): Bearer,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
@@ -81,7 +86,7 @@ pub async fn page(
         }
     };
     Ok(private(Json(HistoryPage {
-        icon: socket::icon(&rtm, &asked.bot_id).map(String::from),
+        icon: socket::icon(&rtm, &asked.bot_id, client, &headers, &uri).map(String::from),
         ..page
     })))
 }

@@ -38,6 +38,11 @@ pub const PING_AFTER: Duration = Duration::from_secs(25);
 /// How long the answer to a ping may take. Then the peer is gone and its seat is freed.
 pub const PONG_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long an official client that is being greeted hears nothing. It asks for the history as soon
+/// as its socket is open, and when that is empty, forgets what came in before the answer: a welcome
+/// that is too fast is never seen. Kore's own needs 200 ms and more.
+pub const GREETING_AFTER: Duration = Duration::from_millis(300);
+
 /// How long one frame may take to be written. A reader that is slower is cut off and reads what
 /// it missed from the history.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(10);

@@ -23,8 +23,8 @@ use super::cursor::{Cursor, Place};
 use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
-    FRAME_BURST, GOOD_FRAMES_PER_PARDON, MAX_OFFENCES, MAX_REPLAY, PING_AFTER, PONG_WITHIN,
-    WRITE_WITHIN,
+    FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, MAX_OFFENCES, MAX_REPLAY, PING_AFTER,
+    PONG_WITHIN, WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
@@ -121,6 +121,11 @@ impl Live {
         }
         if greet {
             answers::wake(&self.rtm, self.conversation);
+            if !self.ours
+                && let Err(end) = Box::pin(self.hold()).await
+            {
+                return end;
+            }
         }
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();
@@ -154,6 +159,19 @@ impl Live {
             };
             if let Err(end) = done {
                 return end;
+            }
+        }
+    }
+
+    /// Listens and tells nothing yet: see [`GREETING_AFTER`]. The welcome is stored meanwhile, so that
+    /// a history that is asked for later than that holds it.
+    async fn hold(&mut self) -> Result<(), End> {
+        let over = tokio::time::sleep(GREETING_AFTER);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                frame = self.socket.recv() => self.on_frame(frame).await?,
+                () = &mut over => return Ok(()),
             }
         }
     }

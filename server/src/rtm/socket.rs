@@ -23,12 +23,17 @@ use super::conversation::{Listener, bot_info};
 use super::entrance::Entrance;
 use super::limits::{MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES};
 use super::live;
+use crate::config::BaseUrl;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
+use crate::security::origin::own_origin;
 use crate::store::SecretHash;
 
 /// The sub-protocol that a v3 client must get back when it offered a nonce.
 pub const SECURE_PROTOCOL: &str = "x-rtm-v|1";
+
+/// The picture of a bot that has none, among the site's files.
+const OWN_ICON: &str = "icon.svg";
 
 /// Longest `sid` that is looked at; ours have 43 characters.
 const MAX_SID: usize = 128;
@@ -99,7 +104,7 @@ pub async fn open(
         seat,
         listener: Listener {
             bot: bot_info(&context.name, &ticket.bot),
-            icon: icon(&rtm, &ticket.bot),
+            icon: icon(&rtm, &ticket.bot, client, &headers, &uri),
         },
         context: turn_context(&context),
         app: ticket.app,
@@ -142,10 +147,25 @@ fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
     proven && offered.contains(&SECURE_PROTOCOL)
 }
 
-/// The bot's avatar for frames: official clients need an absolute address.
-pub(super) fn icon(rtm: &Rtm, bot: &str) -> Option<Box<str>> {
+/// The bot's picture for frames: its avatar, else our own icon. Official clients need an absolute
+/// address, and without one 10.1.12 breaks off in the middle of a pressed quick reply.
+pub(super) fn icon(
+    rtm: &Rtm,
+    bot: &str,
+    client: Client,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Option<Box<str>> {
     let avatar = rtm.config.bots.get(bot)?.avatar.as_str();
-    avatar.contains("://").then(|| avatar.into())
+    if avatar.contains("://") {
+        return Some(avatar.into());
+    }
+    let public = rtm.config.server.public_url.as_ref();
+    let origin = own_origin(public, headers, uri, client)?;
+    let place = url::Url::parse(&origin).ok()?;
+    let place = place.join(public.map_or("/", BaseUrl::path)).ok()?;
+    let picture = if avatar.is_empty() { OWN_ICON } else { avatar };
+    Some(String::from(place.join(picture).ok()?).into())
 }
 
 /// What the bot's turns may know about the client.
