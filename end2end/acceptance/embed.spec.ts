@@ -1,10 +1,10 @@
 // The chat on a customer's website: another origin, one script tag, the real server.
-import type { Page } from "@playwright/test";
+import { randomBytes } from "node:crypto";
+import type { Frame, Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
 import { type Chat, consoleLines, holdWasm, saidByVisitor } from "../fixtures/chat";
 import { chatIn, frameOf, launcherButton, openByHand, openShadows, shop, visit } from "../fixtures/embed";
 import { launcher, press } from "../fixtures/stage";
-import type { Frame } from "@playwright/test";
 
 const inFrame = (chat: Chat) => saidByVisitor(chat.window as Frame);
 
@@ -186,7 +186,7 @@ origins = ["https://shop.example"]
 [[apps.cs-demo.keys]]
 kid = "one"
 algorithm = "HS256"
-secret = "9f1c7e02b84d5a6f3e21c09b7d48aa5160cf3b92e7d4481fa06b5c33d2e91874"
+secret = "${randomBytes(32).toString("hex")}"
 [bots.st-demo]
 page = "demo"
 name = "Ada"

@@ -1,7 +1,7 @@
 // Where the transcript stands: at its end, or where its reader left it.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
-import { Chat, history, standalone } from "../fixtures/chat";
+import { Chat, history, standalone, wire } from "../fixtures/chat";
 
 test.use({ viewport: { width: 800, height: 600 } });
 
@@ -37,24 +37,33 @@ test("the end stays in view while the reader is there", async ({ page, parlour }
 });
 
 test("a reader who scrolled up is left alone and told what is new", async ({ page, parlour }) => {
+  const line = await wire(page);
   const chat = await standalone(page, parlour);
   await fill(chat, 22);
-  const other = await another(page, parlour);
-  await page.bringToFront();
+  line.hold("bot_response");
+  await chat.tell("several");
   await scrollTo(chat, 200);
   await expect(chat.pill).toBeVisible();
-  await other.say("several");
+  line.release();
   await expect(chat.pill).toHaveText("3 new messages");
-  expect(await top(chat)).toBe(200);
-  // The pill goes, and comes back, with the end.
-  await other.say("thanks");
-  await expect(chat.pill).toHaveText("4 new messages");
   expect(await top(chat)).toBe(200);
   await chat.pill.click();
   await expect(chat.row("This is the first of three,").last()).toBeInViewport();
   await expect(chat.log).toBeFocused();
   await scrollTo(chat, 1e6);
   await expect(chat.pill).toHaveCount(0);
+});
+
+test("what the visitor says in another window does not move the reader of this one", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  await fill(chat, 22);
+  const other = await another(page, parlour);
+  await page.bringToFront();
+  await scrollTo(chat, 200);
+  await expect(chat.pill).toBeVisible();
+  await other.say("thanks");
+  await expect(chat.row("You are welcome!")).toHaveCount(1);
+  expect(await top(chat)).toBe(200);
 });
 
 test("an own message leads to the end from anywhere, and its answer is followed however fast it comes", async ({ page, parlour }) => {
