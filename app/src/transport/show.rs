@@ -108,7 +108,7 @@ impl Driver {
     pub(super) fn arrived(&self, key: &str) {
         let chat = self.chat;
         let Some(entry) = self.row(key) else { return };
-        let text = entry.content.plain_text();
+        let text = &*entry.content.spoken();
         chat.announce.update(|said| {
             if !said.is_empty() {
                 said.push('\n');

@@ -31,7 +31,6 @@ pub(super) fn draw(room: &Room) -> Node {
         .el("button", "send")
         .set("type", "submit")
         .label(room.say(Message::Send))
-        .set("aria-disabled", "true")
         .add(icon(Icon::Send));
     sheet
         .el("form", "composer screen")

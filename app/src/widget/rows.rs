@@ -3,7 +3,9 @@
 //! Pure: the same entries give the same rows on the server and in the browser's first render.
 //! A row never changes; when something about it does, its key does, and the list replaces it.
 
-use protocol::transcript::{Author, Delivery, Entry};
+#[cfg(any(target_arch = "wasm32", test))]
+use protocol::transcript::Delivery;
+use protocol::transcript::{Author, Entry};
 
 /// Messages of one author within this time stand together.
 const GROUP_MS: u64 = 5 * 60 * 1000;

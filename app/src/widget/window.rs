@@ -39,6 +39,7 @@ fn draw(room: &Room) -> Node {
     let said = PLAIN.el("div", "quiet").set("role", "status");
     PLAIN
         .el("main", "room")
+        .label(&room.settings.bot.name)
         .add(skip.say(room.say(Message::ToComposer)))
         .add(header::draw(room, connection, notice))
         .add(transcript::draw(

@@ -205,8 +205,13 @@ impl Content {
         text.flatten().or_else(fallback).unwrap_or_default()
     }
 
-    /// The text (still with markup) that stands for this content where only text can: for a
-    /// screen reader, a preview, a form without script.
+    /// The words of this content without markup: for a screen reader, a preview, a transcript.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        crate::markup::plain(self.plain_text())
+    }
+
+    /// The text, still with markup, that this content shows beside its buttons or pictures.
     #[must_use]
     pub fn plain_text(&self) -> &str {
         match self {

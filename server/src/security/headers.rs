@@ -40,6 +40,8 @@ pub struct PagePolicy<'a> {
     pub embedders: &'a [&'a OriginPattern],
     /// May our own pages frame it (the demo page does)?
     pub embed_own: bool,
+    /// May every page frame it? Only for what holds nothing and does nothing.
+    pub embed_anywhere: bool,
 }
 
 impl PagePolicy<'_> {
@@ -60,9 +62,14 @@ impl PagePolicy<'_> {
             images.push(' ');
             images.push_str(source.as_str());
         }
-        let mut ancestors: Vec<String> = self.embedders.iter().map(ToString::to_string).collect();
+        // An address of IPv6 is no source that a policy can name: browsers complain and go on without.
+        let named = self.embedders.iter().map(ToString::to_string);
+        let mut ancestors: Vec<String> = named.filter(|origin| !origin.contains('[')).collect();
         if self.embed_own {
             ancestors.insert(0, "'self'".to_owned());
+        }
+        if self.embed_anywhere {
+            ancestors = vec!["*".to_owned()];
         }
         if ancestors.is_empty() {
             ancestors.push("'none'".to_owned());
@@ -138,6 +145,7 @@ mod tests {
             images: &[ImageSource::any_https()],
             embedders: &[&shop, &local],
             embed_own: true,
+            embed_anywhere: false,
         };
         assert_eq!(
             policy.csp(),
@@ -157,6 +165,7 @@ mod tests {
             images: &[],
             embedders: &[],
             embed_own: false,
+            embed_anywhere: false,
         };
         assert!(policy.csp().ends_with("frame-ancestors 'none'"));
     }

@@ -240,7 +240,7 @@ impl Live {
             Author::System => "",
         };
         let at = timestamp::to_iso(entry.at_ms);
-        for part in [&at, " ", who, " ", entry.content.plain_text(), "\n"] {
+        for part in [&*at, " ", who, " ", &*entry.content.spoken(), "\n"] {
             text.push_str(part);
         }
     }

@@ -277,6 +277,7 @@ impl<'a> Visit<'a> {
         let avatar = avatar.map(|url| url.origin().ascii_serialization());
         images.extend(avatar.and_then(|origin| ImageSource::try_from(origin).ok()));
         Frame {
+            anywhere: false,
             own_origin: self.own_origin.clone(),
             embedders: match (self.embedded, self.asked.app.is_some()) {
                 (false, _) => Vec::new(),
@@ -297,7 +298,11 @@ impl<'a> Visit<'a> {
             theme_css: super::palette(crate::theme::Brand::default()),
             embedded: self.embedded,
         };
-        render(self.state, &Frame::nobody(), status, Page::Problem(page)).await
+        let frame = Frame {
+            anywhere: self.embedded,
+            ..Frame::default()
+        };
+        render(self.state, &frame, status, Page::Problem(page)).await
     }
 
     /// Our own fault, told as a page. What happened stays with the answer for the log.

@@ -29,6 +29,8 @@ pub(super) struct Frame<'a> {
     pub(super) embedders: Vec<&'a OriginPattern>,
     /// May any page frame it that is listed, and our own demo?
     pub(super) embedded: bool,
+    /// May any page at all? For what holds nothing: a refusal.
+    pub(super) anywhere: bool,
     /// Where pictures may come from.
     pub(super) images: Vec<ImageSource>,
 }
@@ -55,6 +57,7 @@ pub(super) async fn render(
         images: &frame.images,
         embedders: &frame.embedders,
         embed_own: frame.embedded,
+        embed_anywhere: frame.anywhere,
     };
     let csp = HeaderValue::try_from(policy.csp());
     let mut response = draw(options(state), page, nonce).await;
@@ -65,7 +68,7 @@ pub(super) async fn render(
     if let Ok(csp) = csp {
         headers.insert(header::CONTENT_SECURITY_POLICY, csp);
     }
-    if frame.embedded {
+    if frame.embedded || frame.anywhere {
         allow_everywhere(&mut response);
     }
     response
