@@ -13,7 +13,7 @@
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
 //! - [`read`], [`write`]: fields by name, for what a client hears and says.
-//! - [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
+//! - [`find`]: words in texts; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
 //! - What is read is written back unchanged: fields without a name here live in `extra`
@@ -23,6 +23,7 @@
 pub mod auth;
 pub mod content;
 pub mod error;
+pub mod find;
 pub mod history;
 pub mod link;
 pub mod markup;

@@ -27,6 +27,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
+use protocol::find::find;
 use protocol::message::{BotInfo, UserBody};
 use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
 use wasm_bindgen_futures::spawn_local;
@@ -81,7 +82,7 @@ fn spawn(task: impl Future<Output = ()> + 'static) {
 
 impl Driver {
     fn new(chat: Chat, settings: WidgetSettings) -> Self {
-        let elsewhere = settings.platform.base.contains("://");
+        let elsewhere = find(&settings.platform.base, "://").is_some();
         let session = Session::new(session::Settings {
             bot_info: BotInfo {
                 chat_bot: settings.bot.name.clone(),

@@ -2,6 +2,7 @@
 //! dice.
 
 use js_sys::{Array, Date, Intl, Object, Reflect};
+use protocol::find::find;
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Event, HtmlTextAreaElement, VisibilityState, window};
 
@@ -140,7 +141,7 @@ pub(super) fn cookies() -> bool {
         && Reflect::get(&document, &jar)
             .ok()
             .and_then(|jar| jar.as_string())
-            .is_some_and(|jar| jar.contains("parlour-probe=1"))
+            .is_some_and(|jar| find(&jar, "parlour-probe=1").is_some())
         && set(&format!("parlour-probe=; Max-Age=0; {shape}"))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::payload::is_json;
+use crate::find::find;
 use crate::message::add;
 
 /// Lines of words at most: the fallback of a long list is a glimpse of it.
@@ -91,7 +92,8 @@ fn collect(object: &Map<String, Value>, lines: &mut Vec<String>, depth: u8) {
 
 /// Buttons cannot be pressed here, and what is behind them is not on screen.
 fn leads_away(key: &str) -> bool {
-    key.contains("utton") || ["default_action", "moreData", "postback", "sources"].contains(&key)
+    find(key, "utton").is_some()
+        || ["default_action", "moreData", "postback", "sources"].contains(&key)
 }
 
 fn joined(words: &[String], between: &str) -> String {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::fallback::{self, scalar};
 use super::{Action, Button, Content};
+use crate::find::find;
 use crate::link::{safe_image, safe_link};
 
 /// How deep a payload may nest: `component` → `template` → media, and one for luck.
@@ -35,7 +36,7 @@ pub(super) fn template_in(text: &str) -> Option<Value> {
     match serde_json::from_str::<Value>(text) {
         Ok(value) => is_template(&value).then_some(value),
         // Nested deeper than any reader goes.
-        Err(_) => text.contains("\"template_type\"").then_some(Value::Null),
+        Err(_) => find(text, "\"template_type\"").map(|_| Value::Null),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::spans::{Mark, Reader, add_text, is_word};
+use crate::find::find;
 use crate::link::safe_link;
 
 impl Reader<'_> {
@@ -165,7 +166,8 @@ impl Reader<'_> {
 
 /// The address of `href="…"`.
 fn href(attributes: &str) -> Option<String> {
-    let (_, value) = attributes.split_once("href=")?;
+    let name = "href=";
+    let value = attributes.get(find(attributes, name)? + name.len()..)?;
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
     let value = match quote {
         Some(quote) => value[1..].split(quote).next(),
@@ -177,6 +179,6 @@ fn href(attributes: &str) -> Option<String> {
 fn ends_address(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
-        || "<>\"[]`|\\".contains(c)
+        || matches!(c, '<' | '>' | '"' | '[' | ']' | '`' | '|' | '\\')
         || matches!(c, '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff65}')
 }

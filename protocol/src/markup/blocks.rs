@@ -3,6 +3,7 @@
 //! A block that does not end (a fence while its text still streams in) ends with the message.
 
 use super::{Block, Span, spans};
+use crate::find::find;
 
 /// Columns beyond these stay in the last cell, bars and all: a chat window shows no more, and
 /// every row is padded to the head.
@@ -65,7 +66,7 @@ fn add_line(text: &mut String, line: &str) {
 /// Where a fence opens in the middle of a line, after "Try this:".
 fn unclosed_fence(line: &str) -> Option<usize> {
     let (mut open, mut from) = (None, 0);
-    while let Some(found) = line[from..].find("```") {
+    while let Some(found) = find(&line[from..], "```") {
         open = match open {
             None => Some(from + found),
             Some(_) => None,
@@ -138,7 +139,12 @@ impl<'a> Lines<'a> {
         let limit = if quote == b'`' { usize::MAX } else { 3 };
         let run = text.bytes().take_while(|byte| *byte == quote);
         let (fence, first) = text.split_at(run.take(limit).count());
-        if let Some(end) = first.find(fence) {
+        let mut run = 0;
+        let last = first.bytes().position(|byte| {
+            run = if byte == quote { run + 1 } else { 0 };
+            run == fence.len()
+        });
+        if let Some(end) = last.map(|last| last + 1 - fence.len()) {
             let (code, after) = first.split_at(end);
             // With words after it, it is code inside a line.
             return after[fence.len()..].trim().is_empty().then(|| {
