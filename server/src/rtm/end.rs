@@ -57,8 +57,19 @@ pub(super) async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static 
         reason: Utf8Bytes::from_static(reason),
     }));
     let polite = async {
-        if socket.send(close).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
+        if socket.send(close).await.is_err() {
+            return;
+        }
+        let mut answered = false;
+        loop {
+            match socket.recv().await {
+                Some(Ok(Message::Close(_))) => answered = true,
+                Some(Ok(_)) => {}
+                // A frame before this was broken, so nothing can be read any more. To hang up over unread
+                // bytes resets the connection, and the peer would lose the code: it gets its time.
+                None if !answered => std::future::pending().await,
+                None | Some(Err(_)) => return,
+            }
         }
     };
     // A peer that does not answer is left.

@@ -110,6 +110,15 @@ async fn a_history_is_its_owners() {
 }
 
 #[tokio::test]
+async fn a_bot_without_an_avatar_has_a_picture_too() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let page = ann.get("/api/botmessages/rtm?botId=st-broken").await.json();
+    let host = app.address;
+    assert_eq!(page["icon"], format!("http://{host}/icon.svg"));
+}
+
+#[tokio::test]
 async fn the_theme_is_there_for_both_prefixes() {
     let app = TestApp::start();
     let ann = app.user("ann").await;
