@@ -129,7 +129,7 @@ async fn the_theme_is_there_for_both_prefixes() {
             .json();
         assert_eq!(theme["activeTheme"], true);
         assert_eq!(theme["streamId"], "st-test");
-        assert_eq!(theme["userMessage"]["bubbleColor"], "#4f46e5");
+        assert_eq!(theme["userMessage"]["bubbleColor"], "#0b6e4f");
     }
     assert_eq!(
         ann.get("/api/websdkthemes/st-other/activetheme")
