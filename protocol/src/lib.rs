@@ -12,7 +12,7 @@
 //! - [`error`]: Kore's error shape.
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
-//! - [`read`], [`write`]: fields by name, for what a client hears and says.
+//! - [`read`], [`mod@write`]: fields by name, for what a client hears and says.
 //! - [`find`]: words in texts; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants

@@ -2,7 +2,7 @@
 //!
 //! In the path: every part of the window is drawn as nodes, by the same code for both sides. The server writes
 //! them as HTML ([`Node::write`]); the browser takes that HTML over as it stands (`live`) and builds nodes
-//! ([`Node::build`]) only for what comes later.
+//! (`Node::build`) only for what comes later.
 //!
 //! Why not `view!`: each element there is a type of its own, with its code for drawing, taking over and changing
 //! (docs/adr: 390 kB for this window). What is drawn here never changes in place, so one type is enough.

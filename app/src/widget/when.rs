@@ -1,7 +1,7 @@
 //! How a moment is written: ages while they mean something, then the time of day, and days by name.
 //!
 //! Until the browser has taken over, times are UTC and "now" is the server's: so the first look of the
-//! browser finds the rows that the server drew. Then [`Now::here`] replaces it and every time follows.
+//! browser finds the rows that the server drew. Then `Now::here` replaces it and every time follows.
 
 use super::browser;
 use crate::text::{Count, Message, Texts};
