@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::compress::{Compressor, hash, write};
@@ -59,17 +59,14 @@ type Asset = (String, Vec<u8>);
 /// Builds the site and returns its folder.
 pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
     let (name, folder) = profile.cargo();
-    process::stream(
-        "browser part (wasm)",
-        workspace
-            .cargo()
-            .args(["build", "--package", "frontend", "--lib"])
-            .args(["--target", "wasm32-unknown-unknown", "--profile", name])
-            .env(
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-                short_paths(),
-            ),
-    )?;
+    let mut cargo = workspace.cargo();
+    cargo
+        .args(["build", "--package", "frontend", "--lib"])
+        .args(["--target", "wasm32-unknown-unknown", "--profile", name]);
+    if profile == Profile::Release {
+        without_panic_texts(&mut cargo);
+    }
+    process::stream("browser part (wasm)", &mut cargo)?;
     let wasm = workspace
         .target
         .join("wasm32-unknown-unknown")
@@ -90,15 +87,10 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
     Ok(site)
 }
 
-/// Runs wasm-bindgen, and wasm-opt where there is one; skipped when the same wasm was bound before.
+/// Runs wasm-bindgen; skipped when the same wasm was bound before.
 fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> {
     let bytes = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
-    let optimiser = if profile == Profile::Release {
-        optimiser()
-    } else {
-        None
-    };
-    let recipe = format!("{FORMAT} {} {optimiser:?}", profile.cargo().0);
+    let recipe = format!("{FORMAT} {}", profile.cargo().0);
     let input = [recipe.as_bytes(), &bytes].concat();
     let done = cache
         .join(format!("bound-{}", profile.cargo().0))
@@ -121,60 +113,23 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
         .omit_default_module_path(true)
         .generate(&unfinished)
         .context("wasm-bindgen refused the browser part")?;
-    if optimiser.is_some() {
-        optimise(&unfinished.join("frontend_bg.wasm"))?;
-    }
     fs::rename(&unfinished, &done)?;
     Ok(done)
 }
 
-/// The version of wasm-opt on PATH. It changes the size on the wire by at most one per cent, so nobody has to have it.
-fn optimiser() -> Option<String> {
-    let output = Command::new("wasm-opt").arg("--version").output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn optimise(wasm: &Path) -> anyhow::Result<()> {
-    let optimised = wasm.with_extension("wasm.optimised");
-    let status = Command::new("wasm-opt")
-        .args([
-            "-Oz",
-            "--enable-bulk-memory",
-            "--enable-mutable-globals",
-            "--enable-multivalue",
-        ])
-        .args([
-            "--enable-nontrapping-float-to-int",
-            "--enable-reference-types",
-        ])
-        .args(["--enable-sign-ext", "-o"])
-        .arg(&optimised)
-        .arg(wasm)
-        .status()?;
-    if !status.success() {
-        bail!("wasm-opt on PATH refused the browser part; take it off PATH, it is optional");
-    }
-    fs::rename(optimised, wasm)?;
-    Ok(())
-}
-
-/// Flags that shorten the paths of panic messages. They are a few kilobytes of the wasm, and where
-/// somebody's home folder is does not concern its visitors.
-fn short_paths() -> String {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let registry = home.and_then(|home| {
-        let mut sources = fs::read_dir(home.join("registry/src")).ok()?;
-        Some(sources.next()?.ok()?.path())
-    });
-    // Flags are separated by blanks, so a path with one keeps its length.
-    let registry = registry.filter(|path| !path.to_string_lossy().contains(' '));
-    registry.map_or_else(String::new, |path| {
-        format!("--remap-path-prefix={}/=", path.display())
-    })
+/// The standard library built with the widget, for size and without the texts of panics: nobody reads them in a
+/// visitor's browser, and they and what formats them are a tenth of the download (docs/adr/0013-own-standard-library.md).
+/// The options are unstable in this compiler; `rust-toolchain.toml` pins it.
+fn without_panic_texts(cargo: &mut Command) {
+    cargo
+        .args(["-Zbuild-std=std,panic_abort", "-Zpanic-immediate-abort"])
+        .arg("-Zbuild-std-features=optimize_for_size")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_PROFILE_WASM_RELEASE_PANIC", "immediate-abort")
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+            "-Zunstable-options -Cpanic=immediate-abort -Zfmt-debug=none -Zlocation-detail=none",
+        );
 }
 
 /// Every file of the site, in the order of their paths.
