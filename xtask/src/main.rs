@@ -20,6 +20,7 @@ mod process;
 mod run;
 mod served;
 mod setup;
+mod shake;
 mod site;
 mod size;
 mod test;

@@ -22,10 +22,11 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::compress::{Compressor, hash, write};
 use crate::process;
+use crate::shake::shake;
 use crate::workspace::Workspace;
 
 /// Counted up when this file makes something else from the same wasm.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How the browser part is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,16 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
         .omit_default_module_path(true)
         .generate(&unfinished)
         .context("wasm-bindgen refused the browser part")?;
+    if release {
+        let (wasm, glue) = (
+            unfinished.join("frontend_bg.wasm"),
+            unfinished.join("frontend.js"),
+        );
+        let (small_wasm, small_glue) = shake(&fs::read(&wasm)?, &fs::read_to_string(&glue)?)
+            .context("what wasm-bindgen wrote cannot be made smaller")?;
+        fs::write(wasm, small_wasm)?;
+        fs::write(glue, small_glue)?;
+    }
     fs::rename(&unfinished, &done)?;
     Ok(done)
 }
