@@ -16,9 +16,9 @@ function watch() {
   addEventListener("keydown", (event) => note("typed", event.key === "Enter"), true);
   new MutationObserver(() => {
     note("composer", document.querySelector("textarea:not([disabled])"));
-    const own = document.querySelector("[data-key^=own-], [data-early]") ?? [...document.querySelectorAll("article")].find((it) => it.textContent.includes("hello"));
-    note("shown", own);
-    note("acknowledged", document.querySelector("[data-state=sent]"));
+    const hello = (place) => [...document.querySelectorAll(place)].some((it) => it.textContent.includes("hello"));
+    note("shown", hello("#early, .mine"));
+    note("acknowledged", hello("article.mine:not(.sending, .failed)"));
     note("answered", document.body?.innerText.includes("Nice to meet you"));
   }).observe(document, { childList: true, subtree: true, attributes: true });
 }

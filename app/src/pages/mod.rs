@@ -16,7 +16,7 @@ pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
 
 use crate::{text::Language, widget::settings::Mode};
-use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
+use leptos::{config::LeptosOptions, nonce::{Nonce, use_nonce}, prelude::*};
 
 /// Tokens, reset and what components share.
 const MAIN: &str = include_str!(concat!(env!("OUT_DIR"), "/main.css"));
@@ -100,7 +100,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         .description
         .map(|text| view! { <meta name="description" content=text/> });
     let chat = matches!(page, Page::Chat(_));
-    let hydration = chat.then(|| view! { <HydrationScripts options islands=true/> });
+    let hydration = chat.then(|| hydration(options, nonce.clone()));
     let scripts = chat.then(|| {
         let script = [TO_END, ";", crate::early::SCRIPT].concat();
         view! { <script nonce=nonce.clone()>{script}</script> }
@@ -126,6 +126,24 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body class=head.room>{body} {scripts}</body>
         </html>
+    }
+}
+
+/// Fetches glue and wasm beside the page and wakes the one island, when the screen stands. Leptos' `HydrationScripts` looks for any
+/// number of islands at any depth; here that would be half a kilobyte of every first visit.
+fn hydration(options: LeptosOptions, nonce: Option<Nonce>) -> impl IntoView {
+    let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
+    let glue = format!("/{path}.js");
+    let wasm = format!("/{path}_bg.wasm");
+    let script = format!(
+        "(self.requestIdleCallback||setTimeout)(()=>import(\"{glue}\").then(async m=>{{await \
+         m.default({{module_or_path:\"{wasm}\"}});m.hydrate();\
+         let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}}),{{timeout:2e3}})"
+    );
+    view! {
+        <link rel="modulepreload" href=glue crossorigin=""/>
+        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
+        <script type="module" nonce=nonce>{script}</script>
     }
 }
 
