@@ -10,13 +10,13 @@ use leptos::prelude::{GetUntracked, Set};
 use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
+use protocol::json::Value;
 use protocol::message::BotInfo;
 use protocol::read::Read;
 use protocol::session::{Attempt, Event, NewestPage};
 use protocol::start::{StartReply, StartRequest};
 use protocol::transcript::Entry;
 use protocol::write::Write;
-use serde_json::Value;
 
 use super::{Driver, keep, page};
 
@@ -188,7 +188,7 @@ async fn fetch(request: Result<Request, gloo_net::Error>) -> Result<Value, Failu
     let status = response.status();
     let body = response.text().await.map_err(|_| Failure::Retry)?;
     if status == 200 {
-        return serde_json::from_str(&body).map_err(|_| Failure::Retry);
+        return Value::parse(&body).ok_or(Failure::Retry);
     }
     Err(Failure::of(status, ErrorBody::parse(&body).as_ref()))
 }
