@@ -6,7 +6,6 @@
 use std::rc::Rc;
 
 use gloo_net::http::Request;
-use leptos::prelude::{GetUntracked, Set};
 use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
@@ -19,6 +18,7 @@ use protocol::transcript::Entry;
 use protocol::write::Write;
 
 use super::{Driver, keep, page};
+use crate::widget::settings::WidgetSettings;
 
 /// The newest messages at the start: a screen and a half.
 const NEWEST: u32 = 20;
@@ -45,7 +45,7 @@ async fn granted(driver: &Driver) -> Result<String, Failure> {
     };
     let request = GrantRequest {
         assertion,
-        bot_info: Some(bot_info(driver)),
+        bot_info: Some(bot_info(&driver.settings)),
         extra: protocol::Extra::new(),
     };
     let reply = post(
@@ -79,7 +79,7 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
 /// `rtm/start`: the socket's URL.
 pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
     let request = StartRequest {
-        bot_info: bot_info(&driver),
+        bot_info: bot_info(&driver.settings),
         language: Some(driver.settings.texts.language.to_string()),
         extra: protocol::Extra::new(),
     };
@@ -95,7 +95,7 @@ pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
 pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match history(&driver, NEWEST, "").await {
         Ok(page) => {
-            driver.chat.more.set(page.more_available);
+            driver.chat.change(|shown| shown.more = page.more_available);
             Event::HistoryLoaded(
                 attempt,
                 NewestPage {
@@ -110,16 +110,14 @@ pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
 
 /// Whether there are older messages, a token to ask with, and no such request already.
 pub(super) fn may_load_older(driver: &Driver) -> bool {
-    let chat = driver.chat;
-    chat.more.get_untracked()
-        && !chat.loading_older.get_untracked()
-        && driver.token.borrow().is_some()
+    let shown = driver.chat.shown();
+    shown.more && !shown.loading_older && driver.token.borrow().is_some()
 }
 
 /// The page before the oldest row.
 pub(super) async fn older(driver: Rc<Driver>) {
     let chat = driver.chat;
-    chat.loading_older.set(true);
+    chat.change(|shown| shown.loading_older = true);
     let place = {
         let session = driver.session.borrow();
         let transcript = session.transcript();
@@ -134,11 +132,11 @@ pub(super) async fn older(driver: Rc<Driver>) {
     };
     if let Ok(page) = history(&driver, OLDER, &place).await {
         let entries = page.messages.iter().map(Entry::of_history).collect();
-        chat.more.set(page.more_available);
+        chat.change(|shown| shown.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));
     }
     // After a failure the visitor scrolls up once more; `more` still says that there are some.
-    chat.loading_older.set(false);
+    chat.change(|shown| shown.loading_older = false);
 }
 
 /// Lets the server forget token and visitor. What it answers changes nothing here.
@@ -197,10 +195,11 @@ fn url(driver: &Driver, path: &str) -> String {
     format!("{}{path}", driver.settings.platform.base)
 }
 
-fn bot_info(driver: &Driver) -> BotInfo {
+/// The bot, as every request and message names it.
+pub(super) fn bot_info(settings: &WidgetSettings) -> BotInfo {
     BotInfo {
-        chat_bot: driver.settings.bot.name.clone(),
-        task_bot_id: driver.settings.bot.id.clone(),
+        chat_bot: settings.bot.name.clone(),
+        task_bot_id: settings.bot.id.clone(),
         ui_version: Some("v3".to_owned()),
         ..BotInfo::default()
     }
