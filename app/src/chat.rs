@@ -19,9 +19,9 @@ use protocol::transcript::Entry;
 use crate::transport as driver;
 use crate::widget::settings::WidgetSettings;
 
-/// The conversation. Copy it into whatever needs it.
-#[derive(Clone, Copy)]
-pub struct Chat(RwSignal<Shown>);
+/// The conversation.
+#[derive(Clone)]
+pub struct Chat(ArcRwSignal<Shown>);
 
 /// The conversation as the visitor sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +106,7 @@ pub(crate) enum Action {
 impl Chat {
     /// What the page came with.
     pub fn from_settings(settings: &WidgetSettings) -> Self {
-        Self(RwSignal::new(Shown {
+        Self(ArcRwSignal::new(Shown {
             entries: Arc::new(settings.entries.clone()),
             connection: Connection::Connecting,
             typing: false,
@@ -147,7 +147,7 @@ impl Chat {
     /// Connects, and takes over what was typed before the page was alive. Once, in the browser,
     /// after hydration (in an `Effect`, which the server never runs).
     pub fn start(&self, settings: &Arc<WidgetSettings>) {
-        driver::start(*self, settings);
+        driver::start(self.clone(), settings);
     }
 
     /// Says what was typed. False: it was not taken (empty, too long, or too many wait already),

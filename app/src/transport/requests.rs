@@ -116,7 +116,7 @@ pub(super) fn may_load_older(driver: &Driver) -> bool {
 
 /// The page before the oldest row.
 pub(super) async fn older(driver: Rc<Driver>) {
-    let chat = driver.chat;
+    let chat = &driver.chat;
     chat.change(|shown| shown.loading_older = true);
     let place = {
         let session = driver.session.borrow();

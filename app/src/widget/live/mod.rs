@@ -156,7 +156,7 @@ impl Live {
             self.choose(&control);
             return keys::to_composer();
         };
-        let chat = self.room.chat;
+        let chat = &self.room.chat;
         let key = || key_around(&control).unwrap_or_default();
         match does.as_str() {
             act::CLOSE => chat.close_window(),
@@ -174,7 +174,7 @@ impl Live {
 
     /// Nothing is lost if it is not taken: the choice stays.
     fn choose(&self, control: &Element) {
-        let chat = self.room.chat;
+        let chat = &self.room.chat;
         let Some(key) = key_around(control) else {
             let starter = control.get_attribute("value");
             let _ = chat.send(starter.unwrap_or_default());
@@ -234,7 +234,7 @@ impl Live {
     }
 
     fn announce(&self, text: &str) {
-        let chat = self.room.chat;
+        let chat = &self.room.chat;
         chat.change(|shown| text.clone_into(&mut shown.announce));
     }
 
