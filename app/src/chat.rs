@@ -1,11 +1,16 @@
-//! The one store of the widget: signals that components read, actions that they call.
+//! The one store of the widget: a signal that components read, actions that they call.
 //!
 //! In the path: components call an action, the action goes to the driver (`transport`, in the
-//! browser), the driver sets the signals. On the server the same struct holds what the page shows
+//! browser), the driver sets the signal. On the server the same struct holds what the page shows
 //! and its actions do nothing.
 //!
-//! **Invariants.** Only the driver writes the signals, except for [`Chat::from_settings`]. What the signals
-//! hold before [`Chat::start`] is exactly what the server rendered, so hydration finds the same.
+//! One signal for all that is shown: each type in a signal is a copy of Leptos' reactive code, two
+//! kilobytes of the widget.
+//!
+//! **Invariants.** What the signal holds before [`Chat::start`] is exactly what the server rendered, so
+//! hydration finds the same. It is set only to something else.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use protocol::transcript::Entry;
@@ -14,26 +19,30 @@ use protocol::transcript::Entry;
 use crate::transport as driver;
 use crate::widget::settings::WidgetSettings;
 
-/// The conversation as the visitor sees it. Copy it into whatever needs it.
-#[derive(Clone, Copy)]
-pub struct Chat {
-    /// The rows, oldest first.
-    pub entries: RwSignal<Vec<Entry>>,
+/// The conversation.
+#[derive(Clone)]
+pub struct Chat(ArcRwSignal<Shown>);
+
+/// The conversation as the visitor sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The rows, oldest first. Others are another list.
+    pub entries: Arc<Vec<Entry>>,
     /// How the connection stands.
-    pub connection: RwSignal<Connection>,
+    pub connection: Connection,
     /// The bot is at an answer.
-    pub typing: RwSignal<bool>,
+    pub typing: bool,
     /// There are older messages to load.
-    pub more: RwSignal<bool>,
+    pub more: bool,
     /// Older messages are on their way.
-    pub loading_older: RwSignal<bool>,
+    pub loading_older: bool,
     /// The key of the first row that came while nobody looked: the "New messages" line stands
     /// before it.
-    pub unread_from: RwSignal<Option<String>>,
+    pub unread_from: Option<String>,
     /// What the live region says; emptied after a second.
-    pub announce: RwSignal<String>,
+    pub announce: String,
     /// What the slim row above the composer says.
-    pub notice: RwSignal<Option<Notice>>,
+    pub notice: Option<Notice>,
 }
 
 /// How the connection stands.
@@ -97,22 +106,48 @@ pub(crate) enum Action {
 impl Chat {
     /// What the page came with.
     pub fn from_settings(settings: &WidgetSettings) -> Self {
-        Self {
-            entries: RwSignal::new(settings.entries.clone()),
-            connection: RwSignal::new(Connection::Connecting),
-            typing: RwSignal::new(false),
-            more: RwSignal::new(settings.more),
-            loading_older: RwSignal::new(false),
-            unread_from: RwSignal::new(None),
-            announce: RwSignal::new(String::new()),
-            notice: RwSignal::new(None),
+        Self(ArcRwSignal::new(Shown {
+            entries: Arc::new(settings.entries.clone()),
+            connection: Connection::Connecting,
+            typing: false,
+            more: settings.more,
+            loading_older: false,
+            unread_from: None,
+            announce: String::new(),
+            notice: None,
+        }))
+    }
+
+    /// What is shown now.
+    pub fn shown(&self) -> Shown {
+        self.0.get_untracked()
+    }
+
+    /// What is shown now. The effect that asks runs again when it is something else.
+    pub fn follow(&self) -> Shown {
+        self.0.get()
+    }
+
+    /// Shows this from now on.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn show(&self, shown: Shown) {
+        if shown != self.shown() {
+            self.0.set(shown);
         }
+    }
+
+    /// Changes what is shown.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Shown)) {
+        let mut shown = self.shown();
+        change(&mut shown);
+        self.show(shown);
     }
 
     /// Connects, and takes over what was typed before the page was alive. Once, in the browser,
     /// after hydration (in an `Effect`, which the server never runs).
-    pub fn start(&self, settings: &WidgetSettings) {
-        driver::start(*self, settings);
+    pub fn start(&self, settings: &Arc<WidgetSettings>) {
+        driver::start(self.clone(), settings);
     }
 
     /// Says what was typed. False: it was not taken (empty, too long, or too many wait already),
@@ -174,10 +209,12 @@ fn own_id(key: &str) -> Option<u64> {
 /// The server draws; nothing is sent or loaded there.
 #[cfg(not(target_arch = "wasm32"))]
 mod driver {
+    use std::sync::Arc;
+
     use super::{Action, Chat};
     use crate::widget::settings::WidgetSettings;
 
-    pub(super) fn start(_: Chat, _: &WidgetSettings) {}
+    pub(super) fn start(_: Chat, _: &Arc<WidgetSettings>) {}
 
     pub(super) fn act(_: Action) -> bool {
         false

@@ -3,9 +3,9 @@
 //! Source: `kore-protocol.md` 1 and 2.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Extra;
+use crate::json::Value;
 use crate::message::BotInfo;
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};
@@ -271,6 +271,7 @@ pub struct UserInfo {
 fn bool_or_text<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<bool>, D::Error> {
+    use serde_json::Value;
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
         Value::Bool(flag) => Ok(Some(flag)),
@@ -286,7 +287,7 @@ fn bool_or_text<'de, D: serde::Deserializer<'de>>(
 
 /// Reads seconds or milliseconds, whole or fractional, as seconds.
 fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let Some(time) = Value::deserialize(deserializer)?.as_f64() else {
+    let Some(time) = serde_json::Value::deserialize(deserializer)?.as_f64() else {
         return Err(serde::de::Error::custom("expected a time in seconds"));
     };
     if !(0.0..=1e15).contains(&time) {
@@ -324,7 +325,7 @@ mod tests {
         );
         assert_eq!(claims.is_anonymous, Some(false));
         assert!(claims.aud.unwrap().matches(&["b"]));
-        assert_eq!(claims.extra["plan"], "gold");
+        assert_eq!(claims.extra.get("plan"), Some(&"gold".into()));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Source: `kore-protocol.md` 2.4 and 3.5.
 
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 

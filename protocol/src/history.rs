@@ -4,9 +4,9 @@
 //! `components[0].data.text`. `seq` and `lastSeq` are ours.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::Extra;
+use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 

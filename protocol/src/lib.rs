@@ -12,7 +12,7 @@
 //! - [`error`]: Kore's error shape.
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
-//! - [`read`], [`mod@write`]: fields by name, for what a client hears and says.
+//! - [`json`]: values and their text; [`read`], [`mod@write`]: fields by name, for what a client hears and says.
 //! - [`find`]: words in texts; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
@@ -25,6 +25,7 @@ pub mod content;
 pub mod error;
 pub mod find;
 pub mod history;
+pub mod json;
 pub mod link;
 pub mod markup;
 pub mod message;
@@ -39,4 +40,4 @@ pub mod transcript;
 pub mod write;
 
 /// Fields of a wire object that have no name here, kept so that they are written back.
-pub type Extra = serde_json::Map<String, serde_json::Value>;
+pub type Extra = json::Map;

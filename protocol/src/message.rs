@@ -3,9 +3,9 @@
 //! Source: `kore-protocol.md` 4.2 to 4.4. One JSON object a frame, no envelope.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Extra;
+use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};
@@ -310,11 +310,17 @@ impl ClientFrame {
     /// assert!(matches!(ClientFrame::parse(ping), Ok(ClientFrame::Ping(_))));
     /// ```
     pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let value: Value = serde_json::from_str(text).map_err(|_| FrameError::NotJson)?;
-        let Value::Object(object) = &value else {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|_| FrameError::NotJson)?;
+        let Some(object) = value.as_object() else {
             return Err(FrameError::NotAnObject);
         };
-        let word = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let word = |key| {
+            object
+                .get(key)
+                .and_then(|word| word.as_str())
+                .unwrap_or_default()
+        };
         let replyto = ["clientMessageId", "id"]
             .iter()
             .find_map(|key| MessageRef::deserialize(object.get(*key)?).ok());

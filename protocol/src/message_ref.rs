@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
-use serde_json::{Number, Value};
 
+use crate::json::{Number, Value};
 use crate::read::Read;
 use crate::write::Write;
 
@@ -37,8 +37,8 @@ impl MessageRef {
     #[must_use]
     pub fn json_text(&self) -> String {
         match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => Value::String(text.clone()).to_string(),
+            Self::Number(number) => number.as_str().to_owned(),
+            Self::Text(text) => text.write().to_text(),
         }
     }
 
@@ -108,12 +108,12 @@ impl<'de> Deserialize<'de> for MessageRef {
             }
 
             fn visit_i64<E: de::Error>(self, id: i64) -> Result<MessageRef, E> {
-                Ok(MessageRef::Number(id.into()))
+                Ok(MessageRef::Number(serde_json::Number::from(id).into()))
             }
 
             fn visit_f64<E: de::Error>(self, id: f64) -> Result<MessageRef, E> {
-                Number::from_f64(id)
-                    .map(MessageRef::Number)
+                serde_json::Number::from_f64(id)
+                    .map(|id| MessageRef::Number(id.into()))
                     .ok_or_else(|| E::custom("the message id is not a finite number"))
             }
 

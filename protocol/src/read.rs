@@ -14,9 +14,8 @@ use std::borrow::Cow;
 #[cfg(not(target_arch = "wasm32"))]
 use std::cell::RefCell;
 
-use serde_json::Value;
-
 use crate::Extra;
+use crate::json::Value;
 
 /// Something that is read by name.
 ///
@@ -32,7 +31,7 @@ pub trait Read: Sized {
     /// Takes itself out of JSON text.
     #[must_use]
     fn parse(text: &str) -> Option<Self> {
-        Self::read(&serde_json::from_str(text).ok()?)
+        Self::read(&Value::parse(text)?)
     }
 }
 
@@ -74,10 +73,11 @@ impl<'a> Fields<'a> {
     pub fn extra(&self) -> Extra {
         let named = self.named.borrow();
         let fields = self.object.iter();
-        fields
-            .filter(|(name, _)| !named.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        let mut extra = Extra::new();
+        for (name, value) in fields.filter(|(name, _)| !named.contains(name)) {
+            extra.insert(name.to_owned(), value.clone());
+        }
+        extra
     }
 
     /// Nothing.
@@ -97,19 +97,25 @@ pub fn variant(value: &Value) -> Option<(&str, &Value)> {
 
 impl Read for bool {
     fn read(value: &Value) -> Option<Self> {
-        value.as_bool()
+        match value {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        }
     }
 }
 
 impl Read for u64 {
     fn read(value: &Value) -> Option<Self> {
-        value.as_u64()
+        match value {
+            Value::Number(number) => number.as_u64(),
+            _ => None,
+        }
     }
 }
 
 impl Read for u32 {
     fn read(value: &Value) -> Option<Self> {
-        value.as_u64()?.try_into().ok()
+        u64::read(value)?.try_into().ok()
     }
 }
 

@@ -5,10 +5,10 @@
 //! clients ignore them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Extra;
 use crate::error::ErrorItem;
+use crate::json::Value;
 use crate::message::{BotInfo, UserBody};
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
@@ -165,21 +165,21 @@ impl BotMessage {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         let text = text.into();
-        let payload = serde_json::json!({ "text": text });
+        let payload = object([("text", text.clone().into())]);
         Self::new("text", payload, text)
     }
 
     /// A template: `inner` is the payload with `template_type`, nested as the clients demand.
     #[must_use]
-    pub fn template(inner: Value, fallback: impl Into<String>) -> Self {
-        let payload = serde_json::json!({ "type": "template", "payload": inner });
+    pub fn template(inner: impl Into<Value>, fallback: impl Into<String>) -> Self {
+        let payload = object([("type", "template".into()), ("payload", inner.into())]);
         Self::new("template", payload, fallback.into())
     }
 
     /// An image, audio, video, link or document; nested like a template (`kore-protocol.md` 8.8).
     #[must_use]
-    pub fn media(kind: &str, payload: Value, fallback: impl Into<String>) -> Self {
-        let payload = serde_json::json!({ "type": kind, "payload": payload });
+    pub fn media(kind: &str, payload: impl Into<Value>, fallback: impl Into<String>) -> Self {
+        let payload = object([("type", kind.into()), ("payload", payload.into())]);
         Self::new("template", payload, fallback.into())
     }
 
@@ -198,6 +198,14 @@ impl BotMessage {
             extra: Extra::new(),
         }
     }
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let mut object = Extra::new();
+    for (name, value) in fields {
+        object.insert(name.to_owned(), value);
+    }
+    Value::Object(object)
 }
 
 /// `{"type":"user_message","from":"self","message":{…},"id":…}`.
@@ -306,7 +314,7 @@ impl ServerFrame {
     /// needs: a client ignores it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(text).ok()?;
+        let value = Value::parse(text)?;
         let fields = Fields::of(&value)?;
         let kind: String = fields.get("type")?;
         match kind.as_str() {

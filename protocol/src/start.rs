@@ -3,9 +3,9 @@
 //! Source: `kore-protocol.md` 3.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Extra;
+use crate::json::Value;
 use crate::message::BotInfo;
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};

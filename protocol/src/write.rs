@@ -3,9 +3,8 @@
 //! The other half of [`crate::read`], for the same reason. What the server says is written by
 //! serde; both write the same (`tests/golden.rs`).
 
-use serde_json::Value;
-
 use crate::Extra;
+use crate::json::Value;
 
 /// Something that is written by name.
 pub trait Write {
@@ -15,8 +14,7 @@ pub trait Write {
     /// As JSON text.
     #[must_use]
     fn to_text(&self) -> String {
-        // Only maps with keys that are no strings cannot be written, and a value has none.
-        serde_json::to_string(&self.write()).unwrap_or_default()
+        self.write().to_text()
     }
 }
 

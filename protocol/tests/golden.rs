@@ -161,7 +161,7 @@ fn a_frame_of_an_unknown_type_is_kept_as_it_is() {
         json!({"type":"language_switched","langDetails":{"newLanguage":"ar"}}),
     ] {
         let read = ServerFrame::parse(&frame.to_string());
-        assert_eq!(read, Some(ServerFrame::Other(frame)));
+        assert_eq!(read, Some(ServerFrame::Other(frame.into())));
     }
     let frame = json!({"resourceid":"/bot.clientEvent","id":7,"data":{"a":[1.5,null]}});
     assert_eq!(through_its_type("client unknown", &frame), frame);
@@ -240,7 +240,8 @@ fn through_its_type(kind: &str, original: &Value) -> Value {
         "grant request" => said(&read::<GrantRequest>(original)),
         "grant reply" => {
             let reply: GrantReply = read(original);
-            let token = access_token(original);
+            let original = original.clone().into();
+            let token = access_token(&original);
             assert_eq!(token, Some(reply.authorization.access_token.as_str()));
             written(&reply)
         }
@@ -333,9 +334,9 @@ fn heard<T: Read>(value: &Value) -> T {
 
 /// What a client says is written by name, and by serde where it is not a client.
 fn said<T: Serialize + Write>(value: &T) -> Value {
-    let said = value.write();
+    let said = written(&value.write());
     assert_eq!(said, written(value));
-    assert_eq!(said.to_string(), value.to_text());
+    assert_eq!(said, self::value(&value.to_text()));
     said
 }
 

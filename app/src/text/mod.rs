@@ -18,9 +18,9 @@ mod language;
 #[cfg(feature = "ssr")]
 pub use language::Language;
 
+use protocol::json::Value;
 use protocol::read::{Fields, Read};
 use serde::Serialize;
-use serde_json::Value;
 use std::borrow::Cow;
 
 macro_rules! messages {

@@ -5,11 +5,11 @@
 //! in memory too. Nothing here can fail towards its caller.
 
 use js_sys::{JSON, Reflect};
+use protocol::json::Value;
 use protocol::message::UserBody;
 use protocol::read::{Fields, Read};
 use protocol::session::Outgoing;
 use protocol::write::{Object, Write};
-use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Storage, window};
 

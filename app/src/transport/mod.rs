@@ -2,14 +2,14 @@
 //!
 //! In the path: `chat.rs` hands actions in, the session says what to do, this module does it
 //! (requests, socket, timers, storage) and reports what happened back to the session; then it shows
-//! the result in the signals of [`Chat`]. The loader's side is `host.rs`.
+//! the result in the signal of [`Chat`]. The loader's side is `host.rs`.
 //!
 //! - [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.
 //! - [`alarms`]: every timer, on one `setTimeout`.
 //! - [`keep`]: what a tab keeps (unsent messages, draft, visitor token).
 //! - [`page`]: document and window: composer, visibility, clock, dice.
-//! - [`show`]: the signals, unread count, notices.
+//! - [`show`]: what is shown, unread count, notices.
 //!
 //! **Invariants.** One driver a page. The session decides, this module never does: it has no
 //! back-off, no resend, no queue of its own. An event is never fed while another is handled: what
@@ -26,9 +26,10 @@ mod socket;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use protocol::find::find;
-use protocol::message::{BotInfo, UserBody};
+use protocol::message::UserBody;
 use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
 use wasm_bindgen_futures::spawn_local;
 
@@ -46,7 +47,7 @@ thread_local! {
 /// See the [module](self).
 struct Driver {
     chat: Chat,
-    settings: WidgetSettings,
+    settings: Arc<WidgetSettings>,
     session: RefCell<Session>,
     /// The bearer of every call after the grant. Only here, never stored.
     token: RefCell<Option<String>>,
@@ -59,9 +60,9 @@ struct Driver {
 }
 
 /// Starts the page's one driver. A second call does nothing.
-pub(crate) fn start(chat: Chat, settings: &WidgetSettings) {
+pub(crate) fn start(chat: Chat, settings: &Arc<WidgetSettings>) {
     let fresh = DRIVER.with(|slot| {
-        let driver = Rc::new(Driver::new(chat, settings.clone()));
+        let driver = Rc::new(Driver::new(chat, Arc::clone(settings)));
         slot.set(Rc::clone(&driver)).is_ok().then_some(driver)
     });
     if let Some(driver) = fresh {
@@ -81,15 +82,10 @@ fn spawn(task: impl Future<Output = ()> + 'static) {
 }
 
 impl Driver {
-    fn new(chat: Chat, settings: WidgetSettings) -> Self {
+    fn new(chat: Chat, settings: Arc<WidgetSettings>) -> Self {
         let elsewhere = find(&settings.platform.base, "://").is_some();
         let session = Session::new(session::Settings {
-            bot_info: BotInfo {
-                chat_bot: settings.bot.name.clone(),
-                task_bot_id: settings.bot.id.clone(),
-                ui_version: Some("v3".to_owned()),
-                ..BotInfo::default()
-            },
+            bot_info: requests::bot_info(&settings),
             meta: Some(page::meta(&settings.texts.language)),
             entries: settings.entries.clone(),
             // The page holds no transcript of an identity that it does not know, or that another

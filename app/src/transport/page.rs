@@ -1,8 +1,10 @@
 //! Document and window as the driver needs them: the composer, what happens to the page, clock and
 //! dice.
 
-use js_sys::{Array, Date, Intl, Object, Reflect};
+use js_sys::{Array, Date, Intl, Reflect};
 use protocol::find::find;
+use protocol::json::Value;
+use protocol::write::Object;
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Event, HtmlTextAreaElement, VisibilityState, window};
 
@@ -120,13 +122,13 @@ pub(super) fn theme(name: &str) {
 }
 
 /// What every message says about where it was said.
-pub(super) fn meta(language: &str) -> serde_json::Value {
-    let format = Intl::DateTimeFormat::new(&Array::new(), &Object::new());
+pub(super) fn meta(language: &str) -> Value {
+    let format = Intl::DateTimeFormat::new(&Array::new(), &js_sys::Object::new());
     let zone = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok();
-    serde_json::json!({
-        "timezone": zone.and_then(|zone| zone.as_string()),
-        "locale": language,
-    })
+    let mut meta = Object::new();
+    meta.put_some("timezone", zone.and_then(|zone| zone.as_string()).as_ref());
+    meta.put("locale", &language.to_owned());
+    meta.done()
 }
 
 /// Whether a cookie of the kind that the server sets would be kept here.

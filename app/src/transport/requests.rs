@@ -5,20 +5,23 @@
 
 use std::rc::Rc;
 
-use gloo_net::http::Request;
-use leptos::prelude::{GetUntracked, Set};
+use js_sys::{Object, Reflect};
 use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
+use protocol::json::Value;
 use protocol::message::BotInfo;
 use protocol::read::Read;
 use protocol::session::{Attempt, Event, NewestPage};
 use protocol::start::{StartReply, StartRequest};
 use protocol::transcript::Entry;
 use protocol::write::Write;
-use serde_json::Value;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{RequestInit, Response, window};
 
 use super::{Driver, keep, page};
+use crate::widget::settings::WidgetSettings;
 
 /// The newest messages at the start: a screen and a half.
 const NEWEST: u32 = 20;
@@ -45,15 +48,11 @@ async fn granted(driver: &Driver) -> Result<String, Failure> {
     };
     let request = GrantRequest {
         assertion,
-        bot_info: Some(bot_info(driver)),
+        bot_info: Some(bot_info(&driver.settings)),
         extra: protocol::Extra::new(),
     };
-    let reply = post(
-        &url(driver, "oAuth/token/jwtgrant"),
-        None,
-        request.to_text(),
-    )
-    .await?;
+    let to = url(driver, "oAuth/token/jwtgrant");
+    let reply = fetch("POST", to, None, Some(request.to_text())).await?;
     let token = access_token(&reply).map(str::to_owned);
     token.ok_or(Failure::Retry)
 }
@@ -68,7 +67,8 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
         visitor: refused.then(keep::visitor).flatten(),
         ..SignRequest::default()
     };
-    let reply = post(&driver.settings.platform.sign_url, None, request.to_text()).await?;
+    let to = driver.settings.platform.sign_url.clone();
+    let reply = fetch("POST", to, None, Some(request.to_text())).await?;
     let reply = SignReply::read(&reply).ok_or(Failure::Retry)?;
     if let Some(visitor) = &reply.visitor {
         keep::keep_visitor(visitor);
@@ -79,12 +79,13 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
 /// `rtm/start`: the socket's URL.
 pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
     let request = StartRequest {
-        bot_info: bot_info(&driver),
+        bot_info: bot_info(&driver.settings),
         language: Some(driver.settings.texts.language.to_string()),
         extra: protocol::Extra::new(),
     };
     let token = driver.token.borrow().clone();
-    let reply = post(&url(&driver, "rtm/start"), token, request.to_text()).await;
+    let to = url(&driver, "rtm/start");
+    let reply = fetch("POST", to, token, Some(request.to_text())).await;
     match reply.and_then(|reply| StartReply::read(&reply).ok_or(Failure::Retry)) {
         Ok(reply) => Event::Started(attempt, reply.url),
         Err(failure) => Event::StepFailed(attempt, failure),
@@ -95,7 +96,7 @@ pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
 pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match history(&driver, NEWEST, "").await {
         Ok(page) => {
-            driver.chat.more.set(page.more_available);
+            driver.chat.change(|shown| shown.more = page.more_available);
             Event::HistoryLoaded(
                 attempt,
                 NewestPage {
@@ -110,16 +111,14 @@ pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
 
 /// Whether there are older messages, a token to ask with, and no such request already.
 pub(super) fn may_load_older(driver: &Driver) -> bool {
-    let chat = driver.chat;
-    chat.more.get_untracked()
-        && !chat.loading_older.get_untracked()
-        && driver.token.borrow().is_some()
+    let shown = driver.chat.shown();
+    shown.more && !shown.loading_older && driver.token.borrow().is_some()
 }
 
 /// The page before the oldest row.
 pub(super) async fn older(driver: Rc<Driver>) {
-    let chat = driver.chat;
-    chat.loading_older.set(true);
+    let chat = &driver.chat;
+    chat.change(|shown| shown.loading_older = true);
     let place = {
         let session = driver.session.borrow();
         let transcript = session.transcript();
@@ -134,23 +133,26 @@ pub(super) async fn older(driver: Rc<Driver>) {
     };
     if let Ok(page) = history(&driver, OLDER, &place).await {
         let entries = page.messages.iter().map(Entry::of_history).collect();
-        chat.more.set(page.more_available);
+        chat.change(|shown| shown.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));
     }
     // After a failure the visitor scrolls up once more; `more` still says that there are some.
-    chat.loading_older.set(false);
+    chat.change(|shown| shown.loading_older = false);
 }
 
 /// Lets the server forget token and visitor. What it answers changes nothing here.
 pub(super) async fn revoke(driver: &Driver) {
     let token = driver.token.borrow_mut().take();
     if token.is_some() {
-        let request = authorized(Request::post(&url(driver, "oAuth/token/revoke")), token);
-        let _ = request.send().await;
+        let _ = fetch("POST", url(driver, "oAuth/token/revoke"), token, None).await;
     }
-    let _ = Request::delete(&driver.settings.platform.sign_url)
-        .send()
-        .await;
+    let _ = fetch(
+        "DELETE",
+        driver.settings.platform.sign_url.clone(),
+        None,
+        None,
+    )
+    .await;
 }
 
 async fn history(driver: &Driver, limit: u32, place: &str) -> Result<HistoryPage, Failure> {
@@ -160,47 +162,58 @@ async fn history(driver: &Driver, limit: u32, place: &str) -> Result<HistoryPage
         &format!("botmessages/rtm?botId={bot}&limit={limit}{place}"),
     );
     let token = driver.token.borrow().clone();
-    let page = fetch(authorized(Request::get(&url), token).build()).await?;
+    let page = fetch("GET", url, token, None).await?;
     HistoryPage::read(&page).ok_or(Failure::Retry)
 }
 
-async fn post(url: &str, token: Option<String>, body: String) -> Result<Value, Failure> {
-    let request = authorized(Request::post(url), token)
-        .header("Content-Type", "application/json")
-        .body(body);
-    fetch(request).await
-}
-
-fn authorized(
-    request: gloo_net::http::RequestBuilder,
-    token: Option<String>,
-) -> gloo_net::http::RequestBuilder {
-    match token {
-        Some(token) => request.header("Authorization", &format!("bearer {token}")),
-        None => request,
-    }
-}
-
 /// Success is 200 with a body of JSON, as for the official clients.
-async fn fetch(request: Result<Request, gloo_net::Error>) -> Result<Value, Failure> {
-    let request = request.map_err(|_| Failure::Refused)?;
-    let response = request.send().await.map_err(|_| Failure::Retry)?;
-    let status = response.status();
-    let body = response.text().await.map_err(|_| Failure::Retry)?;
-    if status == 200 {
-        return serde_json::from_str(&body).map_err(|_| Failure::Retry);
+async fn fetch(
+    method: &str,
+    url: String,
+    token: Option<String>,
+    body: Option<String>,
+) -> Result<Value, Failure> {
+    let headers = Object::new();
+    let header = |name: &str, value: &str| {
+        // Setting a property of a plain object cannot fail.
+        let _ = Reflect::set(&headers, &name.into(), &value.into());
+    };
+    if let Some(token) = token {
+        header("Authorization", &["bearer ", &token].concat());
     }
-    Err(Failure::of(status, ErrorBody::parse(&body).as_ref()))
+    let request = RequestInit::new();
+    request.set_method(method);
+    if let Some(body) = body {
+        header("Content-Type", "application/json");
+        request.set_body(&body.into());
+    }
+    request.set_headers(&headers);
+    let (status, body) = answer(&url, &request).await.ok_or(Failure::Retry)?;
+    let body = Value::parse(&body);
+    if status == 200 {
+        return body.ok_or(Failure::Retry);
+    }
+    let errors = body.as_ref().and_then(ErrorBody::read);
+    Err(Failure::of(status, errors.as_ref()))
+}
+
+/// The answer's status and text. `None`: the network failed.
+async fn answer(url: &str, request: &RequestInit) -> Option<(u16, String)> {
+    let answer = window()?.fetch_with_str_and_init(url, request);
+    let answer: Response = JsFuture::from(answer).await.ok()?.unchecked_into();
+    let text = JsFuture::from(answer.text().ok()?).await.ok()?;
+    Some((answer.status(), text.as_string()?))
 }
 
 fn url(driver: &Driver, path: &str) -> String {
     format!("{}{path}", driver.settings.platform.base)
 }
 
-fn bot_info(driver: &Driver) -> BotInfo {
+/// The bot, as every request and message names it.
+pub(super) fn bot_info(settings: &WidgetSettings) -> BotInfo {
     BotInfo {
-        chat_bot: driver.settings.bot.name.clone(),
-        task_bot_id: driver.settings.bot.id.clone(),
+        chat_bot: settings.bot.name.clone(),
+        task_bot_id: settings.bot.id.clone(),
         ui_version: Some("v3".to_owned()),
         ..BotInfo::default()
     }

@@ -1,15 +1,15 @@
-//! From the session to the signals: rows, typing, connection, notices, and what is told to those
+//! From the session to the signal: rows, typing, connection, notices, and what is told to those
 //! who do not look.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
-use leptos::prelude::{GetUntracked, Set, Update, WithUntracked};
 use protocol::session;
 use protocol::transcript::Entry;
 
 use super::alarms::Alarm;
 use super::{Driver, page};
-use crate::chat::{Connection, Notice};
+use crate::chat::{Connection, Notice, Shown};
 
 /// A connection away for this long is worth a row…
 const LOST_AFTER_MS: u64 = 2_000;
@@ -43,21 +43,23 @@ impl Watch {
 }
 
 impl Driver {
-    /// Brings the signals up to date; what did not change is left alone, so nothing is drawn anew.
+    /// Brings the signal up to date; what did not change is left alone, so nothing is drawn anew.
     pub(super) fn show(&self) {
+        let mut shown = self.chat.shown();
         let session = self.session.borrow();
         let rows = session.transcript().entries();
-        if self.chat.entries.with_untracked(|shown| shown != rows) {
-            self.chat.entries.set(rows.to_vec());
+        if *shown.entries != rows {
+            shown.entries = Arc::new(rows.to_vec());
         }
-        put(&self.chat.typing, session.typing());
+        shown.typing = session.typing();
         let stands = session.connection();
         drop(session);
-        self.stand(stands);
+        self.stand(stands, &mut shown);
+        self.chat.show(shown);
     }
 
-    fn stand(&self, stands: session::Connection) {
-        let was = self.chat.connection.get_untracked();
+    fn stand(&self, stands: session::Connection, shown: &mut Shown) {
+        let was = shown.connection;
         let now = match (stands, was) {
             (session::Connection::Online, _) => Connection::Online,
             (session::Connection::Refused, _) => Connection::Refused,
@@ -68,12 +70,12 @@ impl Driver {
                 since_ms: page::now_ms(),
             },
         };
-        put(&self.chat.connection, now);
+        shown.connection = now;
         match now {
             Connection::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
-                put(&self.chat.notice, None);
+                shown.notice = None;
             }
             Connection::Refused => {
                 self.alarms.disarm(Alarm::Lost);
@@ -83,9 +85,9 @@ impl Driver {
                 {
                     host.expired();
                 }
-                put(&self.chat.notice, Some(Notice::Refused));
+                shown.notice = Some(Notice::Refused);
             }
-            _ if self.started.get() && self.chat.notice.get_untracked().is_none() => {
+            _ if self.started.get() && shown.notice.is_none() => {
                 self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
                 self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
             }
@@ -101,29 +103,29 @@ impl Driver {
         } else {
             Notice::Reconnecting
         };
-        put(&self.chat.notice, Some(notice));
+        self.chat.change(|shown| shown.notice = Some(notice));
     }
 
     /// A message has come that was not there before.
     pub(super) fn arrived(&self, key: &str) {
-        let chat = self.chat;
         let Some(entry) = self.row(key) else { return };
         let text = &*entry.content.spoken();
-        chat.announce.update(|said| {
-            if !said.is_empty() {
-                said.push('\n');
-            }
-            said.push_str(text);
-        });
+        let mut shown = self.chat.shown();
+        if !shown.announce.is_empty() {
+            shown.announce.push('\n');
+        }
+        shown.announce.push_str(text);
+        let looking = self.watch.looking();
+        if !looking && shown.unread_from.is_none() {
+            shown.unread_from = Some(key.to_owned());
+        }
+        self.chat.show(shown);
         self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
-        if self.watch.looking() {
+        if looking {
             self.tell(|host| host.received(key));
             return;
         }
         self.watch.unread.set(self.watch.unread.get() + 1);
-        if chat.unread_from.with_untracked(Option::is_none) {
-            chat.unread_from.set(Some(key.to_owned()));
-        }
         let count = self.watch.unread.get();
         let name = &self.settings.bot.name;
         self.tell(|host| {
@@ -134,14 +136,14 @@ impl Driver {
 
     /// The live region has been read.
     pub(super) fn quiet(&self) {
-        self.chat.announce.set(String::new());
+        self.chat.change(|shown| shown.announce.clear());
     }
 
     /// The window was opened or closed, or the tab came to the front.
     pub(super) fn look(&self, shown: bool) {
         if self.watch.shown.replace(shown) && !shown {
             // Read or not, the next opening draws its own line.
-            put(&self.chat.unread_from, None);
+            self.chat.change(|shown| shown.unread_from = None);
         }
         if self.watch.looking() && self.watch.unread.replace(0) > 0 {
             self.tell(|host| host.unread(0, None));
@@ -150,7 +152,7 @@ impl Driver {
 
     /// The visitor has said something, so has seen what was there.
     pub(super) fn seen(&self) {
-        put(&self.chat.unread_from, None);
+        self.chat.change(|shown| shown.unread_from = None);
     }
 
     fn row(&self, key: &str) -> Option<Entry> {
@@ -163,16 +165,5 @@ impl Driver {
         if let Some(host) = &self.host {
             say(host);
         }
-    }
-}
-
-/// Sets a signal only to something else.
-fn put<T, S>(signal: &S, value: T)
-where
-    T: PartialEq + 'static,
-    S: WithUntracked<Value = T> + Set<Value = T>,
-{
-    if signal.with_untracked(|shown| *shown != value) {
-        signal.set(value);
     }
 }

@@ -10,13 +10,13 @@ use super::{
     settings::Mode,
 };
 use crate::{
-    chat::{Connection, Notice},
+    chat::{Connection, Notice, Shown},
     icons::Icon,
     text::Message,
 };
 
 /// The header.
-pub(super) fn draw(room: &Room, connection: Connection, notice: Option<Notice>) -> Node {
+pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
     let sheet = Sheet(stylers::style_sheet!("app/src/widget/header.css"));
     let embedded = room.settings.mode == Mode::Embedded;
     let tool = |label| {
@@ -26,10 +26,10 @@ pub(super) fn draw(room: &Room, connection: Connection, notice: Option<Notice>) 
     let close = embedded.then(|| tool(Message::Close).does(act::CLOSE).add(icon(Icon::Close)));
     let dot = sheet
         .el("span", "dot")
-        .class_if(connection == Connection::Online, "online");
+        .class_if(shown.connection == Connection::Online, "online");
     let face = sheet.el("span", "face").add(room.avatar()).add(dot);
     let name = sheet.el("h1", "name").auto().say(&room.settings.bot.name);
-    let status = sheet.el("p", "status").say(room.say(status(notice)));
+    let status = sheet.el("p", "status").say(room.say(status(shown.notice)));
     let anew = sheet
         .el("button", "item")
         .set("type", "button")

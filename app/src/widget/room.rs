@@ -8,11 +8,12 @@ use crate::{
     chat::Chat,
     text::{Count, Message},
 };
+use std::sync::Arc;
 
 /// The window's settings and its store.
 pub(super) struct Room {
     pub(super) chat: Chat,
-    pub(super) settings: WidgetSettings,
+    pub(super) settings: Arc<WidgetSettings>,
 }
 
 impl Room {

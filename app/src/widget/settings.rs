@@ -4,10 +4,10 @@
 //! browser reads it by name ([`protocol::read`]).
 
 use crate::text::Texts;
+use protocol::json::Value;
 use protocol::read::{Fields, Read};
 use protocol::transcript::Entry;
 use serde::Serialize;
-use serde_json::Value;
 
 /// The id of the page's element that holds the settings.
 #[cfg(any(feature = "ssr", target_arch = "wasm32"))]

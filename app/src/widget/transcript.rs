@@ -10,11 +10,10 @@ use super::{
     when::Now,
 };
 use crate::{
-    chat::Connection,
+    chat::{Connection, Shown},
     icons::Icon,
     text::{Count, Message},
 };
-use leptos::prelude::*;
 
 fn sheet() -> Sheet {
     Sheet(stylers::style_sheet!("app/src/widget/transcript.css"))
@@ -36,19 +35,18 @@ pub(super) enum Before {
 }
 
 impl Before {
-    /// As the chat stands now. Tracks what it reads.
-    pub(super) fn now(room: &Room) -> Self {
-        let chat = room.chat;
-        if chat.entries.with(Vec::is_empty) {
-            let connecting = chat.connection.get() == Connection::Connecting;
+    /// As the chat stands.
+    pub(super) fn of(shown: &Shown, room: &Room) -> Self {
+        if shown.entries.is_empty() {
+            let connecting = shown.connection == Connection::Connecting;
             if connecting && room.settings.host_identity {
                 Self::Skeleton
             } else {
                 Self::Welcome
             }
-        } else if chat.loading_older.get() {
+        } else if shown.loading_older {
             Self::Loading
-        } else if chat.more.get() {
+        } else if shown.more {
             Self::More
         } else {
             Self::Beginning
@@ -79,19 +77,17 @@ impl Before {
     }
 }
 
-/// The list and all around it, as the chat stands now.
-pub(super) fn draw(room: &Room, now: Now) -> Node {
+/// The list and all around it, as the chat stands.
+pub(super) fn draw(room: &Room, shown: &Shown, now: Now) -> Node {
     let sheet = sheet();
-    let chat = room.chat;
-    let entries = chat.entries.read_untracked();
-    let rows = rows(&entries, None, |at_ms| now.day_of(at_ms));
+    let rows = rows(&shown.entries, None, |at_ms| now.day_of(at_ms));
     let rows = rows.iter().map(|found| row::draw(room, found, now));
     let list = sheet
         .el("div", "list")
-        .add(untrack(|| Before::now(room)).draw(room))
+        .add(Before::of(shown, room).draw(room))
         .add_all(rows.collect())
         .add(sheet.el("div", "").set("id", "early"))
-        .add_some(chat.typing.get_untracked().then(|| typing::draw(room)))
+        .add_some(shown.typing.then(|| typing::draw(room)))
         .add(sheet.el("span", "").set("id", "latest"));
     let scroller = sheet
         .el("div", "scroller")

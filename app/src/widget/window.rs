@@ -31,23 +31,23 @@ impl Window {
 
 /// The window as the chat stands now.
 fn draw(room: &Room) -> Node {
-    let chat = room.chat;
-    let (connection, notice) = (chat.connection.get_untracked(), chat.notice.get_untracked());
+    let shown = room.chat.shown();
     let skip = PLAIN.el("a", "button skip quiet").set("href", "#message");
     let notices = PLAIN.el("div", "").set("role", "status");
-    let foot = notices.add_some(notice.map(|notice| notice::draw(room, notice)));
+    let foot = notices.add_some(shown.notice.map(|notice| notice::draw(room, notice)));
     let said = PLAIN.el("div", "quiet").set("role", "status");
     PLAIN
         .el("main", "room")
         .label(&room.settings.bot.name)
         .add(skip.say(room.say(Message::ToComposer)))
-        .add(header::draw(room, connection, notice))
+        .add(header::draw(room, &shown))
         .add(transcript::draw(
             room,
+            &shown,
             Now::rendered_at(room.settings.rendered_at_ms),
         ))
         .add(PLAIN.el("div", "").add(foot).add(composer::draw(room)))
-        .add(said.say(&chat.announce.get_untracked()))
+        .add(said.say(&shown.announce))
 }
 
 // An island is always there already when the browser comes to it: it is taken over, never built or replaced.

@@ -1,9 +1,8 @@
 //! The words of what this widget does not draw.
 
-use serde_json::{Map, Value};
-
 use super::payload::is_json;
 use crate::find::find;
+use crate::json::{Map, Value};
 use crate::message::add;
 
 /// Lines of words at most: the fallback of a long list is a glimpse of it.
@@ -45,24 +44,20 @@ pub(super) fn caption(payload: &Value) -> Option<String> {
 /// The words inside a payload, a line each.
 pub(super) fn words(payload: &Value) -> String {
     let mut lines = Vec::new();
-    let parsed = payload.as_str().map(serde_json::from_str::<Value>);
-    let payload = match &parsed {
-        Some(Ok(inner)) => inner,
-        _ => payload,
-    };
-    if let Value::Object(object) = payload {
+    let parsed = payload.as_str().and_then(Value::parse);
+    if let Value::Object(object) = parsed.as_ref().unwrap_or(payload) {
         collect(object, &mut lines, MAX_DEPTH);
     }
     joined(&lines, "\n")
 }
 
-fn collect(object: &Map<String, Value>, lines: &mut Vec<String>, depth: u8) {
+fn collect(object: &Map, lines: &mut Vec<String>, depth: u8) {
     for key in WORDS {
         if let Some(text) = object.get(key).and_then(scalar) {
             add_line(lines, text);
         }
     }
-    for (key, value) in object {
+    for (key, value) in object.iter() {
         let values = match value {
             Value::Array(values) => values.as_slice(),
             value => std::slice::from_ref(value),
@@ -115,16 +110,24 @@ fn add_line(lines: &mut Vec<String>, text: String) {
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => Some(number.as_str().to_owned()),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::*;
+    use super::MAX_LINES;
+
+    fn sentence(body: Option<&Value>) -> String {
+        super::sentence(body.cloned().map(Into::into).as_ref())
+    }
+
+    fn words(payload: &Value) -> String {
+        super::words(&payload.clone().into())
+    }
 
     #[test]
     fn a_sentence_is_text_and_never_json() {

@@ -15,8 +15,8 @@ mod fallback;
 mod payload;
 
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::json::Value;
 use crate::read::{Fields, Read, variant};
 use crate::reply::BotMessage;
 

@@ -1,10 +1,9 @@
 //! The payload of a component: text, a template, media, nested in each other or in strings.
 
-use serde_json::Value;
-
 use super::fallback::{self, scalar};
 use super::{Action, Button, Content};
 use crate::find::find;
+use crate::json::Value;
 use crate::link::{safe_image, safe_link};
 
 /// How deep a payload may nest: `component` → `template` → media, and one for luck.
@@ -33,10 +32,10 @@ pub(super) fn template_in(text: &str) -> Option<Value> {
     if !is_json(text) {
         return None;
     }
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) => is_template(&value).then_some(value),
+    match Value::parse(text) {
+        Some(value) => is_template(&value).then_some(value),
         // Nested deeper than any reader goes.
-        Err(_) => find(text, "\"template_type\"").map(|_| Value::Null),
+        None => find(text, "\"template_type\"").map(|_| Value::Null),
     }
 }
 
@@ -60,7 +59,7 @@ fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
         if !is_json(text) {
             return Some(Content::Text(text.trim().to_owned()));
         }
-        let inner: Value = serde_json::from_str(text).ok()?;
+        let inner: Value = Value::parse(text)?;
         return of_payload(kind, &inner, nesting.checked_sub(1)?);
     }
     if let Some(template) = payload["template_type"].as_str() {
@@ -157,9 +156,13 @@ fn name_of(payload: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::*;
+    use super::{Action, Button, Content, MAX_BUTTONS};
+
+    fn read(kind: &str, payload: &Value, fallback: String) -> Content {
+        super::read(kind, &payload.clone().into(), fallback)
+    }
 
     fn shown(payload: Value) -> Content {
         read("template", &payload, "fallback".to_owned())
@@ -301,7 +304,7 @@ mod tests {
             "}".repeat(200),
         ]
         .concat();
-        assert!(serde_json::from_str::<Value>(&deep).is_err());
+        assert_eq!(crate::json::Value::parse(&deep), None);
         assert_eq!(shown(json!(deep)), fallback);
         assert!(Content::of_history_text(&deep).is_empty());
         // Strings in strings.

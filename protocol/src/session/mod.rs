@@ -25,6 +25,7 @@ pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
 pub use outbox::{MAX_SENDS, MAX_WAITING, Outgoing};
 
+use crate::json::Value;
 use crate::message::{BotInfo, UserBody, UserMessage};
 use crate::message_ref::MessageRef;
 use crate::reply::{Ack, ErrorFrame, ServerFrame};
@@ -54,7 +55,7 @@ pub struct Settings {
     /// The bot, as every frame names it.
     pub bot_info: BotInfo,
     /// `{"timezone":"Europe/Berlin","locale":"de-DE"}`.
-    pub meta: Option<serde_json::Value>,
+    pub meta: Option<Value>,
     /// The rows that the page came with.
     pub entries: Vec<Entry>,
     /// The conversation's head as the page shows it. `None`: the page shows no transcript (the
@@ -74,7 +75,7 @@ pub struct Settings {
 )]
 pub struct Session {
     bot_info: BotInfo,
-    meta: Option<serde_json::Value>,
+    meta: Option<Value>,
     transcript: Transcript,
     outbox: Outbox,
     last_id: u64,
@@ -471,7 +472,7 @@ impl Session {
     }
 }
 
-fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&serde_json::Value>) -> String {
+fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&Value>) -> String {
     let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
     frame.meta = meta.cloned();
     frame.to_text()

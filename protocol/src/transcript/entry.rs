@@ -1,10 +1,10 @@
 //! One row of the visible list, and where rows come from.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::content::Content;
 use crate::history::{Direction, HistoryMessage};
+use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 use crate::reply::{BotResponse, EchoedMessage};
@@ -92,8 +92,8 @@ impl Read for Delivery {
 #[must_use]
 pub fn own_key(client_message_id: &MessageRef) -> String {
     match client_message_id {
-        MessageRef::Number(id) => format!("own-{id}"),
-        MessageRef::Text(id) => format!("own-{id}"),
+        MessageRef::Number(id) => ["own-", id.as_str()].concat(),
+        MessageRef::Text(id) => ["own-", id].concat(),
     }
 }
 

@@ -285,7 +285,7 @@ fn apology(kind: JobKind) -> Vec<String> {
         kind: Some("text".to_owned()),
         component: Some(Component {
             kind: Some("error".to_owned()),
-            payload: serde_json::json!({"type": "error", "text": TEXT, "color": "#b91c1c"}),
+            payload: serde_json::json!({"type": "error", "text": TEXT, "color": "#b91c1c"}).into(),
             extra: Extra::new(),
         }),
         c_info: Some(CInfo {

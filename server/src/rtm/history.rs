@@ -17,12 +17,12 @@ use protocol::Extra;
 use protocol::history::{
     Direction, HistoryComponent, HistoryData, HistoryMessage, HistoryPage, MAX_LIMIT, Tag, Tags,
 };
+use protocol::json::Value;
 use protocol::message::UserBody;
 use protocol::message_ref::MessageRef;
 use protocol::reply::BotMessage;
 use protocol::timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::bearer::Bearer;
 use super::limits::HISTORY_DEFAULT;
@@ -164,7 +164,7 @@ fn bot_text(body: &str) -> String {
         return fallback.to_owned();
     };
     match (component.kind.as_deref(), &component.payload) {
-        (Some("template"), payload @ Value::Object(_)) => payload.to_string(),
+        (Some("template"), payload @ Value::Object(_)) => payload.to_text(),
         (_, Value::String(text)) => text.clone(),
         (_, payload) => payload["text"].as_str().unwrap_or(fallback).to_owned(),
     }
@@ -172,7 +172,7 @@ fn bot_text(body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::clock::Millis;

@@ -55,7 +55,7 @@ fn of_brand(bot: &str, Brand(brand): Brand) -> ActiveTheme {
     };
     ActiveTheme {
         active_theme: true,
-        extra,
+        extra: extra.into(),
     }
 }
 

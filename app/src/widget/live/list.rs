@@ -4,27 +4,29 @@
 //! changed row has another key and is a new element. Rows that keep their order are not moved.
 
 use super::{Live, parts::set_text};
-use crate::widget::{
-    row,
-    rows::{Row, rows},
-    when::Now,
+use crate::{
+    chat::Shown,
+    widget::{
+        row,
+        rows::{Row, rows},
+        when::Now,
+    },
 };
-use leptos::prelude::*;
 use web_sys::Element;
 
 /// The rows on the page, in order.
 #[derive(Default)]
-pub(super) struct List(Vec<Shown>);
+pub(super) struct List(Vec<Placed>);
 
 /// A row on the page.
-struct Shown {
+struct Placed {
     key: String,
     at_ms: u64,
     day: bool,
     element: Element,
 }
 
-impl Shown {
+impl Placed {
     fn new(row: &Row<'_>, key: String, element: Element) -> Self {
         Self {
             key,
@@ -40,29 +42,27 @@ impl Live {
     pub(super) fn adopt(&self) {
         let now = self.now.get();
         let articles = self.parts.list.get_elements_by_tag_name("article");
-        self.room.chat.entries.with_untracked(|entries| {
-            let mut rows = rows(entries, None, |at_ms| now.day_of(at_ms));
-            let adopted = (0..).zip(&rows).filter_map(|(place, row)| {
-                let element = articles.item(place)?;
-                Some(Shown::new(row, row.key(), element))
-            });
-            self.list.borrow_mut().0 = adopted.collect();
-            self.will_settle(&mut rows);
+        let entries = self.room.chat.shown().entries;
+        let mut rows = rows(&entries, None, |at_ms| now.day_of(at_ms));
+        let adopted = (0..).zip(&rows).filter_map(|(place, row)| {
+            let element = articles.item(place)?;
+            Some(Placed::new(row, row.key(), element))
         });
+        self.list.borrow_mut().0 = adopted.collect();
+        self.will_settle(&mut rows);
     }
 
-    /// Brings the rows up to date. Follows the messages and the unread line.
-    pub(super) fn draw_list(&self) {
+    /// Brings the rows and the unread line up to date.
+    pub(super) fn draw_list(&self, shown: &Shown) {
         let now = self.now.get();
-        let entries = self.room.chat.entries.read();
-        let unread = self.room.chat.unread_from.read();
-        let mut rows = rows(&entries, unread.as_deref(), |at_ms| now.day_of(at_ms));
+        let unread = shown.unread_from.as_deref();
+        let mut rows = rows(&shown.entries, unread, |at_ms| now.day_of(at_ms));
         // Measures before anything is touched.
         self.will_settle(&mut rows);
         let old = std::mem::take(&mut self.list.borrow_mut().0);
-        let mut old: Vec<Option<Shown>> = old.into_iter().map(Some).collect();
+        let mut old: Vec<Option<Placed>> = old.into_iter().map(Some).collect();
         let mut expected = 0;
-        let mut shown = Vec::with_capacity(rows.len());
+        let mut placed = Vec::with_capacity(rows.len());
         for row in &rows {
             let key = row.key();
             let is_it = |place: &usize| old[*place].as_ref().is_some_and(|old| old.key == key);
@@ -77,7 +77,7 @@ impl Live {
                 None => row::draw(&self.room, row, now).build(),
             };
             if let Some(element) = element {
-                shown.push(Shown::new(row, key, element));
+                placed.push(Placed::new(row, key, element));
             }
         }
         for gone in old.iter().flatten() {
@@ -85,14 +85,14 @@ impl Live {
         }
         // What is new goes to its place, from the end.
         let mut next = self.parts.early.clone();
-        for row in shown.iter().rev() {
+        for row in placed.iter().rev() {
             if next.previous_element_sibling().as_ref() != Some(&row.element) {
                 // A row of our own fits into our list.
                 let _ = self.parts.list.insert_before(&row.element, Some(&next));
             }
             next = row.element.clone();
         }
-        self.list.borrow_mut().0 = shown;
+        self.list.borrow_mut().0 = placed;
     }
 
     /// Puts the words of all times right; on the first time all of them, then those that can change.

@@ -1,8 +1,8 @@
-//! The window in the browser: takes over what the server drew, hears the visitor, follows the signals.
+//! The window in the browser: takes over what the server drew, hears the visitor, follows the signal.
 //!
 //! In the path: `window` hands over the page at hydration; [`take_over`] finds the parts, keeps them in [`Live`] and
-//! starts the chat. From then on events come to one listener ([`Live::hear`]), and each part that can change is
-//! drawn again by one function that reads the signals it depends on ([`follow`]).
+//! starts the chat. From then on events come to one listener ([`Live::hear`]), and one effect draws again what
+//! has changed ([`Live::draw`]).
 //!
 //! - [`list`]: the rows, by key. [`scroll`]: where the reader is. [`keys`]: the keyboard. [`composer`]: the field.
 //! - [`parts`]: header, notice, dots, and what stands before the first message. [`slot`]: a place for what comes and goes.
@@ -36,7 +36,7 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, Event, HtmlAnchorElement};
 
-use crate::text::Message;
+use crate::{chat::Shown, text::Message};
 
 /// How soon the shown ages are old.
 const REFRESH_MS: i32 = 30_000;
@@ -51,6 +51,8 @@ struct Live {
     list: RefCell<List>,
     scroll: Scroll,
     tasks: Tasks,
+    /// What was drawn the last time.
+    drawn: RefCell<Option<Shown>>,
 }
 
 /// What is called later. Each is one function of the page for all its calls.
@@ -73,9 +75,10 @@ pub(super) fn take_over(room: Arc<Room>) {
         now: Cell::new(Now::rendered_at(room.settings.rendered_at_ms)),
         list: RefCell::default(),
         scroll: Scroll::default(),
+        drawn: RefCell::default(),
         tasks: Tasks {
             frame: task(live, |live, _| live.settle()),
-            quiet: task(live, |live, _| live.room.chat.announce.set(String::new())),
+            quiet: task(live, |live, _| live.announce("")),
             dots: [
                 task(live, |live, _| live.dots(true)),
                 task(live, |live, _| live.dots(false)),
@@ -94,23 +97,9 @@ pub(super) fn take_over(room: Arc<Room>) {
     );
     // What was typed before the wasm came.
     live.measure();
-    for part in [
-        Live::draw_list,
-        Live::draw_before,
-        Live::draw_header,
-        Live::draw_notice,
-        Live::draw_typing,
-        Live::draw_said,
-    ] {
-        follow(&live, part);
-    }
+    let drawn = Rc::clone(&live);
+    Effect::new(move || drawn.draw(drawn.room.chat.follow()));
     live.room.chat.start(&live.room.settings);
-}
-
-/// Calls `part` now and whenever a signal that it read has changed.
-fn follow(live: &Rc<Live>, part: fn(&Live)) {
-    let live = Rc::clone(live);
-    Effect::new(move || part(&live));
 }
 
 /// A function for the page to call.
@@ -167,7 +156,7 @@ impl Live {
             self.choose(&control);
             return keys::to_composer();
         };
-        let chat = self.room.chat;
+        let chat = &self.room.chat;
         let key = || key_around(&control).unwrap_or_default();
         match does.as_str() {
             act::CLOSE => chat.close_window(),
@@ -185,7 +174,7 @@ impl Live {
 
     /// Nothing is lost if it is not taken: the choice stays.
     fn choose(&self, control: &Element) {
-        let chat = self.room.chat;
+        let chat = &self.room.chat;
         let Some(key) = key_around(control) else {
             let starter = control.get_attribute("value");
             let _ = chat.send(starter.unwrap_or_default());
@@ -197,16 +186,13 @@ impl Live {
             place += 1;
             before = button.previous_element_sibling();
         }
-        let chosen = chat.entries.with_untracked(|entries| {
-            let entry = entries.iter().rev().find(|entry| entry.key == key)?;
-            let button = entry.content.buttons().get(place)?;
-            match &button.action {
-                Action::Post { payload } => Some((button.title.clone(), payload.clone())),
-                Action::Open { .. } => None,
-            }
-        });
-        if let Some((title, payload)) = chosen {
-            let _ = chat.choose(title, payload);
+        let entries = chat.shown().entries;
+        let entry = entries.iter().rev().find(|entry| entry.key == key);
+        let button = entry.and_then(|entry| entry.content.buttons().get(place));
+        if let Some(button) = button
+            && let Action::Post { payload } = &button.action
+        {
+            let _ = chat.choose(button.title.clone(), payload.clone());
         }
     }
 
@@ -216,7 +202,7 @@ impl Live {
         if code.is_some_and(|code| browser::copy(&code)) {
             let copied = self.room.say(Message::Copied);
             button.set_text_content(Some(copied));
-            self.room.chat.announce.set(copied.to_owned());
+            self.announce(copied);
             browser::later(&self.tasks.quiet, SPOKEN_MS);
         }
     }
@@ -224,11 +210,9 @@ impl Live {
     /// Turns the link into the file it saves, in the moment it is clicked.
     fn download(&self, link: &Element) {
         let mut text = String::new();
-        self.room.chat.entries.with_untracked(|entries| {
-            for entry in entries {
-                self.line(entry, &mut text);
-            }
-        });
+        for entry in &*self.room.chat.shown().entries {
+            self.line(entry, &mut text);
+        }
         let link: &HtmlAnchorElement = link.unchecked_ref();
         link.set_href(&browser::text_file(&text));
     }
@@ -249,8 +233,29 @@ impl Live {
         self.room.settings.mode == Mode::Embedded
     }
 
-    fn draw_before(&self) {
-        let before = Before::now(&self.room);
+    fn announce(&self, text: &str) {
+        let chat = &self.room.chat;
+        chat.change(|shown| text.clone_into(&mut shown.announce));
+    }
+
+    /// Draws what is not as it was drawn the last time; on the first time all.
+    fn draw(&self, shown: Shown) {
+        let old = self.drawn.replace(Some(shown.clone()));
+        let rows = old.as_ref().map(|old| (&old.entries, &old.unread_from));
+        if rows != Some((&shown.entries, &shown.unread_from)) {
+            self.draw_list(&shown);
+        }
+        self.draw_before(&shown);
+        self.draw_header(&shown);
+        self.draw_notice(shown.notice);
+        if old.is_none_or(|old| old.typing != shown.typing) {
+            self.draw_typing(shown.typing);
+        }
+        self.draw_said(&shown.announce);
+    }
+
+    fn draw_before(&self, shown: &Shown) {
+        let before = Before::of(shown, &self.room);
         if self.parts.before_is.replace(before) != before {
             self.parts.before.put(Some(before.draw(&self.room)));
         }

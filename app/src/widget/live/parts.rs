@@ -2,10 +2,10 @@
 
 use super::{Live, slot::Slot};
 use crate::{
-    chat::{Connection, Notice},
+    chat::{Connection, Notice, Shown},
     widget::{browser, header, notice, room::Room, transcript::Before, typing},
 };
-use leptos::prelude::*;
+use leptos::prelude::document;
 use std::cell::Cell;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlTextAreaElement};
@@ -59,7 +59,7 @@ impl Parts {
             dot: find("header .dot")?,
             header,
             before: Slot::new(&list, None, list.first_element_child()),
-            before_is: Cell::new(untrack(|| Before::now(room))),
+            before_is: Cell::new(Before::of(&room.chat.shown(), room)),
             early: find("#early")?,
             pill: Slot::new(&stage, Some(&scroller), None),
             typing: Slot::new(&list, Some(&find("#latest")?), None),
@@ -78,16 +78,14 @@ impl Parts {
 }
 
 impl Live {
-    pub(super) fn draw_header(&self) {
-        let chat = self.room.chat;
-        let words = self.room.say(header::status(chat.notice.get()));
-        let online = chat.connection.get() == Connection::Online;
+    pub(super) fn draw_header(&self, shown: &Shown) {
+        let words = self.room.say(header::status(shown.notice));
+        let online = shown.connection == Connection::Online;
         set_text(&self.parts.status, words);
         set_class(&self.parts.dot, "online", online);
     }
 
-    pub(super) fn draw_notice(&self) {
-        let notice = self.room.chat.notice.get();
+    pub(super) fn draw_notice(&self, notice: Option<Notice>) {
         if self.parts.notice_is.replace(notice) != notice {
             let row = notice.map(|notice| notice::draw(&self.room, notice));
             self.parts.notice.put(row);
@@ -95,12 +93,12 @@ impl Live {
     }
 
     /// The dots: not for what is answered at once, and not for ever.
-    pub(super) fn draw_typing(&self) {
+    pub(super) fn draw_typing(&self, typing: bool) {
         for timer in self.parts.timers.take() {
             browser::cancel(timer);
         }
         self.dots(false);
-        if self.room.chat.typing.get() {
+        if typing {
             let [on, off] = &self.tasks.dots;
             let timers = [
                 browser::later(on, PATIENCE_MS),
@@ -114,11 +112,8 @@ impl Live {
         self.parts.typing.put(on.then(|| typing::draw(&self.room)));
     }
 
-    pub(super) fn draw_said(&self) {
-        self.room
-            .chat
-            .announce
-            .with(|said| set_text(&self.parts.said, said));
+    pub(super) fn draw_said(&self, said: &str) {
+        set_text(&self.parts.said, said);
     }
 }
 

@@ -11,7 +11,6 @@ use crate::widget::{
     rows::{Row, mark_fresh},
     transcript,
 };
-use leptos::prelude::*;
 use protocol::transcript::{Author, Delivery};
 use std::cell::{Cell, RefCell};
 
@@ -185,9 +184,9 @@ impl Live {
         let (_, missed) = self.scroll.away.get();
         self.set_away(!at_end, if at_end { 0 } else { missed });
         set_class(&self.parts.header, "ruled", top > 4);
-        let chat = self.room.chat;
-        if top < NEAR_TOP && chat.more.get_untracked() && !chat.loading_older.get_untracked() {
-            chat.load_older();
+        let shown = self.room.chat.shown();
+        if top < NEAR_TOP && shown.more && !shown.loading_older {
+            self.room.chat.load_older();
         }
     }
 
