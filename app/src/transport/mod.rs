@@ -1,4 +1,4 @@
-//! Browser only: drives [`protocol::session`] with gloo-net.
+//! Browser only: drives [`protocol::session`] with gloo-net and `fetch`.
 //!
 //! In the path: `chat.rs` hands actions in, the session says what to do, this module does it
 //! (requests, socket, timers, storage) and reports what happened back to the session; then it shows

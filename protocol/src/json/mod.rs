@@ -3,7 +3,7 @@
 //! In the path: a body or a frame becomes a [`Value`] once; [`crate::read`] takes fields out of it,
 //! [`mod@crate::write`] makes one. The server reads and writes by serde, through the same types.
 //!
-//! Not `serde_json`'s value: with its maps, errors and floats it is a seventeenth of the widget.
+//! Not `serde_json`'s value: with its maps, errors and floats it was a tenth of the widget.
 //!
 //! # Invariants
 //! - The reader takes what `serde_json` takes, and nothing else (`tests/json.rs`), save numbers too
