@@ -18,7 +18,7 @@ use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
     let (config, prepared) = load(sources)?;
-    telemetry::start(&config.log)?;
+    telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

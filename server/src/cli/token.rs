@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{load, say};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{ConfigError, Sources};
+use crate::config::Sources;
 use crate::ids::{Ids as _, RandomIds};
 use crate::signing::{Identity, KeyTable, Policy, Signed, identity_fits, sign as sign_assertion};
 use crate::state::StartError;
@@ -31,7 +31,7 @@ pub(super) struct Sign {
 
 pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     let (config, _) = load(sources)?;
-    let at = |what: String| StartError::from(ConfigError::at(&format!("apps.{}", args.app), what));
+    let at = |what: String| StartError::from(config.at(&format!("apps.{}", args.app), what));
     let app = config.apps.get(&args.app).ok_or_else(|| {
         let known: Vec<&str> = config.apps.keys().map(String::as_str).collect();
         at(format!(
@@ -63,10 +63,7 @@ pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     let audience = policy
         .audience_for(args.audience.as_deref())
         .ok_or_else(|| {
-            StartError::from(ConfigError::at(
-                "tokens.audience",
-                "--audience must be one of this list",
-            ))
+            StartError::from(config.at("tokens.audience", "--audience must be one of this list"))
         })?;
     let what = Signed {
         app: &args.app,
