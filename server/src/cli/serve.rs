@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{load, say};
 use crate::clock::SystemClock;
 use crate::config::{Config, Sources};
+use crate::first_start::prepare;
 use crate::ids::RandomIds;
 use crate::limits::{DRAIN, STOP_THREADS};
 use crate::listen;
@@ -17,7 +18,7 @@ use crate::state::{AppState, StartError, World};
 use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
-    let (config, prepared) = load(sources)?;
+    let config = Config::load(sources)?;
     telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -27,19 +28,16 @@ pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(sources, config, prepared));
+    let done = runtime.block_on(run(sources, config));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
 }
 
-async fn run(
-    sources: &Sources,
-    config: Config,
-    prepared: crate::first_start::Prepared,
-) -> Result<(), StartError> {
-    // The port first: a second server on the same folder should say so before it opens the database.
+async fn run(sources: &Sources, mut config: Config) -> Result<(), StartError> {
+    // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
+    let prepared = prepare(&mut config, &RandomIds)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
