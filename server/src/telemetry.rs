@@ -12,7 +12,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{Config, ConfigError, LogFormat};
 
 /// Never louder than this, whatever the configuration says.
-const QUIET: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info"];
+const QUIET: [&str; 4] = [
+    "tungstenite=info",
+    "tokio_tungstenite=info",
+    "hyper=info",
+    "h2=info",
+];
 
 /// Starts logging. A second call (tests) changes nothing.
 ///
