@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{load, say};
 use crate::clock::SystemClock;
 use crate::config::{Config, Sources};
+use crate::dev::DevBuild;
 use crate::first_start::prepare;
 use crate::ids::RandomIds;
 use crate::limits::{DRAIN, STOP_THREADS};
@@ -19,6 +20,7 @@ use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
     let config = Config::load(sources)?;
+    let dev_build = DevBuild::of(&sources.environment)?;
     telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -28,13 +30,17 @@ pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(sources, config));
+    let done = runtime.block_on(run(sources, config, dev_build));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
 }
 
-async fn run(sources: &Sources, mut config: Config) -> Result<(), StartError> {
+async fn run(
+    sources: &Sources,
+    mut config: Config,
+    dev_build: Option<DevBuild>,
+) -> Result<(), StartError> {
     // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
     let prepared = prepare(&mut config, &RandomIds)?;
@@ -46,6 +52,7 @@ async fn run(sources: &Sources, mut config: Config) -> Result<(), StartError> {
         ids: Arc::new(RandomIds),
         shutdown: shutdown.clone(),
         bots: HashMap::new(),
+        dev_build,
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
     state.start_background();
