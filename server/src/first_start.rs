@@ -60,10 +60,11 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
              (`parlour app add` makes a real one)"
         ));
     }
-    let visitor_secret = match config.tokens.visitor_secret()? {
+    let visitor_secret = match config.visitor_secret()? {
         VisitorSecret::Value(value) => value,
-        VisitorSecret::File(file) => read_secret(&file)
-            .map_err(|what| ConfigError::at("tokens.visitor_secret_file", what))?,
+        VisitorSecret::File(file) => {
+            read_secret(&file).map_err(|what| config.at("tokens.visitor_secret_file", what))?
+        }
         VisitorSecret::Own => {
             let file = data.join(VISITOR_SECRET);
             if make_secret(&file, ids)? {
@@ -72,12 +73,12 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
                     shown(&file)
                 ));
             }
-            read_secret(&file).map_err(|what| ConfigError::at("tokens.visitor_secret", what))?
+            read_secret(&file).map_err(|what| config.at("tokens.visitor_secret", what))?
         }
     };
     let length = visitor_secret.expose_secret().len();
     if length < SECRET_BYTES {
-        return Err(ConfigError::at(
+        return Err(config.at(
             "tokens.visitor_secret",
             format!(
                 "the secret has {length} bytes and needs {SECRET_BYTES} or more; make one with `openssl rand -hex 32`"
@@ -93,7 +94,7 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
 /// The demo app, and the demo bot when there is no other bot.
 fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
     if config.bots.is_empty() {
-        let demo = Bot::demo().map_err(|what| ConfigError::at("bots", what))?;
+        let demo = Bot::demo().map_err(|what| config.at("bots", what))?;
         config.bots.insert(DEMO_BOT.to_owned(), demo);
     }
     let loopback = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"];
@@ -104,7 +105,7 @@ fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
         origins: origins
             .into_iter()
             .collect::<Result<_, String>>()
-            .map_err(|what| ConfigError::at("apps", what))?,
+            .map_err(|what| config.at("apps", what))?,
         trust_claimed_identity: false,
         keys: vec![KeyEntry::of_secret_file(DEMO_KID, secret)],
     };

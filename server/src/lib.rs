@@ -9,13 +9,14 @@
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
 //!   [`records`]: the words they share.
 //! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
-//! - [`limits`]: every number that bounds something; [`telemetry`]: the log.
+//! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 
 pub mod bot;
 pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dev;
 pub mod error;
 pub mod first_start;
 pub mod http;

@@ -19,6 +19,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 
 use crate::config::Config;
+use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
 use crate::http::{health, pages, sign};
 use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
@@ -32,6 +33,7 @@ pub fn router(state: AppState) -> Router {
 
     // Kore clients and our widget; both prefixes are in use (`kore-protocol.md`, fact 4).
     let api = api(&config);
+    let dev = state.dev_build.map(DevBuild::routes);
     let routes = Router::new()
         .nest("/api/1.1", api.clone())
         .nest("/api", api)
@@ -42,6 +44,8 @@ pub fn router(state: AppState) -> Router {
         // Balancers and service managers.
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        // Pages while developing.
+        .merge(dev.unwrap_or_default())
         // Browsers: the widget's files, or nothing.
         .fallback(site);
 

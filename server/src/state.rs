@@ -17,6 +17,7 @@ use crate::bot::{Bot, BotError, ScriptedBot};
 use crate::bus::{Bus, MemoryBus};
 use crate::clock::Clock;
 use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
+use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::ids::Ids;
 use crate::limits::STORE_SWEEP;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub site: Site,
     /// Whether a balancer should send work.
     pub readiness: Readiness,
+    /// The build, while developing.
+    pub dev_build: Option<DevBuild>,
 }
 
 /// Whether the server wants more work.
@@ -127,6 +130,8 @@ pub struct World {
     pub shutdown: Shutdown,
     /// Bots in place of the configured ones, by id: tests bring their own.
     pub bots: HashMap<String, Arc<dyn Bot>>,
+    /// The build, while developing: pages then reload themselves.
+    pub dev_build: Option<DevBuild>,
 }
 
 impl AppState {
@@ -166,6 +171,10 @@ impl AppState {
             ids: Arc::clone(&world.ids),
             shutdown: world.shutdown.clone(),
         });
+        let mut site = Site::find(config.server.site.as_deref())?;
+        if world.dev_build.is_some() {
+            site = site.asked_again();
+        }
         Ok(Self(Arc::new(Parts {
             policy: Policy::from(&config.tokens),
             visitors: Visitors::new(visitor_secret),
@@ -173,7 +182,8 @@ impl AppState {
             bus,
             bots,
             rtm,
-            site: Site::find(config.server.site.as_deref())?,
+            site,
+            dev_build: world.dev_build,
             readiness: Readiness::default(),
             clock: world.clock,
             ids: world.ids,
@@ -273,6 +283,7 @@ pub(crate) fn test_state(text: &str) -> AppState {
         ids: Arc::new(SeededIds::new(1)),
         shutdown: Shutdown::new(),
         bots: HashMap::new(),
+        dev_build: None,
     };
     AppState::build(config, &prepared.visitor_secret, world).unwrap()
 }

@@ -9,18 +9,24 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::{ConfigError, Log, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat};
 
 /// Never louder than this, whatever the configuration says.
-const QUIET: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info"];
+const QUIET: [&str; 4] = [
+    "tungstenite=info",
+    "tokio_tungstenite=info",
+    "hyper=info",
+    "h2=info",
+];
 
 /// Starts logging. A second call (tests) changes nothing.
 ///
 /// # Errors
 /// When the filter cannot be read.
-pub fn start(log: &Log) -> Result<(), ConfigError> {
+pub fn start(config: &Config) -> Result<(), ConfigError> {
+    let log = &config.log;
     let filter = EnvFilter::try_new(&log.level).map_err(|_| {
-        ConfigError::at(
+        config.at(
             "log.level",
             format!(
                 "`{}` is not a level; write error, warn, info, debug or a filter",

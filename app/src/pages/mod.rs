@@ -2,7 +2,7 @@
 //!
 //! In the path: `http::pages` provides a [`Page`] as context and renders [`shell`] with `SsrMode::Async`.
 //!
-//! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings), each with the nonce of the response; the first
+//! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings; a fifth while developing), each with the nonce of the response; the first
 //! HTML holds all that the first screen needs.
 
 mod chat;
@@ -72,6 +72,11 @@ impl Theme {
     }
 }
 
+/// What every page runs while somebody changes the sources; provided as context by a server that is
+/// developed, and by no other.
+#[derive(Clone, Debug)]
+pub struct DevScript(pub String);
+
 /// What the head says about a page.
 struct Head {
     language: &'static str,
@@ -105,6 +110,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         let script = [TO_END, ";", crate::early::SCRIPT].concat();
         view! { <script nonce=nonce.clone()>{script}</script> }
     });
+    let reload = use_context::<DevScript>()
+        .map(|DevScript(script)| view! { <script nonce=nonce.clone()>{script}</script> });
     let body = match page {
         Page::Chat(page) => page.view().into_any(),
         Page::Demo(page) => page.view().into_any(),
@@ -124,7 +131,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <style nonce=nonce>{style}</style>
                 {hydration}
             </head>
-            <body class=head.room>{body} {scripts}</body>
+            <body class=head.room>{body} {scripts} {reload}</body>
         </html>
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
         .clone()
         .unwrap_or_else(|| format!("cs-{}", RandomIds.uuid()));
     if before.apps.contains_key(&id) {
-        return Err(ConfigError::at(
+        return Err(before.at(
             &format!("apps.{id}"),
             "is there already; choose another --id",
         ));
@@ -61,7 +61,7 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     {
-        return Err(ConfigError::at("--id", "use letters, digits, `-` and `_`"));
+        return Err(ConfigError::of("--id", "use letters, digits, `-` and `_`"));
     }
     let bots = if args.bots.is_empty() {
         vec![DEMO_BOT.to_owned()]

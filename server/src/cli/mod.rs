@@ -3,7 +3,7 @@
 //! In the path: `main` calls [`run`]; it reads the configuration and hands over to one command.
 //!
 //! Invariants: what is wrong before the server runs is one sentence on the standard error output with exit
-//! code 2. The standard output is for what was asked for: pages to open, a token, a configuration.
+//! code 2; a checked token that is refused is exit code 1. The standard output is for what was asked for: pages to open, a token, a configuration.
 
 mod app;
 mod serve;
@@ -24,6 +24,8 @@ use crate::state::StartError;
 
 /// Read when no `--config` names another and it is there.
 const USUAL_FILE: &str = "parlour.toml";
+/// For a checked token that is refused.
+const REFUSED: u8 = 1;
 /// For mistakes that the person at the keyboard can correct.
 const CORRECT_IT: u8 = 2;
 
@@ -40,7 +42,8 @@ const CORRECT_IT: u8 = 2;
   PARLOUR_LOG__FORMAT=json parlour               every key can be set in the environment
   parlour config check                           is the configuration right?
   parlour app add --name Shop --origin https://shop.example.com --bot st-demo
-  parlour token sign --app cs-demo --identity ann@example.com"
+  parlour token sign --app cs-demo --identity ann@example.com
+  parlour token check eyJ0eXAi…                  why is an assertion refused?"
 )]
 struct Cli {
     #[command(flatten)]
@@ -74,7 +77,7 @@ enum Command {
     /// Manage apps: who may ask for assertions
     #[command(subcommand)]
     App(AppCommand),
-    /// Make tokens by hand
+    /// Make and check tokens by hand
     #[command(subcommand)]
     Token(TokenCommand),
 }
@@ -97,6 +100,8 @@ enum AppCommand {
 enum TokenCommand {
     /// Sign an assertion, as the site's backend would
     Sign(token::Sign),
+    /// Say what an assertion claims and whether it holds; exit code 1: it does not
+    Check(token::Check),
 }
 
 impl PlaceArgs {
@@ -135,7 +140,7 @@ pub fn run() -> ExitCode {
     install_crypto();
     let cli = Cli::parse();
     match dispatch(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(done) => done,
         Err(error) => {
             // When nobody listens any more, the exit code still says it.
             let _ = writeln!(std::io::stderr(), "parlour: {error}");
@@ -144,10 +149,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dispatch(cli: &Cli) -> Result<(), StartError> {
+fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
     let sources = cli.place.sources();
     match &cli.command {
-        None => serve::serve(&sources),
+        None => serve::serve(&sources)?,
         Some(Command::Config(ConfigCommand::Check)) => {
             let config = check(&sources)?;
             let demo = if config.apps.is_empty() {
@@ -160,15 +165,19 @@ fn dispatch(cli: &Cli) -> Result<(), StartError> {
                 config.apps.len(),
                 config.bots.len()
             ));
-            Ok(())
         }
         Some(Command::Config(ConfigCommand::Show)) => {
             say(&masked(&sources)?);
-            Ok(())
         }
-        Some(Command::App(AppCommand::Add(add))) => Ok(app::add(add, &cli.place.file(), &sources)?),
-        Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources),
+        Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.place.file(), &sources)?,
+        Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources)?,
+        Some(Command::Token(TokenCommand::Check(check))) => {
+            if !token::check(check, &sources)? {
+                return Ok(ExitCode::from(REFUSED));
+            }
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Everything that a start would read, without making anything.

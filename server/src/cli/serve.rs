@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::{load, say};
 use crate::clock::SystemClock;
 use crate::config::{Config, Sources};
+use crate::dev::DevBuild;
+use crate::first_start::prepare;
 use crate::ids::RandomIds;
 use crate::limits::{DRAIN, STOP_THREADS};
 use crate::listen;
@@ -17,8 +19,9 @@ use crate::state::{AppState, StartError, World};
 use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
-    let (config, prepared) = load(sources)?;
-    telemetry::start(&config.log)?;
+    let config = Config::load(sources)?;
+    let dev_build = DevBuild::of(&sources.environment)?;
+    telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -27,7 +30,7 @@ pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(sources, config, prepared));
+    let done = runtime.block_on(run(sources, config, dev_build));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
@@ -35,11 +38,12 @@ pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
 
 async fn run(
     sources: &Sources,
-    config: Config,
-    prepared: crate::first_start::Prepared,
+    mut config: Config,
+    dev_build: Option<DevBuild>,
 ) -> Result<(), StartError> {
-    // The port first: a second server on the same folder should say so before it opens the database.
+    // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
+    let prepared = prepare(&mut config, &RandomIds)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
@@ -48,6 +52,7 @@ async fn run(
         ids: Arc::new(RandomIds),
         shutdown: shutdown.clone(),
         bots: HashMap::new(),
+        dev_build,
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
     state.start_background();

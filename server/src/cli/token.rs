@@ -1,13 +1,28 @@
-//! `parlour token sign`: an assertion by hand, to try an app or to script against it.
+//! `parlour token sign`: an assertion by hand, to try an app or to script against it. `parlour token check`: why
+//! one is refused, in clearer words than the platform may use.
+//!
+//! Invariant: neither prints a secret; a checked assertion is told by its claims, not repeated.
 
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::{load, say};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{ConfigError, Sources};
+use crate::config::Sources;
 use crate::ids::{Ids as _, RandomIds};
-use crate::signing::{Identity, KeyTable, Policy, Signed, identity_fits, sign as sign_assertion};
+use crate::limits::ASSERTION_BYTES;
+use crate::signing::{
+    AssertionError, Identity, KeyTable, Policy, Signed, identity_fits, sign as sign_assertion,
+    verify,
+};
 use crate::state::StartError;
+
+/// More than any assertion that the platform reads.
+const MOST: u64 = 2 * ASSERTION_BYTES as u64;
 
 /// Whose assertion.
 #[derive(Debug, Args)]
@@ -31,7 +46,7 @@ pub(super) struct Sign {
 
 pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     let (config, _) = load(sources)?;
-    let at = |what: String| StartError::from(ConfigError::at(&format!("apps.{}", args.app), what));
+    let at = |what: String| StartError::from(config.at(&format!("apps.{}", args.app), what));
     let app = config.apps.get(&args.app).ok_or_else(|| {
         let known: Vec<&str> = config.apps.keys().map(String::as_str).collect();
         at(format!(
@@ -63,10 +78,7 @@ pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     let audience = policy
         .audience_for(args.audience.as_deref())
         .ok_or_else(|| {
-            StartError::from(ConfigError::at(
-                "tokens.audience",
-                "--audience must be one of this list",
-            ))
+            StartError::from(config.at("tokens.audience", "--audience must be one of this list"))
         })?;
     let what = Signed {
         app: &args.app,
@@ -80,4 +92,113 @@ pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     };
     say(&sign_assertion(key, &policy, what).map_err(|error| at(error.to_string()))?);
     Ok(())
+}
+
+/// Which assertion.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The assertion; `-` reads it from the standard input, which keeps it out of the shell's history
+    #[arg(value_name = "TOKEN", allow_hyphen_values = true)]
+    token: String,
+}
+
+/// Says what it claims and whether it holds. `false`: it is refused.
+pub(super) fn check(args: &Check, sources: &Sources) -> Result<bool, StartError> {
+    let (config, _) = load(sources)?;
+    let table = KeyTable::load(&config)?;
+    let policy = Policy::from(&config.tokens);
+    let token = if args.token == "-" {
+        std::io::read_to_string(std::io::stdin().take(MOST))
+            .map_err(|error| StartError::Listen(format!("cannot read the token ({error})")))?
+    } else {
+        args.token.clone()
+    };
+    let token = token.trim();
+    let mut parts = token.split('.').map(readable);
+    for name in ["header", "claims"] {
+        if let Some(part) = parts.next().flatten() {
+            say(&format!("{name} {part:#}"));
+        }
+    }
+    match verify(&table, &policy, token, SystemClock.now()) {
+        Ok(verified) => {
+            say(&format!(
+                "valid: the app {} vouches for {}",
+                verified.app, verified.identity.subject
+            ));
+            if verified.jti.is_some() {
+                say("it works once; whether it was used is known to the server only");
+            }
+            Ok(true)
+        }
+        Err(error) => {
+            say(&format!("refused: {error}: {}", remedy(&error)));
+            Ok(false)
+        }
+    }
+}
+
+/// One part of the token as JSON, proven or not.
+fn readable(part: &str) -> Option<Value> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let object: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+    Some(Value::Object(object))
+}
+
+/// What a person does about it. The platform's own words tell a stranger less.
+fn remedy(error: &AssertionError) -> &'static str {
+    match error {
+        AssertionError::Malformed => "it is no JWT of three parts with a plain header",
+        AssertionError::Credentials => {
+            "`iss` names no app here, or none of the app's keys with this `kid` and `alg` signed it"
+        }
+        AssertionError::Claims => "it needs iss, sub, aud, iat and exp, each in its type",
+        AssertionError::Expired => "sign a new one",
+        AssertionError::NotActive => {
+            "`iat` or `nbf` lies in the future; correct the signer's clock"
+        }
+        AssertionError::TooLong => "sign it for a shorter time (tokens.assertion_max_life)",
+        AssertionError::Audience => "`aud` must be one of tokens.audience",
+        AssertionError::JtiLife => "sign it for an hour at most, or without `jti`",
+        AssertionError::Replay => "it was used before; sign a new one",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::signing::install_crypto;
+
+    #[test]
+    fn a_signed_assertion_holds_and_a_changed_one_does_not() {
+        install_crypto();
+        let data = std::env::temp_dir().join(format!("parlour-token-{}", RandomIds.uuid()));
+        let sources = Sources {
+            flags: Flags {
+                data: Some(data),
+                ..Flags::default()
+            },
+            ..Sources::default()
+        };
+        let (config, _) = load(&sources).unwrap();
+        let table = KeyTable::load(&config).unwrap();
+        let policy = Policy::from(&config.tokens);
+        let what = Signed {
+            app: "cs-demo",
+            identity: &Identity {
+                subject: "ann".to_owned(),
+                anonymous: false,
+            },
+            audience: policy.audience_for(None).unwrap(),
+            jti: RandomIds.uuid(),
+            now: SystemClock.now(),
+        };
+        let key = table.app("cs-demo").unwrap().signer().unwrap();
+        let token = sign_assertion(key, &policy, what).unwrap();
+        let holds = |token: String| check(&Check { token }, &sources).unwrap();
+        assert!(holds(token.clone()));
+        assert!(!holds(format!("{token}x")));
+        assert!(!holds("nonsense".to_owned()));
+    }
 }

@@ -27,13 +27,13 @@ impl Config {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
             {
-                return Err(ConfigError::at(
+                return Err(self.at(
                     &format!("apps.{id}"),
                     "use letters, digits, `-`, `_` and `.` in an id",
                 ));
             }
             if let Some(bot) = app.bots.iter().find(|bot| !self.bots.contains_key(*bot)) {
-                return Err(ConfigError::at(
+                return Err(self.at(
                     &key("bots"),
                     format!(
                         "there is no bot `{bot}`; add a section [bots.{bot}] or take it out of the list"
@@ -43,13 +43,12 @@ impl Config {
             let mut kids = BTreeSet::new();
             for entry in &app.keys {
                 if entry.kid.is_empty() || entry.kid.len() > MAX_KID {
-                    return Err(ConfigError::at(
-                        &key("keys"),
-                        format!("a kid has 1 to {MAX_KID} characters"),
-                    ));
+                    return Err(
+                        self.at(&key("keys"), format!("a kid has 1 to {MAX_KID} characters"))
+                    );
                 }
                 if !kids.insert(entry.kid.as_str()) {
-                    return Err(ConfigError::at(
+                    return Err(self.at(
                         &key("keys"),
                         format!(
                             "the kid `{}` is there twice; give every key its own",
@@ -62,7 +61,7 @@ impl Config {
         let mut pages = BTreeSet::new();
         for (id, bot) in &self.bots {
             if !pages.insert(bot.page.as_str()) {
-                return Err(ConfigError::at(
+                return Err(self.at(
                     &format!("bots.{id}.page"),
                     format!(
                         "another bot has the page `{}`; choose another name",
@@ -71,7 +70,7 @@ impl Config {
                 ));
             }
             if bot.starters.len() > MAX_STARTERS {
-                return Err(ConfigError::at(
+                return Err(self.at(
                     &format!("bots.{id}.starters"),
                     format!("at most {MAX_STARTERS} first questions fit on a phone"),
                 ));
@@ -87,7 +86,7 @@ impl Config {
             .as_ref()
             .is_some_and(super::BaseUrl::is_https);
         if self.server.require_https && !https {
-            return Err(ConfigError::at(
+            return Err(self.at(
                 "server.public_url",
                 "require_https needs the https address that pages are led to, for example https://chat.example.com/",
             ));
@@ -98,7 +97,7 @@ impl Config {
     fn check_platform(&self) -> Result<(), ConfigError> {
         let platform = &self.platform;
         if platform.is_external() && !self.apps.contains_key(&platform.app) {
-            return Err(ConfigError::at(
+            return Err(self.at(
                 "platform.app",
                 format!(
                     "with a base_url it must name the section [apps.…] whose key signs, but there is no app `{}`",
@@ -113,21 +112,15 @@ impl Config {
         let tokens = &self.tokens;
         let one_second = Duration::from_secs(1);
         if tokens.assertion_life.0 > MAX_ASSERTION_LIFE || tokens.assertion_life.0 < one_second {
-            return Err(ConfigError::at(
-                "tokens.assertion_life",
-                "must lie between 1s and 5m",
-            ));
+            return Err(self.at("tokens.assertion_life", "must lie between 1s and 5m"));
         }
         if tokens.leeway.0 > MAX_LEEWAY {
-            return Err(ConfigError::at("tokens.leeway", "must be at most 60s"));
+            return Err(self.at("tokens.leeway", "must be at most 60s"));
         }
         if tokens.audience.is_empty() {
-            return Err(ConfigError::at(
-                "tokens.audience",
-                "must name at least one audience",
-            ));
+            return Err(self.at("tokens.audience", "must name at least one audience"));
         }
-        tokens.visitor_secret()?;
+        self.visitor_secret()?;
         for (key, life) in [
             ("tokens.assertion_max_life", tokens.assertion_max_life),
             ("tokens.access_life", tokens.access_life),
@@ -135,7 +128,7 @@ impl Config {
             ("sessions.idle", self.sessions.idle),
         ] {
             if life.0 < one_second {
-                return Err(ConfigError::at(key, "must be at least 1s"));
+                return Err(self.at(key, "must be at least 1s"));
             }
         }
         Ok(())

@@ -1,20 +1,17 @@
 //! Reads the sources in their order and words what is wrong with them.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use figment::providers::{Format as _, Serialized, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
+use figment::Figment;
+use figment::providers::{Format as _, Toml};
 
 use super::Config;
+use super::places::{Place, Places};
+use super::providers::{Defaults, Environment, Flag};
 
 /// Every key with its default and a sentence: the manual, compiled in.
 pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
-
-/// Prefix of the environment's variables.
-const PREFIX: &str = "PARLOUR_";
-/// Between section and key in the name of a variable.
-const SEPARATOR: &str = "__";
 
 /// Where the configuration comes from, weakest first after the defaults.
 #[derive(Clone, Debug, Default)]
@@ -44,14 +41,15 @@ pub struct Flags {
 pub struct ConfigError(String);
 
 impl ConfigError {
-    /// A mistake at a key.
-    pub fn at(key: &str, what: impl AsRef<str>) -> Self {
-        Self(format!("configuration, {key}: {}", what.as_ref()))
+    /// A mistake of somebody: a source with its key, or an argument. Values of a configuration are worded by
+    /// [`Config::at`], which knows the source.
+    pub(crate) fn of(whose: &str, what: impl AsRef<str>) -> Self {
+        Self(format!("{whose}: {}", what.as_ref()))
     }
 
     /// A mistake in a whole file.
     pub(crate) fn in_file(file: &Path, what: impl AsRef<str>) -> Self {
-        Self(format!("{}: {}", file.display(), what.as_ref()))
+        Self::of(&file.display().to_string(), what)
     }
 }
 
@@ -73,14 +71,18 @@ impl Config {
     }
 
     fn of(figment: &Figment) -> Result<Self, ConfigError> {
-        let config: Self = figment.extract().map_err(|error| explain(&error))?;
+        let places = Places::of(figment).map_err(|error| explain(&error, &Places::default()))?;
+        let mut config: Self = figment
+            .extract()
+            .map_err(|error| explain(&error, &places))?;
+        config.places = places;
         config.check()?;
         Ok(config)
     }
 }
 
 fn defaults() -> Figment {
-    Figment::from(Toml::string(DEFAULTS))
+    Figment::from(Defaults)
 }
 
 /// All sources, merged and not yet parsed.
@@ -97,98 +99,38 @@ pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
     }
     figment = figment.merge(Environment(&sources.environment));
     let flags = &sources.flags;
-    if let Some(listen) = &flags.listen {
-        figment = figment.merge(Serialized::default("server.listen", listen));
-    }
-    if let Some(data) = &flags.data {
-        figment = figment.merge(Serialized::default("server.data", data));
-    }
-    if let Some(site) = &flags.site {
-        figment = figment.merge(Serialized::default("server.site", site));
+    for (name, key, value) in [
+        ("--listen", "listen", flags.listen.as_ref().map(OsStr::new)),
+        ("--data", "data", flags.data.as_ref().map(OsStr::new)),
+        ("--site", "site", flags.site.as_ref().map(OsStr::new)),
+    ] {
+        let Some(value) = value else {
+            continue;
+        };
+        let Some(value) = value.to_str() else {
+            return Err(ConfigError::of(
+                &Place::Flag(name.to_owned()).says(key),
+                "is not UTF-8; choose a path that is",
+            ));
+        };
+        figment = figment.merge(Flag {
+            name,
+            path: ["server", key],
+            value: value.to_owned(),
+        });
     }
     Ok(figment)
 }
 
-/// Variables like `PARLOUR_SECTION__KEY`.
-struct Environment<'a>(&'a [(String, String)]);
-
-impl Environment<'_> {
-    /// `PARLOUR_BOTS__ST_DEMO__NAME` is `bots.st-demo.name`: a shell cannot write the dash.
-    fn key(variable: &str) -> Option<String> {
-        let name = variable.strip_prefix(PREFIX)?;
-        if !name.contains(SEPARATOR) {
-            return None;
-        }
-        let mut parts: Vec<String> = name.split(SEPARATOR).map(str::to_ascii_lowercase).collect();
-        if parts.len() > 2 && matches!(parts[0].as_str(), "apps" | "bots") {
-            parts[1] = parts[1].replace('_', "-");
-        }
-        Some(parts.join("."))
-    }
-}
-
-impl Provider for Environment<'_> {
-    fn metadata(&self) -> Metadata {
-        Metadata::named("the environment").interpolater(|_: &Profile, path: &[&str]| {
-            let name = path.join(SEPARATOR).to_ascii_uppercase().replace('-', "_");
-            format!("{PREFIX}{name}")
-        })
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let mut all = Dict::new();
-        for (variable, text) in self.0 {
-            let Some(key) = Self::key(variable) else {
-                continue;
-            };
-            let parts: Vec<&str> = key.split('.').collect();
-            // figment's own reading of a variable: numbers, booleans, [lists] and {tables}, else text.
-            let value: Value = text.parse().unwrap_or_else(|never| match never {});
-            if !insert(&mut all, &parts, value) {
-                return Err(
-                    format!("{variable}: write {PREFIX}SECTION__KEY, and each key once").into(),
-                );
-            }
-        }
-        Ok(Profile::Default.collect(all))
-    }
-}
-
-/// Puts the value at its path. `false`: the path is no path, or something else is there.
-fn insert(into: &mut Dict, path: &[&str], value: Value) -> bool {
-    match path {
-        [] | ["", ..] => false,
-        [last] => into.insert((*last).to_owned(), value).is_none(),
-        [first, rest @ ..] => {
-            let below = into
-                .entry((*first).to_owned())
-                .or_insert_with(|| Value::from(Dict::new()));
-            match below {
-                Value::Dict(_, below) => insert(below, rest, value),
-                _ => false,
-            }
-        }
-    }
-}
-
-/// One sentence of figment's report: where, which key, what.
-fn explain(error: &figment::Error) -> ConfigError {
+/// One sentence of figment's report: whose, what.
+fn explain(error: &figment::Error, places: &Places) -> ConfigError {
     use figment::error::Kind;
     let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
-    let (place, key) = match &error.metadata {
-        Some(metadata) => {
-            let key = metadata.interpolate(&Profile::Default, &path);
-            match metadata
-                .source
-                .as_ref()
-                .and_then(|source| source.file_path())
-            {
-                Some(file) => (file.display().to_string(), path.join(".")),
-                None if metadata.name == "the environment" => (metadata.name.to_string(), key),
-                None => ("configuration".to_owned(), path.join(".")),
-            }
-        }
-        None => ("configuration".to_owned(), path.join(".")),
+    let key = path.join(".");
+    let whose = match &error.metadata {
+        Some(metadata) => Place::of(metadata, &path).says(&key),
+        // figment cannot say whose a key is that is not there.
+        None => places.says(&key),
     };
     let what = match &error.kind {
         Kind::UnknownField(field, expected) => {
@@ -214,11 +156,7 @@ fn explain(error: &figment::Error) -> ConfigError {
         }
         other => one_line(&other.to_string()),
     };
-    if key.is_empty() {
-        ConfigError(format!("{place}: {what}"))
-    } else {
-        ConfigError(format!("{place}, {key}: {what}"))
-    }
+    ConfigError::of(&whose, what)
 }
 
 /// A parser's report without the picture of the place: "TOML parse error at line 1, column 11: …".

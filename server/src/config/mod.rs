@@ -11,8 +11,10 @@ mod apps;
 mod bots;
 mod check;
 mod load;
+mod places;
 mod platform;
 mod policy;
+mod providers;
 mod server;
 mod show;
 mod values;
@@ -52,6 +54,9 @@ pub struct Config {
     pub store: Store,
     /// What is logged.
     pub log: Log,
+    /// Where all of it came from.
+    #[serde(skip)]
+    places: places::Places,
 }
 
 impl Config {

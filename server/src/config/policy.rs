@@ -6,8 +6,8 @@ use figment::value::magic::RelativePathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::ConfigError;
 use super::values::Period;
+use super::{Config, ConfigError};
 
 /// `[sessions]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,14 +50,15 @@ pub enum VisitorSecret {
     Own,
 }
 
-impl Tokens {
+impl Config {
     /// Where the visitors' secret comes from; an error when two places are named.
     pub(crate) fn visitor_secret(&self) -> Result<VisitorSecret, ConfigError> {
-        let value = Some(&self.visitor_secret).filter(|it| !it.expose_secret().is_empty());
+        let tokens = &self.tokens;
+        let value = Some(&tokens.visitor_secret).filter(|it| !it.expose_secret().is_empty());
         let file =
-            Some(&self.visitor_secret_file).filter(|it| !it.original().as_os_str().is_empty());
+            Some(&tokens.visitor_secret_file).filter(|it| !it.original().as_os_str().is_empty());
         match (value, file) {
-            (Some(_), Some(_)) => Err(ConfigError::at(
+            (Some(_), Some(_)) => Err(self.at(
                 "tokens.visitor_secret",
                 "name visitor_secret or visitor_secret_file, not both",
             )),

@@ -16,12 +16,13 @@ pub fn masked(sources: &Sources) -> Result<String, ConfigError> {
     Config::load(sources)?;
     let merged: Dict = figment(sources)?
         .extract()
-        .map_err(|error| ConfigError::at("", error.to_string()))?;
+        .map_err(|error| ConfigError::of("configuration", error.to_string()))?;
     let masked = merged
         .into_iter()
         .map(|(key, value)| (key, mask(value)))
         .collect::<Dict>();
-    toml::to_string_pretty(&masked).map_err(|error| ConfigError::at("", error.to_string()))
+    toml::to_string_pretty(&masked)
+        .map_err(|error| ConfigError::of("configuration", error.to_string()))
 }
 
 fn mask(value: Value) -> Value {

@@ -32,6 +32,8 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 pub struct Site {
     place: Place,
     pkg: String,
+    /// Nothing is kept: the next build is a moment away.
+    asked_again: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,10 +70,12 @@ impl Site {
                 Some(pkg) => Self {
                     place: Place::Program,
                     pkg,
+                    asked_again: false,
                 },
                 None => Self {
                     place: Place::Nowhere,
                     pkg: String::new(),
+                    asked_again: false,
                 },
             },
         )
@@ -82,7 +86,17 @@ impl Site {
         Some(Self {
             place: Place::Folder(folder.to_owned()),
             pkg: pkg_of(&manifest)?,
+            asked_again: false,
         })
+    }
+
+    /// The same files, which browsers ask for each time: while developing.
+    #[must_use]
+    pub fn asked_again(self) -> Self {
+        Self {
+            asked_again: true,
+            ..self
+        }
     }
 
     /// The path of the wasm and its glue, `/pkg/<hash>`; empty without a site.
@@ -122,7 +136,9 @@ impl Site {
         if !(response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED) {
             return None;
         }
-        let life = if path.starts_with("/pkg/") {
+        let life = if self.asked_again {
+            HeaderValue::from_static("no-cache")
+        } else if path.starts_with("/pkg/") {
             FOR_EVER
         } else {
             HeaderValue::try_from(format!("public, max-age={}", LOADER_LIFE.as_secs())).ok()?
@@ -306,6 +322,15 @@ mod tests {
             .unwrap();
         assert_eq!(wasm.headers()["cache-control"], FOR_EVER);
         assert_eq!(wasm.headers()["content-type"], "application/wasm");
+    }
+
+    #[tokio::test]
+    async fn while_developing_nothing_is_kept() {
+        let site = Site::find(Some(&folder())).unwrap().asked_again();
+        for path in ["/pkg/abc/frontend_bg.wasm", "/parlour.js"] {
+            let file = site.file(request(path, &[])).await.unwrap();
+            assert_eq!(file.headers()["cache-control"], "no-cache", "{path}");
+        }
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ struct Live {
     offences: u32,
     good_frames: u32,
     /// Freed when the task ends.
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// What the timer means when it fires.
@@ -101,7 +101,7 @@ async fn enter(
         good_frames: 0,
         subscription,
         socket,
-        _seat: entrance.seat,
+        seat: entrance.seat,
         rtm,
     });
     Some((live, opened.job.is_some()))
@@ -130,7 +130,9 @@ impl Live {
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();
         let timer = tokio::time::sleep(PING_AFTER);
-        tokio::pin!(ending, timer);
+        let revoked = self.seat.revoked().clone();
+        let revoked = revoked.cancelled();
+        tokio::pin!(ending, revoked, timer);
         let mut waiting = WaitFor::Silence;
         loop {
             let done = tokio::select! {
@@ -147,6 +149,7 @@ impl Live {
                     timer.as_mut().reset(Instant::now() + turn(self.conversation));
                     Ok(())
                 }
+                () = &mut revoked => Err(End::Close(1008, "the access token was revoked")),
                 () = &mut timer => match waiting {
                     WaitFor::Silence => {
                         waiting = WaitFor::Pong;

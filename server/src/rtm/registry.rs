@@ -1,7 +1,8 @@
-//! Who is here: counts the open sockets by user and by address, and refuses the one too many.
+//! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those of
+//! a revoked access token to end.
 //!
 //! In the path: `socket` asks for a [`Seat`] before it upgrades; the seat goes into the socket's
-//! task and is given back when the task ends, however it ends.
+//! task and is given back when the task ends, however it ends. `token` revokes.
 //!
 //! Invariant: the counts are those of the seats that exist; nobody counts by hand.
 
@@ -10,7 +11,10 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::limits::SOCKETS_PER_USER;
+use crate::store::SecretHash;
 
 /// The sockets of this process.
 #[derive(Debug)]
@@ -23,7 +27,15 @@ pub struct Registry {
 struct Counts {
     users: HashMap<Arc<str>, u32>,
     addresses: HashMap<IpAddr, u32>,
+    tokens: HashMap<SecretHash, Granted>,
     all: usize,
+}
+
+/// The sockets of one access token.
+#[derive(Debug, Default)]
+struct Granted {
+    sockets: u32,
+    revoked: CancellationToken,
 }
 
 /// Why there is no seat.
@@ -41,6 +53,8 @@ pub struct Seat {
     registry: Arc<Registry>,
     user: Arc<str>,
     address: IpAddr,
+    token: SecretHash,
+    revoked: CancellationToken,
 }
 
 impl Registry {
@@ -56,7 +70,12 @@ impl Registry {
     ///
     /// # Errors
     /// When user or address have too many.
-    pub fn enter(self: &Arc<Self>, user: &str, address: IpAddr) -> Result<Seat, Full> {
+    pub fn enter(
+        self: &Arc<Self>,
+        user: &str,
+        address: IpAddr,
+        token: SecretHash,
+    ) -> Result<Seat, Full> {
         let address = network(address);
         let mut counts = self.lock();
         if counts
@@ -77,12 +96,24 @@ impl Registry {
         *counts.users.entry(Arc::clone(&user)).or_default() += 1;
         *counts.addresses.entry(address).or_default() += 1;
         counts.all += 1;
+        let granted = counts.tokens.entry(token).or_default();
+        granted.sockets += 1;
+        let revoked = granted.revoked.clone();
         drop(counts);
         Ok(Seat {
             registry: Arc::clone(self),
             user,
             address,
+            token,
+            revoked,
         })
+    }
+
+    /// Tells the sockets of this token to end.
+    pub fn revoke(&self, token: SecretHash) {
+        if let Some(granted) = self.lock().tokens.get(&token) {
+            granted.revoked.cancel();
+        }
     }
 
     /// Open sockets.
@@ -106,6 +137,11 @@ impl Seat {
     pub fn user(&self) -> &str {
         &self.user
     }
+
+    /// Told when the access token that led here is revoked.
+    pub fn revoked(&self) -> &CancellationToken {
+        &self.revoked
+    }
 }
 
 impl Drop for Seat {
@@ -113,6 +149,12 @@ impl Drop for Seat {
         let mut counts = self.registry.lock();
         leave(&mut counts.users, Arc::clone(&self.user));
         leave(&mut counts.addresses, self.address);
+        if let Entry::Occupied(mut granted) = counts.tokens.entry(self.token) {
+            granted.get_mut().sockets -= 1;
+            if granted.get().sockets == 0 {
+                granted.remove();
+            }
+        }
         counts.all -= 1;
     }
 }
@@ -141,23 +183,35 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn enter(registry: &Arc<Registry>, user: &str, address: &str) -> Result<Seat, Full> {
+        registry.enter(user, address.parse().unwrap(), SecretHash::of(user))
+    }
+
+    #[test]
+    fn a_revoked_token_ends_its_own_sockets_and_is_forgotten_with_the_last() {
+        let registry = Arc::new(Registry::new(0));
+        let seats = ["u-1", "u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
+        registry.revoke(SecretHash::of("u-1"));
+        registry.revoke(SecretHash::of("u-3"));
+        let told = seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        assert_eq!(told, [true, true, false]);
+        drop(seats);
+        assert!(registry.lock().tokens.is_empty());
     }
 
     #[test]
     fn a_user_has_so_many_seats_and_gets_one_back_when_a_socket_ends() {
         let registry = Arc::new(Registry::new(0));
         let mut seats: Vec<_> = (0..SOCKETS_PER_USER)
-            .map(|_| registry.enter("u-1", address("192.0.2.1")).unwrap())
+            .map(|_| enter(&registry, "u-1", "192.0.2.1").unwrap())
             .collect();
         assert_eq!(
-            registry.enter("u-1", address("192.0.2.2")).unwrap_err(),
+            enter(&registry, "u-1", "192.0.2.2").unwrap_err(),
             Full::User
         );
-        assert!(registry.enter("u-2", address("192.0.2.1")).is_ok());
+        assert!(enter(&registry, "u-2", "192.0.2.1").is_ok());
         seats.pop();
-        assert!(registry.enter("u-1", address("192.0.2.1")).is_ok());
+        assert!(enter(&registry, "u-1", "192.0.2.1").is_ok());
         drop(seats);
         assert!(registry.is_empty());
         assert!(registry.lock().users.is_empty() && registry.lock().addresses.is_empty());
@@ -166,14 +220,14 @@ mod tests {
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
         let registry = Arc::new(Registry::new(2));
-        let first = registry.enter("u-1", address("2001:db8::1")).unwrap();
-        let second = registry.enter("u-2", address("2001:db8::2")).unwrap();
+        let first = enter(&registry, "u-1", "2001:db8::1").unwrap();
+        let second = enter(&registry, "u-2", "2001:db8::2").unwrap();
         assert_eq!(
-            registry.enter("u-3", address("2001:db8::3")).unwrap_err(),
+            enter(&registry, "u-3", "2001:db8::3").unwrap_err(),
             Full::Address
         );
-        assert!(registry.enter("u-3", address("2001:db8:0:1::1")).is_ok());
-        assert!(registry.enter("u-3", address("::ffff:192.0.2.1")).is_ok());
+        assert!(enter(&registry, "u-3", "2001:db8:0:1::1").is_ok());
+        assert!(enter(&registry, "u-3", "::ffff:192.0.2.1").is_ok());
         assert_eq!((first.user(), second.user()), ("u-1", "u-2"));
     }
 }

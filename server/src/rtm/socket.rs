@@ -12,6 +12,8 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, Uri, header};
 use protocol::start::SocketQuery;
 use serde::{Deserialize, Serialize};
@@ -52,12 +54,22 @@ pub struct TicketContext {
     /// Must come back as a sub-protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+    /// The hash of the access token that the ticket was given for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+impl TicketContext {
+    fn token(&self) -> Option<SecretHash> {
+        let hash = URL_SAFE_NO_PAD.decode(self.token.as_deref()?).ok()?;
+        hash.try_into().ok().map(SecretHash)
+    }
 }
 
 /// Opens a socket.
 ///
 /// # Errors
-/// 401 for a ticket that is unknown, old or used, 403 for a foreign page, 503 without a seat.
+/// 401 for a ticket that is unknown, old or used or whose access token was revoked, 403 for a foreign page, 503 without a seat.
 pub async fn open(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -93,13 +105,18 @@ pub async fn open(
             "the socket must be opened with the nonce from rtm/start",
         ));
     }
+    let token = context.token().ok_or(NO_TICKET)?;
     let seat = rtm
         .registry
-        .enter(&ticket.user, client.ip)
+        .enter(&ticket.user, client.ip, token)
         .map_err(|full| {
             tracing::info!(?full, "no seat for another socket");
             ApiError::Busy(std::time::Duration::from_secs(5))
         })?;
+    // After the seat: a token that is revoked from now on finds it.
+    if rtm.store.token(token, rtm.clock.now()).await?.is_none() {
+        return Err(ApiError::TokenExpired);
+    }
     let entrance = Entrance {
         seat,
         listener: Listener {
@@ -172,6 +189,7 @@ pub(super) fn icon(
 fn turn_context(context: &TicketContext) -> String {
     let public = TicketContext {
         nonce: None,
+        token: None,
         ..context.clone()
     };
     serde_json::to_string(&public).unwrap_or_default()
@@ -196,10 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn the_nonce_does_not_reach_the_bot() {
+    fn neither_nonce_nor_token_reaches_the_bot() {
         let context = TicketContext {
             name: "Demo".to_owned(),
             nonce: Some("secret".to_owned()),
+            token: Some("hash".to_owned()),
             ..TicketContext::default()
         };
         assert_eq!(turn_context(&context), r#"{"name":"Demo"}"#);

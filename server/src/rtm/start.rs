@@ -10,6 +10,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, Uri};
 use protocol::start::{StartReply, StartRequest};
 
@@ -58,6 +60,7 @@ pub async fn create(
             .as_deref()
             .and_then(|language| short(language, MAX_WORD_CHARS)),
         nonce: nonce.clone(),
+        token: Some(URL_SAFE_NO_PAD.encode(token.hash.0)),
     };
     let sid = rtm.secret();
     let expires = rtm.clock.now().plus(rtm.config.tokens.ticket_life.0);

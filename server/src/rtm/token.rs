@@ -66,7 +66,7 @@ pub async fn grant(
     Ok(private(Json(reply)))
 }
 
-/// Makes the caller's token worthless. Sockets that are open stay open.
+/// Makes the caller's token worthless. Its sockets here end; on other nodes they end with their connection.
 ///
 /// # Errors
 /// 401 for a token that already is.
@@ -75,6 +75,7 @@ pub async fn revoke(
     Bearer(token): Bearer,
 ) -> Result<Response, ApiError> {
     rtm.store.revoke_token(token.hash).await?;
+    rtm.registry.revoke(token.hash);
     Ok(private(Json(serde_json::json!({ "revoked": true }))))
 }
 

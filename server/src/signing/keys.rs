@@ -22,10 +22,10 @@ use crate::limits::{KEY_FILE_BYTES, RSA_BITS, SECRET_BYTES};
 
 /// What is wrong with a key: one sentence with the key and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("configuration, apps.{app}, key `{kid}`: {what}")]
+#[error("{whose}: {what}")]
 pub struct KeyError {
-    app: String,
-    kid: String,
+    /// The source, the app and the key.
+    whose: String,
     what: String,
 }
 
@@ -96,7 +96,7 @@ impl KeyTable {
         let apps = config
             .apps
             .iter()
-            .map(|(id, app)| Ok((id.clone(), load_app(id, app)?)));
+            .map(|(id, app)| Ok((id.clone(), load_app(config, id, app)?)));
         let table = Self(apps.collect::<Result<_, KeyError>>()?);
         let external = config
             .platform
@@ -105,8 +105,7 @@ impl KeyTable {
         if let Some(app) = external.filter(|app| table.app(app).and_then(AppKeys::signer).is_none())
         {
             return Err(KeyError {
-                app: app.to_owned(),
-                kid: String::new(),
+                whose: config.says(&format!("apps.{app}")),
                 what: "platform.app needs a key that can sign; add a `secret_file` or `private_key_file`".to_owned(),
             });
         }
@@ -144,11 +143,14 @@ fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-fn load_app(id: &str, app: &App) -> Result<AppKeys, KeyError> {
+fn load_app(config: &Config, id: &str, app: &App) -> Result<AppKeys, KeyError> {
     let keys = app.keys.iter().map(|entry| {
         load_key(entry).map_err(|what| KeyError {
-            app: id.to_owned(),
-            kid: entry.kid.clone(),
+            whose: format!(
+                "{}, key `{}`",
+                config.says(&format!("apps.{id}.keys")),
+                entry.kid
+            ),
             what,
         })
     });
@@ -355,7 +357,8 @@ mod tests {
                 Ok(_) => assert_eq!(expected, "ok"),
                 Err(error) => {
                     assert!(
-                        error.contains(expected) && error.contains("apps.cs-a, key `k`"),
+                        error.contains(expected)
+                            && error.contains("configuration, apps.cs-a.keys, key `k`: "),
                         "{error}"
                     );
                     assert!(!error.contains(secret), "{error}");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use server::clock::Clock as _;
 
 use crate::test_app::{PAGE, Reply, SECRETS, TestApp, bot_info};
+use crate::test_socket::Socket;
 
 const GRANT: &str = "/api/oAuth/token/jwtgrant";
 
@@ -187,6 +188,29 @@ async fn a_page_of_another_app_gets_nothing() {
             assert_eq!(reply.error().1, 403);
         }
     }
+}
+
+#[tokio::test]
+async fn a_revoked_token_takes_its_sockets_along() {
+    let app = TestApp::start();
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let again = app.user("ann").await;
+    let ticket = ann.ticket().await;
+    let (mut one, mut two) = (ann.welcomed().await, ann.socket("&isReconnect=true").await);
+    let mut other = again.socket("&isReconnect=true").await;
+    let mut bobs = bob.welcomed().await;
+    let revoked = ann.post("/api/oAuth/token/revoke", &json!({})).await;
+    assert_eq!(revoked.status, 200);
+    assert_eq!(
+        (one.closed().await, two.closed().await),
+        (Some(1008), Some(1008))
+    );
+    // Not those of the same visitor's other tokens, nor anybody else's.
+    other.nothing_more().await;
+    bobs.nothing_more().await;
+    // Nor does an address that the token got before open another.
+    let refused = Socket::open(&app, &ticket, &[]).await.err().unwrap();
+    assert_eq!(refused.0, 401, "{}", refused.1);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod input;
 mod pages;
 mod quiet;
 mod resume;
+mod start;
 mod test_app;
 mod test_bot;
 mod test_socket;

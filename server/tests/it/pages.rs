@@ -259,3 +259,30 @@ async fn what_was_said_is_shown_as_text() {
     assert!(!page.body.contains("<img src=x") && !page.body.contains("<script>alert"));
     assert!(page.body.contains("&lt;img src=x"));
 }
+
+#[tokio::test]
+async fn only_a_developed_server_reloads_its_pages() {
+    let (dev, usual) = (TestApp::start_dev("7"), TestApp::start());
+    let build = dev.get("/dev/build", &[]).await;
+    assert_eq!((build.status, build.body.as_str()), (200, "7"));
+    assert_eq!(build.header("cache-control"), "no-store");
+    assert_eq!(usual.get("/dev/build", &[]).await.status, 404);
+    for path in ["/", "/demo", "/chat/test", "/embed/test", "/nowhere"] {
+        let page = open(&dev, path, &[]).await;
+        let script = format!("<script nonce=\"{}\">(async()=>{{for(;;)", nonce(&page));
+        assert_eq!(page.body.matches(&script).count(), 1, "{path}");
+        assert!(
+            page.body.contains(r#"fetch("/dev/build","#) && page.body.contains(r#"!=="7")"#),
+            "{path}: {}",
+            page.body
+        );
+        let without = open(&usual, path, &[]).await;
+        assert!(!without.body.contains("dev/build"), "{path}");
+        let policy = |reply: &Reply, app: &TestApp| {
+            let policy = reply.header("content-security-policy");
+            let policy = policy.replace(&nonce(reply), "NONCE");
+            policy.replace(&app.address.to_string(), "HOST")
+        };
+        assert_eq!(policy(&page, &dev), policy(&without, &usual), "{path}");
+    }
+}

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use server::bot::Bot;
 use server::clock::{Clock as _, FixedClock, Millis};
 use server::config::Config;
+use server::dev::{self, DevBuild};
 use server::ids::{Ids as _, RandomIds};
 use server::router::router;
 use server::shutdown::Shutdown;
@@ -89,11 +90,18 @@ impl TestApp {
     /// A fresh server.
     pub(crate) fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
-        Self::start_in(folder, NOW)
+        Self::start_in(folder, NOW, None)
+    }
+
+    /// A fresh server as `cargo xtask dev` starts it.
+    pub(crate) fn start_dev(build: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        let environment = [(dev::VARIABLE.to_owned(), build.to_owned())];
+        Self::start_in(folder, NOW, DevBuild::of(&environment).unwrap())
     }
 
     /// A server on an existing folder.
-    fn start_in(folder: PathBuf, now: Millis) -> Self {
+    fn start_in(folder: PathBuf, now: Millis, dev_build: Option<DevBuild>) -> Self {
         signing::install_crypto();
         let mut config = Config::from_text(CONFIG).unwrap();
         config.server.data.clone_from(&folder);
@@ -108,6 +116,7 @@ impl TestApp {
             ids: Arc::new(RandomIds),
             shutdown: shutdown.clone(),
             bots: HashMap::from(bots),
+            dev_build,
         };
         let secret: &SecretString = &prepared.visitor_secret;
         let state = AppState::build(config, secret, world).unwrap();
@@ -136,7 +145,7 @@ impl TestApp {
 
     /// The next process on the same folder.
     pub(crate) fn again(&self) -> Self {
-        Self::start_in(self.folder.clone(), self.clock.now())
+        Self::start_in(self.folder.clone(), self.clock.now(), None)
     }
 
     /// An assertion for `identity` by `app`.

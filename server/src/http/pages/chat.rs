@@ -65,8 +65,8 @@ struct Transcript {
     more: bool,
 }
 
-/// `/chat/{bot}`.
-pub(super) async fn standalone(
+/// `/chat/{bot}`, and embedded `/embed/{bot}`.
+pub(super) async fn page<const EMBEDDED: bool>(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
     Extension(looks): Extension<Arc<Looks>>,
@@ -75,21 +75,7 @@ pub(super) async fn standalone(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::new(&state, client, &headers, &uri, asked, false);
-    visit.page(&looks, &name).await
-}
-
-/// `/embed/{bot}`.
-pub(super) async fn embedded(
-    State(state): State<AppState>,
-    Extension(client): Extension<Client>,
-    Extension(looks): Extension<Arc<Looks>>,
-    Path(name): Path<String>,
-    Query(asked): Query<Asked>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::new(&state, client, &headers, &uri, asked, true);
+    let visit = Visit::new(&state, client, &headers, &uri, asked, EMBEDDED);
     visit.page(&looks, &name).await
 }
 

@@ -44,8 +44,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/", get(home))
         .route("/demo", get(demo))
-        .route("/chat/{bot}", get(chat::standalone).post(post::post))
-        .route("/embed/{bot}", get(chat::embedded))
+        .route("/chat/{bot}", get(chat::page::<false>).post(post::post))
+        .route("/embed/{bot}", get(chat::page::<true>))
         .layer(Extension(looks))
         .layer(CompressionLayer::new().quality(BROTLI))
 }

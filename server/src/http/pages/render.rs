@@ -5,6 +5,7 @@
 //! Invariant: the nonce in the HTML is the one in the policy, and is new for each answer.
 
 use app::Page;
+use app::pages::DevScript;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
@@ -60,7 +61,10 @@ pub(super) async fn render(
         embed_anywhere: frame.anywhere,
     };
     let csp = HeaderValue::try_from(policy.csp());
-    let mut response = draw(options(state), page, nonce).await;
+    let script = state
+        .dev_build
+        .map(|build| DevScript(build.script(base_path(&state.config))));
+    let mut response = draw(options(state), page, nonce, script).await;
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -75,10 +79,18 @@ pub(super) async fn render(
 }
 
 /// One pass over the page's components; nothing in them waits.
-async fn draw(options: LeptosOptions, page: Page, nonce: String) -> Response {
+async fn draw(
+    options: LeptosOptions,
+    page: Page,
+    nonce: String,
+    script: Option<DevScript>,
+) -> Response {
     let context = move || {
         provide_context(Nonce::from_value(nonce.clone()));
         provide_context(page.clone());
+        if let Some(script) = &script {
+            provide_context(script.clone());
+        }
     };
     let handler =
         leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));

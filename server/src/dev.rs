@@ -1,0 +1,82 @@
+//! Reload while developing: a page notices that another build serves it.
+//!
+//! In the path: `cargo xtask dev` numbers its builds and gives each server its number in [`VARIABLE`];
+//! `cli::serve` reads it once. With it there are `/dev/build`, a script in every page, and files that browsers
+//! ask for again.
+//!
+//! Invariant: without the number nothing of this exists.
+
+use axum::Router;
+use axum::routing::get;
+use http::{HeaderValue, header};
+
+use crate::config::ConfigError;
+use crate::state::AppState;
+
+/// The variable with the build's number.
+pub const VARIABLE: &str = "PARLOUR_DEV_RELOAD";
+
+/// Where a page asks which build it is talking to, below the server's base path.
+const ADDRESS: &str = "dev/build";
+
+/// The number of this build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevBuild(u64);
+
+impl DevBuild {
+    /// The number in the environment, if there is one.
+    ///
+    /// # Errors
+    /// When it is no number.
+    pub fn of(environment: &[(String, String)]) -> Result<Option<Self>, ConfigError> {
+        let found = environment.iter().find(|(name, _)| name == VARIABLE);
+        let number = found.map(|(_, number)| number.parse().map(Self));
+        number.transpose().map_err(|_| {
+            ConfigError::of(
+                &format!("the environment, {VARIABLE}"),
+                "must be a number; unset it, since only `cargo xtask dev` needs it",
+            )
+        })
+    }
+
+    /// Asks twice a second and loads the page again when another build answers; while the server restarts
+    /// nobody does.
+    pub fn script(self, base: &str) -> String {
+        let Self(number) = self;
+        format!(
+            "(async()=>{{for(;;){{await new Promise(r=>setTimeout(r,500));\
+             try{{const r=await fetch(\"{base}{ADDRESS}\",{{cache:\"no-store\"}});\
+             if(r.ok&&await r.text()!==\"{number}\")return location.reload()}}catch{{}}}}}})()"
+        )
+    }
+
+    /// Tells the number.
+    pub fn routes(self) -> Router<AppState> {
+        let Self(number) = self;
+        let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        Router::new().route(
+            &format!("/{ADDRESS}"),
+            get(async move || (no_store, number.to_string())),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(value: &str) -> Result<Option<DevBuild>, ConfigError> {
+        DevBuild::of(&[(VARIABLE.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn only_a_number_switches_it_on() {
+        assert_eq!(of("7").unwrap(), Some(DevBuild(7)));
+        assert_eq!(DevBuild::of(&[]).unwrap(), None);
+        let error = of("yes").unwrap_err().to_string();
+        assert!(
+            error.starts_with("the environment, PARLOUR_DEV_RELOAD: "),
+            "{error}"
+        );
+    }
+}
