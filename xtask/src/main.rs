@@ -15,6 +15,7 @@ mod compress;
 mod dev;
 mod e2e;
 mod fetch;
+mod load;
 mod package;
 mod process;
 mod run;
@@ -64,6 +65,8 @@ enum Task {
     Package,
     /// Measure what a visitor downloads against `size-budget.toml`.
     Size(size::Options),
+    /// Measure the release server under load.
+    Load(load::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
     /// Only make sure that the toolchain can build everything.
@@ -90,6 +93,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Site => build::site(&workspace)?,
         Task::Package => package::package(&workspace)?,
         Task::Size(options) => size::size(&workspace, &options)?,
+        Task::Load(options) => load::load(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => setup::setup(&workspace)?,
     }
