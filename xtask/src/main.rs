@@ -12,6 +12,7 @@
 
 mod build;
 mod compress;
+mod crash;
 mod dev;
 mod e2e;
 mod fetch;
@@ -67,6 +68,8 @@ enum Task {
     Size(size::Options),
     /// Measure the release server under load.
     Load(load::Options),
+    /// Kill, end and fill the disk under load; then account for every message.
+    Crash(crash::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
     /// Only make sure that the toolchain can build everything.
@@ -94,6 +97,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Package => package::package(&workspace)?,
         Task::Size(options) => size::size(&workspace, &options)?,
         Task::Load(options) => load::load(&workspace, &options)?,
+        Task::Crash(options) => crash::crash(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => setup::setup(&workspace)?,
     }
