@@ -12,9 +12,11 @@
 
 mod build;
 mod compress;
+mod crash;
 mod dev;
 mod e2e;
 mod fetch;
+mod load;
 mod package;
 mod process;
 mod run;
@@ -65,6 +67,10 @@ enum Task {
     Package,
     /// Measure what a visitor downloads against `size-budget.toml`.
     Size(size::Options),
+    /// Measure the release server under load.
+    Load(load::Options),
+    /// Kill, end and fill the disk under load; then account for every message.
+    Crash(crash::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
     /// Only make sure that the toolchain can build everything.
@@ -91,6 +97,8 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Site => build::site(&workspace)?,
         Task::Package => package::package(&workspace)?,
         Task::Size(options) => size::size(&workspace, &options)?,
+        Task::Load(options) => load::load(&workspace, &options)?,
+        Task::Crash(options) => crash::crash(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => setup::setup(&workspace)?,
     }

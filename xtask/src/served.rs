@@ -91,7 +91,7 @@ impl Drop for Served {
 }
 
 /// The address in the line that says that the server is ready.
-fn address(line: &str) -> Option<String> {
+pub(crate) fn address(line: &str) -> Option<String> {
     let (_, rest) = line.split_once(READY)?;
     let end = rest
         .find(|c: char| c == '/' || c.is_whitespace())

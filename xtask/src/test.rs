@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, e2e, process, setup, size, tidy};
+use crate::{build, crash, e2e, process, setup, size, tidy};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -43,7 +43,7 @@ struct Step {
     perform: fn(&Context<'_>) -> anyhow::Result<String>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "setup",
         perform: prepare,
@@ -79,6 +79,10 @@ const STEPS: [Step; 11] = [
     Step {
         name: "server",
         perform: |context| build::server(context.workspace).map(|()| String::new()),
+    },
+    Step {
+        name: "crash",
+        perform: |context| crash::check(context.workspace),
     },
     Step {
         name: "size",

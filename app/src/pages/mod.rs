@@ -16,7 +16,11 @@ pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
 
 use crate::{text::Language, widget::settings::Mode};
-use leptos::{config::LeptosOptions, nonce::{Nonce, use_nonce}, prelude::*};
+use leptos::{
+    config::LeptosOptions,
+    nonce::{Nonce, use_nonce},
+    prelude::*,
+};
 
 /// Tokens, reset and what components share.
 const MAIN: &str = include_str!(concat!(env!("OUT_DIR"), "/main.css"));

@@ -4,8 +4,8 @@
 //! conversation, stores each answer together with the end of its job, and publishes it.
 //!
 //! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
-//! hangs, fails or panics costs its own conversation time and nobody else's. What is not finished
-//! when the process ends is still a stored job and is taken up by `resume`. A bot that has
+//! hangs, fails or panics costs its own conversation time and nobody else's. What is not begun when
+//! the server ends, or not finished soon after, is still a stored job and is taken up by `resume`. A bot that has
 //! answered is not asked again because the store was away.
 
 use std::collections::HashMap;
@@ -118,7 +118,9 @@ enum After {
 
 async fn work(mut claim: Claim) {
     let rtm = &Arc::clone(&claim.rtm);
-    loop {
+    // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
+    // messages to acknowledge and a goodbye to say. The jobs stay stored.
+    while !rtm.shutdown.is_cancelled() {
         let after = match rtm
             .store
             .next_job(claim.conversation, rtm.clock.now())

@@ -54,6 +54,10 @@ pub const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 /// back after a fixed time, so the server must bring in the spread.
 pub const DRAIN_WINDOW: Duration = Duration::from_secs(2);
 
+/// How long an ending server takes the messages that had arrived on a socket, before it says goodbye. What
+/// is not taken by then was not acknowledged and comes again after the restart.
+pub const LAST_FRAMES_WITHIN: Duration = Duration::from_secs(2);
+
 /// Missed messages that are replayed; more than this is cheaper and calmer as a fresh transcript.
 pub const MAX_REPLAY: u32 = 200;
 

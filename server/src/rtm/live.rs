@@ -23,8 +23,8 @@ use super::cursor::{Cursor, Place};
 use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
-    FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, MAX_OFFENCES, MAX_REPLAY, PING_AFTER,
-    PONG_WITHIN, WRITE_WITHIN,
+    FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
+    MAX_REPLAY, PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
@@ -180,9 +180,13 @@ impl Live {
     }
 
     /// Takes what had arrived when the server's end came: it is stored and acknowledged, so that
-    /// nobody has to send it again.
+    /// nobody has to send it again. A disk that is slow must not cost the goodbye.
     async fn last_frames(&mut self) -> End {
+        let until = Instant::now() + LAST_FRAMES_WITHIN;
         for _ in 0..FRAME_BURST {
+            if Instant::now() >= until {
+                break;
+            }
             let Some(frame) = self.socket.recv().now_or_never() else {
                 break;
             };

@@ -96,6 +96,34 @@ async fn what_was_waiting_when_the_server_ended_is_answered_after_the_start() {
 }
 
 #[tokio::test]
+async fn an_ending_server_begins_no_further_answer() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "wait").await;
+    socket.say(2, "hello").await;
+    let token = ann.token.clone();
+    while app.bot.asked.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    app.shutdown.cancel();
+    app.bot.go.notify_one();
+    app.stop().await;
+    assert_eq!(app.bot.asked.load(Ordering::SeqCst), 2);
+
+    let next = app.again();
+    let ann = crate::test_app::User {
+        app: &next,
+        token,
+        bot: "st-test",
+    };
+    let mut socket = ann.socket("&isReconnect=true&after=3").await;
+    assert_eq!(text_of(&socket.next().await), "at last", "it was finished");
+    assert_eq!(text_of(&socket.next().await), "echo hello");
+    socket.nothing_more().await;
+}
+
+#[tokio::test]
 async fn a_busy_bot_is_asked_again_and_then_excused() {
     let app = TestApp::start();
     let ann = app.user("ann").await;

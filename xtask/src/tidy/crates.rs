@@ -1,4 +1,4 @@
-//! Which crate may use which: the one-way street `protocol <- app <- frontend`, `app, protocol <- server`, `xtask` alone.
+//! Which crate may use which: the one-way street `protocol <- app <- frontend`, `app, protocol <- server`, `protocol <- xtask`.
 //!
 //! In the path: `tidy` with the answer of `cargo metadata --no-deps`.
 
@@ -72,7 +72,7 @@ const RULES: [Rule; 5] = [
     },
     Rule {
         name: "xtask",
-        ours: &[],
+        ours: &["protocol"],
         foreign: None,
         never: &[],
         browser: &[],
@@ -280,11 +280,7 @@ mod tests {
                 json!({ "name": "openssl" }),
                 "must never depend on openssl",
             ),
-            (
-                "xtask",
-                json!({ "name": "protocol" }),
-                "must not use protocol",
-            ),
+            ("xtask", json!({ "name": "server" }), "must not use server"),
         ] {
             let broken = broken(name, &dependency);
             assert!(broken.contains(expected), "{name} {dependency}: {broken}");

@@ -1,0 +1,198 @@
+//! What the server survives: killed, ended, with a full disk, each under load; and then every message is accounted for.
+//!
+//! In the path: a person calls `cargo xtask crash`; `cargo xtask test` runs its short form as the step `crash`. `story` kills
+//! and ends, `disk` fills the disk, `trace` watches the system calls, `account` compares what visitors know with what is
+//! stored. The visitors and the server are those of `load`.
+//!
+//! **Invariants.** Anything that does not add up fails the run, with the visitors and numbers. What cannot be tried on this
+//! machine is said, never left out silently.
+
+mod account;
+mod disk;
+mod story;
+mod trace;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tokio::task::JoinSet;
+
+use crate::load::server::{Folder, Server, Setup};
+use crate::load::steps;
+use crate::load::visitor::Visitor;
+use crate::load::{binary, runtime};
+use crate::workspace::Workspace;
+use account::Account;
+
+/// Histories that are read at the same time.
+const READERS: usize = 32;
+
+/// Chosen on the command line.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Visitors.
+    #[arg(long, default_value_t = 500)]
+    users: usize,
+    /// Messages of each that may be on their way when the server dies.
+    #[arg(long, default_value_t = 20)]
+    outstanding: usize,
+    /// Messages a second between the crashes, all visitors together.
+    #[arg(long, default_value_t = 2_000)]
+    rate: u32,
+    /// How often it is killed before it is ended politely.
+    #[arg(long, default_value_t = 3)]
+    kills: u32,
+    /// The server to test. Default: what `cargo xtask build` made.
+    #[arg(long, value_name = "BINARY")]
+    server: Option<PathBuf>,
+    /// Only this story; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Story>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Story {
+    /// `kill -9`, then SIGTERM.
+    Kill,
+    /// The disk is full for a while.
+    Disk,
+    /// System calls: no acknowledgement before its fsync.
+    Trace,
+}
+
+impl Options {
+    /// What the tests can afford.
+    fn short() -> Self {
+        Self {
+            users: 20,
+            outstanding: 20,
+            rate: 200,
+            kills: 1,
+            server: None,
+            only: Vec::new(),
+        }
+    }
+}
+
+/// Where a story gets its server from.
+struct Stage<'a> {
+    workspace: &'a Workspace,
+    binary: PathBuf,
+}
+
+impl Stage<'_> {
+    /// A server that has not started, on an empty folder.
+    fn setup(&self, name: &str) -> anyhow::Result<Setup> {
+        let name = format!("crash-{name}");
+        Ok(Setup {
+            binary: self.binary.clone(),
+            folder: Folder::make(&self.workspace.target, &name)?,
+            log: self.log(&name),
+            before: Vec::new(),
+        })
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        let folder = self.workspace.target.join("xtask-logs");
+        folder.join(format!("{name}.log"))
+    }
+}
+
+/// Runs the stories and prints what each found.
+pub(crate) fn crash(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    run(workspace, options).map(drop)
+}
+
+/// The short form, for `test`: returns a short sentence.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
+    run(workspace, &Options::short())
+}
+
+fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
+    if options.users == 0 || options.users > 5_000 || options.outstanding == 0 {
+        bail!("--users is 1 to 5000, --outstanding at least 1");
+    }
+    if options.outstanding > usize::from(story::MOST_OUTSTANDING) {
+        bail!(
+            "--outstanding is at most {}: a socket may send no more at once",
+            story::MOST_OUTSTANDING
+        );
+    }
+    let stage = Stage {
+        workspace,
+        binary: binary(workspace, options.server.as_deref())?,
+    };
+    let wanted = |story| options.only.is_empty() || options.only.contains(&story);
+    let mut said = Vec::new();
+    runtime()?.block_on(async {
+        if wanted(Story::Kill) {
+            said.push(story::killed_and_ended(&stage, options).await?);
+        }
+        if wanted(Story::Disk) {
+            said.push(disk::full(&stage).await?);
+        }
+        if wanted(Story::Trace) {
+            said.push(trace::acks_after_fsync(&stage).await?);
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(said.join("; "))
+}
+
+/// Kills the server once more, starts it, reads every history and compares. What does not add up is an error.
+async fn accounted(server: &mut Server, visitors: Vec<Visitor>) -> anyhow::Result<Account> {
+    server.kill().await?;
+    server.restart().await?;
+    let mut account = Account::default();
+    let mut reading = JoinSet::new();
+    let mut waiting = visitors.into_iter();
+    loop {
+        while reading.len() < READERS
+            && let Some(visitor) = waiting.next()
+        {
+            reading.spawn(read(visitor));
+        }
+        let Some(done) = reading.join_next().await else {
+            break;
+        };
+        let (visitor, history) = done??;
+        account.check(&visitor.diary, &visitor.shown(), &history);
+    }
+    for line in account.lines() {
+        println!("{line}");
+    }
+    if !account.is_right() {
+        bail!(
+            "messages do not add up, see above (server log: {})",
+            server.setup().log.display()
+        );
+    }
+    Ok(account)
+}
+
+async fn read(
+    mut visitor: Visitor,
+) -> anyhow::Result<(Visitor, Vec<protocol::history::HistoryMessage>)> {
+    let token = visitor.token.clone().context("a visitor never got in")?;
+    match steps::history(&mut visitor.http, &token).await {
+        Ok(history) => Ok((visitor, history)),
+        Err(failure) => {
+            let user = visitor.diary.user;
+            bail!("the history of u{user} cannot be read: {failure:?}")
+        }
+    }
+}
+
+/// The last lines of the server's log that are worth a person's time.
+fn complaints(log: &Path) -> usize {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.lines().filter(|line| line.contains("ERROR")).count()
+}
+
+/// Seconds with one digit.
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
