@@ -14,6 +14,7 @@ use crate::{
     icons::Icon,
     text::{Count, Message},
 };
+use protocol::transcript::Author;
 
 fn sheet() -> Sheet {
     Sheet(stylers::style_sheet!("app/src/widget/transcript.css"))
@@ -30,24 +31,22 @@ pub(super) enum Before {
     More,
     /// A known visitor's conversation is on its way.
     Skeleton,
-    /// There is no message.
+    /// The visitor has not said anything: who this is and what could be asked stays where it is when the bot greets.
     Welcome,
 }
 
 impl Before {
     /// As the chat stands.
     pub(super) fn of(shown: &Shown, room: &Room) -> Self {
-        if shown.entries.is_empty() {
-            let connecting = shown.connection == Connection::Connecting;
-            if connecting && room.settings.host_identity {
-                Self::Skeleton
-            } else {
-                Self::Welcome
-            }
+        let connecting = shown.connection == Connection::Connecting;
+        if shown.entries.is_empty() && connecting && room.settings.host_identity {
+            Self::Skeleton
         } else if shown.loading_older {
             Self::Loading
         } else if shown.more {
             Self::More
+        } else if shown.entries.iter().all(|it| it.author == Author::Bot) {
+            Self::Welcome
         } else {
             Self::Beginning
         }
