@@ -28,6 +28,15 @@ use crate::workspace::Workspace;
 /// Counted up when this file makes something else from the same wasm.
 const FORMAT: u32 = 2;
 
+/// What glue and wasm are called.
+pub(crate) const NAME: &str = "frontend";
+/// The folder of the packages, each below its hash.
+pub(crate) const PACKAGE: &str = "pkg";
+/// The folder of the files that are served as they are.
+pub(crate) const ASSETS: &str = "public";
+/// The cargo profile of what visitors get.
+pub(crate) const RELEASE: &str = "wasm-release";
+
 /// How the browser part is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -42,7 +51,7 @@ impl Profile {
     fn cargo(self) -> (&'static str, &'static str) {
         match self {
             Self::Dev => ("dev", "debug"),
-            Self::Release => ("wasm-release", "wasm-release"),
+            Self::Release => (RELEASE, RELEASE),
         }
     }
 
@@ -61,9 +70,12 @@ type Asset = (String, Vec<u8>);
 pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
     let (name, folder) = profile.cargo();
     let mut cargo = workspace.cargo();
-    cargo
-        .args(["build", "--package", "frontend", "--lib"])
-        .args(["--target", "wasm32-unknown-unknown", "--profile", name]);
+    cargo.args(["build", "--package", NAME, "--lib"]).args([
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        name,
+    ]);
     if profile == Profile::Release {
         without_panic_texts(&mut cargo);
     }
@@ -72,7 +84,8 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
         .target
         .join("wasm32-unknown-unknown")
         .join(folder)
-        .join("frontend.wasm");
+        .join(NAME)
+        .with_extension("wasm");
     let started = Instant::now();
     let cache = workspace.target.join("site-cache");
     let package = bind(&wasm, profile, &cache)?;
@@ -105,7 +118,7 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
     let unfinished = done.with_extension("new");
     let release = profile == Profile::Release;
     Bindgen::new()
-        .input_bytes("frontend", bytes)
+        .input_bytes(NAME, bytes)
         .web(true)?
         .typescript(false)
         .debug(!release)
@@ -151,12 +164,12 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
         all.extend_from_slice(path.as_bytes());
         all.extend_from_slice(content);
     }
-    let folder = format!("pkg/{}", hash(&all));
+    let folder = format!("{PACKAGE}/{}", hash(&all));
     let mut assets: Vec<Asset> = bound
         .into_iter()
         .map(|(path, content)| (format!("{folder}/{path}"), content))
         .collect();
-    let public = workspace.root.join("public");
+    let public = workspace.root.join(ASSETS);
     if public.exists() {
         assets.extend(files(&public)?);
     }

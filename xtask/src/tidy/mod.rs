@@ -1,12 +1,13 @@
 //! The rules of structure that no compiler checks.
 //!
-//! In the path: a step of `test`. `crates` reads what cargo knows of the dependencies, `files` reads every source, `modules`
+//! In the path: a step of `test`. `crates` and `leptos` read what cargo knows of the workspace, `files` reads every source, `modules`
 //! reads who uses whom inside `server` and `app` (with `paths`, on text that `source` freed of comments and strings).
 //!
 //! **Invariants.** Every rule has a test that breaks it. A rule's message says what to do instead.
 
 mod crates;
 mod files;
+mod leptos;
 mod modules;
 mod paths;
 mod source;
@@ -39,6 +40,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
     let sources = sources(workspace)?;
     let mut broken = crates::check(&workspace.metadata);
+    broken.extend(leptos::check(&workspace.metadata));
     for source in &sources {
         broken.extend(files::check(source));
         broken.extend(modules::check(source));
