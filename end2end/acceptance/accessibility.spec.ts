@@ -167,9 +167,9 @@ test("the tree of a conversation", async ({ page, parlour }) => {
         - text: "Parlour said:"
         - paragraph
         - group "Suggestions":
-          - button "What can you do?"
-          - button "Show me buttons"
-          - button "Tell me a joke"
+          - button "Show me a picture"
+          - button "Ask me something"
+          - button "All templates"
         - time
       - article:
         - text: "You said: buttons"

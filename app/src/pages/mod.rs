@@ -109,7 +109,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         .description
         .map(|text| view! { <meta name="description" content=text/> });
     let chat = matches!(page, Page::Chat(_));
-    let hydration = chat.then(|| hydration(options, nonce.clone()));
+    // A server without a built widget has nothing to load.
+    let alive = chat && !options.site_pkg_dir.is_empty();
+    let hydration = alive.then(|| hydration(options, nonce.clone()));
     let scripts = chat.then(|| {
         let script = [TO_END, ";", crate::early::SCRIPT].concat();
         view! { <script nonce=nonce.clone()>{script}</script> }
