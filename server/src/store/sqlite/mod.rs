@@ -93,8 +93,10 @@ impl SqliteStore {
         let reading = (0..options.readers.get())
             .map(|_| open::reading(&file))
             .collect::<Result<Vec<_>, _>>()?;
+        let again = options.clone();
+        let reopen = Box::new(move || open::after_failed_sync(&file, &again));
         Ok(SqliteStore {
-            writer: Writer::start(writing, options.queue, options.batch)?,
+            writer: Writer::start(writing, reopen, options.queue, options.batch)?,
             readers: Readers::start(reading)?,
         })
     }
