@@ -26,6 +26,7 @@ use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
+use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use crate::store::{Store, StoreError};
 
@@ -106,6 +107,9 @@ pub enum StartError {
     /// Correct the data folder.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Correct a file, or end who uses it.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// Correct a bot's script.
     #[error(transparent)]
     Bot(#[from] BotError),

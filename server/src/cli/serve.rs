@@ -16,6 +16,7 @@ use crate::listen;
 use crate::router::router;
 use crate::shutdown::Shutdown;
 use crate::state::{AppState, StartError, World};
+use crate::store::sqlite::copy::Presence;
 use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
@@ -44,6 +45,8 @@ async fn run(
     // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
     let prepared = prepare(&mut config, &RandomIds)?;
+    // Held to the end: nothing is restored under a running server.
+    let _here = Presence::serving(&config.server.data)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();

@@ -10,6 +10,7 @@
 
 mod answers;
 mod chat;
+mod database;
 mod frames;
 mod grant;
 mod history;

@@ -83,7 +83,8 @@ pub(crate) struct TestApp {
     pub(crate) state: AppState,
     /// Ends it.
     pub(crate) shutdown: Shutdown,
-    folder: PathBuf,
+    /// Its data folder.
+    pub(crate) folder: PathBuf,
 }
 
 impl TestApp {

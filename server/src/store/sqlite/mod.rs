@@ -2,6 +2,7 @@
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
 //! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`.
+//! `copy.rs` is for the operator.
 //!
 //! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
 //! writer; the file and those beside it belong to their owner alone (0600).
@@ -21,6 +22,7 @@ use crate::clock::Millis;
 mod access;
 mod conversations;
 mod convert;
+pub mod copy;
 mod history;
 mod jobs;
 mod migrations;

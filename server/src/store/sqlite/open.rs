@@ -135,7 +135,7 @@ pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // No mutex: each connection belongs to one thread. No URI: a folder may have any name.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
