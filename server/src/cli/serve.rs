@@ -11,7 +11,7 @@ use crate::config::{Config, Sources};
 use crate::dev::DevBuild;
 use crate::first_start::prepare;
 use crate::ids::RandomIds;
-use crate::limits::{DRAIN, STOP_THREADS};
+use crate::limits::STOP_THREADS;
 use crate::listen;
 use crate::router::router;
 use crate::shutdown::Shutdown;
@@ -79,7 +79,7 @@ async fn run(
     if delay > Duration::ZERO {
         tokio::time::sleep(delay).await;
     }
-    let drained = shutdown.drain(DRAIN).await;
+    let drained = shutdown.drain(state.config.server.drain_tasks()).await;
     if drained.left > 0 {
         tracing::warn!(tasks = drained.left, "ended before everything was finished");
     }

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 use super::{
     Appended, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed, NewAnswer,
-    NewMessage, NextJob, OpenSession, SecretHash, SessionOpened, Store, StoreError, StoredMessage,
-    Swept, TicketRecord, TokenRecord, User,
+    NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash, SessionOpened, Store,
+    StoreError, StoredMessage, Swept, TicketRecord, TokenRecord, User,
 };
 use crate::clock::Millis;
 
@@ -28,6 +28,7 @@ mod jobs;
 mod migrations;
 mod open;
 mod readers;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -284,14 +285,36 @@ impl Store for SqliteStore {
         conversation: ConversationId,
         after: u64,
         limit: u32,
+        bytes: usize,
     ) -> Result<Missed, StoreError> {
         self.readers
-            .run(move |it| history::since(it, conversation, after, limit))
+            .run(move |it| history::since(it, conversation, after, limit, bytes))
             .await
     }
 
     async fn sweep(&self, now: Millis) -> Result<Swept, StoreError> {
         self.writer.run(move |it| access::sweep(it, now)).await
+    }
+
+    async fn prune(
+        &self,
+        retention: Retention,
+        after: Option<ConversationId>,
+    ) -> Result<Pruned, StoreError> {
+        let found = self
+            .readers
+            .run(move |it| retention::find(it, retention, after))
+            .await?;
+        // The writer is not asked when there is nothing to do.
+        if found.conversations.is_empty() {
+            return Ok(Pruned {
+                messages: 0,
+                next: found.next,
+            });
+        }
+        self.writer
+            .run(move |it| retention::remove(it, retention, found))
+            .await
     }
 
     async fn health(&self) -> Result<(), StoreError> {
