@@ -264,7 +264,7 @@ async fn keep_pruned(state: AppState) {
             Ok(0) => {}
             Ok(messages) => tracing::info!(messages, "old messages were removed"),
             Err(error) => {
-                tracing::warn!(%error, "old messages were not removed; the next time tries again")
+                tracing::warn!(%error, "old messages were not removed; the next time tries again");
             }
         }
     }

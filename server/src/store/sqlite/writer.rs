@@ -205,13 +205,12 @@ impl Thread {
     }
 
     fn transaction(&mut self, commands: &mut [Box<dyn Command>]) -> Result<(), StoreError> {
-        let connection = match &self.connection {
-            Some(connection) => connection,
-            None => {
-                let connection = (self.reopen)()?;
-                tracing::info!("everything was written anew and synced: the store writes again");
-                self.connection.insert(connection)
-            }
+        let connection = if let Some(connection) = &self.connection {
+            connection
+        } else {
+            let connection = (self.reopen)()?;
+            tracing::info!("everything was written anew and synced: the store writes again");
+            self.connection.insert(connection)
         };
         statement(connection, "BEGIN IMMEDIATE")?;
         for command in commands {
