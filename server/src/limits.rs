@@ -37,10 +37,8 @@ pub const ACCEPT_BACKLOG: u32 = 4096;
 /// Wait after a failed accept (no descriptors left): trying at once would spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// From SIGTERM to the exit. Container runtimes kill after ten seconds.
-pub const DRAIN: Duration = Duration::from_secs(9);
-
-/// Together with [`DRAIN`] below ten seconds: threads that are still busy are left behind.
+/// How long threads that are still busy after the drain are waited for: a part of the second that
+/// `Server::drain_tasks` leaves.
 pub const STOP_THREADS: Duration = Duration::from_millis(500);
 
 /// Characters of an identity: an e-mail address has at most 254.
@@ -71,6 +69,12 @@ pub const RATE_SWEEP: Duration = Duration::from_mins(1);
 
 /// How often expired tokens and tickets are removed from the store. They open nothing meanwhile.
 pub const STORE_SWEEP: Duration = Duration::from_mins(1);
+
+/// How often conversations are looked through for messages that need not be kept. A day's age is then a day
+/// and ten minutes.
+pub const RETENTION_SWEEP: Duration = Duration::from_mins(10);
+/// Between two steps of it: visitors' messages come first.
+pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long browsers may remember a preflight. Chromium caps it at two hours.
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);

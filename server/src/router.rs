@@ -25,6 +25,7 @@ use crate::http::{health, pages, sign};
 use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
 use crate::rtm::{history, socket, start, theme, token};
 use crate::security::{client_ip, headers, https};
+use crate::shutdown::Shutdown;
 use crate::state::AppState;
 
 /// The whole server.
@@ -51,7 +52,7 @@ pub fn router(state: AppState) -> Router {
 
     let around = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::clone(&state.ids), number))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(panicked(state.shutdown.clone())))
         .layer(from_fn_with_state(Arc::clone(&config), client_ip::identify))
         .layer(from_fn_with_state(Arc::clone(&config), headers::harden))
         .layer(from_fn_with_state(config, https::guard))
@@ -115,9 +116,12 @@ async fn site(State(state): State<AppState>, request: Request) -> Response {
     }
 }
 
-/// A panic in a handler is a 500 like any other; the process goes on.
-fn panicked(cause: Box<dyn Any + Send>) -> Response {
-    // The words of a panic may hold anything, so only their existence is told.
-    drop(cause);
-    ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
+/// A panic in a handler is a 500 like any other, and is counted; the process goes on.
+fn panicked(shutdown: Shutdown) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone {
+    move |cause| {
+        shutdown.count_panic();
+        // The words of a panic may hold anything, so only their existence is told.
+        drop(cause);
+        ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
+    }
 }

@@ -78,6 +78,11 @@ impl Shutdown {
         self.tasks.len()
     }
 
+    /// A panic was caught elsewhere: in a handler, or in a bot's turn.
+    pub fn count_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Panics since the start.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)

@@ -15,19 +15,20 @@ use secrecy::SecretString;
 
 use crate::bot::{Bot, BotError, ScriptedBot};
 use crate::bus::{Bus, MemoryBus};
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::ids::Ids;
-use crate::limits::STORE_SWEEP;
+use crate::limits::{RETENTION_PAUSE, RETENTION_SWEEP, STORE_SWEEP};
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
+use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
-use crate::store::{Store, StoreError};
+use crate::store::{Retention, Store, StoreError};
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -106,6 +107,9 @@ pub enum StartError {
     /// Correct the data folder.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Correct a file, or end who uses it.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// Correct a bot's script.
     #[error(transparent)]
     Bot(#[from] BotError),
@@ -207,9 +211,13 @@ impl AppState {
         Ok(scripts.into_iter().collect::<Result<(), _>>()?)
     }
 
-    /// Starts what goes on by itself: open jobs of the last process, forgetting what has expired.
+    /// Starts what goes on by itself: open jobs of the last process, forgetting what has expired or is too old.
     pub fn start_background(&self) {
         self.rtm.resume();
+        let retention = &self.config.retention;
+        if retention.age.is_some() || retention.messages > 0 {
+            self.shutdown.spawn("retention", keep_pruned(self.clone()));
+        }
         let (store, clock, ending) = (
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
@@ -235,6 +243,51 @@ impl AppState {
                 }
             }
         });
+    }
+}
+
+/// Forgets old messages, now and every [`RETENTION_SWEEP`].
+async fn keep_pruned(state: AppState) {
+    let mut due = tokio::time::interval(RETENTION_SWEEP);
+    let ending = state.shutdown.cancelled();
+    tokio::pin!(ending);
+    loop {
+        tokio::select! {
+            _ = due.tick() => {}
+            () = &mut ending => return,
+        }
+        let pruned = tokio::select! {
+            pruned = prune(&state) => pruned,
+            () = &mut ending => return,
+        };
+        match pruned {
+            Ok(0) => {}
+            Ok(messages) => tracing::info!(messages, "old messages were removed"),
+            Err(error) => {
+                tracing::warn!(%error, "old messages were not removed; the next time tries again");
+            }
+        }
+    }
+}
+
+/// One walk over all conversations; how many messages are gone.
+async fn prune(state: &AppState) -> Result<u64, StoreError> {
+    let configured = &state.config.retention;
+    let age = configured.age.map(crate::config::Period::millis);
+    let now = state.clock.now().0;
+    let retention = Retention {
+        older_than: age.map(|age| Millis(now.saturating_sub(age))),
+        newest: Some(u64::from(configured.messages)).filter(|count| *count > 0),
+    };
+    let (mut removed, mut after) = (0_u64, None);
+    loop {
+        let pruned = state.store.prune(retention, after).await?;
+        removed += u64::from(pruned.messages);
+        after = pruned.next;
+        if after.is_none() {
+            return Ok(removed);
+        }
+        tokio::time::sleep(RETENTION_PAUSE).await;
     }
 }
 

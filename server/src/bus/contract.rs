@@ -14,7 +14,11 @@ pub(super) async fn passes(bus: &dyn Bus) {
     leaving_does_not_disturb_those_who_stay(bus).await;
 }
 
-fn wake(conversation: i64, seq: u64) -> Wake {
+pub(super) fn wake(conversation: i64, seq: u64) -> Wake {
+    wake_of(conversation, seq, 2)
+}
+
+pub(super) fn wake_of(conversation: i64, seq: u64, bytes: usize) -> Wake {
     let conversation = ConversationId(conversation);
     let message = StoredMessage {
         conversation,
@@ -22,7 +26,7 @@ fn wake(conversation: i64, seq: u64) -> Wake {
         message_id: format!("ms-{seq}"),
         author: Author::Bot,
         client_message_id: None,
-        body: "{}".to_owned(),
+        body: "x".repeat(bytes),
         created: Millis(seq),
         session_id: "ss-1".to_owned(),
     };

@@ -1,26 +1,26 @@
-//! The bus of a single node: a broadcast channel for each conversation somebody listens to.
+//! The bus of a single node: a backlog for each subscriber of a conversation.
 //!
 //! Invariant: a conversation without subscribers takes no memory; the last one to leave removes
-//! its channel.
+//! its entry.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
 
-use super::{BACKLOG, Bus, BusError, Subscription, Wake};
+use super::{Backlog, Bus, BusError, Subscription, Wake};
 use crate::records::ConversationId;
 
 /// Locks are held for a map operation only; sixteen of them keep cores out of each other's way.
 const SHARDS: usize = 16;
 
-type Channels = HashMap<ConversationId, broadcast::Sender<Wake>>;
+type Subscribers = HashMap<ConversationId, Vec<Arc<Backlog>>>;
 
 /// A [`Bus`] within the process. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBus {
-    shards: Arc<[Mutex<Channels>; SHARDS]>,
+    shards: Arc<[Mutex<Subscribers>; SHARDS]>,
 }
 
 impl MemoryBus {
@@ -34,23 +34,23 @@ impl MemoryBus {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    fn channels(&self, conversation: ConversationId) -> MutexGuard<'_, Channels> {
+    fn subscribers(&self, conversation: ConversationId) -> MutexGuard<'_, Subscribers> {
         let shard = usize::try_from(conversation.0.unsigned_abs()).unwrap_or_default() % SHARDS;
         lock(&self.shards[shard])
     }
 
-    fn leave(&self, conversation: ConversationId) {
-        let mut channels = self.channels(conversation);
-        if channels
-            .get(&conversation)
-            .is_some_and(|channel| channel.receiver_count() == 0)
-        {
-            channels.remove(&conversation);
+    fn leave(&self, conversation: ConversationId, who: &Arc<Backlog>) {
+        let mut all = self.subscribers(conversation);
+        if let Entry::Occupied(mut subscribers) = all.entry(conversation) {
+            subscribers.get_mut().retain(|it| !Arc::ptr_eq(it, who));
+            if subscribers.get().is_empty() {
+                subscribers.remove();
+            }
         }
     }
 }
 
-fn lock(shard: &Mutex<Channels>) -> MutexGuard<'_, Channels> {
+fn lock(shard: &Mutex<Subscribers>) -> MutexGuard<'_, Subscribers> {
     // The map is whole after every single operation, so a panic elsewhere does not spoil it.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -58,21 +58,25 @@ fn lock(shard: &Mutex<Channels>) -> MutexGuard<'_, Channels> {
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, wake: Wake) -> Result<(), BusError> {
-        if let Some(channel) = self.channels(wake.conversation).get(&wake.conversation) {
-            // No receiver: the last one is leaving.
-            let _ = channel.send(wake);
+        let all = self.subscribers(wake.conversation);
+        for backlog in all.get(&wake.conversation).into_iter().flatten() {
+            backlog.put(wake.clone());
         }
         Ok(())
     }
 
     async fn subscribe(&self, conversation: ConversationId) -> Result<Subscription, BusError> {
-        let receiver = self
-            .channels(conversation)
+        let backlog = Arc::<Backlog>::default();
+        let mut all = self.subscribers(conversation);
+        let subscribers = all
             .entry(conversation)
-            .or_insert_with(|| broadcast::Sender::new(BACKLOG))
-            .subscribe();
-        let bus = self.clone();
-        Ok(Subscription::new(receiver, move || bus.leave(conversation)))
+            .or_insert_with(|| Vec::with_capacity(1));
+        subscribers.push(Arc::clone(&backlog));
+        drop(all);
+        let (bus, who) = (self.clone(), Arc::clone(&backlog));
+        Ok(Subscription::new(backlog, move || {
+            bus.leave(conversation, &who);
+        }))
     }
 }
 

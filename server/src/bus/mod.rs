@@ -3,27 +3,30 @@
 //! In the path: after a commit the writer of a message publishes a [`Wake`]; every socket of the
 //! conversation holds a [`Subscription`].
 //!
-//! Invariants: the store is the truth, the bus only wakes. A bus may lose, and a slow subscriber
-//! is told [`BusEvent::Lagged`]; whoever sees a gap in the sequences, or is told so, reads the
-//! store. Publishing never waits for a subscriber.
+//! Invariants: the store is the truth, the bus only wakes. A bus may lose: whoever sees a gap in the
+//! sequences reads the store. A slow subscriber is told [`BusEvent::Lagged`], and costs the others
+//! nothing: publishing never waits for a subscriber.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::records::{ConversationId, StoredMessage};
 
 #[cfg(test)]
 mod contract;
 mod memory;
+mod subscription;
 
 pub use memory::MemoryBus;
+pub use subscription::{Backlog, Subscription};
 
-/// Messages that one subscriber may be behind before it is told to read the store. A turn has a
-/// message and a few answers; more than this means a socket that does not drain.
-pub const BACKLOG: usize = 16;
+/// Events that one subscriber may be behind. A turn has a message and a few answers, and a socket that
+/// reads takes each at once; more than this means a peer that does not read.
+pub const BACKLOG: usize = 256;
+
+/// Bytes of bodies that one subscriber may be behind: four of the largest answers.
+pub const BACKLOG_BYTES: usize = 256 * 1024;
 
 /// A message was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,13 @@ pub struct Wake {
     pub conversation: ConversationId,
     /// The message itself, so that the usual case needs no read.
     pub message: Arc<StoredMessage>,
+}
+
+impl Wake {
+    /// What it costs to keep it.
+    fn bytes(&self) -> usize {
+        self.message.body.len()
+    }
 }
 
 /// Why a bus did not take or give a wake.
@@ -62,55 +72,8 @@ pub trait Bus: Send + Sync + 'static {
 pub enum BusEvent {
     /// A message was stored.
     Wake(Wake),
-    /// Wakes were lost: read the store from the last sequence you know.
+    /// You did not take them in time and some are gone: the store has them.
     Lagged,
     /// The bus is gone; the server is ending.
     Closed,
-}
-
-/// One socket's ear on a conversation. Dropping it unsubscribes.
-pub struct Subscription {
-    receiver: Option<broadcast::Receiver<Wake>>,
-    leave: Option<Box<dyn FnOnce() + Send + Sync>>,
-}
-
-impl Subscription {
-    /// For the makers of buses: `leave` runs after the receiver is gone.
-    pub fn new(
-        receiver: broadcast::Receiver<Wake>,
-        leave: impl FnOnce() + Send + Sync + 'static,
-    ) -> Subscription {
-        Subscription {
-            receiver: Some(receiver),
-            leave: Some(Box::new(leave)),
-        }
-    }
-
-    /// The next event. Cancel safe: a dropped call loses nothing.
-    pub async fn recv(&mut self) -> BusEvent {
-        let Some(receiver) = &mut self.receiver else {
-            return BusEvent::Closed;
-        };
-        match receiver.recv().await {
-            Ok(wake) => BusEvent::Wake(wake),
-            Err(RecvError::Lagged(_)) => BusEvent::Lagged,
-            Err(RecvError::Closed) => BusEvent::Closed,
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        // First the receiver, so that whoever leaves counts the others only.
-        drop(self.receiver.take());
-        if let Some(leave) = self.leave.take() {
-            leave();
-        }
-    }
-}
-
-impl std::fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Subscription").finish_non_exhaustive()
-    }
 }

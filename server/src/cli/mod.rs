@@ -6,6 +6,7 @@
 //! code 2; a checked token that is refused is exit code 1. The standard output is for what was asked for: pages to open, a token, a configuration.
 
 mod app;
+mod db;
 mod serve;
 mod token;
 
@@ -42,6 +43,7 @@ const CORRECT_IT: u8 = 2;
   PARLOUR_LOG__FORMAT=json parlour               every key can be set in the environment
   parlour config check                           is the configuration right?
   parlour app add --name Shop --origin https://shop.example.com --bot st-demo
+  parlour db backup /backups/monday.db           copy the database of a running server
   parlour token sign --app cs-demo --identity ann@example.com
   parlour token check eyJ0eXAi…                  why is an assertion refused?"
 )]
@@ -77,6 +79,9 @@ enum Command {
     /// Manage apps: who may ask for assertions
     #[command(subcommand)]
     App(AppCommand),
+    /// Check, copy and put back the database
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Make and check tokens by hand
     #[command(subcommand)]
     Token(TokenCommand),
@@ -170,6 +175,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
             say(&masked(&sources)?);
         }
         Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.place.file(), &sources)?,
+        Some(Command::Db(command)) => db::run(command, &sources)?,
         Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources)?,
         Some(Command::Token(TokenCommand::Check(check))) => {
             if !token::check(check, &sources)? {

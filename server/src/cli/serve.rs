@@ -11,11 +11,12 @@ use crate::config::{Config, Sources};
 use crate::dev::DevBuild;
 use crate::first_start::prepare;
 use crate::ids::RandomIds;
-use crate::limits::{DRAIN, STOP_THREADS};
+use crate::limits::STOP_THREADS;
 use crate::listen;
 use crate::router::router;
 use crate::shutdown::Shutdown;
 use crate::state::{AppState, StartError, World};
+use crate::store::sqlite::copy::Presence;
 use crate::telemetry;
 
 pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
@@ -44,6 +45,8 @@ async fn run(
     // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
     let prepared = prepare(&mut config, &RandomIds)?;
+    // Held to the end: nothing is restored under a running server.
+    let _here = Presence::serving(&config.server.data)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
@@ -76,7 +79,7 @@ async fn run(
     if delay > Duration::ZERO {
         tokio::time::sleep(delay).await;
     }
-    let drained = shutdown.drain(DRAIN).await;
+    let drained = shutdown.drain(state.config.server.drain_tasks()).await;
     if drained.left > 0 {
         tracing::warn!(tasks = drained.left, "ended before everything was finished");
     }

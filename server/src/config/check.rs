@@ -1,6 +1,7 @@
 //! What no single value can know: references between sections, and limits that depend on each other.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Config, ConfigError};
@@ -11,6 +12,12 @@ const MAX_ASSERTION_LIFE: Duration = Duration::from_mins(5);
 const MAX_LEEWAY: Duration = Duration::from_mins(1);
 /// An exact lookup in a map, but it travels in every header.
 const MAX_KID: usize = 64;
+/// How long an ending server may take: enough to say goodbye, and an end.
+const DRAIN: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_hours(1);
+/// A message may be sent again so long after it was stored; its doubles are known by the stored one.
+const MIN_RETENTION: Duration = Duration::from_hours(24);
+/// What a window shows and what a reconnect may replay of a busy conversation.
+const MIN_MESSAGES: u32 = 100;
 /// More first questions than this do not fit a phone.
 const MAX_STARTERS: usize = 6;
 
@@ -80,6 +87,9 @@ impl Config {
     }
 
     fn check_server(&self) -> Result<(), ConfigError> {
+        if !DRAIN.contains(&self.server.drain_within.0) {
+            return Err(self.at("server.drain_within", "must lie between 2s and 1h"));
+        }
         let https = self
             .server
             .public_url
@@ -121,6 +131,13 @@ impl Config {
             return Err(self.at("tokens.audience", "must name at least one audience"));
         }
         self.visitor_secret()?;
+        let retention = &self.retention;
+        if retention.age.is_some_and(|age| age.0 < MIN_RETENTION) {
+            return Err(self.at("retention.age", "must be at least 1d, or empty"));
+        }
+        if (1..MIN_MESSAGES).contains(&retention.messages) {
+            return Err(self.at("retention.messages", "must be at least 100, or 0 for all"));
+        }
         for (key, life) in [
             ("tokens.assertion_max_life", tokens.assertion_max_life),
             ("tokens.access_life", tokens.access_life),

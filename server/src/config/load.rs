@@ -288,7 +288,7 @@ mod tests {
                 .unwrap_err()
                 .to_string(),
             "the environment, PARLOUR_SERVER__LISSEN: there is no key `lissen`; did you mean `listen`? (keys here: listen, \
-             data, site, public_url, require_https, trusted_proxies, max_connections, max_connections_per_address, drain_delay)"
+             data, site, public_url, require_https, trusted_proxies, max_connections, max_connections_per_address, drain_delay, drain_within)"
         );
         let folder = tempdir("unknown-key");
         let file = folder.join("parlour.toml");

@@ -27,7 +27,7 @@ pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, PageName, Theme};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
-pub use policy::{Rate, Sessions, Tokens, VisitorSecret};
+pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period};
@@ -46,6 +46,8 @@ pub struct Config {
     pub bots: BTreeMap<String, Bot>,
     /// Conversations.
     pub sessions: Sessions,
+    /// What is kept of them.
+    pub retention: Retention,
     /// Assertions, access tokens, tickets.
     pub tokens: Tokens,
     /// Limits of the signing service.

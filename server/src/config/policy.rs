@@ -6,7 +6,7 @@ use figment::value::magic::RelativePathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::values::Period;
+use super::values::{Period, empty_is_none};
 use super::{Config, ConfigError};
 
 /// `[sessions]`.
@@ -15,6 +15,17 @@ use super::{Config, ConfigError};
 pub struct Sessions {
     /// A conversation without activity for this long has ended.
     pub idle: Period,
+}
+
+/// `[retention]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Messages older than this are forgotten; none: kept.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub age: Option<Period>,
+    /// Messages that are kept of each conversation; 0: all.
+    pub messages: u32,
 }
 
 /// `[tokens]`.

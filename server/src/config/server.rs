@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -33,6 +34,31 @@ pub struct Server {
     pub max_connections_per_address: u32,
     /// How long to serve on after SIGTERM with readiness off.
     pub drain_delay: Period,
+    /// From the end of that delay to the exit, at most.
+    pub drain_within: Period,
+}
+
+impl Server {
+    /// How long tasks are waited for. The last second of [`Server::drain_within`] is for closing the store
+    /// and for threads that are busy.
+    pub fn drain_tasks(&self) -> Duration {
+        self.drain_within.0.saturating_sub(Duration::from_secs(1))
+    }
+
+    /// Sockets are closed spread over this window: the official clients come back after a fixed time, so
+    /// the server must bring in the spread. Each then needs up to four seconds for its last messages and
+    /// its goodbye.
+    pub fn drain_spread(&self) -> Duration {
+        let within = self.drain_within.0;
+        (within / 5).max(within.saturating_sub(Duration::from_secs(8)))
+    }
+
+    /// How long a bot's running turn is waited for. What is not done by then stays a stored job for the next
+    /// start; the answer's own way to the store and the sockets needs the rest.
+    pub fn drain_bots(&self) -> Duration {
+        let within = self.drain_within.0;
+        (within / 10 * 3).max(within.saturating_sub(Duration::from_secs(7)))
+    }
 }
 
 /// Networks, or single addresses without a prefix length.

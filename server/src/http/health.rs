@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use http::{StatusCode, header};
 
 use crate::state::AppState;
@@ -22,9 +23,13 @@ fn answer(status: StatusCode, text: &'static str) -> Answer {
     (status, [(header::CACHE_CONTROL, "no-store")], text)
 }
 
-/// `GET /livez`: the process answers.
-pub async fn live() -> Answer {
-    answer(StatusCode::OK, "alive\n")
+/// `GET /livez`: the process answers, and how often a handler, a socket or a bot has panicked.
+pub async fn live(State(state): State<AppState>) -> impl IntoResponse {
+    let text = match state.shutdown.panics() {
+        0 => "alive\n".to_owned(),
+        panics => format!("alive; {panics} panics since the start, see the log\n"),
+    };
+    ([(header::CACHE_CONTROL, "no-store")], text)
 }
 
 /// `GET /readyz`: the store works and the server is not ending.

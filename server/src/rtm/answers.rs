@@ -20,9 +20,7 @@ use protocol::message::UserBody;
 use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
-use super::limits::{
-    BOT_ATTEMPTS, BOT_DRAIN, BOT_RETRY_AFTER, BOT_WITHIN, LOOK_AGAIN, STORE_RETRY_AFTER,
-};
+use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, BOT_WITHIN, LOOK_AGAIN, STORE_RETRY_AFTER};
 use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
 use crate::store::{Job, JobKind, NewAnswer, NextJob};
@@ -202,7 +200,10 @@ async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
         let turn = AssertUnwindSafe(staffed.bot.answer(turn, &mut answers)).catch_unwind();
         match tokio::time::timeout(BOT_WITHIN, turn).await {
             Ok(Ok(answered)) => answered,
-            Ok(Err(_panic)) => Err(failed("it panicked")),
+            Ok(Err(_panic)) => {
+                rtm.shutdown.count_panic();
+                Err(failed("it panicked"))
+            }
             Err(_late) => Err(BotError::Unavailable {
                 reason: "it took too long".to_owned(),
             }),
@@ -210,7 +211,7 @@ async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
     };
     let ending = async {
         rtm.shutdown.cancelled().await;
-        tokio::time::sleep(BOT_DRAIN).await;
+        tokio::time::sleep(rtm.config.server.drain_bots()).await;
     };
     let outcome = tokio::select! {
         biased;

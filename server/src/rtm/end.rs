@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use tokio_tungstenite::tungstenite;
 
-use super::limits::{DRAIN_WINDOW, GOODBYE_WITHIN};
+use super::limits::GOODBYE_WITHIN;
 use crate::records::ConversationId;
 
 /// Why a socket ends.
@@ -19,12 +19,10 @@ pub(super) enum End {
     Gone,
 }
 
-/// How long this socket waits before it says goodbye: spread evenly, the same for all tabs of a
-/// visitor.
-pub(super) fn turn(conversation: ConversationId) -> Duration {
-    let window = u64::try_from(DRAIN_WINDOW.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1);
+/// How long this socket waits before it says goodbye: spread evenly over the window, the same for all
+/// tabs of a visitor.
+pub(super) fn turn(conversation: ConversationId, window: Duration) -> Duration {
+    let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
     // Fibonacci hashing: neighbours in the database end up far apart.
     let mixed = conversation
         .0
@@ -82,10 +80,11 @@ mod tests {
 
     #[test]
     fn sockets_leave_one_after_the_other() {
+        let window = Duration::from_secs(2);
         let turns: std::collections::BTreeSet<_> = (0..100)
-            .map(|id| turn(ConversationId(id)).as_millis())
+            .map(|id| turn(ConversationId(id), window))
             .collect();
         assert!(turns.len() > 80, "{turns:?}");
-        assert!(turns.iter().all(|turn| *turn < DRAIN_WINDOW.as_millis()));
+        assert!(turns.iter().all(|turn| *turn < window));
     }
 }

@@ -50,16 +50,15 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a closing socket may take to say goodbye.
 pub const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Sockets are closed spread over this window when the server ends: the official clients come
-/// back after a fixed time, so the server must bring in the spread.
-pub const DRAIN_WINDOW: Duration = Duration::from_secs(2);
-
 /// How long an ending server takes the messages that had arrived on a socket, before it says goodbye. What
 /// is not taken by then was not acknowledged and comes again after the restart.
 pub const LAST_FRAMES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Missed messages that are replayed; more than this is cheaper and calmer as a fresh transcript.
 pub const MAX_REPLAY: u32 = 200;
+
+/// What of them is read at once: as much as may wait for a socket besides.
+pub const REPLAY_BYTES: usize = 256 * 1024;
 
 /// Sockets of one user: browsers, tabs and devices, and half-open ones that nobody has missed yet.
 pub const SOCKETS_PER_USER: u32 = 10;
@@ -78,10 +77,6 @@ pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Turns of one bot that run at once in this process.
 pub const BOT_TURNS_AT_ONCE: usize = 1024;
-
-/// How long a running bot turn is waited for when the server ends. What is not done by then stays
-/// a stored job for the next start.
-pub const BOT_DRAIN: Duration = Duration::from_secs(3);
 
 /// The pause after the store refused, before a stored job is looked for again.
 pub const STORE_RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -5,9 +5,10 @@
 //! bus brings goes out.
 //!
 //! Invariants: nothing is acknowledged that is not stored. Every event is told once and in order
-//! of its sequence: the [`Cursor`] decides, the store fills gaps. A socket that does not read costs
-//! one frame of memory and is cut off after [`WRITE_WITHIN`]; what it missed is in the store. What a
-//! socket does not do while it is idle is boxed: then it costs hardly more than its buffers.
+//! of its sequence: the [`Cursor`] decides, the store fills gaps. For a socket that does not read wait
+//! one frame and a bounded backlog of the bus; it is cut off when the backlog is full or a frame takes
+//! [`WRITE_WITHIN`], and what it missed is in the store. What a socket does not do while it is idle is
+//! boxed: then it costs hardly more than its buffers.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
     FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
-    MAX_REPLAY, PING_AFTER, PONG_WITHIN, WRITE_WITHIN,
+    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REPLAY_BYTES, WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
@@ -32,6 +33,9 @@ use super::{Rtm, answers};
 use crate::bus::{BusEvent, Subscription};
 use crate::records::{ConversationId, StoredMessage};
 use crate::store::{NewMessage, StoreError};
+
+/// The peer comes back at its own pace and reads what it missed from the history.
+const SLOW: End = End::Close(1013, "the messages were not read in time");
 
 /// One open socket.
 struct Live {
@@ -129,6 +133,7 @@ impl Live {
         }
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();
+        let spread = self.rtm.config.server.drain_spread();
         let timer = tokio::time::sleep(PING_AFTER);
         let revoked = self.seat.revoked().clone();
         let revoked = revoked.cancelled();
@@ -146,7 +151,7 @@ impl Live {
                 event = self.subscription.recv() => self.on_event(event).await,
                 () = &mut ending, if waiting != WaitFor::Turn => {
                     waiting = WaitFor::Turn;
-                    timer.as_mut().reset(Instant::now() + turn(self.conversation));
+                    timer.as_mut().reset(Instant::now() + turn(self.conversation, spread));
                     Ok(())
                 }
                 () = &mut revoked => Err(End::Close(1008, "the access token was revoked")),
@@ -310,18 +315,22 @@ impl Live {
                 Place::Own | Place::Past => Ok(()),
                 Place::Gap => Box::pin(self.catch_up()).await,
             },
-            BusEvent::Lagged => Box::pin(self.catch_up()).await,
+            BusEvent::Lagged => Err(SLOW),
             BusEvent::Closed => Err(End::Close(1001, "the server restarts; come back")),
         }
     }
 
     /// Tells everything after the cursor, or that it cannot.
     async fn catch_up(&mut self) -> Result<(), End> {
-        let missed = self
-            .rtm
-            .store
-            .since(self.conversation, self.cursor.seen(), MAX_REPLAY)
-            .await;
+        while self.catch_up_some().await? {}
+        Ok(())
+    }
+
+    /// Tells a part of it, no more than may wait in memory. Is there more?
+    async fn catch_up_some(&mut self) -> Result<bool, End> {
+        let (here, seen) = (self.conversation, self.cursor.seen());
+        let missed = self.rtm.store.since(here, seen, MAX_REPLAY, REPLAY_BYTES);
+        let missed = missed.await;
         let missed = missed.map_err(|error| {
             tracing::warn!(error = %error, "missed messages could not be read");
             End::Close(1011, "the server cannot read the conversation now")
@@ -332,18 +341,17 @@ impl Live {
             } else {
                 self.cursor.jump(missed.last_seq);
             }
-            return if self.ours {
-                self.write(written(resync())).await
-            } else {
-                Ok(())
-            };
+            if self.ours {
+                self.write(written(resync())).await?;
+            }
+            return Ok(false);
         }
         for message in &missed.messages {
             if self.cursor.meet(message.seq) == Place::Next {
                 self.tell(message).await?;
             }
         }
-        Ok(())
+        Ok(self.cursor.seen() < missed.last_seq)
     }
 
     async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
@@ -356,10 +364,14 @@ impl Live {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(End::Gone),
-            Err(_slow) => Err(End::Close(1013, "the messages were not read in time")),
+        tokio::select! {
+            biased;
+            sent = tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_gone)) => Err(End::Gone),
+                Err(_late) => Err(SLOW),
+            },
+            () = self.subscription.lagged() => Err(SLOW),
         }
     }
 }

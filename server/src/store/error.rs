@@ -15,8 +15,11 @@ pub enum StoreError {
         /// The store's own words, without contents.
         reason: String,
     },
-    /// Stop writing here until a restart: a failed sync may have lost what it was given.
-    #[error("the disk refused to sync ({reason}): writing stops until a restart; check the disk")]
+    /// Try again later; do not acknowledge. Nothing is written before the disk has synced everything
+    /// anew: a failed sync may have lost what it was given.
+    #[error(
+        "the disk refused to sync ({reason}): nothing is stored until it syncs again; check the disk"
+    )]
     SyncFailed {
         /// The store's own words, without contents.
         reason: String,
@@ -74,6 +77,9 @@ pub enum StoreError {
 impl StoreError {
     /// May the same command succeed later without anybody changing the program or its data?
     pub fn is_temporary(&self) -> bool {
-        matches!(self, StoreError::Full | StoreError::Unavailable { .. })
+        matches!(
+            self,
+            StoreError::Full | StoreError::Unavailable { .. } | StoreError::SyncFailed { .. }
+        )
     }
 }

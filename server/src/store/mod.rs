@@ -24,8 +24,8 @@ pub mod sqlite;
 pub use error::StoreError;
 pub use records::{
     Appended, Author, Conversation, ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Job,
-    JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode, OpenSession, SecretHash,
-    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
+    JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode, OpenSession, Pruned,
+    Retention, SecretHash, SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
 };
 
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
@@ -125,16 +125,27 @@ pub trait Store: Send + Sync + 'static {
     /// A page of history; an unknown conversation has an empty one.
     async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
 
-    /// What was stored after sequence `after`, at most `limit` messages, else `truncated`.
+    /// What was stored after sequence `after`: at most `limit` messages, else `truncated`. When it
+    /// is more than `bytes` of bodies, only its beginning: ask again after the last of it.
     async fn since(
         &self,
         conversation: ConversationId,
         after: u64,
         limit: u32,
+        bytes: usize,
     ) -> Result<Missed, StoreError>;
 
     /// Removes what has expired; bounded, so call it again while [`Swept::any`].
     async fn sweep(&self, now: Millis) -> Result<Swept, StoreError>;
+
+    /// Forgets messages that `retention` does not keep, in conversations after `after` (`None`: from
+    /// the first). One call is a bounded step; go on with [`Pruned::next`] until there is none. A
+    /// conversation loses its beginning only, its sequences go on, and what an open job answers stays.
+    async fn prune(
+        &self,
+        retention: Retention,
+        after: Option<ConversationId>,
+    ) -> Result<Pruned, StoreError>;
 
     /// Can it read, and write? After a failed write this tries one, so readiness returns by itself
     /// when the disk has room again.

@@ -265,13 +265,41 @@ pub struct HistoryPage {
 /// What a connection missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
-    /// Every message after the cursor, oldest first; empty when `truncated`.
+    /// Every message after the cursor, oldest first, or the beginning of them; empty when `truncated`.
     pub messages: Vec<StoredMessage>,
-    /// More than the limit was missed, or the cursor lies beyond the newest message: the client
-    /// must load the transcript anew.
+    /// More than the limit was missed, some of it was pruned, or the cursor lies beyond the newest
+    /// message: the client must load the transcript anew.
     pub truncated: bool,
     /// The sequence of the newest message, at the same moment.
     pub last_seq: u64,
+}
+
+/// What is kept of a conversation. Both may be set; what either forgets is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages that were stored before this moment may go.
+    pub older_than: Option<Millis>,
+    /// So many of the newest sequences are kept.
+    pub newest: Option<u64>,
+}
+
+impl Retention {
+    /// May a message go, in a conversation whose newest is `last_seq`?
+    pub fn forgets(&self, seq: u64, created: Millis, last_seq: u64) -> bool {
+        self.older_than.is_some_and(|moment| created < moment)
+            || self
+                .newest
+                .is_some_and(|newest| seq.saturating_add(newest) <= last_seq)
+    }
+}
+
+/// What one step of [`prune`](super::Store::prune) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// Messages that are gone.
+    pub messages: u32,
+    /// Where the next step goes on; `None`: everything was looked at.
+    pub next: Option<ConversationId>,
 }
 
 /// What [`sweep`](super::Store::sweep) removed.

@@ -31,6 +31,29 @@ async fn the_same_id_is_acknowledged_each_time_and_stored_once() {
 }
 
 #[tokio::test]
+async fn copies_that_come_at_once_get_two_acks_one_answer_and_one_echo() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let (mut phone, mut desk) = (ann.welcomed().await, ann.socket("").await);
+    desk.nothing_more().await;
+    let frame = message(&json!(7), "hello");
+    phone.send(&frame).await;
+    phone.send(&frame).await;
+    let mut frames = Vec::new();
+    for _ in 0..3 {
+        frames.push(phone.next().await);
+    }
+    let (acks, answers): (Vec<_>, Vec<_>) = frames.iter().partition(|it| it["type"] == "ack");
+    assert_eq!((acks.len(), answers.len()), (2, 1), "{frames:?}");
+    assert_eq!(acks[0], acks[1]);
+    phone.nothing_more().await;
+    assert_eq!(desk.next().await["type"], "user_message");
+    assert_eq!(text_of(&desk.next().await), "echo hello");
+    desk.nothing_more().await;
+    assert_eq!(ann.history().await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_number_and_the_same_digits_as_text_are_two_messages() {
     let app = TestApp::start();
     let ann = app.user("ann").await;

@@ -10,6 +10,8 @@
 
 mod answers;
 mod chat;
+mod database;
+mod faults;
 mod frames;
 mod grant;
 mod history;
@@ -18,6 +20,8 @@ mod input;
 mod pages;
 mod quiet;
 mod resume;
+mod retention;
+mod slow;
 mod start;
 mod test_app;
 mod test_bot;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,7 +18,7 @@ use server::bot::Bot;
 use server::clock::{Clock as _, FixedClock, Millis};
 use server::config::Config;
 use server::dev::{self, DevBuild};
-use server::ids::{Ids as _, RandomIds};
+use server::ids::{Ids, RandomIds};
 use server::router::router;
 use server::shutdown::Shutdown;
 use server::signing::{self, Identity, Signed};
@@ -83,7 +84,10 @@ pub(crate) struct TestApp {
     pub(crate) state: AppState,
     /// Ends it.
     pub(crate) shutdown: Shutdown,
-    folder: PathBuf,
+    /// Makes its names; told to, fails.
+    pub(crate) ids: Arc<TestIds>,
+    /// Its data folder.
+    pub(crate) folder: PathBuf,
 }
 
 impl TestApp {
@@ -91,6 +95,12 @@ impl TestApp {
     pub(crate) fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
         Self::start_in(folder, NOW, None)
+    }
+
+    /// A fresh server with more in its configuration.
+    pub(crate) fn start_with(more: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        Self::start_configured(folder, NOW, None, more)
     }
 
     /// A fresh server as `cargo xtask dev` starts it.
@@ -102,18 +112,28 @@ impl TestApp {
 
     /// A server on an existing folder.
     fn start_in(folder: PathBuf, now: Millis, dev_build: Option<DevBuild>) -> Self {
+        Self::start_configured(folder, now, dev_build, "")
+    }
+
+    fn start_configured(
+        folder: PathBuf,
+        now: Millis,
+        dev_build: Option<DevBuild>,
+        more: &str,
+    ) -> Self {
         signing::install_crypto();
-        let mut config = Config::from_text(CONFIG).unwrap();
+        let mut config = Config::from_text(&format!("{CONFIG}{more}")).unwrap();
         config.server.data.clone_from(&folder);
         let prepared = first_start::prepare(&mut config, &RandomIds).unwrap();
         let clock = Arc::new(FixedClock::new(now));
         let shutdown = Shutdown::new();
+        let ids = Arc::new(TestIds::default());
         let bot = Arc::new(TestBot::default());
         let bots =
             ["st-test", "st-other"].map(|id| (id.to_owned(), Arc::clone(&bot) as Arc<dyn Bot>));
         let world = World {
             clock: Arc::clone(&clock) as _,
-            ids: Arc::new(RandomIds),
+            ids: Arc::clone(&ids) as _,
             shutdown: shutdown.clone(),
             bots: HashMap::from(bots),
             dev_build,
@@ -132,6 +152,7 @@ impl TestApp {
             bot,
             state,
             shutdown,
+            ids,
             folder,
         }
     }
@@ -229,6 +250,33 @@ impl TestApp {
             .await
             .expect("an answer");
         Reply::parse(&answer)
+    }
+}
+
+/// Random names, and a panic where one is wanted.
+#[derive(Debug, Default)]
+pub(crate) struct TestIds {
+    /// The next message's name is a panic.
+    pub(crate) panic_on_message: AtomicBool,
+    /// The next secret is a panic.
+    pub(crate) panic_on_secret: AtomicBool,
+}
+
+impl Ids for TestIds {
+    fn secret(&self) -> [u8; 32] {
+        let wanted = self.panic_on_secret.swap(false, Ordering::SeqCst);
+        assert!(!wanted, "on purpose");
+        RandomIds.secret()
+    }
+
+    fn uuid(&self) -> String {
+        RandomIds.uuid()
+    }
+
+    fn message(&self) -> String {
+        let wanted = self.panic_on_message.swap(false, Ordering::SeqCst);
+        assert!(!wanted, "on purpose");
+        RandomIds.message()
     }
 }
 

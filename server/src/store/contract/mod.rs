@@ -17,6 +17,7 @@ pub(super) mod access;
 pub(super) mod jobs;
 pub(super) mod messages;
 pub(super) mod pages;
+pub(super) mod retention;
 pub(super) mod sessions;
 
 /// Where a store's data lies.
@@ -69,6 +70,15 @@ macro_rules! run_contract {
                 pages_by_message_id_find_their_place
                 an_unknown_conversation_has_an_empty_history
                 what_was_missed_comes_whole_or_not_at_all
+                much_that_was_missed_comes_in_pieces
+            }
+            retention {
+                nothing_is_forgotten_unless_asked_for
+                the_newest_are_kept_in_each_conversation_and_sequences_go_on
+                the_old_go_until_the_first_that_is_young
+                a_cursor_before_the_edge_cannot_be_continued_one_at_it_can
+                an_open_job_keeps_its_message_and_all_after_it
+                one_step_is_bounded_and_others_write_between_two
             }
             jobs {
                 a_message_has_its_job_and_the_job_its_message

@@ -4,6 +4,9 @@ use super::messages::all;
 use super::{Place, append, conversation};
 use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Store};
 
+/// More than any of these transcripts has.
+const BYTES: usize = 1_000_000;
+
 async fn page(
     store: &dyn Store,
     conversation: ConversationId,
@@ -137,7 +140,7 @@ pub(crate) async fn an_unknown_conversation_has_an_empty_history(place: &dyn Pla
     };
     let from = HistoryFrom::Newest { offset: 0 };
     assert_eq!(page(store.as_ref(), nowhere, from, 10).await, empty);
-    let missed = store.since(nowhere, 0, 10).await.expect("answers");
+    let missed = store.since(nowhere, 0, 10, BYTES).await.expect("answers");
     assert_eq!(
         (missed.messages.len(), missed.truncated, missed.last_seq),
         (0, false, 0)
@@ -149,13 +152,41 @@ pub(crate) async fn what_was_missed_comes_whole_or_not_at_all(place: &dyn Place)
     let here = fill(store.as_ref(), "ann", 30).await;
     let everything = all(store.as_ref(), here).await;
     for (after, limit, expected) in [(0, 30, 30), (10, 20, 20), (29, 5, 1), (30, 5, 0)] {
-        let missed = store.since(here, after, limit).await.expect("answers");
+        let missed = store
+            .since(here, after, limit, BYTES)
+            .await
+            .expect("answers");
         assert_eq!((missed.truncated, missed.last_seq), (false, 30));
         assert_eq!(missed.messages, everything[30 - expected..]);
     }
     for (after, limit) in [(0, 29), (10, 19), (31, 100), (u64::MAX, 100), (0, 0)] {
-        let missed = store.since(here, after, limit).await.expect("answers");
+        let missed = store
+            .since(here, after, limit, BYTES)
+            .await
+            .expect("answers");
         assert!(missed.truncated, "after {after}");
         assert_eq!((missed.messages.len(), missed.last_seq), (0, 30));
     }
+}
+
+pub(crate) async fn much_that_was_missed_comes_in_pieces(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 30).await;
+    let everything = all(store.as_ref(), here).await;
+    let size = everything[29].body.len();
+    let mut read = Vec::new();
+    let mut pieces = 0;
+    while read.len() < 30 {
+        let after = u64::try_from(read.len()).expect("small");
+        let missed = store.since(here, after, 30, 7 * size).await.expect("reads");
+        assert_eq!((missed.truncated, missed.last_seq), (false, 30));
+        assert!(!missed.messages.is_empty() && missed.messages.len() <= 8);
+        read.extend(missed.messages);
+        pieces += 1;
+    }
+    assert_eq!(read, everything);
+    assert!(pieces >= 4, "{pieces} pieces");
+    // One message that is larger than asked for still comes.
+    let missed = store.since(here, 29, 30, 1).await.expect("reads");
+    assert_eq!(missed.messages.len(), 1);
 }

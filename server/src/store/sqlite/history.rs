@@ -60,24 +60,57 @@ pub(super) fn since(
     conversation: ConversationId,
     after: u64,
     limit: u32,
+    bytes: usize,
 ) -> Result<Missed, StoreError> {
     let last_seq = last_seq(connection, conversation)?;
+    let truncated = Missed {
+        messages: Vec::new(),
+        truncated: true,
+        last_seq,
+    };
     if after > last_seq || last_seq - after > u64::from(limit) {
-        return Ok(Missed {
-            messages: Vec::new(),
-            truncated: true,
-            last_seq,
-        });
+        return Ok(truncated);
     }
-    let (messages, _) = forwards(connection, conversation, after, last_seq, limit)?;
-    // Fewer than there were: the oldest were pruned, and the gap cannot be filled.
-    let truncated = u64::try_from(messages.len()).ok() != Some(last_seq - after);
-    let messages = if truncated { Vec::new() } else { messages };
+    let messages =
+        beginning(connection, conversation, after, last_seq, bytes).map_err(store_error)?;
+    // The first is not the next: those before it were pruned, and the gap cannot be filled.
+    let follows = messages.first().map_or(last_seq, |first| first.seq - 1) == after;
+    if !follows {
+        return Ok(truncated);
+    }
     Ok(Missed {
         messages,
-        truncated,
+        truncated: false,
         last_seq,
     })
+}
+
+/// Messages after `start` up to `end`, as many as have `bytes`, and one more.
+fn beginning(
+    connection: &Connection,
+    conversation: ConversationId,
+    start: u64,
+    end: u64,
+    bytes: usize,
+) -> rusqlite::Result<Vec<StoredMessage>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq",
+    );
+    let mut query = connection.prepare_cached(SQL)?;
+    let range = params![conversation, integer(start), integer(end)];
+    let mut messages: Vec<StoredMessage> = Vec::new();
+    let mut read = 0;
+    for message in query.query_map(range, message_row)? {
+        let message = message?;
+        read += message.body.len();
+        messages.push(message);
+        if read > bytes {
+            break;
+        }
+    }
+    Ok(messages)
 }
 
 /// The newest sequence; 0 for a conversation that does not exist.

@@ -2,6 +2,7 @@
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
 //! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`.
+//! `copy.rs` is for the operator.
 //!
 //! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
 //! writer; the file and those beside it belong to their owner alone (0600).
@@ -13,19 +14,21 @@ use async_trait::async_trait;
 
 use super::{
     Appended, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed, NewAnswer,
-    NewMessage, NextJob, OpenSession, SecretHash, SessionOpened, Store, StoreError, StoredMessage,
-    Swept, TicketRecord, TokenRecord, User,
+    NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash, SessionOpened, Store,
+    StoreError, StoredMessage, Swept, TicketRecord, TokenRecord, User,
 };
 use crate::clock::Millis;
 
 mod access;
 mod conversations;
 mod convert;
+pub mod copy;
 mod history;
 mod jobs;
 mod migrations;
 mod open;
 mod readers;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -93,8 +96,10 @@ impl SqliteStore {
         let reading = (0..options.readers.get())
             .map(|_| open::reading(&file))
             .collect::<Result<Vec<_>, _>>()?;
+        let again = options.clone();
+        let reopen = Box::new(move || open::after_failed_sync(&file, &again));
         Ok(SqliteStore {
-            writer: Writer::start(writing, options.queue, options.batch)?,
+            writer: Writer::start(writing, reopen, options.queue, options.batch)?,
             readers: Readers::start(reading)?,
         })
     }
@@ -280,14 +285,36 @@ impl Store for SqliteStore {
         conversation: ConversationId,
         after: u64,
         limit: u32,
+        bytes: usize,
     ) -> Result<Missed, StoreError> {
         self.readers
-            .run(move |it| history::since(it, conversation, after, limit))
+            .run(move |it| history::since(it, conversation, after, limit, bytes))
             .await
     }
 
     async fn sweep(&self, now: Millis) -> Result<Swept, StoreError> {
         self.writer.run(move |it| access::sweep(it, now)).await
+    }
+
+    async fn prune(
+        &self,
+        retention: Retention,
+        after: Option<ConversationId>,
+    ) -> Result<Pruned, StoreError> {
+        let found = self
+            .readers
+            .run(move |it| retention::find(it, retention, after))
+            .await?;
+        // The writer is not asked when there is nothing to do.
+        if found.conversations.is_empty() {
+            return Ok(Pruned {
+                messages: 0,
+                next: found.next,
+            });
+        }
+        self.writer
+            .run(move |it| retention::remove(it, retention, found))
+            .await
     }
 
     async fn health(&self) -> Result<(), StoreError> {

@@ -77,10 +77,38 @@ fn not_writable(folder: &Path, error: &io::Error) -> StoreError {
 /// The connection that writes; brings the schema up to date.
 pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if fs::metadata(file).is_ok_and(|found| found.len() <= CHECKED_BYTES) {
-        check(&connection)?;
+    check_small(file, &connection)?;
+    settings(&connection, options)?;
+    migrations::run(&mut connection)?;
+    bound(&connection, options)?;
+    Ok(connection)
+}
+
+/// The connection that writes after a failed sync. What the log holds of committed transactions is
+/// written into the file and the file is synced; then the log is emptied, so that nothing which the
+/// kernel may have dropped is ever built upon (docs/adr/0014-failed-sync.md).
+pub(super) fn after_failed_sync(
+    file: &Path,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
+    let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    settings(&connection, options)?;
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(store_error)?;
+    if busy {
+        return Err(StoreError::Unavailable {
+            reason: "a reader holds the log".to_owned(),
+        });
     }
-    let settings = || {
+    check_small(file, &connection)?;
+    bound(&connection, options)?;
+    Ok(connection)
+}
+
+/// How the file is written.
+fn settings(connection: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
+    let set = || {
         // WAL stays in the file: from here on readers never wait for the writer.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = match options.synchronous {
@@ -94,14 +122,16 @@ pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
     };
-    settings().map_err(store_error)?;
-    migrations::run(&mut connection)?;
-    if let Some(pages) = options.max_pages {
-        connection
-            .pragma_update(None, "max_page_count", pages)
-            .map_err(store_error)?;
-    }
-    Ok(connection)
+    set().map_err(store_error)
+}
+
+fn bound(connection: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
+    let Some(pages) = options.max_pages else {
+        return Ok(());
+    };
+    connection
+        .pragma_update(None, "max_page_count", pages)
+        .map_err(store_error)
 }
 
 /// A connection that only reads.
@@ -113,7 +143,7 @@ pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // No mutex: each connection belongs to one thread. No URI: a folder may have any name.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
@@ -128,7 +158,10 @@ fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// Refuses a damaged file with a sentence instead of failing somewhere later.
-fn check(connection: &Connection) -> Result<(), StoreError> {
+fn check_small(file: &Path, connection: &Connection) -> Result<(), StoreError> {
+    if fs::metadata(file).map_or(true, |found| found.len() > CHECKED_BYTES) {
+        return Ok(());
+    }
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(store_error)?;

@@ -285,7 +285,11 @@ async fn a_full_disk_is_said_and_nothing_is_acknowledged_falsely() {
             .expect("appends");
     }
     assert_eq!(store.health().await, Ok(()));
-    let last = store.since(here, 0, 500).await.expect("reads").last_seq;
+    let last = store
+        .since(here, 0, 500, usize::MAX)
+        .await
+        .expect("reads")
+        .last_seq;
     assert_eq!(last, 200);
 }
 
@@ -332,7 +336,14 @@ async fn a_command_that_panics_ends_neither_the_writer_nor_its_batch() {
         .append_message(message(here, 2, 10))
         .await
         .expect("appends");
-    assert_eq!(store.since(here, 0, 10).await.expect("reads").last_seq, 2);
+    assert_eq!(
+        store
+            .since(here, 0, 10, usize::MAX)
+            .await
+            .expect("reads")
+            .last_seq,
+        2
+    );
 }
 
 #[tokio::test]
@@ -347,13 +358,17 @@ async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
     let late = store.append_message(message(here, 200, 10)).await;
     assert_eq!(late.err(), Some(StoreError::Closed));
     assert_eq!(
-        store.since(here, 0, 500).await.err(),
+        store.since(here, 0, 500, usize::MAX).await.err(),
         Some(StoreError::Closed)
     );
     assert_eq!(store.close().await, Ok(()));
     let again = folder.open().expect("opens");
     assert_eq!(
-        again.since(here, 0, 500).await.expect("reads").last_seq,
+        again
+            .since(here, 0, 500, usize::MAX)
+            .await
+            .expect("reads")
+            .last_seq,
         100
     );
 }

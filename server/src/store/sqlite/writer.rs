@@ -11,8 +11,9 @@
 //!   synced, with `synchronous=FULL`).
 //! - A command that fails is rolled back alone, to its savepoint; the others of its batch stand.
 //! - When the commit fails, every command of the batch is answered with the error.
-//! - After a failed sync nothing is written any more until a restart: the kernel may have thrown
-//!   away what it could not write, and a second sync would report success about it.
+//! - After a failed sync nothing is written to this log any more: the kernel may have thrown away
+//!   what it could not write, and a second sync would report success about it. The connection is
+//!   given up, and no command runs before [`Reopen`] has written everything anew elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,10 @@ use crate::store::StoreError;
 
 /// The last failure of the disk, shared with the health check.
 pub(super) type Failure = Arc<Mutex<Option<StoreError>>>;
+
+/// Gives a connection to write with after a failed sync, once nothing rests on the old log any more.
+/// Tried before each batch until it succeeds.
+pub(super) type Reopen = Box<dyn Fn() -> Result<Connection, StoreError> + Send>;
 
 /// The way to the thread. Dropping it lets the thread finish what waits and end.
 pub(super) struct Writer {
@@ -83,17 +88,18 @@ impl Writer {
     /// transaction.
     pub(super) fn start(
         connection: Connection,
+        reopen: Reopen,
         queue: usize,
         batch: usize,
     ) -> Result<Writer, StoreError> {
         let (commands, receiver) = mpsc::channel(queue.max(1));
         let failure = Failure::default();
         let thread = Thread {
-            connection,
+            connection: Some(connection),
+            reopen,
             receiver,
             batch: batch.max(1),
             failure: Arc::clone(&failure),
-            stopped: None,
         };
         thread::Builder::new()
             .name("store-writer".to_owned())
@@ -147,12 +153,12 @@ impl Writer {
 }
 
 struct Thread {
-    connection: Connection,
+    /// None after a failed sync.
+    connection: Option<Connection>,
+    reopen: Reopen,
     receiver: mpsc::Receiver<Message>,
     batch: usize,
     failure: Failure,
-    /// Set by a failed sync, for good.
-    stopped: Option<StoreError>,
 }
 
 impl Thread {
@@ -186,12 +192,12 @@ impl Thread {
         if commands.is_empty() {
             return;
         }
-        let outcome = match &self.stopped {
-            Some(error) => Err(error.clone()),
-            None => self.transaction(commands),
-        };
+        let outcome = self.transaction(commands);
         if let Err(error) = &outcome {
-            self.note(error);
+            note(&self.failure, error);
+            if matches!(error, StoreError::SyncFailed { .. }) && self.connection.take().is_some() {
+                tracing::error!(%error, "the store stops writing until the disk syncs again");
+            }
         }
         for command in commands.drain(..) {
             command.answer(outcome.clone());
@@ -199,63 +205,63 @@ impl Thread {
     }
 
     fn transaction(&mut self, commands: &mut [Box<dyn Command>]) -> Result<(), StoreError> {
-        self.statement("BEGIN IMMEDIATE")?;
+        let connection = if let Some(connection) = &self.connection {
+            connection
+        } else {
+            let connection = (self.reopen)()?;
+            tracing::info!("everything was written anew and synced: the store writes again");
+            self.connection.insert(connection)
+        };
+        statement(connection, "BEGIN IMMEDIATE")?;
         for command in commands {
-            self.statement("SAVEPOINT command")?;
-            if let Err(error) = command.apply(&self.connection) {
-                self.note(&error);
-                if self.connection.is_autocommit() {
+            statement(connection, "SAVEPOINT command")?;
+            if let Err(error) = command.apply(connection) {
+                note(&self.failure, &error);
+                if connection.is_autocommit() {
                     // SQLite gave up the whole transaction: nothing of the batch is stored.
                     return Err(error);
                 }
-                self.statement("ROLLBACK TO command")?;
+                statement(connection, "ROLLBACK TO command")?;
             }
-            self.statement("RELEASE command")?;
+            statement(connection, "RELEASE command")?;
         }
-        self.statement("COMMIT")
-    }
-
-    /// Runs one statement of the transaction's frame; a failure ends the transaction.
-    fn statement(&self, sql: &str) -> Result<(), StoreError> {
-        let done = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut it| it.execute([]));
-        let Err(error) = done else {
-            return Ok(());
-        };
-        if !self.connection.is_autocommit() {
-            // When this fails too, the next BEGIN fails and says so.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        Err(store_error(error))
-    }
-
-    /// Keeps a failure of the disk for the health check.
-    fn note(&mut self, error: &StoreError) {
-        if matches!(error, StoreError::SyncFailed { .. }) && self.stopped.is_none() {
-            tracing::error!(%error, "the store stops writing");
-            self.stopped = Some(error.clone());
-        }
-        if error.is_temporary()
-            || matches!(
-                error,
-                StoreError::SyncFailed { .. } | StoreError::Corrupt { .. }
-            )
-        {
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-        }
+        statement(connection, "COMMIT")
     }
 
     /// Leaves one tidy file behind. Not needed for safety: the log is read at the next start.
     fn close(self) -> Result<(), StoreError> {
-        if let Some(error) = self.stopped {
-            return Err(error);
-        }
+        let Some(connection) = self.connection else {
+            let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            return failure.clone().map_or(Ok(()), Err);
+        };
         // Better statistics for the next start; on a full disk it goes without them.
-        let _ = self.connection.execute_batch("PRAGMA optimize");
-        self.connection
-            .close()
-            .map_err(|(_, error)| store_error(error))
+        let _ = connection.execute_batch("PRAGMA optimize");
+        connection.close().map_err(|(_, error)| store_error(error))
     }
 }
+
+/// Runs one statement of the transaction's frame; a failure ends the transaction.
+fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    let done = connection
+        .prepare_cached(sql)
+        .and_then(|mut it| it.execute([]));
+    let Err(error) = done else {
+        return Ok(());
+    };
+    if !connection.is_autocommit() {
+        // When this fails too, the next BEGIN fails and says so.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    Err(store_error(error))
+}
+
+/// Keeps a failure of the disk for the health check.
+fn note(failure: &Failure, error: &StoreError) {
+    if error.is_temporary() || matches!(error, StoreError::Corrupt { .. }) {
+        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+    }
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -24,6 +24,14 @@ pub(super) fn known() -> u32 {
 
 /// Brings the file to the known version; each step is one transaction.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+    for number in identify(connection)?..known() {
+        step(connection, number).map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// The version of a file that is ours, or still empty (0); refuses a newer one and another program's.
+pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
     let found = version(connection)?;
     if found > known() {
         return Err(StoreError::TooNew {
@@ -39,10 +47,7 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
         let reason = "it is the database of another program".to_owned();
         return Err(StoreError::Corrupt { reason });
     }
-    for number in found..known() {
-        step(connection, number).map_err(store_error)?;
-    }
-    Ok(())
+    Ok(found)
 }
 
 fn step(connection: &mut Connection, done: u32) -> rusqlite::Result<()> {

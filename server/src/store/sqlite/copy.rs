@@ -1,0 +1,318 @@
+//! The file in the hands of an operator: checked, copied while a server runs, put back.
+//!
+//! In the path: `parlour db`; `serve` holds a [`Presence`] for as long as it runs.
+//!
+//! Invariants: nothing that exists is overwritten; what is replaced is kept. A copy stands under its
+//! name only when it is whole, checked and synced, and its owner alone may read it. Nothing is put
+//! into the folder of a running server.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::convert::{store_error, unsigned};
+use super::migrations;
+use super::open::{FILE, connect};
+use crate::store::StoreError;
+
+/// Locked by whoever uses the folder; the kernel unlocks it when the process ends, however it ends.
+const LOCK: &str = "parlour.lock";
+
+/// The files that belong together: the database, its log, the log's index.
+const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// What a sound database holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// The version of its schema.
+    pub version: u32,
+    /// Visitors.
+    pub users: u64,
+    /// Visitors with a bot.
+    pub conversations: u64,
+    /// Messages of both sides.
+    pub messages: u64,
+    /// Answers that are still to be given.
+    pub jobs: u64,
+}
+
+/// Why there is no copy: one sentence with the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// Use another file.
+    #[error("{}: {error}", path.display())]
+    Bad {
+        /// The file that was read.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: StoreError,
+    },
+    /// Name another target.
+    #[error("{} is there already: name another file", path.display())]
+    Exists {
+        /// What would have been overwritten.
+        path: PathBuf,
+    },
+    /// Correct the path.
+    #[error("there is no database at {}: name its file, or its folder with --data", path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// Decide about the one that is there.
+    #[error(
+        "{} has a database: give --replace to keep it aside, or another folder with --data",
+        folder.display()
+    )]
+    Occupied {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// End the server, or wait for the restore.
+    #[error("{} is in use by another parlour: end it first", folder.display())]
+    Running {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// Make room or correct the permissions.
+    #[error("{} cannot be written ({reason}): make room or change the permissions", path.display())]
+    Unwritable {
+        /// What was to be written.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+}
+
+/// Somebody uses a data folder. Ends with the value, and with the process.
+#[derive(Debug)]
+pub struct Presence(#[expect(dead_code, reason = "held, never read")] File);
+
+impl Presence {
+    /// A server serves from the folder: no restore may begin.
+    ///
+    /// # Errors
+    /// A restore is going on, or the folder cannot be written to.
+    pub fn serving(folder: &Path) -> Result<Self, CopyError> {
+        Self::take(folder, File::try_lock_shared)
+    }
+
+    /// Nobody else may use the folder.
+    fn alone(folder: &Path) -> Result<Self, CopyError> {
+        Self::take(folder, File::try_lock)
+    }
+
+    fn take(
+        folder: &Path,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, CopyError> {
+        let path = folder.join(LOCK);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = owners_only(&mut options)
+            .open(&path)
+            .map_err(|error| unwritable(&path, &error))?;
+        match lock(&file) {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(CopyError::Running {
+                folder: folder.to_owned(),
+            }),
+            // A file system without locks: then the operator is the only guard.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(Self(file))
+            }
+            Err(TryLockError::Error(error)) => Err(unwritable(&path, &error)),
+        }
+    }
+}
+
+/// Where the database of a data folder lies.
+pub fn file_in(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+/// Reads all of a database and says what it holds. Changes nothing.
+///
+/// # Errors
+/// [`CopyError::Missing`], or [`CopyError::Bad`] for one that is damaged, newer or not ours.
+pub fn check(file: &Path) -> Result<Census, CopyError> {
+    let connection = open(file)?;
+    census(&connection).map_err(|error| bad(file, error))
+}
+
+/// Copies the database of a folder to a file, as of one moment; a server may run meanwhile and is
+/// not held up.
+///
+/// # Errors
+/// Nothing to copy, a target that exists, no room; then there is no target.
+pub fn backup(folder: &Path, target: &Path) -> Result<Census, CopyError> {
+    if target.exists() {
+        return Err(CopyError::Exists {
+            path: target.to_owned(),
+        });
+    }
+    let part = beside(target, ".part");
+    let census = copy(&file_in(folder), &part)?;
+    put(&part, target)?;
+    Ok(census)
+}
+
+/// Puts a backup into a data folder, which is made when it is missing. Gives the place of the
+/// database that was there and what the new one holds.
+///
+/// # Errors
+/// A bad backup, a running server, a database that is there (without `replace`); then everything
+/// stays as it was.
+pub fn restore(
+    source: &Path,
+    folder: &Path,
+    replace: bool,
+) -> Result<(Census, Option<PathBuf>), CopyError> {
+    check(source)?;
+    make_folder(folder).map_err(|error| unwritable(folder, &error))?;
+    let _alone = Presence::alone(folder)?;
+    let file = file_in(folder);
+    let occupied = PARTS.iter().any(|end| beside(&file, end).exists());
+    if occupied && !replace {
+        return Err(CopyError::Occupied {
+            folder: folder.to_owned(),
+        });
+    }
+    let part = beside(&file, ".part");
+    let census = copy(source, &part)?;
+    let kept = occupied.then(|| free_name(&file));
+    if let Some(kept) = &kept {
+        for end in PARTS {
+            let (from, to) = (beside(&file, end), beside(kept, end));
+            if from.exists() {
+                fs::rename(&from, &to).map_err(|error| unwritable(&to, &error))?;
+            }
+        }
+    }
+    put(&part, &file)?;
+    Ok((census, kept))
+}
+
+/// A whole, checked and synced copy at `part`. It is one read transaction of SQLite, so it is the
+/// state of one moment, and packed: pages that were free are not in it.
+fn copy(source: &Path, part: &Path) -> Result<Census, CopyError> {
+    let connection = open(source)?;
+    census(&connection).map_err(|error| bad(source, error))?;
+    // Left by a copy that was cut off.
+    drop(fs::remove_file(part));
+    let copied = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let file = owners_only(&mut options)
+            .open(part)
+            .map_err(|error| unwritable(part, &error))?;
+        let name = part.to_str().ok_or_else(|| CopyError::Unwritable {
+            path: part.to_owned(),
+            reason: "its name is not UTF-8".to_owned(),
+        })?;
+        connection
+            .execute("VACUUM INTO ?1", [name])
+            .map_err(|error| CopyError::Unwritable {
+                path: part.to_owned(),
+                reason: store_error(error).to_string(),
+            })?;
+        file.sync_all().map_err(|error| unwritable(part, &error))?;
+        check(part)
+    };
+    copied().inspect_err(|_| drop(fs::remove_file(part)))
+}
+
+/// Gives a finished copy its name.
+fn put(part: &Path, target: &Path) -> Result<(), CopyError> {
+    fs::rename(part, target).map_err(|error| unwritable(target, &error))?;
+    let folder = target.parent().filter(|it| !it.as_os_str().is_empty());
+    // A name is on the disk when its folder is. Only Unix opens folders.
+    #[cfg(unix)]
+    File::open(folder.unwrap_or(Path::new(".")))
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| unwritable(target, &error))?;
+    #[cfg(not(unix))]
+    drop(folder);
+    Ok(())
+}
+
+fn open(file: &Path) -> Result<Connection, CopyError> {
+    if !file.is_file() {
+        return Err(CopyError::Missing {
+            path: file.to_owned(),
+        });
+    }
+    connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| bad(file, error))
+}
+
+fn census(connection: &Connection) -> Result<Census, StoreError> {
+    let version = migrations::identify(connection)?;
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(store_error)?;
+    if found != "ok" || version == 0 {
+        return Err(StoreError::Corrupt {
+            reason: "its inner check failed".to_owned(),
+        });
+    }
+    let counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM conversations),
+                         (SELECT count(*) FROM messages), (SELECT count(*) FROM jobs)";
+    connection
+        .query_row(counts, [], |row| {
+            Ok(Census {
+                version,
+                users: unsigned(row, 0)?,
+                conversations: unsigned(row, 1)?,
+                messages: unsigned(row, 2)?,
+                jobs: unsigned(row, 3)?,
+            })
+        })
+        .map_err(store_error)
+}
+
+/// The first of `parlour.db.old`, `parlour.db.old-2`, … that is free.
+fn free_name(file: &Path) -> PathBuf {
+    let names = (1_u32..).map(|number| match number {
+        1 => beside(file, ".old"),
+        more => beside(file, &format!(".old-{more}")),
+    });
+    let mut free = names.filter(|name| PARTS.iter().all(|end| !beside(name, end).exists()));
+    free.next().unwrap_or_else(|| beside(file, ".old"))
+}
+
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn owners_only(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn bad(path: &Path, error: StoreError) -> CopyError {
+    CopyError::Bad {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> CopyError {
+    CopyError::Unwritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}

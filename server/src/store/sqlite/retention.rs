@@ -1,0 +1,120 @@
+//! Statements that forget old messages.
+//!
+//! A conversation only ever loses its beginning, so what is left has no holes and `since` can tell a
+//! pruned cursor by its first row. Sequences go on: `last_seq` is never touched.
+
+use rusqlite::{Connection, params};
+
+use super::convert::{integer, store_error, unsigned};
+use crate::clock::Millis;
+use crate::store::{ConversationId, Pruned, Retention, StoreError};
+
+/// Conversations that one step looks at: one row each, a few milliseconds of a reader.
+const LOOKED_AT: u32 = 500;
+
+/// Messages that one step removes: a few milliseconds of the writer, so that nobody's
+/// acknowledgement waits noticeably.
+const REMOVED: u32 = 500;
+
+/// Where to remove, and where the next step looks on.
+pub(super) struct Found {
+    pub(super) conversations: Vec<ConversationId>,
+    pub(super) next: Option<ConversationId>,
+}
+
+/// The conversations after `after` whose first message may go. Only reads.
+pub(super) fn find(
+    connection: &Connection,
+    retention: Retention,
+    after: Option<ConversationId>,
+) -> Result<Found, StoreError> {
+    let look = || {
+        let mut query = connection.prepare_cached(
+            "SELECT c.id, c.last_seq, m.seq, m.created
+             FROM (SELECT id, last_seq FROM conversations WHERE id > ?1 ORDER BY id LIMIT ?2) c
+             LEFT JOIN messages m ON m.conversation = c.id
+               AND m.seq = (SELECT min(seq) FROM messages WHERE conversation = c.id)
+             ORDER BY c.id",
+        )?;
+        let after = after.unwrap_or(ConversationId(0));
+        let rows = query.query_map(params![after, LOOKED_AT], |row| {
+            let id: ConversationId = row.get(0)?;
+            let first: Option<i64> = row.get(2)?;
+            let goes = first.is_some()
+                && retention.forgets(unsigned(row, 2)?, row.get(3)?, unsigned(row, 1)?);
+            Ok((id, goes))
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let seen = look().map_err(store_error)?;
+    let whole = u32::try_from(seen.len()) == Ok(LOOKED_AT);
+    Ok(Found {
+        next: seen.last().filter(|_| whole).map(|(id, _)| *id),
+        conversations: seen
+            .into_iter()
+            .filter_map(|(id, goes)| goes.then_some(id))
+            .collect(),
+    })
+}
+
+/// Removes what may go from the found conversations, at most [`REMOVED`] messages.
+pub(super) fn remove(
+    connection: &Connection,
+    retention: Retention,
+    found: Found,
+) -> Result<Pruned, StoreError> {
+    let mut removed = 0;
+    for conversation in found.conversations {
+        let left = REMOVED - removed;
+        let gone = remove_from(connection, retention, conversation, left).map_err(store_error)?;
+        removed += gone;
+        if gone == left {
+            // There may be more of it: look at this one again.
+            return Ok(Pruned {
+                messages: removed,
+                next: Some(ConversationId(conversation.0 - 1)),
+            });
+        }
+    }
+    Ok(Pruned {
+        messages: removed,
+        next: found.next,
+    })
+}
+
+fn remove_from(
+    connection: &Connection,
+    retention: Retention,
+    conversation: ConversationId,
+    at_most: u32,
+) -> rusqlite::Result<u32> {
+    // What a job still answers stays, and so does everything after it.
+    let (last_seq, kept_from): (u64, u64) = connection
+        .prepare_cached(
+            "SELECT last_seq, coalesce(
+                 (SELECT min(trigger_seq) FROM jobs WHERE conversation = ?1), last_seq + 1)
+             FROM conversations WHERE id = ?1",
+        )?
+        .query_row([conversation], |row| {
+            Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+        })?;
+    let oldest: Vec<(u64, Millis)> = connection
+        .prepare_cached(
+            "SELECT seq, created FROM messages WHERE conversation = ?1 AND seq < ?2
+             ORDER BY seq LIMIT ?3",
+        )?
+        .query_map(params![conversation, integer(kept_from), at_most], |row| {
+            Ok((unsigned(row, 0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let going = oldest
+        .into_iter()
+        .take_while(|(seq, created)| retention.forgets(*seq, *created, last_seq));
+    let Some((edge, _)) = going.last() else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached("DELETE FROM messages WHERE conversation = ?1 AND seq <= ?2")?
+        .execute(params![conversation, integer(edge)])
+        .map(|gone| u32::try_from(gone).unwrap_or(u32::MAX))
+}
