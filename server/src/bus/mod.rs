@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::clock::Millis;
 use crate::records::{ConversationId, StoredMessage};
 
 #[cfg(test)]
@@ -25,13 +26,52 @@ pub use memory::MemoryBus;
 /// message and a few answers; more than this means a socket that does not drain.
 pub const BACKLOG: usize = 16;
 
-/// A message was stored.
+/// Something happened in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wake {
     /// In which conversation.
     pub conversation: ConversationId,
-    /// The message itself, so that the usual case needs no read.
-    pub message: Arc<StoredMessage>,
+    /// What.
+    pub news: News,
+}
+
+/// What happened. Only a stored message is in the store; of the others nobody is owed any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A bot's answer has grown.
+    Growing(Arc<Growing>),
+    /// The visitor stops the answer with this id.
+    Stop(Arc<str>),
+    /// A message was stored. It comes along, so that the usual case needs no read.
+    Stored(Arc<StoredMessage>),
+}
+
+/// An answer as far as it has grown. Always the whole, so that one that is lost is made good by the next; a bus
+/// between nodes may carry the difference.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Growing {
+    /// The id that it will be stored with.
+    pub message_id: String,
+    /// Which try of the turn it belongs to: another one begins anew.
+    pub attempt: u32,
+    /// When this answer began.
+    pub began: Millis,
+    /// Where the text was the last time; 0 at the beginning.
+    pub from: usize,
+    /// What was said so far.
+    pub text: String,
+    /// The session it belongs to.
+    pub session_id: String,
+}
+
+/// Leaves the text out: it is never logged.
+impl std::fmt::Debug for Growing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Growing")
+            .field("message_id", &self.message_id)
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a bus did not take or give a wake.

@@ -19,6 +19,7 @@ mod pages;
 mod quiet;
 mod resume;
 mod start;
+mod streams;
 mod test_app;
 mod test_bot;
 mod test_socket;
