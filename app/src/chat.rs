@@ -25,6 +25,10 @@ pub struct Chat(ArcRwSignal<Shown>);
 
 /// The conversation as the visitor sees it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named and explained"
+)]
 pub struct Shown {
     /// The rows, oldest first. Others are another list.
     pub entries: Arc<Vec<Entry>>,
@@ -32,6 +36,8 @@ pub struct Shown {
     pub connection: Connection,
     /// The bot is at an answer.
     pub typing: bool,
+    /// An answer grows, and the visitor may stop it.
+    pub may_stop: bool,
     /// There are older messages to load.
     pub more: bool,
     /// Older messages are on their way.
@@ -101,6 +107,8 @@ pub(crate) enum Action {
         /// What a chosen button stands for.
         payload: Option<String>,
     },
+    /// Enough of the answer that grows.
+    Stop,
 }
 
 impl Chat {
@@ -110,6 +118,7 @@ impl Chat {
             entries: Arc::new(settings.entries.clone()),
             connection: Connection::Connecting,
             typing: false,
+            may_stop: false,
             more: settings.more,
             loading_older: false,
             unread_from: None,
@@ -178,6 +187,11 @@ impl Chat {
         if let Some(id) = own_id(key) {
             driver::act(Action::Delete(id));
         }
+    }
+
+    /// Ends the answer that grows.
+    pub fn stop(&self) {
+        driver::act(Action::Stop);
     }
 
     /// Loads the page before the oldest row.

@@ -32,6 +32,8 @@ pub enum Icon {
     Open,
     /// Send.
     Send,
+    /// Ends what goes on.
+    Stop,
     /// To earlier messages.
     Up,
 }
@@ -57,6 +59,7 @@ impl Icon {
                 "M8 5H6a1.5 1.5 0 0 0-1.5 1.5v7A1.5 1.5 0 0 0 6 15h7a1.5 1.5 0 0 0 1.5-1.5v-2M11 4.5h4.5V9M15 5l-5.5 5.5"
             }
             Self::Send => "M10 15.5v-11M5.5 9 10 4.5 14.5 9",
+            Self::Stop => "M6.5 6.5h7v7h-7Z",
             Self::Up => "m5.5 12.5 4.5-4.5 4.5 4.5",
         }
     }

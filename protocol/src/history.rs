@@ -55,6 +55,9 @@ pub struct HistoryMessage {
     /// Ours: the message's place in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// Ours: an answer that was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<bool>,
     /// `lang`, `author`, `botId`, `channels`, `status`, …
     #[serde(flatten)]
     pub extra: Extra,
@@ -137,6 +140,7 @@ impl Read for HistoryMessage {
             user_msg_id: fields.get("userMsgId"),
             tags: fields.get("tags"),
             seq: fields.get("seq"),
+            stopped: fields.get("stopped"),
             extra: fields.extra(),
         })
     }

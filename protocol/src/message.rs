@@ -67,6 +67,8 @@ pub enum ClientFrame {
     Message(UserMessage),
     /// Keep-alive. Never a message, although its `resourceid` says so.
     Ping(Envelope),
+    /// Ours: ends the answer that grows.
+    Stop(Stop),
     /// Anything else with a JSON object's shape: acknowledged when it has an id, else ignored.
     Unknown(Envelope),
 }
@@ -259,6 +261,38 @@ pub struct DeliveryAck {
     pub extra: Extra,
 }
 
+/// Ours: `{"type":"stop","messageId":"ms-…"}`. The visitor has read enough of this answer. It wants no
+/// acknowledgement: the answer comes, as far as it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// `stop`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The answer that grows.
+    #[serde(rename = "messageId")]
+    pub message_id: String,
+}
+
+impl Stop {
+    /// Ends this answer.
+    #[must_use]
+    pub fn new(message_id: &str) -> Self {
+        Self {
+            kind: "stop".to_owned(),
+            message_id: message_id.to_owned(),
+        }
+    }
+}
+
+impl Write for Stop {
+    fn write(&self) -> Value {
+        let mut object = Object::new();
+        object.put("type", &self.kind);
+        object.put("messageId", &self.message_id);
+        object.done()
+    }
+}
+
 /// The frames of which only id and purpose matter here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -331,6 +365,7 @@ impl ClientFrame {
         match (word("type"), word("event"), word("resourceid")) {
             ("ping", ..) => serde_json::from_value(value).map(Self::Ping).map_err(wrong),
             ("ack", ..) => serde_json::from_value(value).map(Self::Ack).map_err(wrong),
+            ("stop", ..) => serde_json::from_value(value).map(Self::Stop).map_err(wrong),
             (_, event, _) if !event.is_empty() => serde_json::from_value(value)
                 .map(Self::Event)
                 .map_err(wrong),
@@ -370,6 +405,9 @@ mod tests {
             parse(r#"{"resourceid":"/bot.clientEvent"}"#),
             ClientFrame::Unknown(_)
         ));
+        let stop = Stop::new("ms-1");
+        assert_eq!(parse(&stop.to_text()), ClientFrame::Stop(stop));
+        assert!(ClientFrame::parse(r#"{"type":"stop","messageId":7}"#).is_err());
     }
 
     #[test]

@@ -109,6 +109,9 @@ pub struct BotResponse {
     /// Streamed: the last piece.
     #[serde(rename = "endChunk", skip_serializing_if = "Option::is_none")]
     pub end_chunk: Option<bool>,
+    /// Ours, streamed: how many bytes of the text (as UTF-8) come before this piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// Ours: the message's place in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -129,6 +132,9 @@ pub struct BotMessage {
     /// The fallback text, never JSON.
     #[serde(rename = "cInfo", default, skip_serializing_if = "Option::is_none")]
     pub c_info: Option<CInfo>,
+    /// Ours: the visitor stopped it, or it broke off; this is what was said until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<bool>,
     /// Everything else.
     #[serde(flatten)]
     pub extra: Extra,
@@ -195,6 +201,7 @@ impl BotMessage {
                 body: Value::String(fallback),
                 extra: Extra::new(),
             }),
+            stopped: None,
             extra: Extra::new(),
         }
     }
@@ -355,6 +362,7 @@ impl BotResponse {
             timestamp: fields.get("timestamp"),
             streaming: fields.get("sM"),
             end_chunk: fields.get("endChunk"),
+            at: fields.get("at"),
             seq: fields.get("seq"),
             extra: fields.extra(),
         })
@@ -368,6 +376,7 @@ impl Read for BotMessage {
             kind: fields.get("type"),
             component: fields.get("component"),
             c_info: fields.get("cInfo"),
+            stopped: fields.get("stopped"),
             extra: fields.extra(),
         })
     }

@@ -216,6 +216,10 @@ fn our_own_frames_and_fields_survive_too() {
         json!({"type":"ack","ok":true,"message":"delivered","replyto":5,"seq":9,"messageId":"ms-1"}),
         json!({"type":"user_message","from":"self","id":1,"message":{"body":"x"},"seq":2,
             "clientMessageId":"7","messageId":"ms-2"}),
+        json!({"type":"bot_response","from":"bot","messageId":"ms-3","sM":true,"endChunk":false,"at":3,
+            "message":[{"cInfo":{"body":"lo "}}]}),
+        json!({"type":"bot_response","from":"bot","messageId":"ms-3","seq":4,
+            "message":[{"cInfo":{"body":"Hello"},"stopped":true}]}),
     ] {
         let kind = format!("server {}", word(&frame["type"]));
         assert_eq!(through_its_type(&kind, &frame), frame);

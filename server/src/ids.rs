@@ -84,7 +84,7 @@ impl Ids for SeededIds {
 }
 
 /// Sets version and variant and writes the five groups.
-fn format_uuid(mut bytes: [u8; 16]) -> String {
+pub(crate) fn format_uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let mut text = String::with_capacity(36);

@@ -39,6 +39,8 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Send => "إرسال الرسالة",
         Message::Sending => "جارٍ الإرسال…",
         Message::Sent => "أُرسلت",
+        Message::Stop => "إيقاف الرد",
+        Message::Stopped => "تم الإيقاف",
         Message::Suggestions => "اقتراحات",
         Message::Table => "جدول",
         Message::Tagline => "اسألني عمّا تريد. أنا هنا ليلًا ونهارًا.",

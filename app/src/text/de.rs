@@ -43,6 +43,8 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Send => "Nachricht senden",
         Message::Sending => "Wird gesendet …",
         Message::Sent => "Gesendet",
+        Message::Stop => "Antwort anhalten",
+        Message::Stopped => "Angehalten",
         Message::Suggestions => "Vorschläge",
         Message::Table => "Tabelle",
         Message::Tagline => "Fragen Sie mich. Ich bin Tag und Nacht da.",

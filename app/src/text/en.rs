@@ -39,6 +39,8 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Send => "Send message",
         Message::Sending => "Sending…",
         Message::Sent => "Sent",
+        Message::Stop => "Stop answering",
+        Message::Stopped => "Stopped",
         Message::Suggestions => "Suggestions",
         Message::Table => "Table",
         Message::Tagline => "Ask me anything. I’m here day and night.",

@@ -108,6 +108,10 @@ messages! {
         Sending,
         /// Stored by the server.
         Sent,
+        /// The button that ends a growing answer.
+        Stop,
+        /// Beside an answer that was not finished.
+        Stopped,
         /// The group of quick replies and of starters.
         Suggestions,
         /// What a table is called.

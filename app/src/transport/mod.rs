@@ -37,7 +37,7 @@ use crate::chat::{Action, Chat};
 use crate::host::{Command, Host};
 use crate::widget::settings::{Mode, WidgetSettings};
 use alarms::{Alarm, Alarms};
-use show::Watch;
+use show::{Frame, Watch};
 use socket::Socket;
 
 thread_local! {
@@ -53,6 +53,7 @@ struct Driver {
     token: RefCell<Option<String>>,
     socket: RefCell<Option<(Attempt, Socket)>>,
     alarms: Alarms,
+    frame: Frame,
     host: Option<Rc<Host>>,
     /// Whether somebody looks, and what came while nobody did.
     watch: Watch,
@@ -104,6 +105,7 @@ impl Driver {
             token: RefCell::default(),
             socket: RefCell::default(),
             alarms: Alarms::default(),
+            frame: Frame::default(),
             watch: Watch::new(host.is_none()),
             host,
             settings,
@@ -114,6 +116,8 @@ impl Driver {
     fn begin(self: &Rc<Self>) {
         let driver = Rc::clone(self);
         self.alarms.on_tick(move || driver.tick());
+        let driver = Rc::clone(self);
+        self.frame.on_frame(move || driver.show());
         let driver = Rc::clone(self);
         page::listen(move |happened| driver.happened(happened));
         page::restore_draft();
@@ -156,6 +160,7 @@ impl Driver {
                 Effect::Close => drop(self.socket.take()),
                 Effect::Disarm(timer) => self.alarms.disarm(Alarm::Session(timer)),
                 Effect::Grant(attempt) => self.run(attempt, requests::grant),
+                Effect::Grown => self.show_with_frame(),
                 Effect::KeepOutbox => self.keep_outbox(),
                 Effect::LoadHistory(attempt) => self.run(attempt, requests::newest),
                 Effect::Open(attempt, url) => self.open(attempt, &url),
@@ -216,6 +221,7 @@ impl Driver {
             }
             Action::Delete(id) => self.feed(Event::Delete(id)),
             Action::LoadOlder => self.load_older(),
+            Action::Stop => self.feed(Event::Stop),
             Action::NewConversation => self.feed(Event::NewConversation),
             Action::Reconnect => self.feed(Event::Reconnect),
             Action::Retry(id) => self.feed(Event::Retry(id)),

@@ -1,15 +1,18 @@
 //! From the session to the signal: rows, typing, connection, notices, and what is told to those
 //! who do not look.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use protocol::session;
-use protocol::transcript::Entry;
+use protocol::transcript::{Delivery, Entry};
+use wasm_bindgen::prelude::*;
+use web_sys::window;
 
 use super::alarms::Alarm;
 use super::{Driver, page};
 use crate::chat::{Connection, Notice, Shown};
+use crate::text::Message;
 
 /// A connection away for this long is worth a row…
 const LOST_AFTER_MS: u64 = 2_000;
@@ -42,9 +45,36 @@ impl Watch {
     }
 }
 
+/// What is shown with the next frame, however much comes before it. A page that nobody sees has none: it shows the
+/// answer when it is whole, or when somebody looks.
+#[derive(Default)]
+pub(super) struct Frame {
+    asked: Cell<bool>,
+    draw: OnceCell<Closure<dyn FnMut()>>,
+}
+
+impl Frame {
+    /// Says what happens then. Once.
+    pub(super) fn on_frame(&self, draw: impl FnMut() + 'static) {
+        let _ = self.draw.set(Closure::new(draw));
+    }
+}
+
 impl Driver {
+    /// A row has grown.
+    pub(super) fn show_with_frame(&self) {
+        if let (Some(window), Some(draw), false) = (
+            window(),
+            self.frame.draw.get(),
+            self.frame.asked.replace(true),
+        ) {
+            let _ = window.request_animation_frame(draw.as_ref().unchecked_ref());
+        }
+    }
+
     /// Brings the signal up to date; what did not change is left alone, so nothing is drawn anew.
     pub(super) fn show(&self) {
+        self.frame.asked.set(false);
         let mut shown = self.chat.shown();
         let session = self.session.borrow();
         let rows = session.transcript().entries();
@@ -52,6 +82,7 @@ impl Driver {
             shown.entries = Arc::new(rows.to_vec());
         }
         shown.typing = session.typing();
+        shown.may_stop = session.may_stop();
         let stands = session.connection();
         drop(session);
         self.stand(stands, &mut shown);
@@ -115,6 +146,12 @@ impl Driver {
             shown.announce.push('\n');
         }
         shown.announce.push_str(text);
+        if entry.delivery == Delivery::Stopped {
+            shown.announce.push('\n');
+            shown
+                .announce
+                .push_str(self.settings.texts.say(Message::Stopped));
+        }
         let looking = self.watch.looking();
         if !looking && shown.unread_from.is_none() {
             shown.unread_from = Some(key.to_owned());

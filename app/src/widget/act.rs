@@ -19,3 +19,6 @@ pub(super) const OLDER: &str = "older";
 pub(super) const RECONNECT: &str = "reconnect";
 /// Sends again what was not sent.
 pub(super) const RETRY: &str = "retry";
+/// Ends the answer that grows.
+#[cfg(target_arch = "wasm32")]
+pub(super) const STOP: &str = "stop";

@@ -3,6 +3,8 @@
 //! The form works in three lives: posted by the browser where no script runs, caught by the script before hydration,
 //! then ours (`live::composer`). The text lives in the field, never beside it, so that taking over cannot lose a letter.
 
+#[cfg(target_arch = "wasm32")]
+use super::act;
 use super::{
     node::{Node, Sheet, icon},
     room::Room,
@@ -40,6 +42,17 @@ pub(super) fn draw(room: &Room) -> Node {
         .set("data-composer", "")
         .add(sheet.el("div", "field").add(field).add(send))
         .add_some(counter(room, 0))
+}
+
+/// Ends the answer that grows. It stands before the send button, and in its place while there is nothing to send.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn stop(room: &Room) -> Node {
+    sheet()
+        .el("button", "send stop")
+        .set("type", "button")
+        .label(room.say(Message::Stop))
+        .does(act::STOP)
+        .add(icon(Icon::Stop))
 }
 
 /// How much may still be written, told from 80 % on.

@@ -1,6 +1,7 @@
 //! One message: its place in the group, its bubble, its time and state.
 //!
-//! A row never changes (see `rows`) but for the words of its time, which `live::list` puts right.
+//! A row never changes (see `rows`) but for the words of its time and for an answer that grows, which `live::list`
+//! puts right.
 
 use super::{
     act, content,
@@ -29,6 +30,7 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
     let mine = entry.author == Author::Visitor;
     let bot = entry.author == Author::Bot;
     let system = entry.author == Author::System;
+    let growing = entry.delivery == Delivery::Growing;
     let failed = entry.delivery == Delivery::Failed;
 
     let who = match entry.author {
@@ -69,7 +71,9 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
             .add(time())
             .add(icon(Icon::Check))
             .whisper(PLAIN, room.say(Message::Sent)),
+        Delivery::Growing => meta,
         Delivery::Sent => meta.add(time()),
+        Delivery::Stopped => meta.add(time()).say(room.say(Message::Stopped)),
     };
     let day = row
         .day
@@ -78,7 +82,7 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
         .news
         .then(|| sheet.el("p", "news").say(room.say(Message::NewMessages)));
     let face = (bot && !row.joined).then(|| sheet.el("span", "face").add(room.avatar()));
-    sheet
+    let article = sheet
         .el("article", "row")
         .class_if(row.joined, "joined")
         .class_if(row.fresh, "fresh")
@@ -87,11 +91,17 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
         .class_if(failed, "failed")
         .class_if(entry.delivery == Delivery::Sending, "sending")
         .class_if(system, "system")
+        .class_if(growing, "growing")
         .set("tabindex", "-1")
         .set("data-key", &entry.key)
         .add_some(day)
         .add_some(news)
-        .add(sheet.el("div", "line").add_some(face).add(said.add(meta)))
+        .add(sheet.el("div", "line").add_some(face).add(said.add(meta)));
+    if growing {
+        article.set("aria-busy", "true")
+    } else {
+        article
+    }
 }
 
 /// The bubble that the script before hydration copies for a message sent before the wasm is there. It looks as

@@ -1,7 +1,8 @@
 //! From the list of messages to the rows on screen: who joins whom, where a day begins.
 //!
 //! Pure: the same entries give the same rows on the server and in the browser's first render.
-//! A row never changes; when something about it does, its key does, and the list replaces it.
+//! A row never changes; when something about it does, its key does, and the list replaces it. Only an answer that
+//! grows keeps its key, and its place on the page, until it is whole.
 
 #[cfg(any(target_arch = "wasm32", test))]
 use protocol::transcript::Delivery;
@@ -31,13 +32,13 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Everything that shows. Two rows with one key look the same.
+    /// Everything that shows. Two rows with one key look the same, unless one of them grows.
     #[cfg(any(target_arch = "wasm32", test))]
     pub(super) fn key(&self) -> String {
         let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
         let delivery = match self.entry.delivery {
             Delivery::Sending => "s",
-            Delivery::Sent => "",
+            Delivery::Growing | Delivery::Sent | Delivery::Stopped => "",
             Delivery::Failed => "f",
         };
         let flags = [

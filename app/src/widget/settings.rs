@@ -216,7 +216,12 @@ mod tests {
             },
         ];
         let authors = [Author::Bot, Author::System, Author::Visitor];
-        let deliveries = [Delivery::Failed, Delivery::Sending, Delivery::Sent];
+        let deliveries = [
+            Delivery::Failed,
+            Delivery::Sending,
+            Delivery::Sent,
+            Delivery::Stopped,
+        ];
         let entries: Vec<_> = contents
             .into_iter()
             .zip(authors.into_iter().cycle())

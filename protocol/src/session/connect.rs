@@ -151,15 +151,16 @@ impl Session {
     /// Leaves whatever there is of a connection.
     fn leave(&mut self, effects: &mut Vec<Effect>) {
         self.awaiting_pong = false;
-        self.typing = Typing::Hidden;
-        for timer in [
-            Timer::Ack,
-            Timer::BackOff,
-            Timer::Deadline,
-            Timer::Ping,
-            Timer::Typing,
-        ] {
+        for timer in [Timer::Ack, Timer::BackOff, Timer::Deadline, Timer::Ping] {
             effects.push(Effect::Disarm(timer));
+        }
+        // What grew goes on growing after a reconnect; without sequences nobody could tell what was missed.
+        if self.typing == Typing::Streaming && self.cursor.is_none() {
+            self.broke_off(effects);
+        }
+        if self.typing != Typing::Streaming {
+            self.typing = Typing::Hidden;
+            effects.push(Effect::Disarm(Timer::Typing));
         }
         self.outbox.off_wire();
         if matches!(self.phase, Phase::Opening | Phase::Online) {
@@ -191,6 +192,7 @@ impl Session {
         self.cursor = page.last_seq.or(self.cursor);
         self.close_gap();
         self.needs_history = false;
+        self.watch_growth(effects);
         effects.push(Effect::Show);
         if self.phase == Phase::Loading {
             self.next_step(effects);

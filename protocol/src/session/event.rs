@@ -59,6 +59,8 @@ pub enum Event {
     SocketOpened(Attempt),
     /// Please connect: sent once.
     Start,
+    /// The visitor has enough of the answer that grows.
+    Stop,
     /// `rtm/start` gave the socket's URL.
     Started(Attempt, String),
     /// Grant, history or start failed.
@@ -112,6 +114,8 @@ pub enum Effect {
     Disarm(Timer),
     /// Get an access token: identity, assertion, grant.
     Grant(Attempt),
+    /// A row has grown by a piece: show it with the next frame, since the next piece comes soon.
+    Grown,
     /// The outbox has changed: keep it.
     KeepOutbox,
     /// Load the newest page of the transcript.

@@ -16,10 +16,12 @@
 //! - While connecting, waiting or online some timer is armed: the machine cannot stand still.
 //! - The cursor is the end of the unbroken run of sequences shown: a reconnect asks for what
 //!   comes after it, so nothing is missed, and [`Transcript`] lets nothing in twice.
+//! - What grows ends: by its last piece, by the stored message, or by a timer.
 
 mod connect;
 mod event;
 mod outbox;
+mod stream;
 
 pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
@@ -122,6 +124,8 @@ enum Typing {
     /// Until [`TYPING_AFTER_MS`] has passed.
     Soon,
     Shown,
+    /// It shows itself: an answer grows.
+    Streaming,
 }
 
 impl Session {
@@ -242,6 +246,7 @@ impl Session {
                 self.frame(at, *frame, &mut effects);
             }
             Event::Fired(timer) => self.fired(at, timer, &mut effects),
+            Event::Stop => self.stop(&mut effects),
             event => self.connect(at, event, &mut effects),
         }
         effects
@@ -302,6 +307,11 @@ impl Session {
         });
         match frame {
             ServerFrame::Ack(ack) => self.acknowledged(ack, effects),
+            ServerFrame::BotResponse(response)
+                if response.streaming == Some(true) && response.message_id.is_some() =>
+            {
+                self.grow(at, &response, effects);
+            }
             ServerFrame::BotResponse(response) => {
                 let entry = Entry::of_bot_response(&response, at.now_ms);
                 self.see(response.seq, effects);
@@ -312,6 +322,7 @@ impl Session {
                 if !entry.content.is_empty() {
                     self.show(entry, effects);
                 }
+                self.watch_growth(effects);
             }
             ServerFrame::UserMessage(echo) => {
                 let id = echo.client_message_id.as_ref().unwrap_or(&echo.id);
@@ -444,6 +455,7 @@ impl Session {
                     }
                 }
             }
+            (Timer::Typing, _) if self.typing == Typing::Streaming => self.broke_off(effects),
             (Timer::Typing, _) => {
                 self.typing = match self.typing {
                     Typing::Soon => {

@@ -21,7 +21,7 @@ pub struct Entry {
     pub at_ms: u64,
     /// What it shows.
     pub content: Content,
-    /// How far it got; always [`Delivery::Sent`] for what others said.
+    /// How far it got.
     pub delivery: Delivery,
     /// Its place in the conversation, where the server counts.
     pub seq: Option<u64>,
@@ -40,15 +40,29 @@ pub enum Author {
     Visitor,
 }
 
-/// How far a message of the visitor got.
+/// How far a message got: one of the visitor's to the server, one of the bot's to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Delivery {
     /// Given up or refused; the text is kept, with Retry and Delete.
     Failed,
+    /// The bot is still saying it.
+    Growing,
     /// On its way.
     Sending,
-    /// Acknowledged: stored by the server.
+    /// Acknowledged: stored by the server. What others said is that when it comes.
     Sent,
+    /// The bot was stopped, or broke off: this is what it had said.
+    Stopped,
+}
+
+impl Delivery {
+    /// How far a stored message of the bot got.
+    fn of_bot(stopped: Option<bool>) -> Self {
+        match stopped {
+            Some(true) => Self::Stopped,
+            _ => Self::Sent,
+        }
+    }
 }
 
 impl Read for Entry {
@@ -83,6 +97,7 @@ impl Read for Delivery {
             "Failed" => Some(Self::Failed),
             "Sending" => Some(Self::Sending),
             "Sent" => Some(Self::Sent),
+            "Stopped" => Some(Self::Stopped),
             _ => None,
         }
     }
@@ -137,9 +152,20 @@ impl Entry {
             author,
             at_ms: at.unwrap_or(now_ms),
             content,
-            delivery: Delivery::Sent,
+            delivery: Delivery::of_bot(frame.message.first().and_then(|first| first.stopped)),
             seq: frame.seq,
             message_id: frame.message_id.clone(),
+        }
+    }
+
+    /// A row for a streamed answer of this frame's message, before its first piece.
+    #[must_use]
+    pub fn growing(frame: &BotResponse, now_ms: u64) -> Self {
+        Self {
+            author: Author::Bot,
+            content: Content::Text(String::new()),
+            delivery: Delivery::Growing,
+            ..Self::of_bot_response(frame, now_ms)
         }
     }
 
@@ -182,7 +208,7 @@ impl Entry {
             author,
             at_ms: timestamp::from_iso(&message.created_on).unwrap_or(0),
             content,
-            delivery: Delivery::Sent,
+            delivery: Delivery::of_bot(message.stopped),
             seq: message.seq,
             message_id: Some(message.id.clone()),
         }

@@ -7,10 +7,13 @@
 //!   a reconnect, in the history, or as the echo of what this widget sent itself.
 //! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
 //!   at the end until the server has said where it belongs; a failed one stays where it failed.
+//! - An answer that grows is the last row of all (see [`Grown`]); what is stored of it takes its row.
 
 mod entry;
+mod growing;
 
 pub use entry::{Author, Delivery, Entry, own_key};
+pub use growing::{Grown, MAX_GROWTH_BYTES};
 
 /// The rows, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,22 +45,28 @@ impl Transcript {
     }
 
     /// Puts a message where it belongs. False: it was there already (what the server knows of
-    /// it now, its sequence and that it is stored, is taken over).
+    /// it now, its sequence and that it is stored, is taken over). One that grew until now is news.
     pub fn insert(&mut self, entry: Entry) -> bool {
         if let Some(at) = self.find(&entry) {
             let known = &mut self.entries[at];
             let news = known.seq.is_none() && entry.seq.is_some();
+            let grew = known.delivery == Delivery::Growing;
             known.message_id = known.message_id.take().or(entry.message_id);
-            if entry.delivery == Delivery::Sent {
-                known.delivery = Delivery::Sent;
+            if matches!(entry.delivery, Delivery::Sent | Delivery::Stopped) {
+                if grew || known.seq.is_none() && known.delivery == Delivery::Stopped {
+                    known.content = entry.content;
+                    known.at_ms = entry.at_ms;
+                }
+                known.delivery = entry.delivery;
             }
+            let ended = grew && known.delivery != Delivery::Growing;
             if news {
                 known.seq = entry.seq;
                 let known = self.entries.remove(at);
                 let at = self.place(&known);
                 self.entries.insert(at, known);
             }
-            return false;
+            return ended;
         }
         let at = self.place(&entry);
         self.entries.insert(at, entry);
@@ -91,7 +100,8 @@ impl Transcript {
         if delivery == Delivery::Sending {
             // It will be stored after everything that is there now.
             let entry = self.entries.remove(at);
-            self.entries.push(entry);
+            let at = self.place(&entry);
+            self.entries.insert(at, entry);
         }
     }
 
@@ -103,8 +113,9 @@ impl Transcript {
     /// Starts over with the server's newest page, which ends at `last_seq`: what was missed could
     /// not be replayed. Rows that are not stored yet stay, and what came after the page.
     pub fn replace(&mut self, page: Vec<Entry>, last_seq: Option<u64>) {
-        let stays = |entry: &Entry| {
-            entry.delivery != Delivery::Sent || entry.seq.is_some_and(|seq| Some(seq) > last_seq)
+        let stays = |entry: &Entry| match entry.seq {
+            Some(seq) => Some(seq) > last_seq,
+            None => entry.delivery != Delivery::Sent,
         };
         let staying: Vec<_> = self.entries.drain(..).filter(stays).collect();
         for entry in page.into_iter().chain(staying) {
@@ -121,13 +132,17 @@ impl Transcript {
     }
 
     /// Where a row goes. With a sequence: behind the last smaller one. Without: a row on its way
-    /// goes to the end; a stored one (a platform that does not count) goes by its time.
+    /// goes to the end, but before what grows; a stored one (a platform that does not count) goes by its time.
     fn place(&self, entry: &Entry) -> usize {
-        let stored = self
-            .entries
-            .iter()
-            .rposition(|known| known.delivery != Delivery::Sending);
-        let end_of_stored = stored.map_or(0, |at| at + 1);
+        let behind_last = |is_it: fn(&Delivery) -> bool| {
+            let last = self
+                .entries
+                .iter()
+                .rposition(|known| is_it(&known.delivery));
+            last.map_or(0, |at| at + 1)
+        };
+        let end_of_stored =
+            behind_last(|known| !matches!(known, Delivery::Sending | Delivery::Growing));
         match entry.seq {
             Some(seq) => {
                 let smaller = |known: &Entry| known.seq.is_some_and(|known| known < seq);
@@ -145,7 +160,10 @@ impl Transcript {
                     .unwrap_or(end_of_stored);
                 after.max(before)
             }
-            None if entry.delivery != Delivery::Sent => self.entries.len(),
+            None if matches!(entry.delivery, Delivery::Sending | Delivery::Failed) => {
+                behind_last(|known| *known != Delivery::Growing)
+            }
+            None if entry.delivery == Delivery::Growing => self.entries.len(),
             None => {
                 let later = |known: &Entry| known.at_ms > entry.at_ms;
                 let earlier = self.entries[..end_of_stored]

@@ -111,7 +111,7 @@ impl World {
                     }
                 }
                 Effect::KeepOutbox => self.kept = self.session.outbox().to_vec(),
-                Effect::Arrived { .. } | Effect::Show => {}
+                Effect::Arrived { .. } | Effect::Grown | Effect::Show => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The answers of one turn, bounded.
 
 use protocol::reply::BotMessage;
+use tokio::sync::watch;
 
 use super::BotError;
 
@@ -10,10 +11,39 @@ pub const MAX_ANSWERS: usize = 20;
 /// The largest answer: half of the 128 KiB that a socket may have to hold for one event.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
+/// The longest streamed text: it stands twice in its answer, and JSON needs some letters more.
+pub const MAX_STREAMED_BYTES: usize = MAX_ANSWER_BYTES * 3 / 8;
+
 /// Collects what a bot answers to one turn, in order.
 #[derive(Debug, Default)]
 pub struct Answers {
     bodies: Vec<String>,
+    /// An answer grows that has not ended.
+    open: bool,
+    growth: watch::Sender<Growth>,
+}
+
+/// The streamed answers of a turn as far as they have grown; the last one may still grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Growth(pub Vec<Grown>);
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Grown {
+    /// Which answer of the turn it is, from 0.
+    pub place: usize,
+    /// What was said so far.
+    pub text: String,
+}
+
+/// Leaves the text out: it is never logged.
+impl std::fmt::Debug for Grown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grown")
+            .field("place", &self.place)
+            .field("bytes", &self.text.len())
+            .finish()
+    }
 }
 
 impl Answers {
@@ -27,6 +57,96 @@ impl Answers {
     /// # Errors
     /// [`BotError::TooMany`] and [`BotError::TooBig`]: the turn has failed.
     pub fn push(&mut self, answer: &BotMessage) -> Result<(), BotError> {
+        self.end()?;
+        self.add(answer)
+    }
+
+    /// Adds a piece to the answer that grows, or begins one. The visitor sees it at once; the store gets the whole.
+    ///
+    /// # Errors
+    /// [`BotError::TooMany`] and [`BotError::TooBig`]: the turn has failed.
+    pub fn write(&mut self, piece: &str) -> Result<(), BotError> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let place = self.bodies.len();
+        if place == MAX_ANSWERS {
+            return Err(BotError::TooMany);
+        }
+        let begins = !self.open;
+        let mut fits = true;
+        self.growth.send_modify(|Growth(grown)| {
+            if begins {
+                let text = String::new();
+                grown.push(Grown { place, text });
+            }
+            if let Some(Grown { text, .. }) = grown.last_mut() {
+                fits = text.len() + piece.len() <= MAX_STREAMED_BYTES;
+                if fits {
+                    text.push_str(piece);
+                }
+            }
+        });
+        self.open = true;
+        if fits { Ok(()) } else { Err(BotError::TooBig) }
+    }
+
+    /// Ends the answer that grows, if one does. The end of the turn does so too.
+    ///
+    /// # Errors
+    /// [`BotError::TooBig`]: the turn has failed.
+    pub fn end(&mut self) -> Result<(), BotError> {
+        match self.take_open() {
+            Some(text) => self.add(&BotMessage::text(text)),
+            None => Ok(()),
+        }
+    }
+
+    /// What grows, for those who show it.
+    pub fn growth(&self) -> watch::Receiver<Growth> {
+        self.growth.subscribe()
+    }
+
+    /// Was anything streamed?
+    pub fn has_grown(&self) -> bool {
+        !self.growth.borrow().0.is_empty()
+    }
+
+    /// The JSON of each answer that has ended, in order: what the store keeps.
+    pub fn into_bodies(self) -> Vec<String> {
+        self.bodies
+    }
+
+    /// The same for a turn that was broken off: what had begun is marked as stopped.
+    pub fn broken_off(mut self) -> Vec<String> {
+        if let Some(text) = self.take_open() {
+            let mut stopped = BotMessage::text(text);
+            stopped.stopped = Some(true);
+            // What is too big is not stored; a reader keeps what was seen of it.
+            drop(self.add(&stopped));
+        }
+        self.bodies
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bodies.len() + usize::from(self.open)
+    }
+
+    /// Has the bot said nothing?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn take_open(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.open) {
+            return None;
+        }
+        let growth = self.growth.borrow();
+        growth.0.last().map(|grown| grown.text.clone())
+    }
+
+    fn add(&mut self, answer: &BotMessage) -> Result<(), BotError> {
         if self.bodies.len() == MAX_ANSWERS {
             return Err(BotError::TooMany);
         }
@@ -39,19 +159,65 @@ impl Answers {
         self.bodies.push(body);
         Ok(())
     }
+}
 
-    /// The JSON of each answer, in order: what the store keeps.
-    pub fn into_bodies(self) -> Vec<String> {
-        self.bodies
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_streamed_is_one_answer_in_its_place() {
+        let mut answers = Answers::new();
+        let mut growth = answers.growth();
+        answers.push(&BotMessage::text("first")).unwrap();
+        for piece in ["", "Hel", "lo ", "world"] {
+            answers.write(piece).unwrap();
+        }
+        assert!(growth.has_changed().unwrap());
+        let told = growth.borrow_and_update().clone();
+        let text = "Hello world".to_owned();
+        assert_eq!(told, Growth(vec![Grown { place: 1, text }]));
+        answers.push(&BotMessage::text("last")).unwrap();
+        assert!(!growth.has_changed().unwrap());
+        answers.write("more").unwrap();
+        assert_eq!(answers.len(), 4);
+        answers.end().unwrap();
+        let bodies = answers.into_bodies();
+        let texts: Vec<BotMessage> = bodies
+            .iter()
+            .map(|body| serde_json::from_str(body).unwrap())
+            .collect();
+        let expected = ["first", "Hello world", "last", "more"].map(BotMessage::text);
+        assert_eq!(texts, expected);
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.bodies.len()
+    #[test]
+    fn a_broken_off_answer_is_kept_and_marked() {
+        let mut answers = Answers::new();
+        answers.write("whole").unwrap();
+        answers.end().unwrap();
+        answers.end().unwrap();
+        answers.write("half an ans").unwrap();
+        let bodies = answers.broken_off();
+        assert_eq!(bodies.len(), 2);
+        let stopped = |body: &String| {
+            let message: BotMessage = serde_json::from_str(body).unwrap();
+            message.stopped
+        };
+        assert_eq!(
+            (stopped(&bodies[0]), stopped(&bodies[1])),
+            (None, Some(true))
+        );
     }
 
-    /// Has the bot said nothing?
-    pub fn is_empty(&self) -> bool {
-        self.bodies.is_empty()
+    #[test]
+    fn a_stream_without_end_is_refused_and_takes_no_memory() {
+        let mut answers = Answers::new();
+        let growth = answers.growth();
+        let piece = "x".repeat(1000);
+        let refused = (0..1_000).find_map(|_| answers.write(&piece).err());
+        assert_eq!(refused, Some(BotError::TooBig));
+        assert!(growth.borrow().0[0].text.len() <= MAX_STREAMED_BYTES);
+        assert_eq!(answers.broken_off().len(), 1);
     }
 }

@@ -19,7 +19,7 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{Answers, MAX_ANSWER_BYTES, MAX_ANSWERS};
+pub use answers::{Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STREAMED_BYTES};
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 
 /// One event for a bot.
@@ -124,7 +124,9 @@ impl BotError {
 /// A bot.
 #[async_trait]
 pub trait Bot: Send + Sync + 'static {
-    /// Answers one turn. What was pushed before an error is not stored.
+    /// Answers one turn: whole answers by [`Answers::push`], or piece by piece by [`Answers::write`]. What was pushed
+    /// before an error is not stored, unless pieces were shown. A visitor who has enough stops the turn: it is
+    /// dropped wherever it waits.
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
 
     /// Reads its script or settings again (SIGHUP). On an error the last good ones stay.

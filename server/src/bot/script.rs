@@ -4,6 +4,7 @@
 //! with its line.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use protocol::reply::BotMessage;
 use serde::Deserialize;
@@ -12,6 +13,9 @@ use toml::Spanned;
 
 use super::examples;
 use super::pattern::{Heard, Pattern};
+
+/// A bot that pauses for longer after a word seems to be gone.
+const MAX_PACE_MS: u64 = 2_000;
 
 /// What was wrong, and in which line.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ struct Answer {
     /// Text with markup; several are several messages. Buttons hang on the last.
     #[serde(default)]
     say: Texts,
+    /// The texts are said word by word, with so many milliseconds after each.
+    stream: Option<u64>,
     #[serde(default)]
     buttons: Vec<Choice>,
     #[serde(default)]
@@ -97,6 +103,14 @@ struct Choice {
 struct Media {
     url: String,
     name: String,
+}
+
+/// One answer, and how it is given.
+pub(super) enum Spoken {
+    /// At once.
+    Whole(BotMessage),
+    /// Word by word, with this pause after each.
+    Streamed(String, Duration),
 }
 
 /// What the words in braces stand for.
@@ -157,23 +171,23 @@ impl Script {
     }
 
     /// What is said when a session starts.
-    pub(super) fn greet(&self) -> Vec<BotMessage> {
+    pub(super) fn greet(&self) -> Vec<Spoken> {
         let words = Words { text: "", rest: "" };
         self.greeting
             .iter()
-            .flat_map(|answer| answer.messages(&words))
+            .flat_map(|answer| answer.spoken(&words))
             .collect()
     }
 
     /// What is said to a message: the first rule that hears it.
-    pub(super) fn reply(&self, text: &str) -> Vec<BotMessage> {
+    pub(super) fn reply(&self, text: &str) -> Vec<Spoken> {
         let heard = Heard::new(text);
         for (patterns, answer) in &self.rules {
             if let Some(rest) = patterns.iter().find_map(|pattern| heard.matches(pattern)) {
-                return answer.messages(&Words { text, rest: &rest });
+                return answer.spoken(&Words { text, rest: &rest });
             }
         }
-        self.fallback.messages(&Words { text, rest: "" })
+        self.fallback.spoken(&Words { text, rest: "" })
     }
 }
 
@@ -219,6 +233,14 @@ impl Answer {
         if !self.buttons.is_empty() && !self.quick_replies.is_empty() {
             return Err("a message has `buttons` or `quick_replies`, not both".to_owned());
         }
+        if let Some(pace) = self.stream {
+            if !(1..=MAX_PACE_MS).contains(&pace) {
+                return Err(format!("`stream` is 1 to {MAX_PACE_MS} milliseconds"));
+            }
+            if texts.is_empty() || choices > 0 {
+                return Err("only a `say` without buttons can `stream`".to_owned());
+            }
+        }
         let media = self.image.is_some() || self.link.is_some();
         if texts.is_empty() && !media && self.template.is_none() && self.example.is_none() {
             return Err(
@@ -227,6 +249,17 @@ impl Answer {
             );
         }
         Ok(self)
+    }
+
+    /// The texts as they are said, then everything else.
+    fn spoken(&self, words: &Words<'_>) -> Vec<Spoken> {
+        let texts = self.say.list();
+        let streamed = self.stream.map_or(0, |_| texts.len());
+        let pace = Duration::from_millis(self.stream.unwrap_or_default());
+        let whole = self.messages(words).into_iter().skip(streamed);
+        let texts = texts.iter().take(streamed);
+        let texts = texts.map(|text| Spoken::Streamed(words.fill(text), pace));
+        texts.chain(whole.map(Spoken::Whole)).collect()
     }
 
     fn messages(&self, words: &Words<'_>) -> Vec<BotMessage> {

@@ -12,9 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use protocol::reply::BotMessage;
 
-use super::script::Script;
+use super::script::{Script, Spoken};
 use super::{Answers, Bot, BotError, Turn, TurnKind};
 
 /// The script that is compiled in.
@@ -91,14 +90,24 @@ impl ScriptedBot {
 #[async_trait]
 impl Bot for ScriptedBot {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
-        let messages: Vec<BotMessage> = match &turn.kind {
+        let said = match &turn.kind {
             TurnKind::Connect => self.script().greet(),
             TurnKind::Message { body, .. } => self.script().reply(body),
             TurnKind::Close => Vec::new(),
         };
-        messages
-            .iter()
-            .try_for_each(|message| answers.push(message))
+        for one in said {
+            match one {
+                Spoken::Whole(message) => answers.push(&message)?,
+                Spoken::Streamed(text, pace) => {
+                    for word in text.split_inclusive(char::is_whitespace) {
+                        answers.write(word)?;
+                        tokio::time::sleep(pace).await;
+                    }
+                    answers.end()?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn reload(&self) -> Result<(), BotError> {

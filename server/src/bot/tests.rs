@@ -84,7 +84,8 @@ async fn the_demo_makes_small_talk() {
     }
 }
 
-#[tokio::test]
+/// Its time flies: a streamed text pauses after each word.
+#[tokio::test(start_paused = true)]
 async fn the_demo_shows_what_a_chat_can_hold() {
     let demo = ScriptedBot::demo().expect("is good");
     let buttons = ask(&demo, message("buttons")).await;
@@ -102,6 +103,7 @@ async fn the_demo_shows_what_a_chat_can_hold() {
         "{link:?}"
     );
     assert_eq!(ask(&demo, message("several")).await.len(), 3);
+    assert!(text(&demo, "stream").await.contains("**word by word**"));
     assert!(text(&demo, "long").await.len() > 500);
     assert!(text(&demo, "markup").await.contains("# A heading"));
     for template in ["carousel", "list", "table", "form", "chart"] {
@@ -124,6 +126,32 @@ async fn the_demo_knows_every_template_by_name() {
         let found: BotMessage = serde_json::from_str(&bodies[0]).expect("a bot message");
         assert_eq!((bodies.len(), found), (1, expected), "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_streams_word_by_word_at_its_pace() {
+    let script = "[fallback]\nsay = \"One  two\\nthree\"\nstream = 50\nimage = { url = \"https://a.test/x.png\", name = \"x\" }\n";
+    let file = ScriptFile::new(script);
+    let bot = ScriptedBot::open(&file.0).expect("is good");
+    let mut answers = Answers::new();
+    let mut growth = answers.growth();
+    let seen = async {
+        let mut seen = Vec::new();
+        while growth.changed().await.is_ok() {
+            let text = growth.borrow_and_update().0[0].text.clone();
+            seen.push(text);
+            if seen.len() == 4 {
+                break;
+            }
+        }
+        seen
+    };
+    let began = tokio::time::Instant::now();
+    let (answered, seen) = tokio::join!(bot.answer(turn(message("x")), &mut answers), seen);
+    answered.expect("answers");
+    assert_eq!(seen, ["One ", "One  ", "One  two\n", "One  two\nthree"]);
+    assert_eq!(began.elapsed().as_millis(), 200);
+    assert_eq!(answers.len(), 2, "one text, one picture");
 }
 
 #[tokio::test]
@@ -205,6 +233,12 @@ fn a_mistake_is_told_with_its_line() {
             "[[greeting]]\ntemplate = { a = 1 }\ntemplate_text = \"a\"\n",
             1,
             "template_type",
+        ),
+        ("[[greeting]]\nsay = \"a\"\nstream = 0\n", 1, "1 to 2000"),
+        (
+            "[[greeting]]\nstream = 9\nexample = \"table\"\n",
+            1,
+            "only a `say`",
         ),
         (
             "[[greeting]]\ntemplate = { template_type = \"x\" }\n",

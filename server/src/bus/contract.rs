@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BACKLOG, Bus, BusEvent, Wake};
+use super::{BACKLOG, Bus, BusEvent, News, Wake};
 use crate::clock::Millis;
 use crate::records::{Author, ConversationId, StoredMessage};
 
@@ -32,7 +32,7 @@ pub(super) fn wake_of(conversation: i64, seq: u64, bytes: usize) -> Wake {
     };
     Wake {
         conversation,
-        message: Arc::new(message),
+        news: News::Stored(Arc::new(message)),
     }
 }
 
@@ -79,7 +79,9 @@ async fn a_slow_subscriber_is_told_that_it_missed_some(bus: &dyn Bus) {
     // After that it goes on, up to the newest.
     loop {
         match slow.recv().await {
-            BusEvent::Wake(wake) if wake.message.seq == last => break,
+            BusEvent::Wake(wake) if matches!(&wake.news, News::Stored(it) if it.seq == last) => {
+                break;
+            }
             BusEvent::Wake(_) | BusEvent::Lagged => {}
             BusEvent::Closed => panic!("the bus closed"),
         }

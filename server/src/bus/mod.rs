@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::clock::Millis;
 use crate::records::{ConversationId, StoredMessage};
 
 #[cfg(test)]
@@ -28,19 +29,71 @@ pub const BACKLOG: usize = 256;
 /// Bytes of bodies that one subscriber may be behind: four of the largest answers.
 pub const BACKLOG_BYTES: usize = 256 * 1024;
 
-/// A message was stored.
+/// Something happened in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wake {
     /// In which conversation.
     pub conversation: ConversationId,
-    /// The message itself, so that the usual case needs no read.
-    pub message: Arc<StoredMessage>,
+    /// What.
+    pub news: News,
+}
+
+/// What happened. Only a stored message is in the store; of the others nobody is owed any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A bot's answer has grown.
+    Growing(Arc<Growing>),
+    /// The visitor stops the answer with this id.
+    Stop(Arc<str>),
+    /// A message was stored. It comes along, so that the usual case needs no read.
+    Stored(Arc<StoredMessage>),
+}
+
+/// An answer as far as it has grown. Always the whole, so that one that is lost is made good by the next; a bus
+/// between nodes may carry the difference.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Growing {
+    /// The id that it will be stored with.
+    pub message_id: String,
+    /// Which try of the turn it belongs to: another one begins anew.
+    pub attempt: u32,
+    /// When this answer began.
+    pub began: Millis,
+    /// Where the text was the last time; 0 at the beginning.
+    pub from: usize,
+    /// What was said so far.
+    pub text: String,
+    /// The session it belongs to.
+    pub session_id: String,
+}
+
+/// Leaves the text out: it is never logged.
+impl std::fmt::Debug for Growing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Growing")
+            .field("message_id", &self.message_id)
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Wake {
     /// What it costs to keep it.
     fn bytes(&self) -> usize {
-        self.message.body.len()
+        match &self.news {
+            News::Growing(growing) => growing.text.len(),
+            News::Stop(_) => 0,
+            News::Stored(message) => message.body.len(),
+        }
+    }
+
+    /// Whether one who has not taken this yet needs only the `newer` one: it says all of this and more.
+    /// The beginning stays, so that everybody knows of it.
+    fn is_outgrown_by(&self, newer: &Self) -> bool {
+        let (News::Growing(old), News::Growing(new)) = (&self.news, &newer.news) else {
+            return false;
+        };
+        old.from > 0 && old.message_id == new.message_id && old.attempt == new.attempt
     }
 }
 

@@ -36,6 +36,9 @@ impl Backlog {
     pub fn put(&self, wake: Wake) {
         let size = wake.bytes();
         let mut waiting = self.lock();
+        if let Some(last) = waiting.wakes.pop_back_if(|last| last.is_outgrown_by(&wake)) {
+            waiting.bytes -= last.bytes();
+        }
         if waiting.wakes.len() >= BACKLOG || waiting.bytes + size > BACKLOG_BYTES {
             waiting.wakes = VecDeque::new();
             waiting.bytes = 0;
@@ -119,7 +122,10 @@ impl std::fmt::Debug for Subscription {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{wake, wake_of};
+    use super::super::{Growing, News};
     use super::*;
+    use crate::clock::Millis;
+    use crate::records::ConversationId;
 
     fn ear() -> Subscription {
         Subscription::new(Arc::default(), || {})
@@ -157,6 +163,28 @@ mod tests {
             (waiting.bytes, waiting.wakes.capacity() <= KEPT_ROOM),
             (0, true)
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_grows_waits_with_its_beginning_and_its_newest_state() {
+        let mut ear = ear();
+        let grown = |from: usize, bytes: usize| Wake {
+            conversation: ConversationId(1),
+            news: News::Growing(Arc::new(Growing {
+                message_id: "ms-1".into(),
+                attempt: 0,
+                began: Millis(0),
+                from,
+                text: "x".repeat(bytes),
+                session_id: "s".into(),
+            })),
+        };
+        for bytes in 1..=1_000 {
+            ear.backlog.put(grown(bytes - 1, bytes));
+        }
+        assert_eq!(ear.recv().await, BusEvent::Wake(grown(0, 1)));
+        assert_eq!(ear.recv().await, BusEvent::Wake(grown(999, 1_000)));
+        assert_eq!(ear.backlog.lock().bytes, 0);
     }
 
     #[tokio::test]

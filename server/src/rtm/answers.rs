@@ -6,7 +6,8 @@
 //! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
 //! hangs, fails or panics costs its own conversation time and nobody else's. What is not begun when
 //! the server ends, or not finished soon after, is still a stored job and is taken up by `resume`. A bot that has
-//! answered is not asked again because the store was away.
+//! answered is not asked again because the store was away. What was shown of an answer that did not come to its end
+//! is stored, and marked.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,7 +21,8 @@ use protocol::message::UserBody;
 use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
-use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, BOT_WITHIN, LOOK_AGAIN, STORE_RETRY_AFTER};
+use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER};
+use super::stream::{Interrupted, answer_id, tell};
 use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
 use crate::store::{Job, JobKind, NewAnswer, NextJob};
@@ -157,8 +159,10 @@ async fn pause(rtm: &Rtm, wait: Duration) -> After {
 
 /// One try of one job.
 async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
-    let answers = match ask(rtm, &job).await {
-        Some(Ok(answers)) => answers,
+    let mut answers = Answers::new();
+    let bodies = match ask(rtm, &job, &mut answers).await {
+        Some(Ok(Ended::Finished)) => answers.into_bodies(),
+        Some(Ok(Ended::Stopped)) => answers.broken_off(),
         // The server ends and the bot is not done: the next start asks again.
         None => return After::Stop,
         Some(Err(error)) => {
@@ -175,14 +179,29 @@ async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
                 }
                 return After::Next;
             }
-            apology(job.kind)
+            // What was shown stays.
+            let mut bodies = if answers.has_grown() {
+                answers.broken_off()
+            } else {
+                Vec::new()
+            };
+            bodies.extend(apology(job.kind));
+            bodies
         }
     };
-    finish(rtm, &job, answers).await
+    finish(rtm, &job, bodies).await
+}
+
+/// How a turn came to its end.
+enum Ended {
+    /// By itself.
+    Finished,
+    /// By the visitor.
+    Stopped,
 }
 
 /// Gives the job to its bot. `None`: the server ends before the bot has answered.
-async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
+async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended, BotError>> {
     let failed = |reason: &str| BotError::Failed {
         reason: reason.to_owned(),
     };
@@ -192,19 +211,28 @@ async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
     let Some(turn) = turn_of(job) else {
         return Some(Err(failed("the stored message cannot be read")));
     };
-    let mut answers = Answers::new();
     let answered = async {
         let Ok(_permit) = staffed.turns.acquire().await else {
             return Err(failed("the bot is closed"));
         };
-        let turn = AssertUnwindSafe(staffed.bot.answer(turn, &mut answers)).catch_unwind();
-        match tokio::time::timeout(BOT_WITHIN, turn).await {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(_panic)) => {
-                rtm.shutdown.count_panic();
-                Err(failed("it panicked"))
+        let telling = tell(rtm, job, answers.growth());
+        let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
+        let interrupted = tokio::select! {
+            biased;
+            answered = turn => {
+                answered.unwrap_or_else(|_panic| {
+                    rtm.shutdown.count_panic();
+                    Err(failed("it panicked"))
+                })?;
+                answers.end()?;
+                return Ok(Ended::Finished);
             }
-            Err(_late) => Err(BotError::Unavailable {
+            interrupted = telling => interrupted,
+        };
+        match interrupted {
+            Interrupted::Stopped => Ok(Ended::Stopped),
+            Interrupted::Endless => Err(failed("its answer does not end")),
+            Interrupted::Late => Err(BotError::Unavailable {
                 reason: "it took too long".to_owned(),
             }),
         }
@@ -213,20 +241,20 @@ async fn ask(rtm: &Rtm, job: &Job) -> Option<Result<Vec<String>, BotError>> {
         rtm.shutdown.cancelled().await;
         tokio::time::sleep(rtm.config.server.drain_bots()).await;
     };
-    let outcome = tokio::select! {
+    tokio::select! {
         biased;
-        outcome = answered => outcome,
-        () = ending => return None,
-    };
-    Some(outcome.map(|()| answers.into_bodies()))
+        outcome = answered => Some(outcome),
+        () = ending => None,
+    }
 }
 
 /// Stores answers and end of the job, and tells everybody.
 async fn finish(rtm: &Arc<Rtm>, job: &Job, bodies: Vec<String>) -> After {
     let answers: Vec<NewAnswer> = bodies
         .into_iter()
-        .map(|body| NewAnswer {
-            message_id: rtm.ids.message(),
+        .enumerate()
+        .map(|(place, body)| NewAnswer {
+            message_id: answer_id(job, place),
             body,
         })
         .collect();
@@ -295,6 +323,7 @@ fn apology(kind: JobKind) -> Vec<String> {
             body: TEXT.into(),
             extra: Extra::new(),
         }),
+        stopped: None,
         extra: Extra::new(),
     };
     serde_json::to_string(&message).into_iter().collect()

@@ -11,12 +11,14 @@
 use protocol::Extra;
 use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserMessage};
 use protocol::message_ref::MessageRef;
-use protocol::reply::{Ack, ErrorFrame, Pong, Resync, ServerFrame};
+use protocol::reply::{Ack, BotMessage, ErrorFrame, Pong, Resync, ServerFrame};
 use protocol::timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limits::{MAX_ATTACHMENTS, MAX_TEXT_CHARS};
+use crate::bus::Growing;
+use crate::clock::Millis;
 use crate::records::{Author, StoredMessage};
 
 /// What to do about a frame.
@@ -30,6 +32,8 @@ pub enum Step {
     Ignore,
     /// Answer with a pong.
     Pong(Option<MessageRef>),
+    /// Stop the answer with this id, if it grows.
+    Stop(String),
     /// Count it; answer with an error when it has an id.
     Refuse(Offence, Option<MessageRef>),
     /// Store, then acknowledge.
@@ -99,6 +103,7 @@ impl Step {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Message(message)) => Self::of_message(message),
             Ok(ClientFrame::Ping(ping)) => Self::Pong(ping.reference().cloned()),
+            Ok(ClientFrame::Stop(stop)) => Self::Stop(stop.message_id),
             Ok(ClientFrame::CloseSession(close)) => Self::CloseSession(close.reference().cloned()),
             Ok(ClientFrame::Event(event) | ClientFrame::Unknown(event)) => Self::of_other(&event),
             Ok(ClientFrame::Ack(_)) => Self::Ignore,
@@ -169,13 +174,13 @@ pub struct Listener {
     pub icon: Option<Box<str>>,
 }
 
-/// A `bot_response` whose entry is the stored JSON, not parsed and written again.
+/// A `bot_response`. Of a whole answer the entry is the stored JSON, not parsed and written again.
 #[derive(Serialize)]
-struct LiveAnswer<'a> {
+struct LiveAnswer<'a, Entry> {
     #[serde(rename = "type")]
     kind: &'a str,
     from: &'a str,
-    message: [&'a RawValue; 1],
+    message: [Entry; 1],
     #[serde(rename = "messageId")]
     message_id: &'a str,
     #[serde(rename = "botInfo")]
@@ -185,7 +190,14 @@ struct LiveAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     icon: Option<&'a str>,
     timestamp: u64,
-    seq: u64,
+    #[serde(rename = "sM", skip_serializing_if = "Option::is_none")]
+    streaming: Option<bool>,
+    #[serde(rename = "endChunk", skip_serializing_if = "Option::is_none")]
+    end_chunk: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
     #[serde(rename = "sessionId")]
     session_id: &'a str,
 }
@@ -214,16 +226,13 @@ impl Listener {
         let body: &RawValue = serde_json::from_str(&message.body).ok()?;
         let frame = match message.author {
             Author::Bot => serde_json::to_string(&LiveAnswer {
-                kind: "bot_response",
-                from: "bot",
-                message: [body],
-                message_id: &message.message_id,
-                bot_info: &self.bot,
-                created_on: timestamp::to_iso(message.created.0),
-                icon: self.icon.as_deref(),
-                timestamp: message.created.0,
-                seq: message.seq,
-                session_id: &message.session_id,
+                seq: Some(message.seq),
+                ..self.answer(
+                    body,
+                    message.created,
+                    &message.message_id,
+                    &message.session_id,
+                )
             }),
             Author::User => serde_json::to_string(&LiveEcho {
                 kind: "user_message",
@@ -240,6 +249,64 @@ impl Listener {
             }),
         };
         frame.ok()
+    }
+
+    /// The frame for the next piece of an answer that grows.
+    pub fn piece(&self, growing: &Growing, at: usize, piece: &str) -> Option<String> {
+        let entry = BotMessage::text(piece);
+        let frame = LiveAnswer {
+            streaming: Some(true),
+            end_chunk: Some(false),
+            at: Some(at),
+            ..self.answer(
+                entry,
+                growing.began,
+                &growing.message_id,
+                &growing.session_id,
+            )
+        };
+        serde_json::to_string(&frame).ok()
+    }
+
+    /// The frame that ends a streamed answer for a client that adds the pieces up.
+    pub fn last_piece(&self, message: &StoredMessage, piece: &str) -> Option<String> {
+        let entry = BotMessage::text(piece);
+        let frame = LiveAnswer {
+            streaming: Some(true),
+            end_chunk: Some(true),
+            seq: Some(message.seq),
+            ..self.answer(
+                entry,
+                message.created,
+                &message.message_id,
+                &message.session_id,
+            )
+        };
+        serde_json::to_string(&frame).ok()
+    }
+
+    fn answer<'a, Entry>(
+        &'a self,
+        entry: Entry,
+        created: Millis,
+        message_id: &'a str,
+        session_id: &'a str,
+    ) -> LiveAnswer<'a, Entry> {
+        LiveAnswer {
+            kind: "bot_response",
+            from: "bot",
+            message: [entry],
+            message_id,
+            bot_info: &self.bot,
+            created_on: timestamp::to_iso(created.0),
+            icon: self.icon.as_deref(),
+            timestamp: created.0,
+            streaming: None,
+            end_chunk: None,
+            at: None,
+            seq: None,
+            session_id,
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Entrance {
     pub context: String,
     /// What the connection wants of the session.
     pub mode: ConnectionMode,
+    /// The client said that it can show answers that grow.
+    pub streams: bool,
     /// Our widget's cursor; official clients have none.
     pub after: Option<u64>,
 }

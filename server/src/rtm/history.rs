@@ -107,11 +107,14 @@ impl Asked {
 
 /// A stored message as the history shows it.
 pub fn message(stored: &StoredMessage) -> HistoryMessage {
-    let (direction, text, tags) = match stored.author {
-        Author::Bot => (Direction::Outgoing, bot_text(&stored.body), None),
+    let (direction, text, tags, stopped) = match stored.author {
+        Author::Bot => {
+            let (text, stopped) = bot_text(&stored.body);
+            (Direction::Outgoing, text, None, stopped)
+        }
         Author::User => {
             let (text, tags) = user_text(&stored.body);
-            (Direction::Incoming, text, tags)
+            (Direction::Incoming, text, tags, None)
         }
     };
     let mut extra = Extra::new();
@@ -134,6 +137,7 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
             .and_then(MessageRef::from_json_text),
         tags,
         seq: Some(stored.seq),
+        stopped,
         extra,
     }
 }
@@ -152,8 +156,8 @@ fn user_text(body: &str) -> (String, Option<Tags>) {
     (text, tags)
 }
 
-/// Text, or the template as the string of `{"type","payload"}`.
-fn bot_text(body: &str) -> String {
+/// Text, or the template as the string of `{"type","payload"}`; and whether it was stopped.
+fn bot_text(body: &str) -> (String, Option<bool>) {
     let answer: BotMessage = serde_json::from_str(body).unwrap_or_default();
     let fallback = answer
         .c_info
@@ -161,13 +165,14 @@ fn bot_text(body: &str) -> String {
         .and_then(|info| info.body.as_str())
         .unwrap_or_default();
     let Some(component) = &answer.component else {
-        return fallback.to_owned();
+        return (fallback.to_owned(), answer.stopped);
     };
-    match (component.kind.as_deref(), &component.payload) {
+    let text = match (component.kind.as_deref(), &component.payload) {
         (Some("template"), payload @ Value::Object(_)) => payload.to_text(),
         (_, Value::String(text)) => text.clone(),
         (_, payload) => payload["text"].as_str().unwrap_or(fallback).to_owned(),
-    }
+    };
+    (text, answer.stopped)
 }
 
 #[cfg(test)]

@@ -29,8 +29,9 @@ use super::limits::{
 };
 use super::pace::Pace;
 use super::registry::Seat;
+use super::told::{Reads, Told};
 use super::{Rtm, answers};
-use crate::bus::{BusEvent, Subscription};
+use crate::bus::{BusEvent, Growing, News, Subscription};
 use crate::records::{ConversationId, StoredMessage};
 use crate::store::{NewMessage, StoreError};
 
@@ -47,6 +48,7 @@ struct Live {
     context: Box<str>,
     listener: Listener,
     cursor: Cursor,
+    told: Told,
     /// Our widget, which knows `resync`.
     ours: bool,
     pace: Pace,
@@ -99,6 +101,11 @@ async fn enter(
         context: entrance.context.into(),
         listener: entrance.listener,
         cursor: Cursor::at(entrance.after.unwrap_or(opened.last_seq)),
+        told: Told::new(match (entrance.after, entrance.streams) {
+            (Some(_), _) => Reads::Placed,
+            (None, true) => Reads::Added,
+            (None, false) => Reads::Whole,
+        }),
         ours: entrance.after.is_some(),
         pace: Pace::new(Instant::now()),
         offences: 0,
@@ -230,6 +237,7 @@ impl Live {
             Step::Ignore => Ok(()),
             Step::Pong(reply_to) => self.write(written(pong(reply_to))).await,
             Step::Refuse(offence, reply_to) => Box::pin(self.offended(offence, reply_to)).await,
+            Step::Stop(message_id) => Box::pin(self.stop(message_id)).await,
             Step::Store(said) => Box::pin(self.store(*said)).await,
         }
     }
@@ -281,6 +289,13 @@ impl Live {
         }
     }
 
+    /// Whoever runs the bot's turn hears it, here or on another node. It answers with the message as far as it got.
+    async fn stop(&mut self, message_id: String) -> Result<(), End> {
+        let news = News::Stop(message_id.into());
+        self.rtm.tell(self.conversation, news).await;
+        Ok(())
+    }
+
     async fn could_not_store(
         &mut self,
         error: &StoreError,
@@ -310,10 +325,18 @@ impl Live {
 
     async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
         match event {
-            BusEvent::Wake(wake) => match self.cursor.meet(wake.message.seq) {
-                Place::Next => self.tell(&wake.message).await,
-                Place::Own | Place::Past => Ok(()),
-                Place::Gap => Box::pin(self.catch_up()).await,
+            BusEvent::Wake(wake) => match wake.news {
+                News::Stored(message) => {
+                    let done = match self.cursor.meet(message.seq) {
+                        Place::Next => self.tell(&message).await,
+                        Place::Own | Place::Past => Ok(()),
+                        Place::Gap => Box::pin(self.catch_up()).await,
+                    };
+                    self.told.forget(&message.message_id);
+                    done
+                }
+                News::Growing(growing) => self.grow(&growing).await,
+                News::Stop(_) => Ok(()),
             },
             BusEvent::Lagged => Err(SLOW),
             BusEvent::Closed => Err(End::Close(1001, "the server restarts; come back")),
@@ -355,12 +378,26 @@ impl Live {
     }
 
     async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
-        let echo_id = self.cursor.echo_id(message.created.0);
-        if let Some(frame) = self.listener.frame(message, echo_id) {
+        let frame = if let Some(rest) = self.told.rest(message) {
+            self.listener.last_piece(message, &rest)
+        } else {
+            let echo_id = self.cursor.echo_id(message.created.0);
+            self.listener.frame(message, echo_id)
+        };
+        if let Some(frame) = frame {
             return self.write(Message::Text(frame.into())).await;
         }
         tracing::error!(message = message.message_id, "a stored message is not JSON");
         Ok(())
+    }
+
+    async fn grow(&mut self, growing: &Growing) -> Result<(), End> {
+        let piece = self.told.piece(growing);
+        let frame = piece.and_then(|(at, piece)| self.listener.piece(growing, at, piece));
+        match frame {
+            Some(frame) => self.write(Message::Text(frame.into())).await,
+            None => Ok(()),
+        }
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {

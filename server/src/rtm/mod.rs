@@ -8,7 +8,8 @@
 //!   brings along.
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
-//! - [`answers`]: stored jobs become the bot's answers.
+//! - `told`: what the socket has been told of an answer that grows.
+//! - [`answers`]: stored jobs become the bot's answers; `stream`: what is shown of them while they grow.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
 //!
@@ -27,11 +28,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Semaphore;
 
 use crate::bot::Bot;
-use crate::bus::Bus;
+use crate::bus::{Bus, News, Wake};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::Ids;
-use crate::records::StoredMessage;
+use crate::records::{ConversationId, StoredMessage};
 use crate::shutdown::Shutdown;
 use crate::signing::{Keys, Policy};
 use crate::store::Store;
@@ -49,8 +50,10 @@ mod pace;
 pub mod registry;
 pub mod socket;
 pub mod start;
+mod stream;
 pub mod theme;
 pub mod token;
+mod told;
 
 use answers::Busy;
 use limits::BOT_TURNS_AT_ONCE;
@@ -147,10 +150,13 @@ impl Rtm {
     /// Tells everybody in the conversation. A bus that fails is no reason to fail here: the
     /// message is stored, and sockets see the gap.
     pub async fn publish(&self, message: StoredMessage) {
-        let wake = crate::bus::Wake {
-            conversation: message.conversation,
-            message: Arc::new(message),
-        };
+        let conversation = message.conversation;
+        self.tell(conversation, News::Stored(Arc::new(message)))
+            .await;
+    }
+
+    async fn tell(&self, conversation: ConversationId, news: News) {
+        let wake = Wake { conversation, news };
         if let Err(error) = self.bus.publish(wake).await {
             tracing::warn!(error = %error, "the bus did not take a wake");
         }

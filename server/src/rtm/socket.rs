@@ -123,6 +123,7 @@ pub async fn open(
             bot: bot_info(&context.name, &ticket.bot),
             icon: icon(&rtm, &ticket.bot, client, &headers, &uri),
         },
+        streams: context.ui.as_deref() == Some("v3"),
         context: turn_context(&context),
         app: ticket.app,
         bot: ticket.bot,

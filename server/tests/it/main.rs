@@ -23,6 +23,7 @@ mod resume;
 mod retention;
 mod slow;
 mod start;
+mod streams;
 mod test_app;
 mod test_bot;
 mod test_socket;

@@ -399,6 +399,17 @@ impl User<'_> {
             .expect("a socket")
     }
 
+    /// A socket of a v2 client, which does not say what it can show.
+    pub(crate) async fn plain_socket(&self, more: &str) -> Socket {
+        let info = json!({"chatBot": "Test Bot", "taskBotId": self.bot});
+        let reply = self.post("/api/rtm/start", &json!({"botInfo": info})).await;
+        let url = reply.json()["url"].as_str().unwrap().to_owned();
+        let path = &url[url.find("/rtm/").unwrap()..];
+        Socket::open(self.app, &format!("{path}{more}"), &[])
+            .await
+            .expect("a socket")
+    }
+
     /// A socket that has had its welcome.
     pub(crate) async fn welcomed(&self) -> Socket {
         let mut socket = self.socket("").await;

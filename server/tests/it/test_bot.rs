@@ -49,6 +49,19 @@ impl Bot for TestBot {
                 answers.push(&BotMessage::text("one"))?;
                 answers.push(&BotMessage::text("two"))
             }
+            "stream" | "stream and fail" => {
+                answers.write("Hel")?;
+                answers.write("lo ")?;
+                self.go.notified().await;
+                if body != "stream" {
+                    return Err(BotError::Failed {
+                        reason: "on purpose".to_owned(),
+                    });
+                }
+                answers.write("wörld")?;
+                self.go.notified().await;
+                answers.write("!")
+            }
             other => answers.push(&BotMessage::text(format!("echo {other}"))),
         }
     }

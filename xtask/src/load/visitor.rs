@@ -334,7 +334,7 @@ impl Visitor {
                     self.unflushed = true;
                 }
             }
-            Effect::Arrived { .. } | Effect::KeepOutbox | Effect::Show => {}
+            Effect::Arrived { .. } | Effect::Grown | Effect::KeepOutbox | Effect::Show => {}
         }
         None
     }

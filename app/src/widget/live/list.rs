@@ -1,9 +1,13 @@
 //! The rows on the page, kept equal to the messages by key.
 //!
 //! **Invariants.** A row that is there already stays the same element: its focus, selection and pictures stay. A
-//! changed row has another key and is a new element. Rows that keep their order are not moved.
+//! changed row has another key and is a new element. Rows that keep their order are not moved. An answer that grows
+//! is drawn again inside its element.
 
-use super::{Live, parts::set_text};
+use super::{
+    Live,
+    parts::{set_class, set_text},
+};
 use crate::{
     chat::Shown,
     widget::{
@@ -12,6 +16,7 @@ use crate::{
         when::Now,
     },
 };
+use protocol::transcript::Delivery;
 use web_sys::Element;
 
 /// The rows on the page, in order.
@@ -23,6 +28,8 @@ struct Placed {
     key: String,
     at_ms: u64,
     day: bool,
+    /// What there is of an answer that grows.
+    grown: (Delivery, usize),
     element: Element,
 }
 
@@ -32,9 +39,16 @@ impl Placed {
             key,
             at_ms: row.entry.at_ms,
             day: row.day,
+            grown: grown(row),
             element,
         }
     }
+}
+
+/// How far the row's answer has come.
+fn grown(row: &Row<'_>) -> (Delivery, usize) {
+    let entry = row.entry;
+    (entry.delivery, entry.content.plain_text().len())
 }
 
 impl Live {
@@ -73,7 +87,12 @@ impl Live {
                 old[place].take()
             });
             let element = match kept {
-                Some(kept) => Some(kept.element),
+                Some(kept) => {
+                    if kept.grown != grown(row) {
+                        self.grow(&kept.element, row);
+                    }
+                    Some(kept.element)
+                }
                 None => row::draw(&self.room, row, now).build(),
             };
             if let Some(element) = element {
@@ -93,6 +112,23 @@ impl Live {
             next = row.element.clone();
         }
         self.list.borrow_mut().0 = placed;
+    }
+
+    /// Draws the row again inside its element.
+    fn grow(&self, element: &Element, row: &Row<'_>) {
+        let Some(drawn) = row::draw(&self.room, row, self.now.get()).build() else {
+            return;
+        };
+        element.replace_children_with_node_0();
+        while let Some(child) = drawn.first_child() {
+            // A child of a row fits into a row.
+            let _ = element.append_child(&child);
+        }
+        let growing = row.entry.delivery == Delivery::Growing;
+        set_class(element, "growing", growing);
+        let busy = if growing { "true" } else { "false" };
+        // An attribute of a plain name is always taken.
+        let _ = element.set_attribute("aria-busy", busy);
     }
 
     /// Puts the words of all times right; on the first time all of them, then those that can change.

@@ -168,6 +168,7 @@ impl Live {
             act::OLDER => chat.load_older(),
             act::RECONNECT => chat.reconnect_now(),
             act::RETRY => chat.retry(&key()),
+            act::STOP => chat.stop(),
             _ => {}
         }
     }
@@ -248,8 +249,11 @@ impl Live {
         self.draw_before(&shown);
         self.draw_header(&shown);
         self.draw_notice(shown.notice);
-        if old.is_none_or(|old| old.typing != shown.typing) {
+        if old.as_ref().is_none_or(|old| old.typing != shown.typing) {
             self.draw_typing(shown.typing);
+        }
+        if old.is_some_and(|old| old.may_stop) != shown.may_stop {
+            self.draw_stop(shown.may_stop);
         }
         self.draw_said(&shown.announce);
     }

@@ -1,9 +1,9 @@
 //! The parts of the window, found once, and the small ones that change: header, notice, dots, what is said.
 
-use super::{Live, slot::Slot};
+use super::{Live, keys, slot::Slot};
 use crate::{
     chat::{Connection, Notice, Shown},
-    widget::{browser, header, notice, room::Room, transcript::Before, typing},
+    widget::{browser, composer, header, notice, room::Room, transcript::Before, typing},
 };
 use leptos::prelude::document;
 use std::cell::Cell;
@@ -40,6 +40,7 @@ pub(super) struct Parts {
     pub(super) field: HtmlTextAreaElement,
     pub(super) send: Element,
     pub(super) counter: Slot,
+    stop: Slot,
     /// The live region.
     said: Element,
 }
@@ -53,6 +54,7 @@ impl Parts {
         let stage = scroller.parent_element()?;
         let list = scroller.first_element_child()?;
         let form = find("form")?;
+        let send = find("[type=submit].send")?;
         let header = find("header")?;
         Some(Self {
             status: find("header p")?,
@@ -67,7 +69,8 @@ impl Parts {
             notice: Slot::new(&form.previous_element_sibling()?, None, None),
             notice_is: Cell::default(),
             field: find("#message")?.unchecked_into(),
-            send: find("[type=submit].send")?,
+            stop: Slot::new(&send.parent_element()?, Some(&send), None),
+            send,
             counter: Slot::new(&form, None, None),
             said: page.last_element_child()?,
             room: page,
@@ -110,6 +113,17 @@ impl Live {
 
     pub(super) fn dots(&self, on: bool) {
         self.parts.typing.put(on.then(|| typing::draw(&self.room)));
+    }
+
+    /// The keyboard that was on the button goes on in the field.
+    pub(super) fn draw_stop(&self, may_stop: bool) {
+        let focused = document().active_element();
+        let left = focused.is_some_and(|focused| focused.class_list().contains("stop"));
+        let button = may_stop.then(|| composer::stop(&self.room));
+        self.parts.stop.put(button);
+        if left {
+            keys::to_composer();
+        }
     }
 
     pub(super) fn draw_said(&self, said: &str) {

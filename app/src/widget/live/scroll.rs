@@ -1,7 +1,7 @@
 //! Where the list is scrolled to.
 //!
 //! **Invariants.** While the reader is at the end (within [`NEAR`]), the end stays in view; an answer
-//! taller than the window shows its beginning. Anywhere else nothing moves them: what comes is counted in the
+//! taller than the window, or grown so tall, shows its beginning. Anywhere else nothing moves them: what comes is counted in the
 //! pill, and earlier messages enter above without a jump. The browser's own scroll anchoring is off, so that
 //! all browsers do the same.
 
@@ -154,7 +154,13 @@ impl Live {
     /// The list or the window has another size: the end stays in view if it was.
     pub(super) fn keep_end(&self) {
         if self.scroll.pinned.get() {
-            self.to_end();
+            let shown = self.room.chat.shown();
+            let last = shown.entries.last().map(|last| last.delivery);
+            if last == Some(Delivery::Growing) {
+                self.to_answer(1);
+            } else {
+                self.to_end();
+            }
         }
     }
 

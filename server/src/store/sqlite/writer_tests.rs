@@ -119,9 +119,12 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_all_is_written_anew()
     };
     let reopen = {
         let (healed, path) = (Arc::clone(&healed), file.0.clone());
-        move || match healed.load(Ordering::SeqCst) {
-            true => Connection::open(&path).map_err(store_error),
-            false => Err(failed()),
+        move || {
+            if healed.load(Ordering::SeqCst) {
+                Connection::open(&path).map_err(store_error)
+            } else {
+                Err(failed())
+            }
         }
     };
     let writer = Writer::start(file.open(), Box::new(reopen), 16, 16).unwrap();

@@ -1,0 +1,77 @@
+//! Answers that come in pieces: shown as they grow, stopped by the visitor, never left growing for ever.
+//!
+//! In the path: `frame` hands over what the bot says in pieces; the stored message comes like any other.
+
+use super::{Effect, Moment, Phase, Session, Timer, Typing};
+use crate::content::Content;
+use crate::message::Stop;
+use crate::reply::BotResponse;
+use crate::transcript::{Entry, Grown};
+use crate::write::Write;
+
+/// An answer that has not grown for this long, over all reconnects, has broken off. Longer than a server lets its bot
+/// be silent (30 s).
+const GROWS_WITHIN_MS: u64 = 40_000;
+
+impl Session {
+    /// Whether the visitor may stop the bot: something grows, and the server knows how (one that counts is ours).
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        self.phase == Phase::Online && self.cursor.is_some() && self.transcript.growing().is_some()
+    }
+
+    pub(super) fn stop(&self, effects: &mut Vec<Effect>) {
+        let growing = self.transcript.growing();
+        if let (true, Some(id)) = (
+            self.may_stop(),
+            growing.and_then(|row| row.message_id.as_ref()),
+        ) {
+            effects.push(Effect::Send(Stop::new(id).to_text()));
+        }
+    }
+
+    /// The next piece of an answer.
+    pub(super) fn grow(&mut self, at: Moment, frame: &BotResponse, effects: &mut Vec<Effect>) {
+        let row = Entry::growing(frame, at.now_ms);
+        let key = row.key.clone();
+        let piece = frame.message.first().map_or("", Content::piece);
+        let end = frame.end_chunk == Some(true);
+        match self.transcript.grow(row, frame.at, piece, end) {
+            Grown::Shown => effects.push(Effect::Grown),
+            Grown::Ended => {
+                self.see(frame.seq, effects);
+                effects.extend([Effect::Arrived { key }, Effect::Show]);
+            }
+            // It is stored, so it can be had.
+            Grown::Torn if end => self.reload(effects),
+            Grown::Known | Grown::Torn => {}
+        }
+        self.watch_growth(effects);
+    }
+
+    /// Sees to it that what grows ends.
+    pub(super) fn watch_growth(&mut self, effects: &mut Vec<Effect>) {
+        if self.transcript.growing().is_some() {
+            if self.typing == Typing::Shown {
+                effects.push(Effect::Show);
+            }
+            self.typing = Typing::Streaming;
+            effects.push(Effect::Arm {
+                timer: Timer::Typing,
+                after_ms: GROWS_WITHIN_MS,
+            });
+        } else if self.typing == Typing::Streaming {
+            self.typing = Typing::Hidden;
+            effects.extend([Effect::Disarm(Timer::Typing), Effect::Show]);
+        }
+    }
+
+    /// Nothing more comes of what grows.
+    pub(super) fn broke_off(&mut self, effects: &mut Vec<Effect>) {
+        self.typing = Typing::Hidden;
+        for key in self.transcript.stop_growing() {
+            effects.push(Effect::Arrived { key });
+        }
+        effects.push(Effect::Show);
+    }
+}

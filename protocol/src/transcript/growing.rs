@@ -1,0 +1,229 @@
+//! Rows that grow: an answer that comes in pieces.
+//!
+//! In the path: the session hands in each piece; the stored message, which comes through
+//! [`Transcript::insert`], has the last word.
+//!
+//! # Invariants
+//! - While it grows, a row stands at the end: the answer is stored after everything that is said meanwhile.
+//! - A piece that says where it begins can come twice, late or never: the text is never anything but a part of
+//!   what was said. One that does not say so is taken for the next.
+//! - A text grows to [`MAX_GROWTH_BYTES`] at most.
+
+use super::{Delivery, Entry, Transcript};
+use crate::content::Content;
+
+/// The longest text that is put together of pieces; the rest comes with the stored message.
+pub const MAX_GROWTH_BYTES: usize = 64 * 1024;
+
+/// What became of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grown {
+    /// It was the last one, and the row is whole.
+    Ended,
+    /// It is shown already.
+    Known,
+    /// The row has grown.
+    Shown,
+    /// Something before it is missing, so it cannot be shown.
+    Torn,
+}
+
+impl Transcript {
+    /// Adds a piece to its row; `row` (see [`Entry::growing`]) is what it is if it is new. `at` is where in the text the
+    /// piece begins, where the server says so.
+    pub fn grow(&mut self, row: Entry, at: Option<u64>, piece: &str, end: bool) -> Grown {
+        let (seq, at_ms) = (row.seq, row.at_ms);
+        let place = match self.find(&row) {
+            Some(place) => place,
+            None if at.is_some_and(|at| at > 0) => return Grown::Torn,
+            None => {
+                self.entries.push(Entry { seq: None, ..row });
+                self.entries.len() - 1
+            }
+        };
+        let known = &mut self.entries[place];
+        match known.delivery {
+            Delivery::Growing => {}
+            // It was taken for dead, and lives.
+            Delivery::Stopped if known.seq.is_none() && at.is_some() => {}
+            Delivery::Stopped if known.seq.is_none() => return Grown::Torn,
+            _ => return Grown::Known,
+        }
+        let Content::Text(text) = &mut known.content else {
+            return Grown::Known;
+        };
+        let from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
+        let to = from.saturating_add(piece.len());
+        if to > MAX_GROWTH_BYTES || !text.is_char_boundary(from) {
+            return Grown::Torn;
+        }
+        let shown = at.is_some() && text.get(from..to) == Some(piece);
+        if !shown || end {
+            text.truncate(from);
+            text.push_str(piece);
+        }
+        if end {
+            let mut whole = self.entries.remove(place);
+            whole.delivery = Delivery::Sent;
+            whole.seq = seq;
+            whole.at_ms = at_ms;
+            let place = if seq.is_some() {
+                self.place(&whole)
+            } else {
+                place
+            };
+            self.entries.insert(place, whole);
+            return Grown::Ended;
+        }
+        if known.delivery == Delivery::Stopped {
+            let mut row = self.entries.remove(place);
+            row.delivery = Delivery::Growing;
+            self.entries.push(row);
+        } else if shown {
+            return Grown::Known;
+        }
+        Grown::Shown
+    }
+
+    /// The row that grows now.
+    #[must_use]
+    pub fn growing(&self) -> Option<&Entry> {
+        let mut rows = self.entries.iter().rev();
+        rows.find(|entry| entry.delivery == Delivery::Growing)
+    }
+
+    /// Nothing more is expected of the rows that grow: they stay as they are. Gives their keys.
+    pub fn stop_growing(&mut self) -> Vec<String> {
+        let mut stopped = Vec::new();
+        for entry in &mut self.entries {
+            if entry.delivery == Delivery::Growing {
+                entry.delivery = Delivery::Stopped;
+                stopped.push(entry.key.clone());
+            }
+        }
+        stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::Author;
+
+    fn row(id: &str, seq: Option<u64>) -> Entry {
+        Entry {
+            key: id.to_owned(),
+            author: Author::Bot,
+            at_ms: 5,
+            content: Content::Text(String::new()),
+            delivery: Delivery::Growing,
+            seq,
+            message_id: Some(id.to_owned()),
+        }
+    }
+
+    fn stored(id: &str, seq: u64, text: &str) -> Entry {
+        Entry {
+            content: Content::Text(text.to_owned()),
+            delivery: Delivery::Sent,
+            ..row(id, Some(seq))
+        }
+    }
+
+    fn shown(transcript: &Transcript) -> Vec<(&str, &str, Delivery)> {
+        let rows = transcript.entries().iter();
+        rows.map(|row| (row.key.as_str(), row.content.plain_text(), row.delivery))
+            .collect()
+    }
+
+    #[test]
+    fn pieces_that_come_twice_or_late_change_nothing() {
+        let mut list = Transcript::new(vec![stored("a", 1, "one")]);
+        for (at, piece, grown) in [
+            (3, "lo", Grown::Torn),
+            (0, "Hel", Grown::Shown),
+            (3, "lo ", Grown::Shown),
+            (0, "Hel", Grown::Known),
+            (99, "x", Grown::Torn),
+            (6, "wörld", Grown::Shown),
+            (8, "?", Grown::Torn),
+            (3, "lo ", Grown::Known),
+        ] {
+            let now = list.grow(row("b", None), Some(at), piece, false);
+            assert_eq!(now, grown, "{at} {piece}");
+        }
+        assert_eq!(shown(&list)[1], ("b", "Hello wörld", Delivery::Growing));
+        assert!(list.insert(stored("b", 2, "Hello wörld!")), "it is news");
+        assert!(!list.insert(stored("b", 2, "Hello wörld!")));
+        assert_eq!(
+            list.grow(row("b", None), Some(0), "Hel", false),
+            Grown::Known
+        );
+        assert_eq!(shown(&list)[1], ("b", "Hello wörld!", Delivery::Sent));
+    }
+
+    #[test]
+    fn a_turn_that_runs_again_begins_again_in_the_same_row() {
+        let mut list = Transcript::default();
+        list.grow(row("b", None), Some(0), "The first try", false);
+        assert_eq!(list.stop_growing(), ["b"]);
+        assert_eq!(
+            list.grow(row("b", None), Some(0), "The s", false),
+            Grown::Shown
+        );
+        list.grow(row("b", None), Some(5), "econd", false);
+        assert_eq!(shown(&list), [("b", "The second", Delivery::Growing)]);
+    }
+
+    #[test]
+    fn a_platform_that_counts_nothing_adds_up_the_pieces() {
+        let mut list = Transcript::default();
+        for piece in ["Hel", "lo ", "wor"] {
+            assert_eq!(list.grow(row("b", None), None, piece, false), Grown::Shown);
+        }
+        assert_eq!(list.grow(row("b", None), None, "ld", true), Grown::Ended);
+        assert_eq!(list.grow(row("b", None), None, "ld", true), Grown::Known);
+        assert_eq!(shown(&list), [("b", "Hello world", Delivery::Sent)]);
+    }
+
+    #[test]
+    fn an_end_behind_a_gap_is_told_from_one_that_makes_the_text_whole() {
+        let mut list = Transcript::default();
+        list.grow(row("b", None), Some(0), "Hel", false);
+        let end = row("b", Some(2));
+        assert_eq!(list.grow(end.clone(), Some(5), "!", true), Grown::Torn);
+        assert_eq!(list.grow(end, Some(3), "lo", true), Grown::Ended);
+        assert_eq!(shown(&list), [("b", "Hello", Delivery::Sent)]);
+        assert_eq!(list.entries()[0].seq, Some(2));
+        // Torn off by a lost connection: nobody knows what is missing.
+        list.grow(row("c", None), None, "Hel", false);
+        list.stop_growing();
+        assert_eq!(list.grow(row("c", None), None, "lo", true), Grown::Torn);
+    }
+
+    #[test]
+    fn what_is_said_meanwhile_stands_before_the_answer_that_grows() {
+        let mut list = Transcript::new(vec![stored("a", 1, "one")]);
+        list.grow(row("b", None), Some(0), "Hel", false);
+        list.insert(Entry::own(7, "hi", 5));
+        let keys = |list: &Transcript| -> Vec<String> {
+            list.entries().iter().map(|row| row.key.clone()).collect()
+        };
+        assert_eq!(keys(&list), ["a", "own-7", "b"]);
+        list.delivered("own-7", Some(2), None);
+        assert_eq!(keys(&list), ["a", "own-7", "b"]);
+        list.insert(stored("b", 3, "Hello"));
+        list.insert(stored("d", 4, "more"));
+        assert_eq!(keys(&list), ["a", "own-7", "b", "d"]);
+    }
+
+    #[test]
+    fn a_text_has_an_end() {
+        let mut list = Transcript::default();
+        let kilobyte = "x".repeat(1024);
+        for _ in 0..100 {
+            list.grow(row("b", None), None, &kilobyte, false);
+        }
+        assert_eq!(shown(&list)[0].1.len(), MAX_GROWTH_BYTES);
+    }
+}

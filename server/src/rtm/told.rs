@@ -1,0 +1,209 @@
+//! What one socket has been told of answers that grow, and what it therefore lacks. Without I/O.
+//!
+//! In the path: `live` asks [`Told::piece`] about everything that grows, and [`Told::rest`] about what is stored.
+//!
+//! Invariants: a socket gets each letter of an answer at most once, except where its client knows to put a piece in
+//! its place. Whatever is lost on the way here, the next piece or the stored message makes it good.
+
+use protocol::content::Content;
+use protocol::reply::BotMessage;
+
+use crate::bot::MAX_ANSWERS;
+use crate::bus::Growing;
+use crate::records::{Author, StoredMessage};
+
+/// What the client does with pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Shows the first only (v2): it gets whole answers.
+    Whole,
+    /// Adds each piece to those before (v3).
+    Added,
+    /// Puts each piece where it belongs, and takes the stored message for the last word: our widget.
+    Placed,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Told {
+    reads: Reads,
+    /// Those that grow, of one turn.
+    answers: Vec<Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    message_id: Box<str>,
+    attempt: u32,
+    /// So much of the text was told.
+    bytes: usize,
+    /// What was told is of an earlier try.
+    torn: bool,
+    /// The stored message was told.
+    ended: bool,
+}
+
+impl Told {
+    pub(super) fn new(reads: Reads) -> Self {
+        Self {
+            reads,
+            answers: Vec::new(),
+        }
+    }
+
+    /// What the socket lacks of an answer that grows, and where in the text that is.
+    pub(super) fn piece<'a>(&mut self, growing: &'a Growing) -> Option<(usize, &'a str)> {
+        let reads = self.reads;
+        let known = self.find(&growing.message_id);
+        // A client that adds up may have the beginning from an earlier socket.
+        let late = reads == Reads::Added && growing.from > 0;
+        if reads == Reads::Whole || known.is_none() && late {
+            return None;
+        }
+        let answer = match known {
+            Some(known) => &mut self.answers[known],
+            None => self.add(&growing.message_id, growing.attempt),
+        };
+        if answer.attempt != growing.attempt {
+            answer.attempt = growing.attempt;
+            if reads == Reads::Placed {
+                answer.bytes = 0;
+            } else {
+                answer.torn = true;
+            }
+        }
+        if answer.ended || answer.torn {
+            return None;
+        }
+        let piece = growing.text.get(answer.bytes..);
+        let piece = piece.filter(|piece| !piece.is_empty())?;
+        let at = std::mem::replace(&mut answer.bytes, growing.text.len());
+        Some((at, piece))
+    }
+
+    /// The last piece of a stored message, for a socket that got the beginning as pieces. `None`: it gets the message.
+    pub(super) fn rest(&mut self, message: &StoredMessage) -> Option<String> {
+        if self.reads != Reads::Added || message.author != Author::Bot {
+            return None;
+        }
+        let Some(known) = self.find(&message.message_id) else {
+            self.add(&message.message_id, 0).ended = true;
+            return None;
+        };
+        let answer = &mut self.answers[known];
+        answer.ended = true;
+        if answer.bytes == 0 {
+            return None;
+        }
+        let body: BotMessage = serde_json::from_str(&message.body).unwrap_or_default();
+        let text = Content::piece(&body);
+        match text.get(answer.bytes..) {
+            Some(rest) if !answer.torn => Some(rest.to_owned()),
+            // The bot was asked again and said something else. What is on the screen cannot be taken back.
+            _ => Some(["\n\n", text].concat()),
+        }
+    }
+
+    /// The message has come over the bus: nothing of it grows after this.
+    pub(super) fn forget(&mut self, message_id: &str) {
+        if let Some(known) = self.find(message_id) {
+            self.answers.remove(known);
+        }
+    }
+
+    fn find(&self, message_id: &str) -> Option<usize> {
+        self.answers
+            .iter()
+            .position(|known| *known.message_id == *message_id)
+    }
+
+    fn add(&mut self, message_id: &str, attempt: u32) -> &mut Answer {
+        // More are of turns whose end this socket was not told over the bus.
+        if self.answers.len() == MAX_ANSWERS {
+            self.answers.remove(0);
+        }
+        self.answers.push(Answer {
+            message_id: message_id.into(),
+            attempt,
+            bytes: 0,
+            torn: false,
+            ended: false,
+        });
+        let last = self.answers.len() - 1;
+        &mut self.answers[last]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Millis;
+    use crate::records::ConversationId;
+
+    fn growing(from: usize, text: &str, attempt: u32) -> Growing {
+        Growing {
+            message_id: "ms-1".to_owned(),
+            attempt,
+            began: Millis(1),
+            from,
+            text: text.to_owned(),
+            session_id: "ss-1".to_owned(),
+        }
+    }
+
+    fn stored(text: &str) -> StoredMessage {
+        StoredMessage {
+            conversation: ConversationId(1),
+            seq: 3,
+            message_id: "ms-1".to_owned(),
+            author: Author::Bot,
+            client_message_id: None,
+            body: serde_json::to_string(&BotMessage::text(text)).unwrap(),
+            created: Millis(2),
+            session_id: "ss-1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_socket_gets_what_it_lacks_whatever_was_lost() {
+        for reads in [Reads::Added, Reads::Placed] {
+            let mut told = Told::new(reads);
+            assert_eq!(told.piece(&growing(0, "Hel", 0)), Some((0, "Hel")));
+            assert_eq!(told.piece(&growing(0, "Hel", 0)), None);
+            assert_eq!(told.piece(&growing(5, "Hello w", 0)), Some((3, "lo w")));
+        }
+        assert_eq!(Told::new(Reads::Whole).piece(&growing(0, "Hel", 0)), None);
+    }
+
+    #[test]
+    fn a_client_that_adds_up_gets_every_letter_once() {
+        let mut told = Told::new(Reads::Added);
+        told.piece(&growing(0, "Hel", 0));
+        assert_eq!(told.rest(&stored("Hello")).as_deref(), Some("lo"));
+        assert_eq!(told.piece(&growing(3, "Hell", 0)), None, "it came late");
+        told.forget("ms-1");
+        // One that came in the middle gets the whole at the end.
+        let mut told = Told::new(Reads::Added);
+        assert_eq!(told.piece(&growing(3, "Hello", 0)), None);
+        assert_eq!(told.rest(&stored("Hello")), None);
+        assert_eq!(told.piece(&growing(0, "Hel", 0)), None, "it came late");
+    }
+
+    #[test]
+    fn another_try_begins_anew_where_that_can_be_shown() {
+        let mut told = Told::new(Reads::Placed);
+        told.piece(&growing(0, "One", 0));
+        assert_eq!(told.piece(&growing(0, "Two", 1)), Some((0, "Two")));
+        assert_eq!(told.rest(&stored("Two")), None, "the message itself");
+        let mut told = Told::new(Reads::Added);
+        told.piece(&growing(0, "One", 0));
+        assert_eq!(told.piece(&growing(0, "Two", 1)), None);
+        assert_eq!(told.rest(&stored("Two")).as_deref(), Some("\n\nTwo"));
+    }
+
+    #[test]
+    fn one_that_comes_in_the_middle_and_can_place_it_gets_all() {
+        let mut told = Told::new(Reads::Placed);
+        assert_eq!(told.piece(&growing(3, "Hello", 0)), Some((0, "Hello")));
+    }
+}
