@@ -111,6 +111,25 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
   });
 }
 
+test("the official client shows an answer that others see growing once and whole", async ({ page, startParlour, hostSite }) => {
+  test.slow();
+  const parlour = await startParlour({ config: testApp() });
+  await page.exposeFunction("sign", () => assertionFor(ANN));
+  const client = await Official.open(page, hostSite, { api: `${parlour.baseURL}/api/`, identity: ways[1].identity(parlour.baseURL) });
+  await expect(client.rows).toHaveCount(2, { timeout: 15_000 });
+  await client.say("stream");
+  await expect(client.rows.nth(3)).toContainText("and this is the", { timeout: 30_000 });
+  await expect(client.rows.nth(3)).toContainText("This answer comes");
+  // What comes after it would show a second one.
+  await client.say("thanks");
+  await expect(client.rows.nth(5)).toContainText("You are welcome!");
+  await expect(client.rows).toHaveCount(6);
+  const answers = client.frames.filter(({ by, data }) => by === "server" && data.type === "bot_response").map(({ data }) => data);
+  expect(answers.filter(({ sM }) => sM !== undefined)).toEqual([]);
+  const stored = await (await Caller.as(parlour, ANN)).history();
+  expect(stored.filter(({ text }) => text.includes("This answer comes")).map(({ id }) => id)).toEqual([answers.at(-2).messageId]);
+});
+
 test("the official client with a wrong secret is told so, and nothing is opened", async ({ page, parlour, hostSite }) => {
   const refused = page.waitForResponse((answer) => answer.url().endsWith("/api/users/sts"));
   const client = await Official.open(page, hostSite, {
