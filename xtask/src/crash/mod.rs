@@ -1,7 +1,7 @@
-//! What the server survives: killed, ended, with a full disk, each under load; and then every message is accounted for.
+//! What the server survives: killed, ended, with a full disk and with one that fails, each under load; and then every message is accounted for.
 //!
 //! In the path: a person calls `cargo xtask crash`; `cargo xtask test` runs its short form as the step `crash`. `story` kills
-//! and ends, `disk` fills the disk, `trace` watches the system calls, `account` compares what visitors know with what is
+//! and ends, `disk` fills the disk, `sync` makes it fail, `trace` watches the system calls, `account` compares what visitors know with what is
 //! stored. The visitors and the server are those of `load`.
 //!
 //! **Invariants.** Anything that does not add up fails the run, with the visitors and numbers. What cannot be tried on this
@@ -10,6 +10,7 @@
 mod account;
 mod disk;
 mod story;
+mod sync;
 mod trace;
 
 use std::fs;
@@ -59,6 +60,8 @@ enum Story {
     Kill,
     /// The disk is full for a while.
     Disk,
+    /// The disk does not sync for a while.
+    Sync,
     /// System calls: no acknowledgement before its fsync.
     Trace,
 }
@@ -133,6 +136,9 @@ fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
         }
         if wanted(Story::Disk) {
             said.push(disk::full(&stage).await?);
+        }
+        if wanted(Story::Sync) {
+            said.push(sync::fails(&stage).await?);
         }
         if wanted(Story::Trace) {
             said.push(trace::acks_after_fsync(&stage).await?);
