@@ -15,6 +15,8 @@ use crate::chat::{Connection, Notice, Shown};
 const LOST_AFTER_MS: u64 = 2_000;
 /// …and after this long the row says that messages wait.
 const LATE_AFTER_MS: u64 = 15_000;
+/// A sentence that asks for nothing stands this long.
+const TOLD_AFTER_MS: u64 = 8_000;
 /// The live region is emptied after this: a screen reader has taken it by then.
 const QUIET_AFTER_MS: u64 = 1_000;
 
@@ -75,7 +77,9 @@ impl Driver {
             Connection::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
-                shown.notice = None;
+                if !passing(shown.notice) {
+                    shown.notice = None;
+                }
             }
             Connection::Refused => {
                 self.alarms.disarm(Alarm::Lost);
@@ -87,7 +91,7 @@ impl Driver {
                 }
                 shown.notice = Some(Notice::Refused);
             }
-            _ if self.started.get() && shown.notice.is_none() => {
+            _ if self.started.get() && (shown.notice.is_none() || passing(shown.notice)) => {
                 self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
                 self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
             }
@@ -104,6 +108,21 @@ impl Driver {
             Notice::Reconnecting
         };
         self.chat.change(|shown| shown.notice = Some(notice));
+    }
+
+    /// Tells the visitor something that asks for nothing and goes by itself.
+    pub(super) fn mention(&self, notice: Notice) {
+        self.alarms.arm(Alarm::Told, TOLD_AFTER_MS);
+        self.chat.change(|shown| shown.notice = Some(notice));
+    }
+
+    /// It has been read.
+    pub(super) fn mentioned(&self) {
+        self.chat.change(|shown| {
+            if passing(shown.notice) {
+                shown.notice = None;
+            }
+        });
     }
 
     /// A message has come that was not there before.
@@ -155,7 +174,7 @@ impl Driver {
         self.chat.change(|shown| shown.unread_from = None);
     }
 
-    fn row(&self, key: &str) -> Option<Entry> {
+    pub(super) fn row(&self, key: &str) -> Option<Entry> {
         let session = self.session.borrow();
         let rows = session.transcript().entries();
         rows.iter().rev().find(|row| row.key == key).cloned()
@@ -166,4 +185,9 @@ impl Driver {
             say(host);
         }
     }
+}
+
+/// Whether this sentence goes by itself.
+fn passing(notice: Option<Notice>) -> bool {
+    matches!(notice, Some(Notice::Full | Notice::NotKept))
 }

@@ -5,7 +5,6 @@ use super::{
 };
 use crate::error::Failure;
 use crate::start::{ConnectionMode, socket_url};
-use crate::transcript::Delivery;
 
 /// A step of connecting that takes longer has failed.
 const STEP_DEADLINE: Effect = Effect::Arm {
@@ -199,20 +198,12 @@ impl Session {
 
     /// What the history holds need not be sent any more.
     fn forget_stored(&mut self, effects: &mut Vec<Effect>) {
-        let stored = |key: &str| {
-            let entries = self.transcript.entries().iter();
-            entries
-                .rev()
-                .any(|entry| entry.key == key && entry.delivery == Delivery::Sent)
-        };
         let ids: Vec<u64> = self.outbox.all().iter().map(|message| message.id).collect();
-        let ids: Vec<u64> = ids
-            .into_iter()
-            .filter(|id| stored(&super::own_key(&(*id).into())))
-            .collect();
         for id in ids {
-            self.outbox.remove(id);
-            effects.push(Effect::KeepOutbox);
+            if self.is_stored(id) {
+                self.outbox.remove(id);
+                effects.push(Effect::Forget(id));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What happens to a session, and what it wants done: the vocabulary of [`super::Session`].
 
+use super::outbox::Outgoing;
 use crate::error::Failure;
 use crate::message::UserBody;
 use crate::reply::ServerFrame;
@@ -34,6 +35,8 @@ pub enum Event {
     Granted(Attempt),
     /// The newest page of the transcript.
     HistoryLoaded(Attempt, NewestPage),
+    /// What an earlier page of this visitor kept and could not send.
+    Kept(Vec<Outgoing>),
     /// The browser says whether there is a network.
     Network {
         /// `navigator.onLine`.
@@ -110,10 +113,12 @@ pub enum Effect {
     Close,
     /// Stop this timer.
     Disarm(Timer),
+    /// This message of the outbox is not needed any more: it is stored, or was taken back.
+    Forget(u64),
     /// Get an access token: identity, assertion, grant.
     Grant(Attempt),
-    /// The outbox has changed: keep it.
-    KeepOutbox,
+    /// This message of the outbox is new, or has changed: keep it.
+    Keep(u64),
     /// Load the newest page of the transcript.
     LoadHistory(Attempt),
     /// Open a socket to this URL.

@@ -23,7 +23,7 @@ mod outbox;
 
 pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
-pub use outbox::{MAX_SENDS, MAX_WAITING, Outgoing};
+pub use outbox::{GIVE_UP_AFTER_MS, MAX_SENDS, MAX_WAITING, MAX_WAITING_BYTES, Outgoing};
 
 use crate::json::Value;
 use crate::message::{BotInfo, UserBody, UserMessage};
@@ -46,8 +46,15 @@ const TYPING_AFTER_MS: u64 = 300;
 const TYPING_FOR_MS: u64 = 10_000;
 /// A refused message that may be tried again waits this long at least.
 const BUSY_MS: u64 = 2_000;
+/// More than this at once and a server may refuse some for their pace, and take those behind them:
+/// then each waits for the acknowledgement of the one before it.
+const AT_ONCE: usize = 20;
 /// Sequences seen beyond a gap; more than these and the transcript is loaded anew.
 const MAX_BEYOND_GAP: usize = 512;
+
+/// An id tells its tab by its remainder: two tabs that speak in the same millisecond do not take
+/// the same one.
+const SLOTS: u64 = 128;
 
 /// What a session starts with.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +72,9 @@ pub struct Settings {
     pub outbox: Vec<Outgoing>,
     /// [`Session::last_id`] of an earlier page; 0 where none is known.
     pub last_id: u64,
+    /// Where several sessions of the visitor may speak at once: any number that tells this one
+    /// from the others.
+    pub slot: Option<u64>,
 }
 
 /// See the [module](self).
@@ -78,7 +88,10 @@ pub struct Session {
     meta: Option<Value>,
     transcript: Transcript,
     outbox: Outbox,
+    /// One message at a time, until the outbox is empty.
+    careful: bool,
     last_id: u64,
+    slot: Option<u64>,
     phase: Phase,
     attempt: Attempt,
     /// Failed attempts in a row: the back-off's exponent.
@@ -130,18 +143,16 @@ impl Session {
     pub fn new(settings: Settings) -> Self {
         let mut transcript = Transcript::new(settings.entries);
         for message in &settings.outbox {
-            let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
-            if message.failed {
-                entry.delivery = Delivery::Failed;
-            }
-            transcript.insert(entry);
+            transcript.insert(entry_of(message));
         }
         Self {
             bot_info: settings.bot_info,
             meta: settings.meta,
             transcript,
             outbox: Outbox::new(settings.outbox),
+            careful: false,
             last_id: settings.last_id,
+            slot: settings.slot,
             phase: Phase::Idle,
             attempt: Attempt::default(),
             failures: 0,
@@ -185,7 +196,9 @@ impl Session {
     pub fn next_id(&self, now_ms: u64) -> u64 {
         let entries = self.transcript.entries().iter();
         let own = entries.filter_map(|entry| entry.key.strip_prefix("own-")?.parse::<u64>().ok());
-        now_ms.max(own.max().unwrap_or(0).max(self.last_id).saturating_add(1))
+        let first = now_ms.max(own.max().unwrap_or(0).max(self.last_id).saturating_add(1));
+        let Some(slot) = self.slot else { return first };
+        first.saturating_add((slot % SLOTS + SLOTS - first % SLOTS) % SLOTS)
     }
 
     /// The latest id given out, to be kept beside the outbox.
@@ -221,7 +234,7 @@ impl Session {
                 if self.outbox.revive(id) {
                     self.transcript
                         .mark(&own_key(&id.into()), Delivery::Sending);
-                    effects.extend([Effect::KeepOutbox, Effect::Show]);
+                    effects.extend([Effect::Keep(id), Effect::Show]);
                     self.flush(&mut effects);
                 }
                 self.hurry(at, &mut effects);
@@ -229,9 +242,10 @@ impl Session {
             Event::Delete(id) => {
                 if self.outbox.remove(id) {
                     self.transcript.remove(&own_key(&id.into()));
-                    effects.extend([Effect::KeepOutbox, Effect::Show]);
+                    effects.extend([Effect::Forget(id), Effect::Show]);
                 }
             }
+            Event::Kept(messages) => self.adopt(at, messages, &mut effects),
             Event::OlderLoaded(entries) => {
                 for entry in entries {
                     self.transcript.insert(entry);
@@ -253,11 +267,48 @@ impl Session {
         }
         self.transcript
             .insert(Entry::own(id, &body.shown(), at.now_ms));
-        self.outbox.push(id, body);
+        self.outbox.push(Outgoing::new(id, body));
         self.last_id = self.last_id.max(id);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
+        effects.extend([Effect::Keep(id), Effect::Show]);
         self.flush(effects);
         self.hurry(at, effects);
+    }
+
+    /// Takes over what others kept. What is stored already needs no place any more.
+    fn adopt(&mut self, at: Moment, messages: Vec<Outgoing>, effects: &mut Vec<Effect>) {
+        for mut message in messages {
+            let id = message.id;
+            if self.outbox.has(id) {
+                continue;
+            }
+            if self.is_stored(id) {
+                effects.push(Effect::Forget(id));
+                continue;
+            }
+            message.on_wire = false;
+            message.sends = 0;
+            if !message.failed && at.now_ms.saturating_sub(id) > GIVE_UP_AFTER_MS {
+                message.failed = true;
+                effects.push(Effect::Keep(id));
+            }
+            self.transcript.insert(entry_of(&message));
+            self.last_id = self.last_id.max(id);
+            self.outbox.adopt(message);
+        }
+        // On the screen in the order in which they go out.
+        for message in self.outbox.all().iter().filter(|message| !message.failed) {
+            self.transcript
+                .mark(&own_key(&message.id.into()), Delivery::Sending);
+        }
+        effects.push(Effect::Show);
+        self.flush(effects);
+    }
+
+    /// Whether the transcript knows that the server has this message.
+    fn is_stored(&self, id: u64) -> bool {
+        let key = own_key(&id.into());
+        let mut rows = self.transcript.entries().iter().rev();
+        rows.any(|row| row.key == key && row.delivery == Delivery::Sent)
     }
 
     /// Puts everything on the socket that has not been put on this one yet.
@@ -268,8 +319,15 @@ impl Session {
         for id in self.outbox.tired() {
             self.fail(id, effects);
         }
+        let unsent = self.outbox.unsent_count();
+        self.careful = unsent > AT_ONCE || (self.careful && unsent > 0);
+        let at_once = match self.careful {
+            true if self.outbox.is_on_wire() => 0,
+            true => 1,
+            false => unsent,
+        };
         let mut sent = false;
-        for message in self.outbox.unsent() {
+        for message in self.outbox.unsent().take(at_once) {
             effects.push(Effect::Send(frame_text(
                 message,
                 &self.bot_info,
@@ -288,7 +346,7 @@ impl Session {
     fn fail(&mut self, id: u64, effects: &mut Vec<Effect>) {
         self.outbox.fail(id);
         self.transcript.mark(&own_key(&id.into()), Delivery::Failed);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
+        effects.extend([Effect::Keep(id), Effect::Show]);
     }
 
     fn frame(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
@@ -318,7 +376,7 @@ impl Session {
                 if let Some(id) = id.as_millis()
                     && self.outbox.remove(id)
                 {
-                    effects.push(Effect::KeepOutbox);
+                    effects.push(Effect::Forget(id));
                 }
                 self.see(echo.seq, effects);
                 self.show(Entry::of_echo(&echo, at.now_ms), effects);
@@ -340,8 +398,11 @@ impl Session {
         }
         self.transcript
             .delivered(&own_key(&id.into()), ack.seq, ack.message_id);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
-        if self.outbox.has_unsent() {
+        effects.extend([Effect::Forget(id), Effect::Show]);
+        if self.careful {
+            self.flush(effects);
+        }
+        if self.outbox.unsent_count() > 0 {
             // The timer runs already: it sends what the server was too busy for.
         } else if self.outbox.awaits_ack() {
             effects.push(Effect::Arm {
@@ -374,6 +435,7 @@ impl Session {
             .any(|error| error.code == MessageRef::from(503))
         {
             self.outbox.take_back(id);
+            self.careful = true;
             effects.push(Effect::Arm {
                 timer: Timer::Ack,
                 after_ms: BUSY_MS,
@@ -431,7 +493,12 @@ impl Session {
 
     fn fired(&mut self, at: Moment, timer: Timer, effects: &mut Vec<Effect>) {
         match (timer, self.phase) {
-            (Timer::Ack, Phase::Online) if self.outbox.has_unsent() => self.flush(effects),
+            (Timer::Ack, Phase::Online)
+                if self.outbox.unsent_count() > 0
+                    && !(self.careful && self.outbox.is_on_wire()) =>
+            {
+                self.flush(effects);
+            }
             (Timer::Ack, Phase::Online) if self.outbox.awaits_ack() => self.lost(at, effects),
             (Timer::Ping, Phase::Online) => {
                 if self.awaiting_pong && (self.pongs || self.mute < MAX_MUTE) {
@@ -470,6 +537,15 @@ impl Session {
             after_ms: PONG_WITHIN_MS,
         });
     }
+}
+
+/// The row of a message on its way.
+fn entry_of(message: &Outgoing) -> Entry {
+    let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
+    if message.failed {
+        entry.delivery = Delivery::Failed;
+    }
+    entry
 }
 
 fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&Value>) -> String {

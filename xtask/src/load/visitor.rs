@@ -334,7 +334,7 @@ impl Visitor {
                     self.unflushed = true;
                 }
             }
-            Effect::Arrived { .. } | Effect::KeepOutbox | Effect::Show => {}
+            Effect::Arrived { .. } | Effect::Forget(_) | Effect::Keep(_) | Effect::Show => {}
         }
         None
     }
