@@ -6,6 +6,8 @@ import { Chat, history, holdWasm, saidByVisitor, standalone, wire } from "../fix
 
 // The browser itself writes a line for each request that fails.
 test.use({ expectedProblems: ["ERR_", "WebSocket"] });
+// A new socket after each accident takes its time.
+test.describe.configure({ timeout: 90_000 });
 
 // Nothing is on its way, and screen and store hold the same.
 async function accounted(page: Page, chat: Chat, said: string[]): Promise<void> {
@@ -94,7 +96,6 @@ test("a socket cut twenty times during two hundred messages loses, doubles and s
 });
 
 test("a server killed and started again in the middle of a conversation", async ({ page, startParlour }) => {
-  test.setTimeout(90_000);
   const parlour = await startParlour();
   const chat = await standalone(page, parlour);
   const said: string[] = [];
@@ -185,7 +186,6 @@ for (const [what, refuse] of [
 }
 
 test("too many unsent messages: the visitor is told, and the composer keeps the text", async ({ page, context, parlour }) => {
-  test.setTimeout(90_000);
   const connect = await withoutSockets(context);
   const chat = await opened(page, `${parlour.baseURL}/chat/demo`);
   await expect(chat.sendButton).toHaveAttribute("aria-disabled", "true");

@@ -9,6 +9,7 @@
 //! - [`alarms`]: every timer, on one `setTimeout`.
 //! - [`outbox`]: keeps what is unsent: [`keep`], what a tab keeps at once (journal, draft, visitor
 //!   token), and [`store`], what the browser keeps over tabs and days.
+//! - [`tabs`]: which of the visitor's tabs leads, and what they say to each other.
 //! - [`page`]: document and window: composer, visibility, clock, dice.
 //! - [`show`]: what is shown, unread count, notices.
 //!
@@ -25,6 +26,7 @@ mod requests;
 mod show;
 mod socket;
 mod store;
+mod tabs;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
@@ -43,6 +45,7 @@ use alarms::{Alarm, Alarms};
 use outbox::Ledger;
 use show::Watch;
 use socket::Socket;
+use tabs::Tabs;
 
 thread_local! {
     static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
@@ -58,6 +61,7 @@ struct Driver {
     socket: RefCell<Option<(Attempt, Socket)>>,
     alarms: Alarms,
     ledger: Ledger,
+    tabs: Tabs,
     host: Option<Rc<Host>>,
     /// Whether somebody looks, and what came while nobody did.
     watch: Watch,
@@ -113,6 +117,7 @@ impl Driver {
             socket: RefCell::default(),
             alarms: Alarms::default(),
             ledger,
+            tabs: Tabs::default(),
             watch: Watch::new(host.is_none()),
             host,
             settings,
@@ -172,6 +177,8 @@ impl Driver {
                 Effect::Show => show = true,
                 Effect::Send(text) => self.put(text),
                 Effect::Start(attempt) => self.run(attempt, requests::start),
+                Effect::Steal => self.steal(),
+                Effect::Tell(word) => self.tell_tabs(&word),
             }
         }
         if show {
@@ -286,6 +293,7 @@ impl Driver {
         match happened {
             page::Happened::Network(online) => self.feed(Event::Network { online }),
             page::Happened::Visible => {
+                self.back_in_tabs();
                 self.look(self.watch.shown());
                 if page::visible() {
                     self.feed(Event::Woken);
@@ -296,6 +304,7 @@ impl Driver {
                 if let Some((attempt, _)) = self.socket.take() {
                     self.feed(Event::SocketClosed(attempt, 1001));
                 }
+                self.leave_tabs();
             }
             page::Happened::Typed(text) => keep::draft(&text),
         }

@@ -54,19 +54,24 @@ impl Driver {
             return known == user;
         }
         let store = Store::open(&self.settings.bot.id, user).await;
-        let kept = match &store {
-            Some(store) => store.all().await,
-            None => None,
-        };
-        if let Some(kept) = kept {
-            ledger.store.replace(store.map(Rc::new));
-            self.feed(Event::Kept(kept));
-        }
+        ledger.store.replace(store.map(Rc::new));
+        self.read_kept().await;
         ledger.ready.set(true);
         for message in self.journal() {
             self.store(message);
         }
+        self.join(user).await;
         true
+    }
+
+    /// Takes over what other pages of this visitor kept.
+    pub(super) async fn read_kept(self: &Rc<Self>) {
+        let store = self.ledger.store.borrow().clone();
+        let Some(store) = store else { return };
+        match store.all().await {
+            Some(kept) => self.feed(Event::Kept(kept)),
+            None => drop(self.ledger.store.take()),
+        }
     }
 
     /// The outbox has a message that is new, or has changed.
@@ -108,16 +113,25 @@ impl Driver {
         let driver = Rc::clone(self);
         spawn(async move {
             let store = driver.ledger.store.borrow().clone();
-            let kept = match store {
+            let kept = match &store {
                 Some(store) => store.put(&message).await,
                 None => false,
             };
-            if kept {
+            if let (true, Some(store)) = (kept, store) {
                 driver.strike(message.id);
+                // Another tab may have forgotten it while it was on its way here.
+                if !driver.waits(message.id) {
+                    store.delete(message.id);
+                }
             } else if !driver.ledger.told.replace(true) {
                 driver.mention(Notice::NotKept);
             }
         });
+    }
+
+    fn waits(&self, id: u64) -> bool {
+        let session = self.session.borrow();
+        session.outbox().iter().any(|message| message.id == id)
     }
 
     /// Takes a message out of the journal.

@@ -32,10 +32,10 @@ const OLDER: u32 = 30;
 pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match granted(&driver).await {
         Ok((token, user)) => {
+            *driver.token.borrow_mut() = Some(token);
             if !driver.identified(&user).await {
                 return Event::StepFailed(attempt, Failure::Retry);
             }
-            *driver.token.borrow_mut() = Some(token);
             Event::Granted(attempt)
         }
         Err(failure) => Event::StepFailed(attempt, failure),

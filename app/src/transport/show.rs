@@ -142,6 +142,7 @@ impl Driver {
         self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
         if looking {
             self.tell(|host| host.received(key));
+            self.tell_seen();
             return;
         }
         self.watch.unread.set(self.watch.unread.get() + 1);
@@ -164,7 +165,15 @@ impl Driver {
             // Read or not, the next opening draws its own line.
             self.chat.change(|shown| shown.unread_from = None);
         }
-        if self.watch.looking() && self.watch.unread.replace(0) > 0 {
+        if self.watch.looking() {
+            self.tell_seen();
+            self.seen_elsewhere();
+        }
+    }
+
+    /// What came is read, here or in another tab.
+    pub(super) fn seen_elsewhere(&self) {
+        if self.watch.unread.replace(0) > 0 {
             self.tell(|host| host.unread(0, None));
         }
     }

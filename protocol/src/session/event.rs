@@ -23,6 +23,12 @@ pub struct Attempt(pub(super) u32);
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Another tab has the lead: no socket here.
+    Follow,
+    /// Another tab said this.
+    Heard(String),
+    /// This tab has the lead.
+    Lead,
     /// A page of older messages came; they stand before the others.
     OlderLoaded(Vec<Entry>),
     /// The visitor takes a failed message back.
@@ -62,6 +68,8 @@ pub enum Event {
     SocketOpened(Attempt),
     /// Please connect: sent once.
     Start,
+    /// Text came over this attempt's socket: a frame, for this tab and those that follow it.
+    Text(Attempt, String),
     /// `rtm/start` gave the socket's URL.
     Started(Attempt, String),
     /// Grant, history or start failed.
@@ -129,6 +137,10 @@ pub enum Effect {
     Send(String),
     /// Ask `rtm/start` for a socket URL.
     Start(Attempt),
+    /// The leader is silent: take its place.
+    Steal,
+    /// Say this to the visitor's other tabs.
+    Tell(String),
 }
 
 /// How the connection stands, for the visitor.

@@ -10,6 +10,8 @@
 //!                  └───────────────────────────────────────────────┘     refused ─► Refused
 //! ```
 //!
+//! Where another tab of the visitor leads (`tabs`), the session is `Following` instead.
+//!
 //! # Invariants
 //! - What was said is in the outbox until it is acknowledged, comes back as an echo, or a person
 //!   deletes it. Each new socket gets all of it again, in order; the server knows doubles by id.
@@ -20,17 +22,20 @@
 mod connect;
 mod event;
 mod outbox;
+mod say;
+mod tabs;
 
 pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
 pub use outbox::{GIVE_UP_AFTER_MS, MAX_SENDS, MAX_WAITING, MAX_WAITING_BYTES, Outgoing};
+use say::entry_of;
+use tabs::Company;
 
 use crate::json::Value;
-use crate::message::{BotInfo, UserBody, UserMessage};
+use crate::message::BotInfo;
 use crate::message_ref::MessageRef;
 use crate::reply::{Ack, ErrorFrame, ServerFrame};
-use crate::transcript::{Author, Delivery, Entry, Transcript, own_key};
-use crate::write::Write;
+use crate::transcript::{Author, Entry, Transcript, own_key};
 
 /// A message unacknowledged for this long means that the peer is gone.
 const ACK_WITHIN_MS: u64 = 10_000;
@@ -115,10 +120,12 @@ pub struct Session {
     /// …and how often it was believed without having seen that.
     mute: u8,
     typing: Typing,
+    company: Company,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    Following,
     Granting,
     Idle,
     Loading,
@@ -169,6 +176,7 @@ impl Session {
             pongs: false,
             mute: 0,
             typing: Typing::Hidden,
+            company: Company::default(),
         }
     }
 
@@ -210,13 +218,20 @@ impl Session {
     /// Whether the bot is at an answer.
     #[must_use]
     pub fn typing(&self) -> bool {
-        self.typing == Typing::Shown
+        match self.company.stands.filter(|_| self.follows()) {
+            Some((_, typing)) => typing,
+            None => self.typing == Typing::Shown,
+        }
     }
 
     /// How the connection stands.
     #[must_use]
     pub fn connection(&self) -> Connection {
         match self.phase {
+            Phase::Following => match self.company.stands {
+                Some((stands, _)) => stands,
+                None => Connection::Connecting,
+            },
             Phase::Online => Connection::Online,
             Phase::Refused => Connection::Refused,
             Phase::Waiting => Connection::Reconnecting,
@@ -231,19 +246,19 @@ impl Session {
         match event {
             Event::Said { id, body } => self.said(at, id, body, &mut effects),
             Event::Retry(id) => {
-                if self.outbox.revive(id) {
-                    self.transcript
-                        .mark(&own_key(&id.into()), Delivery::Sending);
-                    effects.extend([Effect::Keep(id), Effect::Show]);
-                    self.flush(&mut effects);
+                if self.revive(id, &mut effects) {
+                    self.tell_act("retry", id, &mut effects);
                 }
                 self.hurry(at, &mut effects);
             }
             Event::Delete(id) => {
-                if self.outbox.remove(id) {
-                    self.transcript.remove(&own_key(&id.into()));
-                    effects.extend([Effect::Forget(id), Effect::Show]);
+                if self.delete(id, &mut effects) {
+                    self.tell_act("delete", id, &mut effects);
                 }
+            }
+            Event::Heard(text) => self.heard(at, &text, &mut effects),
+            Event::Text(attempt, text) if attempt == self.attempt => {
+                self.text(at, &text, &mut effects);
             }
             Event::Kept(messages) => self.adopt(at, messages, &mut effects),
             Event::OlderLoaded(entries) => {
@@ -258,95 +273,8 @@ impl Session {
             Event::Fired(timer) => self.fired(at, timer, &mut effects),
             event => self.connect(at, event, &mut effects),
         }
+        self.tell_state(&mut effects);
         effects
-    }
-
-    fn said(&mut self, at: Moment, id: u64, body: UserBody, effects: &mut Vec<Effect>) {
-        if self.outbox.is_full() || self.outbox.has(id) {
-            return;
-        }
-        self.transcript
-            .insert(Entry::own(id, &body.shown(), at.now_ms));
-        self.outbox.push(Outgoing::new(id, body));
-        self.last_id = self.last_id.max(id);
-        effects.extend([Effect::Keep(id), Effect::Show]);
-        self.flush(effects);
-        self.hurry(at, effects);
-    }
-
-    /// Takes over what others kept. What is stored already needs no place any more.
-    fn adopt(&mut self, at: Moment, messages: Vec<Outgoing>, effects: &mut Vec<Effect>) {
-        for mut message in messages {
-            let id = message.id;
-            if self.outbox.has(id) {
-                continue;
-            }
-            if self.is_stored(id) {
-                effects.push(Effect::Forget(id));
-                continue;
-            }
-            message.on_wire = false;
-            message.sends = 0;
-            if !message.failed && at.now_ms.saturating_sub(id) > GIVE_UP_AFTER_MS {
-                message.failed = true;
-                effects.push(Effect::Keep(id));
-            }
-            self.transcript.insert(entry_of(&message));
-            self.last_id = self.last_id.max(id);
-            self.outbox.adopt(message);
-        }
-        // On the screen in the order in which they go out.
-        for message in self.outbox.all().iter().filter(|message| !message.failed) {
-            self.transcript
-                .mark(&own_key(&message.id.into()), Delivery::Sending);
-        }
-        effects.push(Effect::Show);
-        self.flush(effects);
-    }
-
-    /// Whether the transcript knows that the server has this message.
-    fn is_stored(&self, id: u64) -> bool {
-        let key = own_key(&id.into());
-        let mut rows = self.transcript.entries().iter().rev();
-        rows.any(|row| row.key == key && row.delivery == Delivery::Sent)
-    }
-
-    /// Puts everything on the socket that has not been put on this one yet.
-    fn flush(&mut self, effects: &mut Vec<Effect>) {
-        if self.phase != Phase::Online {
-            return;
-        }
-        for id in self.outbox.tired() {
-            self.fail(id, effects);
-        }
-        let unsent = self.outbox.unsent_count();
-        self.careful = unsent > AT_ONCE || (self.careful && unsent > 0);
-        let at_once = match self.careful {
-            true if self.outbox.is_on_wire() => 0,
-            true => 1,
-            false => unsent,
-        };
-        let mut sent = false;
-        for message in self.outbox.unsent().take(at_once) {
-            effects.push(Effect::Send(frame_text(
-                message,
-                &self.bot_info,
-                self.meta.as_ref(),
-            )));
-            sent = true;
-        }
-        if sent {
-            effects.push(Effect::Arm {
-                timer: Timer::Ack,
-                after_ms: ACK_WITHIN_MS,
-            });
-        }
-    }
-
-    fn fail(&mut self, id: u64, effects: &mut Vec<Effect>) {
-        self.outbox.fail(id);
-        self.transcript.mark(&own_key(&id.into()), Delivery::Failed);
-        effects.extend([Effect::Keep(id), Effect::Show]);
     }
 
     fn frame(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
@@ -358,6 +286,11 @@ impl Session {
             timer: Timer::Ping,
             after_ms: PING_AFTER_MS,
         });
+        self.take(at, frame, effects);
+    }
+
+    /// What a frame says, from this tab's socket or the leader's.
+    fn take(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
         match frame {
             ServerFrame::Ack(ack) => self.acknowledged(ack, effects),
             ServerFrame::BotResponse(response) => {
@@ -393,11 +326,12 @@ impl Session {
         let Some(id) = ack.replyto.as_ref().and_then(MessageRef::as_millis) else {
             return;
         };
-        if !self.outbox.remove(id) {
+        let Some(message) = self.outbox.take(id) else {
             return;
-        }
+        };
         self.transcript
             .delivered(&own_key(&id.into()), ack.seq, ack.message_id);
+        self.relay_stored(&message, effects);
         effects.extend([Effect::Forget(id), Effect::Show]);
         if self.careful {
             self.flush(effects);
@@ -511,6 +445,7 @@ impl Session {
                     }
                 }
             }
+            (Timer::Ping, Phase::Following) => self.silence(effects),
             (Timer::Typing, _) => {
                 self.typing = match self.typing {
                     Typing::Soon => {
@@ -537,19 +472,4 @@ impl Session {
             after_ms: PONG_WITHIN_MS,
         });
     }
-}
-
-/// The row of a message on its way.
-fn entry_of(message: &Outgoing) -> Entry {
-    let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
-    if message.failed {
-        entry.delivery = Delivery::Failed;
-    }
-    entry
-}
-
-fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&Value>) -> String {
-    let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
-    frame.meta = meta.cloned();
-    frame.to_text()
 }

@@ -140,6 +140,16 @@ impl Outbox {
             .any(|message| !message.failed && message.sends > 0)
     }
 
+    pub(super) fn failed(&self, id: u64) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|message| message.id == id && message.failed)
+    }
+
+    pub(super) fn take(&mut self, id: u64) -> Option<Outgoing> {
+        let at = self.waiting.iter().position(|message| message.id == id)?;
+        Some(self.waiting.remove(at))
+    }
+
     pub(super) fn remove(&mut self, id: u64) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|message| message.id != id);

@@ -5,6 +5,7 @@
     reason = "a test says where it fails by panicking"
 )]
 
+mod company;
 mod kept;
 mod model;
 

@@ -130,6 +130,7 @@ impl World {
                         .extend(outbox.filter(|kept| kept.id == id).cloned());
                 }
                 Effect::Arrived { .. } | Effect::Show => {}
+                Effect::Steal | Effect::Tell(_) => panic!("one tab is alone"),
             }
         }
     }

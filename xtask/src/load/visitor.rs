@@ -334,7 +334,12 @@ impl Visitor {
                     self.unflushed = true;
                 }
             }
-            Effect::Arrived { .. } | Effect::Forget(_) | Effect::Keep(_) | Effect::Show => {}
+            Effect::Arrived { .. }
+            | Effect::Forget(_)
+            | Effect::Keep(_)
+            | Effect::Show
+            | Effect::Steal
+            | Effect::Tell(_) => {}
         }
         None
     }
