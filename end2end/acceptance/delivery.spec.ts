@@ -186,6 +186,8 @@ for (const [what, refuse] of [
 }
 
 test("too many unsent messages: the visitor is told, and the composer keeps the text", async ({ page, context, parlour }) => {
+  // A hundred go out one by one, and the server's pace holds them up.
+  test.setTimeout(180_000);
   const connect = await withoutSockets(context);
   const chat = await opened(page, `${parlour.baseURL}/chat/demo`);
   await expect(chat.sendButton).toHaveAttribute("aria-disabled", "true");
