@@ -78,6 +78,10 @@ pub enum Notice {
     NoConnection,
     /// The platform said no. Offers [`Chat::reconnect_now`].
     Refused,
+    /// Too much waits already: the composer keeps its text. For a moment.
+    Full,
+    /// What is unsent is not kept over a reload: the browser stores nothing. Told once, for a moment.
+    NotKept,
     /// The conversation is over. Offers [`Chat::new_conversation`].
     Ended,
 }

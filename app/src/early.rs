@@ -10,13 +10,13 @@
 //! 2. Catches the composer's form and its Enter key (not with Shift, not while composing; on a touch screen Enter
 //!    makes a new line): the text becomes a clone of `<template id="early-bubble">` in `<div id="early">`, the
 //!    composer is emptied, and `{id, text, at}` is kept in memory and in `sessionStorage`. A starter is a submit
-//!    button with a `value`.
+//!    button with a `value`. Too long a text (`data-composer` says how long) stays where it is.
 //! 3. Puts the cursor into the composer if the visitor just opened the window by hand (the loader says `#focus`).
 //! 4. Hands over by `parlourEarly.take()`, which stops the script and empties `#early`.
 //!
 //! **Invariants.** `id` is milliseconds since the epoch and unique in the tab: it becomes the `clientMessageId`, so
 //! that the server stores a message once however often a reload sends it. An item stays in `sessionStorage` until
-//! `chat.rs` has seen its acknowledgement. Without WebAssembly the script does nothing and the form posts itself.
+//! the browser's store has it. Without WebAssembly the script does nothing and the form posts itself.
 
 /// The inline script. Under 1 kB: a test holds it there.
 pub const SCRIPT: &str = include_str!("early.js");

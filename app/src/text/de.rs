@@ -17,6 +17,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Löschen",
         Message::Download => "Gespräch herunterladen",
         Message::Ended => "Dieses Gespräch ist beendet.",
+        Message::Full => "Zu viele Nachrichten warten noch. Ihr Text bleibt hier stehen.",
         Message::Greeting => "Hallo, ich bin {name}",
         Message::JustNow => "Gerade eben",
         Message::Loading => "Das Gespräch wird geladen",
@@ -26,6 +27,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NewMessages => "Neue Nachrichten",
         Message::NoConnection => {
             "Keine Verbindung. Nachrichten werden gesendet, sobald Sie wieder online sind."
+        }
+        Message::NotKept => {
+            "Dieser Browser speichert nichts: Ungesendetes geht beim Neuladen verloren."
         }
         Message::NotSent => "Nicht gesendet",
         Message::Offline => "Offline",

@@ -17,6 +17,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Delete",
         Message::Download => "Download transcript",
         Message::Ended => "This conversation has ended.",
+        Message::Full => "Too many messages are waiting to be sent. Your text stays here.",
         Message::Greeting => "Hi, I’m {name}",
         Message::JustNow => "Just now",
         Message::Loading => "Loading the conversation",
@@ -25,6 +26,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NewConversation => "New conversation",
         Message::NewMessages => "New messages",
         Message::NoConnection => "No connection. Messages will be sent when you are back online.",
+        Message::NotKept => {
+            "This browser stores nothing for the chat: unsent messages are lost when you reload."
+        }
         Message::NotSent => "Not sent",
         Message::Offline => "Offline",
         Message::Older => "Earlier messages",

@@ -64,6 +64,8 @@ messages! {
         Download,
         /// The conversation is over.
         Ended,
+        /// Too much waits to be sent: the composer keeps the text.
+        Full,
         /// The empty state's title.
         Greeting,
         /// Less than a minute ago.
@@ -80,6 +82,8 @@ messages! {
         NewMessages,
         /// Long without connection.
         NoConnection,
+        /// This browser stores nothing.
+        NotKept,
         /// A message that did not get through.
         NotSent,
         /// Without connection.

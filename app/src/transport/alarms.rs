@@ -20,6 +20,8 @@ pub(super) enum Alarm {
     Quiet,
     /// A timer of the session.
     Session(Timer),
+    /// What was mentioned has been read.
+    Told,
 }
 
 /// The alarms that are set: at most one of each.

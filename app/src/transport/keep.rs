@@ -1,5 +1,6 @@
-//! What a tab keeps: unsent messages and the draft (`sessionStorage`, by the page's path, so by
-//! bot), and the visitor token where cookies are refused (`localStorage`).
+//! What a tab keeps at once: the journal of messages that the [`store`](super::store) does not have
+//! yet and the draft (`sessionStorage`, by the page's path, so by bot), and the visitor token where
+//! cookies are refused (`localStorage`).
 //!
 //! **Invariants.** A browser that refuses storage loses nothing while the page lives: all of it is
 //! in memory too. Nothing here can fail towards its caller.
@@ -15,8 +16,8 @@ use web_sys::{Storage, window};
 
 use crate::early;
 
-/// One unsent message, in the form that `early.js` writes and shows again.
-struct Kept {
+/// One unsent message, in the form that `early.js` writes and shows again, and the store keeps.
+pub(super) struct Kept {
     id: u64,
     /// What is shown.
     text: String,
@@ -53,6 +54,30 @@ impl Write for Kept {
     }
 }
 
+impl Kept {
+    pub(super) fn of(message: &Outgoing) -> Self {
+        let shown = message.body.shown();
+        let body = message.body.body.as_ref();
+        Self {
+            id: message.id,
+            payload: body.filter(|body| **body != shown).cloned(),
+            text: shown,
+            at: message.id,
+            failed: message.failed,
+        }
+    }
+
+    pub(super) fn outgoing(self) -> Outgoing {
+        let body = match self.payload {
+            Some(payload) => UserBody::choice(payload, self.text),
+            None => UserBody::text(self.text),
+        };
+        let mut message = Outgoing::new(self.id, body);
+        message.failed = self.failed;
+        message
+    }
+}
+
 fn path() -> String {
     window()
         .and_then(|window| window.location().pathname().ok())
@@ -76,18 +101,7 @@ pub(super) fn unsent() -> Vec<Outgoing> {
             kept.push(message);
         }
     }
-    kept.into_iter()
-        .map(|kept| Outgoing {
-            id: kept.id,
-            body: match kept.payload {
-                Some(payload) => UserBody::choice(payload, kept.text),
-                None => UserBody::text(kept.text),
-            },
-            sends: 0,
-            on_wire: false,
-            failed: kept.failed,
-        })
-        .collect()
+    kept.into_iter().map(Kept::outgoing).collect()
 }
 
 fn stored() -> Vec<Kept> {
@@ -105,34 +119,15 @@ fn taken() -> Vec<Kept> {
     take().unwrap_or_default()
 }
 
-/// The ids of what is kept as unsent.
-pub(super) fn unsent_ids() -> Vec<u64> {
-    stored().iter().map(|kept| kept.id).collect()
-}
-
 /// The latest id that this tab gave out: the next one is greater, also when the clock was set back.
 pub(super) fn last_id() -> u64 {
     let text = tab().and_then(|tab| tab.get_item(&key(LAST_ID)).ok()?);
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Keeps the outbox as it is now, and the latest id given out.
-pub(super) fn outbox(outbox: &[Outgoing], last_id: u64) {
+/// Keeps what the store does not have yet, and the latest id given out.
+pub(super) fn journal(kept: &Vec<Kept>, last_id: u64) {
     put(tab(), &key(LAST_ID), &last_id.to_string());
-    let kept: Vec<Kept> = outbox
-        .iter()
-        .map(|message| {
-            let shown = message.body.shown();
-            let body = message.body.body.as_ref();
-            Kept {
-                id: message.id,
-                payload: body.filter(|body| **body != shown).cloned(),
-                text: shown,
-                at: message.id,
-                failed: message.failed,
-            }
-        })
-        .collect();
     let key = early::storage_key(&path());
     if kept.is_empty() {
         remove(tab(), &key);
@@ -166,11 +161,16 @@ pub(super) fn keep_visitor(token: &str) {
     put(browser(), VISITOR, token);
 }
 
-/// Forgets everything about the visitor.
-pub(super) fn forget() {
+/// Forgets what this tab kept for a visitor.
+pub(super) fn forget_tab() {
     remove(tab(), &early::storage_key(&path()));
     remove(tab(), &key(DRAFT));
     remove(tab(), &key(LAST_ID));
+}
+
+/// Forgets everything about the visitor.
+pub(super) fn forget() {
+    forget_tab();
     remove(browser(), VISITOR);
 }
 

@@ -7,7 +7,9 @@
 //! - [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.
 //! - [`alarms`]: every timer, on one `setTimeout`.
-//! - [`keep`]: what a tab keeps (unsent messages, draft, visitor token).
+//! - [`outbox`]: keeps what is unsent: [`keep`], what a tab keeps at once (journal, draft, visitor
+//!   token), and [`store`], what the browser keeps over tabs and days.
+//! - [`tabs`]: which of the visitor's tabs leads, and what they say to each other.
 //! - [`page`]: document and window: composer, visibility, clock, dice.
 //! - [`show`]: what is shown, unread count, notices.
 //!
@@ -18,10 +20,13 @@
 
 mod alarms;
 mod keep;
+mod outbox;
 mod page;
 mod requests;
 mod show;
 mod socket;
+mod store;
+mod tabs;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
@@ -33,12 +38,14 @@ use protocol::message::UserBody;
 use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::chat::{Action, Chat};
+use crate::chat::{Action, Chat, Notice};
 use crate::host::{Command, Host};
 use crate::widget::settings::{Mode, WidgetSettings};
 use alarms::{Alarm, Alarms};
+use outbox::Ledger;
 use show::{Frame, Watch};
 use socket::Socket;
+use tabs::Tabs;
 
 thread_local! {
     static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
@@ -54,6 +61,8 @@ struct Driver {
     socket: RefCell<Option<(Attempt, Socket)>>,
     alarms: Alarms,
     frame: Frame,
+    ledger: Ledger,
+    tabs: Tabs,
     host: Option<Rc<Host>>,
     /// Whether somebody looks, and what came while nobody did.
     watch: Watch,
@@ -85,6 +94,8 @@ fn spawn(task: impl Future<Output = ()> + 'static) {
 impl Driver {
     fn new(chat: Chat, settings: Arc<WidgetSettings>) -> Self {
         let elsewhere = find(&settings.platform.base, "://").is_some();
+        let early = keep::unsent();
+        let ledger = Ledger::of(&early);
         let session = Session::new(session::Settings {
             bot_info: requests::bot_info(&settings),
             meta: Some(page::meta(&settings.texts.language)),
@@ -92,8 +103,9 @@ impl Driver {
             // The page holds no transcript of an identity that it does not know, or that another
             // platform keeps.
             cursor: (!elsewhere && !settings.host_identity).then_some(settings.last_seq),
-            outbox: keep::unsent(),
+            outbox: early,
             last_id: keep::last_id(),
+            slot: Some(page::entropy()),
         });
         let host = match settings.mode {
             Mode::Embedded => Host::around(),
@@ -106,6 +118,8 @@ impl Driver {
             socket: RefCell::default(),
             alarms: Alarms::default(),
             frame: Frame::default(),
+            ledger,
+            tabs: Tabs::default(),
             watch: Watch::new(host.is_none()),
             host,
             settings,
@@ -159,14 +173,17 @@ impl Driver {
                 Effect::Arrived { key } => arrived.push(key),
                 Effect::Close => drop(self.socket.take()),
                 Effect::Disarm(timer) => self.alarms.disarm(Alarm::Session(timer)),
+                Effect::Forget(id) => self.forget(id),
                 Effect::Grant(attempt) => self.run(attempt, requests::grant),
                 Effect::Grown => self.show_with_frame(),
-                Effect::KeepOutbox => self.keep_outbox(),
+                Effect::Keep(id) => self.keep(id),
                 Effect::LoadHistory(attempt) => self.run(attempt, requests::newest),
                 Effect::Open(attempt, url) => self.open(attempt, &url),
                 Effect::Show => show = true,
                 Effect::Send(text) => self.put(text),
                 Effect::Start(attempt) => self.run(attempt, requests::start),
+                Effect::Steal => self.steal(),
+                Effect::Tell(word) => self.tell_tabs(&word),
             }
         }
         if show {
@@ -207,6 +224,7 @@ impl Driver {
                 Alarm::Session(timer) => self.feed(Event::Fired(timer)),
                 Alarm::Quiet => self.quiet(),
                 Alarm::Late | Alarm::Lost => self.warn(alarm),
+                Alarm::Told => self.mentioned(),
             }
         }
     }
@@ -236,6 +254,9 @@ impl Driver {
             (session.has_room(), session.next_id(page::now_ms()))
         };
         let limit = usize::try_from(self.settings.max_message_chars).unwrap_or(usize::MAX);
+        if !room {
+            self.mention(Notice::Full);
+        }
         if !room || text.chars().count() > limit {
             return false;
         }
@@ -278,6 +299,7 @@ impl Driver {
         match happened {
             page::Happened::Network(online) => self.feed(Event::Network { online }),
             page::Happened::Visible => {
+                self.back_in_tabs();
                 self.look(self.watch.shown());
                 if page::visible() {
                     self.feed(Event::Woken);
@@ -288,6 +310,7 @@ impl Driver {
                 if let Some((attempt, _)) = self.socket.take() {
                     self.feed(Event::SocketClosed(attempt, 1001));
                 }
+                self.leave_tabs();
             }
             page::Happened::Typed(text) => keep::draft(&text),
         }
@@ -305,28 +328,11 @@ impl Driver {
         let driver = Rc::clone(self);
         spawn(async move {
             drop(driver.socket.take());
-            keep::forget();
+            driver.forget_all();
             requests::revoke(&driver).await;
             if let Some(host) = &driver.host {
                 host.forgotten();
             }
         });
-    }
-
-    fn keep_outbox(&self) {
-        let session = self.session.borrow();
-        let before = keep::unsent_ids();
-        keep::outbox(session.outbox(), session.last_id());
-        if let Some(host) = &self.host {
-            let waits = |id: &u64| session.outbox().iter().any(|message| message.id == *id);
-            let rows = session.transcript().entries();
-            for id in before.iter().filter(|id| !waits(id)) {
-                // Stored, not deleted: its row is still there.
-                let key = format!("own-{id}");
-                if rows.iter().rev().any(|row| row.key == key) {
-                    host.sent(&id.to_string());
-                }
-            }
-        }
     }
 }

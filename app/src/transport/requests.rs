@@ -31,15 +31,19 @@ const OLDER: u32 = 30;
 /// Identity → assertion → grant.
 pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match granted(&driver).await {
-        Ok(token) => {
+        Ok((token, user)) => {
             *driver.token.borrow_mut() = Some(token);
+            if !driver.identified(&user).await {
+                return Event::StepFailed(attempt, Failure::Retry);
+            }
             Event::Granted(attempt)
         }
         Err(failure) => Event::StepFailed(attempt, failure),
     }
 }
 
-async fn granted(driver: &Driver) -> Result<String, Failure> {
+/// The access token, and who the platform takes the visitor for.
+async fn granted(driver: &Driver) -> Result<(String, String), Failure> {
     let assertion = match (&driver.host, driver.settings.host_identity) {
         (Some(host), true) => host.assertion().await.ok_or(Failure::Retry)?,
         // A page of its own has nobody who could vouch for the visitor.
@@ -53,8 +57,9 @@ async fn granted(driver: &Driver) -> Result<String, Failure> {
     };
     let to = url(driver, "oAuth/token/jwtgrant");
     let reply = fetch("POST", to, None, Some(request.to_text())).await?;
-    let token = access_token(&reply).map(str::to_owned);
-    token.ok_or(Failure::Retry)
+    let token = access_token(&reply).ok_or(Failure::Retry)?;
+    let user = reply["userInfo"]["userId"].as_str().unwrap_or_default();
+    Ok((token.to_owned(), user.to_owned()))
 }
 
 /// An assertion from our own signing service for the visitor that it knows by a cookie, or by the

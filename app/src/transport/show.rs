@@ -18,6 +18,8 @@ use crate::text::Message;
 const LOST_AFTER_MS: u64 = 2_000;
 /// …and after this long the row says that messages wait.
 const LATE_AFTER_MS: u64 = 15_000;
+/// A sentence that asks for nothing stands this long.
+const TOLD_AFTER_MS: u64 = 8_000;
 /// The live region is emptied after this: a screen reader has taken it by then.
 const QUIET_AFTER_MS: u64 = 1_000;
 
@@ -106,7 +108,9 @@ impl Driver {
             Connection::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
-                shown.notice = None;
+                if !passing(shown.notice) {
+                    shown.notice = None;
+                }
             }
             Connection::Refused => {
                 self.alarms.disarm(Alarm::Lost);
@@ -118,7 +122,7 @@ impl Driver {
                 }
                 shown.notice = Some(Notice::Refused);
             }
-            _ if self.started.get() && shown.notice.is_none() => {
+            _ if self.started.get() && (shown.notice.is_none() || passing(shown.notice)) => {
                 self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
                 self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
             }
@@ -135,6 +139,21 @@ impl Driver {
             Notice::Reconnecting
         };
         self.chat.change(|shown| shown.notice = Some(notice));
+    }
+
+    /// Tells the visitor something that asks for nothing and goes by itself.
+    pub(super) fn mention(&self, notice: Notice) {
+        self.alarms.arm(Alarm::Told, TOLD_AFTER_MS);
+        self.chat.change(|shown| shown.notice = Some(notice));
+    }
+
+    /// It has been read.
+    pub(super) fn mentioned(&self) {
+        self.chat.change(|shown| {
+            if passing(shown.notice) {
+                shown.notice = None;
+            }
+        });
     }
 
     /// A message has come that was not there before.
@@ -160,6 +179,7 @@ impl Driver {
         self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
         if looking {
             self.tell(|host| host.received(key));
+            self.tell_seen();
             return;
         }
         self.watch.unread.set(self.watch.unread.get() + 1);
@@ -182,7 +202,15 @@ impl Driver {
             // Read or not, the next opening draws its own line.
             self.chat.change(|shown| shown.unread_from = None);
         }
-        if self.watch.looking() && self.watch.unread.replace(0) > 0 {
+        if self.watch.looking() {
+            self.tell_seen();
+            self.seen_elsewhere();
+        }
+    }
+
+    /// What came is read, here or in another tab.
+    pub(super) fn seen_elsewhere(&self) {
+        if self.watch.unread.replace(0) > 0 {
             self.tell(|host| host.unread(0, None));
         }
     }
@@ -192,7 +220,7 @@ impl Driver {
         self.chat.change(|shown| shown.unread_from = None);
     }
 
-    fn row(&self, key: &str) -> Option<Entry> {
+    pub(super) fn row(&self, key: &str) -> Option<Entry> {
         let session = self.session.borrow();
         let rows = session.transcript().entries();
         rows.iter().rev().find(|row| row.key == key).cloned()
@@ -203,4 +231,9 @@ impl Driver {
             say(host);
         }
     }
+}
+
+/// Whether this sentence goes by itself.
+fn passing(notice: Option<Notice>) -> bool {
+    matches!(notice, Some(Notice::Full | Notice::NotKept))
 }

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use futures_util::{Sink, Stream};
 use gloo_net::websocket::futures::WebSocket;
 use gloo_net::websocket::{Message, State, WebSocketError};
-use protocol::reply::ServerFrame;
 use protocol::session::{Attempt, Event};
 
 use super::spawn;
@@ -69,9 +68,7 @@ async fn read(attempt: Attempt, shared: &Weak<RefCell<WebSocket>>, report: impl 
     loop {
         match with(shared, |socket, cx| socket.as_mut().poll_next(cx)).await {
             Some(Some(Ok(Message::Text(text)))) => {
-                if let Some(frame) = ServerFrame::parse(&text) {
-                    report(Event::Frame(attempt, Box::new(frame)));
-                }
+                report(Event::Text(attempt, text));
             }
             Some(Some(Err(WebSocketError::ConnectionClose(close)))) => {
                 return report(Event::SocketClosed(attempt, close.code));

@@ -39,7 +39,11 @@ pub(super) fn draw(room: &Room) -> Node {
         .set("id", "composer")
         .set("method", "post")
         .set("action", &room.settings.form_action)
-        .set("data-composer", "")
+        // The script that catches it before hydration takes no more than this.
+        .set(
+            "data-composer",
+            &room.settings.max_message_chars.to_string(),
+        )
         .add(sheet.el("div", "field").add(field).add(send))
         .add_some(counter(room, 0))
 }

@@ -17,6 +17,8 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
             Message::NoConnection,
             Some((Message::RetryNow, act::RECONNECT)),
         ),
+        Notice::Full => (Icon::Alert, Message::Full, None),
+        Notice::NotKept => (Icon::Alert, Message::NotKept, None),
         Notice::Refused => (
             Icon::Alert,
             Message::Refused,

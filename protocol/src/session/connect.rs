@@ -5,7 +5,6 @@ use super::{
 };
 use crate::error::Failure;
 use crate::start::{ConnectionMode, socket_url};
-use crate::transcript::Delivery;
 
 /// A step of connecting that takes longer has failed.
 const STEP_DEADLINE: Effect = Effect::Arm {
@@ -31,6 +30,19 @@ impl Session {
             Event::Granted(attempt) if self.is_at(attempt, Phase::Granting) => {
                 self.has_token = true;
                 self.next_step(effects);
+            }
+            Event::Granted(attempt) if self.is_at(attempt, Phase::Following) => {
+                self.has_token = true;
+                if self.needs_history {
+                    effects.push(Effect::LoadHistory(attempt));
+                }
+            }
+            Event::Follow => self.follow(at, effects),
+            Event::Lead => {
+                if self.follows() {
+                    self.begin(at, effects);
+                }
+                self.hail(effects);
             }
             Event::HistoryLoaded(attempt, page) if attempt == self.attempt => {
                 self.history(page, effects);
@@ -58,6 +70,8 @@ impl Session {
                 _ => {}
             },
             Event::Fired(Timer::BackOff) if self.phase == Phase::Waiting => self.begin(at, effects),
+            Event::NewConversation if self.follows() => self.tell_act("anew", 0, effects),
+            Event::Reconnect if self.follows() => self.tell_act("again", 0, effects),
             Event::Reconnect if self.phase == Phase::Refused => {
                 self.unauthorized = 0;
                 self.has_token = false;
@@ -110,6 +124,7 @@ impl Session {
                     });
                 }
             }
+            Phase::Following if !self.awaiting_pong => self.ask(effects),
             // Is the socket still alive after a nap or a change of network?
             Phase::Online
                 if !self.awaiting_pong
@@ -149,7 +164,7 @@ impl Session {
     }
 
     /// Leaves whatever there is of a connection.
-    fn leave(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn leave(&mut self, effects: &mut Vec<Effect>) {
         self.awaiting_pong = false;
         for timer in [Timer::Ack, Timer::BackOff, Timer::Deadline, Timer::Ping] {
             effects.push(Effect::Disarm(timer));
@@ -180,7 +195,8 @@ impl Session {
     }
 
     fn history(&mut self, page: NewestPage, effects: &mut Vec<Effect>) {
-        let anew = self.phase == Phase::Online && page.last_seq.is_some();
+        let live = matches!(self.phase, Phase::Following | Phase::Online);
+        let anew = live && page.last_seq.is_some();
         if anew {
             self.transcript.replace(page.entries, page.last_seq);
         } else {
@@ -201,20 +217,16 @@ impl Session {
 
     /// What the history holds need not be sent any more.
     fn forget_stored(&mut self, effects: &mut Vec<Effect>) {
-        let stored = |key: &str| {
-            let entries = self.transcript.entries().iter();
-            entries
-                .rev()
-                .any(|entry| entry.key == key && entry.delivery == Delivery::Sent)
-        };
         let ids: Vec<u64> = self.outbox.all().iter().map(|message| message.id).collect();
-        let ids: Vec<u64> = ids
-            .into_iter()
-            .filter(|id| stored(&super::own_key(&(*id).into())))
-            .collect();
         for id in ids {
-            self.outbox.remove(id);
-            effects.push(Effect::KeepOutbox);
+            if self.is_stored(id)
+                && let Some(message) = self.outbox.take(id)
+            {
+                effects.push(Effect::Forget(id));
+                if !self.follows() {
+                    self.relay_stored(&message, effects);
+                }
+            }
         }
     }
 
@@ -241,6 +253,15 @@ impl Session {
     }
 
     fn step_failed(&mut self, at: Moment, failure: Failure, effects: &mut Vec<Effect>) {
+        if self.follows() {
+            // Asked for again when the leader is. A token may have ended since this tab came.
+            self.needs_history = failure != Failure::Refused;
+            if failure == Failure::Reauthorize && self.unauthorized < MAX_UNAUTHORIZED {
+                self.unauthorized += 1;
+                effects.push(Effect::Grant(self.attempt));
+            }
+            return;
+        }
         if self.phase == Phase::Online {
             // Only the history can fail here; it is asked for again with the next ping.
             self.needs_history = failure != Failure::Refused;

@@ -1,5 +1,6 @@
 //! What happens to a session, and what it wants done: the vocabulary of [`super::Session`].
 
+use super::outbox::Outgoing;
 use crate::error::Failure;
 use crate::message::UserBody;
 use crate::reply::ServerFrame;
@@ -22,6 +23,12 @@ pub struct Attempt(pub(super) u32);
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Another tab has the lead: no socket here.
+    Follow,
+    /// Another tab said this.
+    Heard(String),
+    /// This tab has the lead.
+    Lead,
     /// A page of older messages came; they stand before the others.
     OlderLoaded(Vec<Entry>),
     /// The visitor takes a failed message back.
@@ -34,6 +41,8 @@ pub enum Event {
     Granted(Attempt),
     /// The newest page of the transcript.
     HistoryLoaded(Attempt, NewestPage),
+    /// What an earlier page of this visitor kept and could not send.
+    Kept(Vec<Outgoing>),
     /// The browser says whether there is a network.
     Network {
         /// `navigator.onLine`.
@@ -61,6 +70,8 @@ pub enum Event {
     Start,
     /// The visitor has enough of the answer that grows.
     Stop,
+    /// Text came over this attempt's socket: a frame, for this tab and those that follow it.
+    Text(Attempt, String),
     /// `rtm/start` gave the socket's URL.
     Started(Attempt, String),
     /// Grant, history or start failed.
@@ -112,12 +123,14 @@ pub enum Effect {
     Close,
     /// Stop this timer.
     Disarm(Timer),
+    /// This message of the outbox is not needed any more: it is stored, or was taken back.
+    Forget(u64),
     /// Get an access token: identity, assertion, grant.
     Grant(Attempt),
     /// A row has grown by a piece: show it with the next frame, since the next piece comes soon.
     Grown,
-    /// The outbox has changed: keep it.
-    KeepOutbox,
+    /// This message of the outbox is new, or has changed: keep it.
+    Keep(u64),
     /// Load the newest page of the transcript.
     LoadHistory(Attempt),
     /// Open a socket to this URL.
@@ -128,6 +141,10 @@ pub enum Effect {
     Send(String),
     /// Ask `rtm/start` for a socket URL.
     Start(Attempt),
+    /// The leader is silent: take its place.
+    Steal,
+    /// Say this to the visitor's other tabs.
+    Tell(String),
 }
 
 /// How the connection stands, for the visitor.

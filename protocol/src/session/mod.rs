@@ -10,6 +10,8 @@
 //!                  └───────────────────────────────────────────────┘     refused ─► Refused
 //! ```
 //!
+//! Where another tab of the visitor leads (`tabs`), the session is `Following` instead.
+//!
 //! # Invariants
 //! - What was said is in the outbox until it is acknowledged, comes back as an echo, or a person
 //!   deletes it. Each new socket gets all of it again, in order; the server knows doubles by id.
@@ -21,18 +23,21 @@
 mod connect;
 mod event;
 mod outbox;
+mod say;
 mod stream;
+mod tabs;
 
 pub use event::{Attempt, Connection, Effect, Event, Moment, NewestPage, Timer};
 use outbox::Outbox;
-pub use outbox::{MAX_SENDS, MAX_WAITING, Outgoing};
+pub use outbox::{GIVE_UP_AFTER_MS, MAX_SENDS, MAX_WAITING, MAX_WAITING_BYTES, Outgoing};
+use say::entry_of;
+use tabs::Company;
 
 use crate::json::Value;
-use crate::message::{BotInfo, UserBody, UserMessage};
+use crate::message::BotInfo;
 use crate::message_ref::MessageRef;
 use crate::reply::{Ack, ErrorFrame, ServerFrame};
-use crate::transcript::{Author, Delivery, Entry, Transcript, own_key};
-use crate::write::Write;
+use crate::transcript::{Author, Entry, Transcript, own_key};
 
 /// A message unacknowledged for this long means that the peer is gone.
 const ACK_WITHIN_MS: u64 = 10_000;
@@ -48,8 +53,15 @@ const TYPING_AFTER_MS: u64 = 300;
 const TYPING_FOR_MS: u64 = 10_000;
 /// A refused message that may be tried again waits this long at least.
 const BUSY_MS: u64 = 2_000;
+/// More than this at once and a server may refuse some for their pace, and take those behind them:
+/// then each waits for the acknowledgement of the one before it.
+const AT_ONCE: usize = 20;
 /// Sequences seen beyond a gap; more than these and the transcript is loaded anew.
 const MAX_BEYOND_GAP: usize = 512;
+
+/// An id tells its tab by its remainder: two tabs that speak in the same millisecond do not take
+/// the same one.
+const SLOTS: u64 = 128;
 
 /// What a session starts with.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +79,9 @@ pub struct Settings {
     pub outbox: Vec<Outgoing>,
     /// [`Session::last_id`] of an earlier page; 0 where none is known.
     pub last_id: u64,
+    /// Where several sessions of the visitor may speak at once: any number that tells this one
+    /// from the others.
+    pub slot: Option<u64>,
 }
 
 /// See the [module](self).
@@ -80,7 +95,10 @@ pub struct Session {
     meta: Option<Value>,
     transcript: Transcript,
     outbox: Outbox,
+    /// One message at a time, until the outbox is empty.
+    careful: bool,
     last_id: u64,
+    slot: Option<u64>,
     phase: Phase,
     attempt: Attempt,
     /// Failed attempts in a row: the back-off's exponent.
@@ -104,10 +122,12 @@ pub struct Session {
     /// …and how often it was believed without having seen that.
     mute: u8,
     typing: Typing,
+    company: Company,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    Following,
     Granting,
     Idle,
     Loading,
@@ -134,18 +154,16 @@ impl Session {
     pub fn new(settings: Settings) -> Self {
         let mut transcript = Transcript::new(settings.entries);
         for message in &settings.outbox {
-            let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
-            if message.failed {
-                entry.delivery = Delivery::Failed;
-            }
-            transcript.insert(entry);
+            transcript.insert(entry_of(message));
         }
         Self {
             bot_info: settings.bot_info,
             meta: settings.meta,
             transcript,
             outbox: Outbox::new(settings.outbox),
+            careful: false,
             last_id: settings.last_id,
+            slot: settings.slot,
             phase: Phase::Idle,
             attempt: Attempt::default(),
             failures: 0,
@@ -162,6 +180,7 @@ impl Session {
             pongs: false,
             mute: 0,
             typing: Typing::Hidden,
+            company: Company::default(),
         }
     }
 
@@ -189,7 +208,9 @@ impl Session {
     pub fn next_id(&self, now_ms: u64) -> u64 {
         let entries = self.transcript.entries().iter();
         let own = entries.filter_map(|entry| entry.key.strip_prefix("own-")?.parse::<u64>().ok());
-        now_ms.max(own.max().unwrap_or(0).max(self.last_id).saturating_add(1))
+        let first = now_ms.max(own.max().unwrap_or(0).max(self.last_id).saturating_add(1));
+        let Some(slot) = self.slot else { return first };
+        first.saturating_add((slot % SLOTS + SLOTS - first % SLOTS) % SLOTS)
     }
 
     /// The latest id given out, to be kept beside the outbox.
@@ -201,13 +222,20 @@ impl Session {
     /// Whether the bot is at an answer.
     #[must_use]
     pub fn typing(&self) -> bool {
-        self.typing == Typing::Shown
+        match self.company.stands.filter(|_| self.follows()) {
+            Some((_, typing)) => typing,
+            None => self.typing == Typing::Shown,
+        }
     }
 
     /// How the connection stands.
     #[must_use]
     pub fn connection(&self) -> Connection {
         match self.phase {
+            Phase::Following => match self.company.stands {
+                Some((stands, _)) => stands,
+                None => Connection::Connecting,
+            },
             Phase::Online => Connection::Online,
             Phase::Refused => Connection::Refused,
             Phase::Waiting => Connection::Reconnecting,
@@ -222,20 +250,21 @@ impl Session {
         match event {
             Event::Said { id, body } => self.said(at, id, body, &mut effects),
             Event::Retry(id) => {
-                if self.outbox.revive(id) {
-                    self.transcript
-                        .mark(&own_key(&id.into()), Delivery::Sending);
-                    effects.extend([Effect::KeepOutbox, Effect::Show]);
-                    self.flush(&mut effects);
+                if self.revive(id, &mut effects) {
+                    self.tell_act("retry", id, &mut effects);
                 }
                 self.hurry(at, &mut effects);
             }
             Event::Delete(id) => {
-                if self.outbox.remove(id) {
-                    self.transcript.remove(&own_key(&id.into()));
-                    effects.extend([Effect::KeepOutbox, Effect::Show]);
+                if self.delete(id, &mut effects) {
+                    self.tell_act("delete", id, &mut effects);
                 }
             }
+            Event::Heard(text) => self.heard(at, &text, &mut effects),
+            Event::Text(attempt, text) if attempt == self.attempt => {
+                self.text(at, &text, &mut effects);
+            }
+            Event::Kept(messages) => self.adopt(at, messages, &mut effects),
             Event::OlderLoaded(entries) => {
                 for entry in entries {
                     self.transcript.insert(entry);
@@ -249,51 +278,8 @@ impl Session {
             Event::Stop => self.stop(&mut effects),
             event => self.connect(at, event, &mut effects),
         }
+        self.tell_state(&mut effects);
         effects
-    }
-
-    fn said(&mut self, at: Moment, id: u64, body: UserBody, effects: &mut Vec<Effect>) {
-        if self.outbox.is_full() || self.outbox.has(id) {
-            return;
-        }
-        self.transcript
-            .insert(Entry::own(id, &body.shown(), at.now_ms));
-        self.outbox.push(id, body);
-        self.last_id = self.last_id.max(id);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
-        self.flush(effects);
-        self.hurry(at, effects);
-    }
-
-    /// Puts everything on the socket that has not been put on this one yet.
-    fn flush(&mut self, effects: &mut Vec<Effect>) {
-        if self.phase != Phase::Online {
-            return;
-        }
-        for id in self.outbox.tired() {
-            self.fail(id, effects);
-        }
-        let mut sent = false;
-        for message in self.outbox.unsent() {
-            effects.push(Effect::Send(frame_text(
-                message,
-                &self.bot_info,
-                self.meta.as_ref(),
-            )));
-            sent = true;
-        }
-        if sent {
-            effects.push(Effect::Arm {
-                timer: Timer::Ack,
-                after_ms: ACK_WITHIN_MS,
-            });
-        }
-    }
-
-    fn fail(&mut self, id: u64, effects: &mut Vec<Effect>) {
-        self.outbox.fail(id);
-        self.transcript.mark(&own_key(&id.into()), Delivery::Failed);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
     }
 
     fn frame(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
@@ -305,6 +291,11 @@ impl Session {
             timer: Timer::Ping,
             after_ms: PING_AFTER_MS,
         });
+        self.take(at, frame, effects);
+    }
+
+    /// What a frame says, from this tab's socket or the leader's.
+    fn take(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
         match frame {
             ServerFrame::Ack(ack) => self.acknowledged(ack, effects),
             ServerFrame::BotResponse(response)
@@ -329,7 +320,7 @@ impl Session {
                 if let Some(id) = id.as_millis()
                     && self.outbox.remove(id)
                 {
-                    effects.push(Effect::KeepOutbox);
+                    effects.push(Effect::Forget(id));
                 }
                 self.see(echo.seq, effects);
                 self.show(Entry::of_echo(&echo, at.now_ms), effects);
@@ -346,13 +337,17 @@ impl Session {
         let Some(id) = ack.replyto.as_ref().and_then(MessageRef::as_millis) else {
             return;
         };
-        if !self.outbox.remove(id) {
+        let Some(message) = self.outbox.take(id) else {
             return;
-        }
+        };
         self.transcript
             .delivered(&own_key(&id.into()), ack.seq, ack.message_id);
-        effects.extend([Effect::KeepOutbox, Effect::Show]);
-        if self.outbox.has_unsent() {
+        self.relay_stored(&message, effects);
+        effects.extend([Effect::Forget(id), Effect::Show]);
+        if self.careful {
+            self.flush(effects);
+        }
+        if self.outbox.unsent_count() > 0 {
             // The timer runs already: it sends what the server was too busy for.
         } else if self.outbox.awaits_ack() {
             effects.push(Effect::Arm {
@@ -385,6 +380,7 @@ impl Session {
             .any(|error| error.code == MessageRef::from(503))
         {
             self.outbox.take_back(id);
+            self.careful = true;
             effects.push(Effect::Arm {
                 timer: Timer::Ack,
                 after_ms: BUSY_MS,
@@ -442,7 +438,12 @@ impl Session {
 
     fn fired(&mut self, at: Moment, timer: Timer, effects: &mut Vec<Effect>) {
         match (timer, self.phase) {
-            (Timer::Ack, Phase::Online) if self.outbox.has_unsent() => self.flush(effects),
+            (Timer::Ack, Phase::Online)
+                if self.outbox.unsent_count() > 0
+                    && !(self.careful && self.outbox.is_on_wire()) =>
+            {
+                self.flush(effects);
+            }
             (Timer::Ack, Phase::Online) if self.outbox.awaits_ack() => self.lost(at, effects),
             (Timer::Ping, Phase::Online) => {
                 if self.awaiting_pong && (self.pongs || self.mute < MAX_MUTE) {
@@ -456,6 +457,7 @@ impl Session {
                 }
             }
             (Timer::Typing, _) if self.typing == Typing::Streaming => self.broke_off(effects),
+            (Timer::Ping, Phase::Following) => self.silence(effects),
             (Timer::Typing, _) => {
                 self.typing = match self.typing {
                     Typing::Soon => {
@@ -482,10 +484,4 @@ impl Session {
             after_ms: PONG_WITHIN_MS,
         });
     }
-}
-
-fn frame_text(message: &Outgoing, bot: &BotInfo, meta: Option<&Value>) -> String {
-    let mut frame = UserMessage::new(message.id, message.body.clone(), bot.clone());
-    frame.meta = meta.cloned();
-    frame.to_text()
 }

@@ -5,6 +5,12 @@ use crate::message::UserBody;
 /// How many messages may wait. Beyond it the composer says that it is full and keeps the text.
 pub const MAX_WAITING: usize = 100;
 
+/// How many bytes may wait: a hundred long messages, and far less than a browser lets a site keep.
+pub const MAX_WAITING_BYTES: usize = 512 * 1024;
+
+/// What waited longer goes out only when a person says so: nobody expects it any more.
+pub const GIVE_UP_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
 /// How often a message goes out, over all connections, before it counts as failed. A server that
 /// acknowledges nothing would otherwise get it for ever.
 pub const MAX_SENDS: u8 = 8;
@@ -24,6 +30,25 @@ pub struct Outgoing {
     pub failed: bool,
 }
 
+impl Outgoing {
+    /// A message that nobody has tried to send yet.
+    #[must_use]
+    pub fn new(id: u64, body: UserBody) -> Self {
+        Self {
+            id,
+            body,
+            sends: 0,
+            on_wire: false,
+            failed: false,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let shown = self.body.render_msg.as_ref().map_or(0, String::len);
+        self.body.body.as_ref().map_or(0, String::len) + shown
+    }
+}
+
 /// The messages on their way, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outbox {
@@ -36,21 +61,24 @@ impl Outbox {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= MAX_WAITING
+        let bytes: usize = self.waiting.iter().map(Outgoing::bytes).sum();
+        self.waiting.len() >= MAX_WAITING || bytes >= MAX_WAITING_BYTES
     }
 
     pub(super) fn all(&self) -> &[Outgoing] {
         &self.waiting
     }
 
-    pub(super) fn push(&mut self, id: u64, body: UserBody) {
-        self.waiting.push(Outgoing {
-            id,
-            body,
-            sends: 0,
-            on_wire: false,
-            failed: false,
-        });
+    pub(super) fn push(&mut self, message: Outgoing) {
+        self.waiting.push(message);
+    }
+
+    /// Puts in what was said before this page, or in another tab, at the place of its id.
+    pub(super) fn adopt(&mut self, message: Outgoing) {
+        let later = |other: &Outgoing| other.id > message.id;
+        let place = self.waiting.iter().position(later);
+        self.waiting
+            .insert(place.unwrap_or(self.waiting.len()), message);
     }
 
     /// Those that go onto the socket now, in order; from here on they wait for their
@@ -66,10 +94,13 @@ impl Outbox {
             })
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
-        self.waiting
-            .iter()
-            .any(|message| !message.failed && !message.on_wire)
+    pub(super) fn unsent_count(&self) -> usize {
+        let unsent = |message: &&Outgoing| !message.failed && !message.on_wire;
+        self.waiting.iter().filter(unsent).count()
+    }
+
+    pub(super) fn is_on_wire(&self) -> bool {
+        self.waiting.iter().any(|message| message.on_wire)
     }
 
     /// Those that were sent [`MAX_SENDS`] times in vain.
@@ -107,6 +138,16 @@ impl Outbox {
         self.waiting
             .iter()
             .any(|message| !message.failed && message.sends > 0)
+    }
+
+    pub(super) fn failed(&self, id: u64) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|message| message.id == id && message.failed)
+    }
+
+    pub(super) fn take(&mut self, id: u64) -> Option<Outgoing> {
+        let at = self.waiting.iter().position(|message| message.id == id)?;
+        Some(self.waiting.remove(at))
     }
 
     pub(super) fn remove(&mut self, id: u64) -> bool {

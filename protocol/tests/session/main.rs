@@ -5,6 +5,8 @@
     reason = "a test says where it fails by panicking"
 )]
 
+mod company;
+mod kept;
 mod model;
 
 use model::World;

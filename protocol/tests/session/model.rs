@@ -1,7 +1,7 @@
 //! A server, a network and a driver in memory, each as simple as can be, for the session to be
 //! held against.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use protocol::error::Failure;
 use protocol::message::{ClientFrame, UserBody};
@@ -30,16 +30,25 @@ enum Pending {
     Start(Attempt),
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a world"
+)]
 pub(crate) struct World {
     session: Session,
     counting: bool,
     pub(crate) now_ms: u64,
     pub(crate) busy: bool,
+    /// Too busy when it has stored this many.
+    pub(crate) busy_at: Option<u64>,
     pub(crate) requests: u32,
     entropy: u64,
     pending: VecDeque<Pending>,
     timers: Vec<Timer>,
+    /// What the browser keeps, also over a reload…
     kept: Vec<Outgoing>,
+    /// …and whether this page has read it.
+    read: bool,
     said: Vec<(u64, String)>,
     // The wire.
     socket: Option<Attempt>,
@@ -66,11 +75,13 @@ impl World {
             counting,
             now_ms: 1_000_000,
             busy: false,
+            busy_at: None,
             requests: 0,
             entropy: 7,
             pending: VecDeque::new(),
             timers: Vec::new(),
             kept: Vec::new(),
+            read: false,
             said: Vec::new(),
             socket: None,
             alive: false,
@@ -110,8 +121,16 @@ impl World {
                         self.up.push_back(text);
                     }
                 }
-                Effect::KeepOutbox => self.kept = self.session.outbox().to_vec(),
+                Effect::Forget(id) => self.kept.retain(|kept| kept.id != id),
+                Effect::Keep(id) => {
+                    self.kept.retain(|kept| kept.id != id);
+                    let outbox = self.session.outbox().iter();
+                    // Gone again in the same breath: its `Forget` follows.
+                    self.kept
+                        .extend(outbox.filter(|kept| kept.id == id).cloned());
+                }
                 Effect::Arrived { .. } | Effect::Grown | Effect::Show => {}
+                Effect::Steal | Effect::Tell(_) => panic!("one tab is alone"),
             }
         }
     }
@@ -158,11 +177,10 @@ impl World {
         let entries = self.page();
         let cursor = self.counting.then(|| self.head());
         let last_id = self.session.last_id();
-        let outbox = self.kept.clone();
+        self.read = false;
         let settings = Settings {
             entries,
             cursor,
-            outbox,
             last_id,
             ..Settings::default()
         };
@@ -185,7 +203,15 @@ impl World {
             return;
         };
         match pending {
-            Pending::Grant(attempt) => self.handle(Event::Granted(attempt)),
+            Pending::Grant(attempt) => {
+                if !std::mem::replace(&mut self.read, true) {
+                    // A store gives it in the order of the ids.
+                    let mut kept = self.kept.clone();
+                    kept.sort_by_key(|kept| kept.id);
+                    self.handle(Event::Kept(kept));
+                }
+                self.handle(Event::Granted(attempt));
+            }
             Pending::History(attempt) => {
                 let last_seq = self.counting.then(|| self.head());
                 let page = NewestPage {
@@ -254,6 +280,10 @@ impl World {
             ClientFrame::Ping(_) => self.down(ServerFrame::Pong(Pong::new(None))),
             ClientFrame::Message(message) => {
                 let id = message.reference().unwrap().clone();
+                if self.busy_at.is_some_and(|full| full <= self.head()) {
+                    self.busy = true;
+                    self.busy_at = None;
+                }
                 if std::mem::take(&mut self.busy) {
                     self.down(ServerFrame::Error(ErrorFrame::new(Some(id), "busy", 503)));
                     return;
@@ -371,8 +401,28 @@ impl World {
 
     // ---- what must hold
 
+    pub(crate) fn stored_by_visitor(&self) -> Vec<String> {
+        let stored = self.log.iter().filter(|stored| stored.client_id.is_some());
+        stored.map(|stored| stored.text.clone()).collect()
+    }
+
     pub(crate) fn log_len(&self) -> usize {
         self.log.len()
+    }
+
+    pub(crate) fn unsent(&self) -> Vec<u64> {
+        let outbox = self.session.outbox().iter();
+        outbox.map(|waiting| waiting.id).collect()
+    }
+
+    /// A store that did not hear in time that a message is not needed any more.
+    pub(crate) fn keep_again(&mut self, id: u64) -> Vec<Effect> {
+        let moment = Moment {
+            now_ms: self.now_ms,
+            entropy: 1,
+        };
+        let late = Outgoing::new(id, UserBody::text("late"));
+        self.session.handle(moment, Event::Kept(vec![late]))
     }
 
     pub(crate) fn is_refused(&self) -> bool {
@@ -406,13 +456,11 @@ impl World {
             let key = own_key(&(*id).into());
             let shown = entries.iter().any(|entry| entry.key == key);
             let stored = self.log.iter().any(|stored| stored.text == *text);
-            let waits = self
-                .session
-                .outbox()
-                .iter()
-                .any(|waiting| waiting.id == *id);
+            let outbox = self.session.outbox();
+            let waits = outbox.iter().any(|waiting| waiting.id == *id);
+            let kept = self.kept.iter().any(|kept| kept.id == *id);
             assert!(
-                stored || (shown && waits),
+                stored || (kept && (shown && waits || !self.read)),
                 "{text} is neither stored nor waiting"
             );
         }
@@ -421,10 +469,14 @@ impl World {
             stands || !self.timers.is_empty(),
             "nothing will ever happen again"
         );
-        assert_eq!(
-            self.kept.len(),
-            self.session.outbox().len(),
-            "the kept outbox is stale"
+        let ids = |messages: &[Outgoing]| {
+            let of = |message: &Outgoing| (message.id, message.failed);
+            messages.iter().map(of).collect::<BTreeSet<_>>()
+        };
+        let (kept, waiting) = (ids(&self.kept), ids(self.session.outbox()));
+        assert!(
+            kept == waiting || (!self.read && kept.is_superset(&waiting)),
+            "the kept outbox is stale: {kept:?} {waiting:?}"
         );
     }
 
@@ -446,6 +498,9 @@ impl World {
                 self.deliver_up();
             } else if !self.down.is_empty() {
                 self.deliver_down(1);
+            } else if let Some(failed) = self.given_up() {
+                // A person presses Retry.
+                self.handle(Event::Retry(failed));
             } else if self.settled() && rounds_left == 0 {
                 return;
             } else {
@@ -455,6 +510,15 @@ impl World {
             }
         }
         panic!("never settles: {:#?}", self.session);
+    }
+
+    /// A message that goes out only when a person says so.
+    pub(crate) fn given_up(&self) -> Option<u64> {
+        let outbox = self.session.outbox().iter();
+        outbox
+            .filter(|waiting| waiting.failed)
+            .map(|waiting| waiting.id)
+            .next()
     }
 
     fn settled(&self) -> bool {

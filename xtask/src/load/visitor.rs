@@ -334,7 +334,13 @@ impl Visitor {
                     self.unflushed = true;
                 }
             }
-            Effect::Arrived { .. } | Effect::Grown | Effect::KeepOutbox | Effect::Show => {}
+            Effect::Arrived { .. }
+            | Effect::Forget(_)
+            | Effect::Grown
+            | Effect::Keep(_)
+            | Effect::Show
+            | Effect::Steal
+            | Effect::Tell(_) => {}
         }
         None
     }

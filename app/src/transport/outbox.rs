@@ -1,0 +1,158 @@
+//! Keeps the session's outbox: at once in the tab's journal, then in the browser's store.
+//!
+//! In the path: the session says `Keep` and `Forget`; [`requests::grant`](super::requests::grant)
+//! says who the visitor is, and only then is read what an earlier page kept.
+//!
+//! **Invariants.** A message is in the journal before it is shown, and leaves it when the store has
+//! it. Where the store cannot have it, it stays there, and the visitor is told, once.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use protocol::session::{Event, Outgoing};
+use web_sys::window;
+
+use super::keep::{self, Kept};
+use super::store::Store;
+use super::{Driver, spawn};
+use crate::chat::Notice;
+
+/// What is kept where.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Who the visitor is, by the platform's word.
+    user: RefCell<Option<String>>,
+    /// `None`: not asked yet, or this browser has none.
+    store: RefCell<Option<Rc<Store>>>,
+    /// The store was asked for.
+    ready: Cell<bool>,
+    /// What is in the journal.
+    journal: RefCell<Vec<u64>>,
+    told: Cell<bool>,
+}
+
+impl Ledger {
+    pub(super) fn of(early: &[Outgoing]) -> Self {
+        let ledger = Self::default();
+        let ids = early.iter().map(|message| message.id);
+        ledger.journal.borrow_mut().extend(ids);
+        ledger
+    }
+}
+
+impl Driver {
+    /// The platform has said who this is. False: somebody else than before.
+    pub(super) async fn identified(self: &Rc<Self>, user: &str) -> bool {
+        let ledger = &self.ledger;
+        let known = ledger.user.replace(Some(user.to_owned()));
+        if let Some(known) = known {
+            if known != user {
+                // Nothing of one person may be shown to or sent by another: begin anew.
+                keep::forget_tab();
+                let _ = window().map(|window| window.location().reload());
+            }
+            return known == user;
+        }
+        let store = Store::open(&self.settings.bot.id, user).await;
+        ledger.store.replace(store.map(Rc::new));
+        self.read_kept().await;
+        ledger.ready.set(true);
+        for message in self.journal() {
+            self.store(message);
+        }
+        self.join(user).await;
+        true
+    }
+
+    /// Takes over what other pages of this visitor kept.
+    pub(super) async fn read_kept(self: &Rc<Self>) {
+        let store = self.ledger.store.borrow().clone();
+        let Some(store) = store else { return };
+        match store.all().await {
+            Some(kept) => self.feed(Event::Kept(kept)),
+            None => drop(self.ledger.store.take()),
+        }
+    }
+
+    /// The outbox has a message that is new, or has changed.
+    pub(super) fn keep(self: &Rc<Self>, id: u64) {
+        self.ledger.journal.borrow_mut().push(id);
+        self.write_journal();
+        if self.ledger.ready.get() {
+            let session = self.session.borrow();
+            let message = session.outbox().iter().find(|message| message.id == id);
+            if let Some(message) = message {
+                self.store(message.clone());
+            }
+        }
+    }
+
+    /// A message is not needed any more: stored by the server, or taken back.
+    pub(super) fn forget(&self, id: u64) {
+        self.strike(id);
+        if let Some(store) = &*self.ledger.store.borrow() {
+            store.delete(id);
+        }
+        if let Some(host) = &self.host
+            // Stored, not deleted: its row is still there.
+            && self.row(&["own-", &id.to_string()].concat()).is_some()
+        {
+            host.sent(&id.to_string());
+        }
+    }
+
+    /// Forgets what is kept of this visitor.
+    pub(super) fn forget_all(&self) {
+        if let Some(store) = self.ledger.store.take() {
+            store.clear();
+        }
+        keep::forget();
+    }
+
+    fn store(self: &Rc<Self>, message: Outgoing) {
+        let driver = Rc::clone(self);
+        spawn(async move {
+            let store = driver.ledger.store.borrow().clone();
+            let kept = match &store {
+                Some(store) => store.put(&message).await,
+                None => false,
+            };
+            if let (true, Some(store)) = (kept, store) {
+                driver.strike(message.id);
+                // Another tab may have forgotten it while it was on its way here.
+                if !driver.waits(message.id) {
+                    store.delete(message.id);
+                }
+            } else if !driver.ledger.told.replace(true) {
+                driver.mention(Notice::NotKept);
+            }
+        });
+    }
+
+    fn waits(&self, id: u64) -> bool {
+        let session = self.session.borrow();
+        session.outbox().iter().any(|message| message.id == id)
+    }
+
+    /// Takes a message out of the journal.
+    fn strike(&self, id: u64) {
+        self.ledger
+            .journal
+            .borrow_mut()
+            .retain(|other| *other != id);
+        self.write_journal();
+    }
+
+    fn journal(&self) -> Vec<Outgoing> {
+        let journal = self.ledger.journal.borrow();
+        let session = self.session.borrow();
+        let mut messages = session.outbox().to_vec();
+        messages.retain(|message| journal.contains(&message.id));
+        messages
+    }
+
+    fn write_journal(&self) {
+        let kept = self.journal().iter().map(Kept::of).collect();
+        keep::journal(&kept, self.session.borrow().last_id());
+    }
+}

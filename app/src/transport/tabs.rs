@@ -1,0 +1,175 @@
+//! The browser's part of several tabs: who leads (a Web Lock), what they say to each other
+//! (`BroadcastChannel`). What is said and what it means is the session's
+//! (`protocol::session::tabs`).
+//!
+//! In the path: once the visitor is known, the driver joins those of the same bot and identity.
+//!
+//! **Invariants.** A browser without locks or channels has tabs that are each alone, with a socket
+//! each. The lock is held as long as this tab leads: the browser passes it on when the tab is gone,
+//! however it went.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use js_sys::{Function, Object, Promise, Reflect};
+use protocol::session::Event;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{BroadcastChannel, MessageEvent, window};
+
+use super::{Driver, spawn};
+
+/// What a tab says whose visitor has seen what came.
+const SEEN: &str = "seen";
+
+/// The other tabs of the same visitor with the same bot.
+#[derive(Default)]
+pub(super) struct Tabs {
+    joined: OnceCell<Joined>,
+    /// Gives the lock back.
+    release: RefCell<Option<Function>>,
+    /// It was given back because the page went away, perhaps to come back.
+    away: Cell<bool>,
+}
+
+struct Joined {
+    name: String,
+    locks: JsValue,
+    channel: BroadcastChannel,
+}
+
+impl Driver {
+    /// Joins the others, if this browser has what it takes.
+    pub(super) async fn join(self: &Rc<Self>, user: &str) {
+        let name = ["parlour:", &self.settings.bot.id, ":", user].concat();
+        let locks = window().and_then(|window| {
+            let locks = Reflect::get(&window.navigator(), &"locks".into()).ok()?;
+            locks.is_object().then_some(locks)
+        });
+        let (Some(locks), Ok(channel)) = (locks, BroadcastChannel::new(&name)) else {
+            return;
+        };
+        let driver = Rc::clone(self);
+        let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| match event
+            .data()
+            .as_string()
+        {
+            Some(word) if word == SEEN => driver.seen_elsewhere(),
+            Some(word) => driver.feed(Event::Heard(word)),
+            None => {}
+        });
+        channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        // The channel lives as long as the page, so the closure does too.
+        heard.forget();
+        let joined = Joined {
+            name,
+            locks,
+            channel,
+        };
+        if self.tabs.joined.set(joined).is_err() {
+            return;
+        }
+        if self.ask_for("ifAvailable").await {
+            self.feed(Event::Lead);
+        } else {
+            self.feed(Event::Follow);
+            self.stand_by();
+        }
+    }
+
+    /// Says something to the other tabs.
+    pub(super) fn tell_tabs(&self, word: &str) {
+        if let Some(joined) = self.tabs.joined.get() {
+            // Fails only for a channel that was closed, and this one never is.
+            let _ = joined.channel.post_message(&word.into());
+        }
+    }
+
+    /// The visitor has seen here what came.
+    pub(super) fn tell_seen(&self) {
+        self.tell_tabs(SEEN);
+    }
+
+    /// The leader is silent: takes its place.
+    pub(super) fn steal(self: &Rc<Self>) {
+        self.lead_after("steal");
+    }
+
+    /// Waits until the leader is gone.
+    fn stand_by(self: &Rc<Self>) {
+        self.lead_after("");
+    }
+
+    fn lead_after(self: &Rc<Self>, how: &'static str) {
+        let driver = Rc::clone(self);
+        spawn(async move {
+            if driver.ask_for(how).await {
+                driver.read_kept().await;
+                driver.feed(Event::Lead);
+            }
+        });
+    }
+
+    /// The page goes away: the next may lead.
+    pub(super) fn leave_tabs(self: &Rc<Self>) {
+        if let Some(release) = self.tabs.release.take() {
+            let _ = release.call0(&JsValue::UNDEFINED);
+            self.tabs.away.set(true);
+            self.feed(Event::Follow);
+        }
+    }
+
+    /// The page has come back from the browser's cache.
+    pub(super) fn back_in_tabs(self: &Rc<Self>) {
+        if self.tabs.away.take() {
+            self.stand_by();
+        }
+    }
+
+    /// Asks for the lock. True: this tab has it. False: it is not to be had.
+    async fn ask_for(self: &Rc<Self>, how: &str) -> bool {
+        let Some(joined) = self.tabs.joined.get() else {
+            return false;
+        };
+        let options = Object::new();
+        if !how.is_empty() {
+            let _ = Reflect::set(&options, &how.into(), &true.into());
+        }
+        let got = Promise::new(&mut |resolve, reject| {
+            let driver = Rc::clone(self);
+            let granted = Closure::<dyn FnMut(JsValue) -> JsValue>::once_into_js(
+                move |lock: JsValue| -> JsValue {
+                    let has = lock.is_object();
+                    let held = Promise::new(&mut |release, _| {
+                        if has {
+                            driver.tabs.release.replace(Some(release));
+                        }
+                    });
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &has.into());
+                    if has { held.into() } else { JsValue::UNDEFINED }
+                },
+            );
+            let asked = Reflect::get(&joined.locks, &"request".into()).and_then(|request| {
+                let request: Function = request.unchecked_into();
+                request.call3(&joined.locks, &(&*joined.name).into(), &options, &granted)
+            });
+            let Ok(asked) = asked else {
+                let _ = reject.call0(&JsValue::UNDEFINED);
+                return;
+            };
+            let driver = Rc::clone(self);
+            spawn(async move {
+                let asked: Promise = asked.unchecked_into();
+                // Ends well when the lock was given back, badly when it was taken, or never given.
+                if JsFuture::from(asked).await.is_err() {
+                    let _ = reject.call0(&JsValue::UNDEFINED);
+                    if driver.tabs.release.take().is_some() {
+                        driver.feed(Event::Follow);
+                        driver.stand_by();
+                    }
+                }
+            });
+        });
+        JsFuture::from(got).await.is_ok_and(|has| has.is_truthy())
+    }
+}
