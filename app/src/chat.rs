@@ -1,18 +1,17 @@
-//! The one store of the widget: a signal that components read, actions that they call.
+//! The one store of the widget: what is shown, which the window follows, and actions that components call.
 //!
 //! In the path: components call an action, the action goes to the driver (`transport`, in the
-//! browser), the driver sets the signal. On the server the same struct holds what the page shows
-//! and its actions do nothing.
+//! browser), the driver shows something else, the window draws it. On the server the same struct holds
+//! what the page shows and its actions do nothing.
 //!
-//! One signal for all that is shown: each type in a signal is a copy of Leptos' reactive code, two
-//! kilobytes of the widget.
+//! Not a signal: one value with one follower needs no graph of them, which was 5 kB of the widget
+//! (docs/adr/0012-one-node-type.md).
 //!
-//! **Invariants.** What the signal holds before [`Chat::start`] is exactly what the server rendered, so
+//! **Invariants.** What it holds before [`Chat::start`] is exactly what the server rendered, so
 //! hydration finds the same. It is set only to something else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use leptos::prelude::*;
 use protocol::transcript::Entry;
 
 #[cfg(target_arch = "wasm32")]
@@ -21,7 +20,7 @@ use crate::widget::settings::WidgetSettings;
 
 /// The conversation.
 #[derive(Clone)]
-pub struct Chat(ArcRwSignal<Shown>);
+pub struct Chat(Arc<Mutex<Shown>>);
 
 /// The conversation as the visitor sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,7 +117,7 @@ pub(crate) enum Action {
 impl Chat {
     /// What the page came with.
     pub fn from_settings(settings: &WidgetSettings) -> Self {
-        Self(ArcRwSignal::new(Shown {
+        Self(Arc::new(Mutex::new(Shown {
             entries: Arc::new(settings.entries.clone()),
             connection: Connection::Connecting,
             typing: false,
@@ -128,24 +127,29 @@ impl Chat {
             unread_from: None,
             announce: String::new(),
             notice: None,
-        }))
+        })))
     }
 
     /// What is shown now.
     pub fn shown(&self) -> Shown {
-        self.0.get_untracked()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// What is shown now. The effect that asks runs again when it is something else.
-    pub fn follow(&self) -> Shown {
-        self.0.get()
+    /// Draws what is shown: soon, and whenever it is something else.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn follow(&self, draw: impl Fn(Shown) + 'static) {
+        follower::set(self.clone(), Box::new(draw));
     }
 
     /// Shows this from now on.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn show(&self, shown: Shown) {
         if shown != self.shown() {
-            self.0.set(shown);
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+            follower::tell();
         }
     }
 
@@ -222,6 +226,52 @@ impl Chat {
 /// The id of a row of the visitor's own (see `protocol::transcript::own_key`).
 fn own_id(key: &str) -> Option<u64> {
     key.strip_prefix("own-")?.parse().ok()
+}
+
+/// Who draws: the one window of the page.
+#[cfg(target_arch = "wasm32")]
+mod follower {
+    use std::cell::{Cell, OnceCell};
+
+    use wasm_bindgen_futures::spawn_local;
+
+    use super::{Chat, Shown};
+
+    struct Follower {
+        chat: Chat,
+        draw: Box<dyn Fn(Shown)>,
+        /// It will be drawn after what runs now: many changes at once are one drawing, and a drawing
+        /// never begins within another.
+        due: Cell<bool>,
+    }
+
+    thread_local! {
+        static FOLLOWER: OnceCell<Follower> = const { OnceCell::new() };
+    }
+
+    pub(super) fn set(chat: Chat, draw: Box<dyn Fn(Shown)>) {
+        let due = Cell::new(false);
+        FOLLOWER.with(|slot| drop(slot.set(Follower { chat, draw, due })));
+        tell();
+    }
+
+    pub(super) fn tell() {
+        FOLLOWER.with(|slot| {
+            if slot
+                .get()
+                .is_some_and(|follower| !follower.due.replace(true))
+            {
+                spawn_local(async { FOLLOWER.with(|slot| slot.get().map_or((), Follower::draw)) });
+            }
+        });
+    }
+
+    impl Follower {
+        fn draw(&self) {
+            self.due.set(false);
+            (self.draw)(self.chat.shown());
+        }
+    }
 }
 
 /// The server draws; nothing is sent or loaded there.

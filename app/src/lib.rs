@@ -6,7 +6,7 @@
 //! # Layout
 //! - [`pages`]: the whole documents (chat, home, demo, problem). On the server only.
 //! - [`widget`]: the chat window.
-//! - [`chat`]: the one store: a signal a component reads, actions it calls. Behind it, in the browser only,
+//! - [`chat`]: the one store: what is shown, actions a component calls. Behind it, in the browser only,
 //!   `transport` drives `protocol::session`, and `host` speaks with the page around the frame.
 //! - [`text`]: every visible string, by language. [`icons`]: the icons.
 //!

@@ -2,7 +2,7 @@
 //!
 //! In the path: `chat.rs` hands actions in, the session says what to do, this module does it
 //! (requests, socket, timers, storage) and reports what happened back to the session; then it shows
-//! the result in the signal of [`Chat`]. The loader's side is `host.rs`.
+//! the result in the [`Chat`]. The loader's side is `host.rs`.
 //!
 //! - [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.

@@ -1,4 +1,4 @@
-//! From the session to the signal: rows, typing, connection, notices, and what is told to those
+//! From the session to the chat: rows, typing, connection, notices, and what is told to those
 //! who do not look.
 
 use std::cell::{Cell, OnceCell};
@@ -74,7 +74,7 @@ impl Driver {
         }
     }
 
-    /// Brings the signal up to date; what did not change is left alone, so nothing is drawn anew.
+    /// Brings the chat up to date; what did not change is left alone, so nothing is drawn anew.
     pub(super) fn show(&self) {
         self.frame.asked.set(false);
         let mut shown = self.chat.shown();

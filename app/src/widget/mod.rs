@@ -9,7 +9,7 @@
 //! - `notice`: what the visitor should know; `composer`: what the visitor writes.
 //!
 //! All of these only draw: from the settings and the state to a tree of `node`s, the same on both sides. `act` names
-//! what a click does; `live` (in the browser only) hears it, follows the signal of [`Chat`] and draws again what
+//! what a click does; `live` (in the browser only) hears it, follows the [`Chat`] and draws again what
 //! changed. `when`: times; `browser`: what only a browser knows.
 //!
 //! **Invariant**: what the browser takes over is what these functions would draw from the same settings. What differs

@@ -2,7 +2,8 @@
 //!
 //! In the path: `frame` hands over what the bot says in pieces; the stored message comes like any other.
 
-use super::{Effect, Moment, Phase, Session, Timer, Typing};
+use super::tabs::tell_stop;
+use super::{Connection, Effect, Moment, Phase, Session, Timer, Typing};
 use crate::content::Content;
 use crate::message::Stop;
 use crate::reply::BotResponse;
@@ -17,15 +18,27 @@ impl Session {
     /// Whether the visitor may stop the bot: something grows, and the server knows how (one that counts is ours).
     #[must_use]
     pub fn may_stop(&self) -> bool {
-        self.phase == Phase::Online && self.cursor.is_some() && self.transcript.growing().is_some()
+        self.connection() == Connection::Online
+            && self.cursor.is_some()
+            && self.transcript.growing().is_some()
     }
 
     pub(super) fn stop(&self, effects: &mut Vec<Effect>) {
         let growing = self.transcript.growing();
-        if let (true, Some(id)) = (
-            self.may_stop(),
-            growing.and_then(|row| row.message_id.as_ref()),
-        ) {
+        let id = growing.and_then(|row| row.message_id.as_ref());
+        let Some(id) = id.filter(|_| self.may_stop()) else {
+            return;
+        };
+        if self.follows() {
+            tell_stop(id, effects);
+        } else {
+            self.send_stop(id, effects);
+        }
+    }
+
+    /// Stops the answer with this id.
+    pub(super) fn send_stop(&self, id: &str, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Online {
             effects.push(Effect::Send(Stop::new(id).to_text()));
         }
     }

@@ -322,6 +322,9 @@ impl Session {
         if fields.get::<u64>("again").is_some() {
             self.connect(at, Event::Reconnect, effects);
         }
+        if let Some(id) = fields.get::<String>("stop") {
+            self.send_stop(&id, effects);
+        }
         if fields.get::<Value>("said").is_some() || fields.get::<u64>("retry").is_some() {
             self.hurry(at, effects);
             // An answer, so that the follower knows that somebody leads.
@@ -352,6 +355,13 @@ impl Session {
         word.put("unsent", &self.outbox.all().to_vec());
         tell(word, effects);
     }
+}
+
+/// Asks the leader to stop the answer with this id.
+pub(super) fn tell_stop(id: &str, effects: &mut Vec<Effect>) {
+    let mut word = Object::new();
+    word.put("stop", &id.to_owned());
+    tell(word, effects);
 }
 
 fn tell_frame(text: &str, effects: &mut Vec<Effect>) {

@@ -1,8 +1,8 @@
-//! The window in the browser: takes over what the server drew, hears the visitor, follows the signal.
+//! The window in the browser: takes over what the server drew, hears the visitor, follows the chat.
 //!
 //! In the path: `window` hands over the page at hydration; [`take_over`] finds the parts, keeps them in [`Live`] and
-//! starts the chat. From then on events come to one listener ([`Live::hear`]), and one effect draws again what
-//! has changed ([`Live::draw`]).
+//! starts the chat. From then on events come to one listener ([`Live::hear`]), and what has changed
+//! is drawn again ([`Live::draw`]).
 //!
 //! - [`list`]: the rows, by key. [`scroll`]: where the reader is. [`keys`]: the keyboard. [`composer`]: the field.
 //! - [`parts`]: header, notice, dots, and what stands before the first message. [`slot`]: a place for what comes and goes.
@@ -19,7 +19,6 @@ mod slot;
 
 use super::{act, browser, room::Room, settings::Mode, transcript::Before, when::Now};
 use js_sys::Function;
-use leptos::prelude::*;
 use list::List;
 use parts::Parts;
 use protocol::{
@@ -98,7 +97,7 @@ pub(super) fn take_over(room: Arc<Room>) {
     // What was typed before the wasm came.
     live.measure();
     let drawn = Rc::clone(&live);
-    Effect::new(move || drawn.draw(drawn.room.chat.follow()));
+    live.room.chat.follow(move |shown| drawn.draw(shown));
     live.room.chat.start(&live.room.settings);
 }
 
