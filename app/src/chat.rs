@@ -44,6 +44,8 @@ pub struct Shown {
     /// The key of the first row that came while nobody looked: the "New messages" line stands
     /// before it.
     pub unread_from: Option<String>,
+    /// The key of the row that was said last in this window.
+    pub said: Option<String>,
     /// What the live region says; emptied after a second.
     pub announce: String,
     /// What the slim row above the composer says.
@@ -125,6 +127,7 @@ impl Chat {
             more: settings.more,
             loading_older: false,
             unread_from: None,
+            said: None,
             announce: String::new(),
             notice: None,
         })))

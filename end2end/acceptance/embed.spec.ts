@@ -73,9 +73,10 @@ test("an answer while the window is closed is counted on the launcher, previewed
   await visit(page, shop(hostSite, parlour));
   const chat = await openByHand(page, parlour);
   await chat.welcomed();
-  // The same visitor on another page of the shop.
+  // The same visitor on another page of the shop, who does not look there any more.
   const other = await context.newPage();
   await openShadows(other);
+  await other.addInitScript(() => Object.defineProperty(Document.prototype, "visibilityState", { get: () => "hidden" }));
   await visit(other, shop(hostSite, parlour));
   const there = await openByHand(other, parlour);
   await page.bringToFront();
@@ -88,6 +89,23 @@ test("an answer while the window is closed is counted on the launcher, previewed
   await press(page);
   await expect(chat.row("This is the first of three,")).toContainText("New messages");
   await expect(page.getByRole("button", { name: "Close chat", exact: true })).toBeVisible();
+  await expect(page.locator(".badge")).toBeHidden();
+});
+
+test("what is read on one page of the shop is not counted on another", async ({ page, context, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.welcomed();
+  await press(page);
+  await expect(page.getByRole("dialog")).toBeHidden();
+  const other = await context.newPage();
+  await openShadows(other);
+  await visit(other, shop(hostSite, parlour));
+  const there = await openByHand(other, parlour);
+  await there.say("several");
+  await expect(there.row("and the last.")).toBeVisible();
+  await expect(chat.row("and the last.")).toHaveCount(1);
+  await expect(launcherButton(page)).toHaveAccessibleName("Open chat");
   await expect(page.locator(".badge")).toBeHidden();
 });
 

@@ -96,20 +96,3 @@ test("when the wasm never comes, the page still opens its menu and shows its mes
   await expect(page.getByRole("button", { name: "New conversation" })).toBeHidden();
   await expect(page.getByRole("heading", { level: 2 })).toBeVisible();
 });
-
-test("a text beyond the limit that was sent before the wasm came is not lost, and says that it was not sent", async ({ page, parlour }) => {
-  const release = await holdWasm(page);
-  await page.goto(`${parlour.baseURL}/chat/demo`);
-  const chat = new Chat(page);
-  await chat.say("x".repeat(10_001));
-  await expect(page.locator(early)).toBeVisible();
-  release();
-  await chat.online();
-  await expect(chat.mine).toContainText("Not sent");
-  await expect(chat.mine.getByRole("button")).toHaveText(["Retry", "Delete"]);
-  await chat.mine.getByRole("button", { name: "Delete" }).click();
-  await expect(chat.mine).toHaveCount(0);
-  await page.reload();
-  await chat.welcomed();
-  await expect(chat.mine).toHaveCount(0);
-});

@@ -265,7 +265,7 @@ impl Driver {
             Some(payload) => UserBody::choice(payload, text),
             None => UserBody::text(text),
         };
-        self.seen();
+        self.seen(id);
         self.feed(Event::Said { id, body });
         if typed {
             keep::draft("");

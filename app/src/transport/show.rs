@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use protocol::session;
-use protocol::transcript::{Delivery, Entry};
+use protocol::transcript::{Delivery, Entry, own_key};
 use wasm_bindgen::prelude::*;
 use web_sys::window;
 
@@ -216,8 +216,11 @@ impl Driver {
     }
 
     /// The visitor has said something, so has seen what was there.
-    pub(super) fn seen(&self) {
-        self.chat.change(|shown| shown.unread_from = None);
+    pub(super) fn seen(&self, said: u64) {
+        self.chat.change(|shown| {
+            shown.unread_from = None;
+            shown.said = Some(own_key(&said.into()));
+        });
     }
 
     pub(super) fn row(&self, key: &str) -> Option<Entry> {

@@ -63,7 +63,7 @@ impl Live {
             Some(Placed::new(row, row.key(), element))
         });
         self.list.borrow_mut().0 = adopted.collect();
-        self.will_settle(&mut rows);
+        self.will_settle(&mut rows, None);
     }
 
     /// Brings the rows and the unread line up to date.
@@ -72,7 +72,7 @@ impl Live {
         let unread = shown.unread_from.as_deref();
         let mut rows = rows(&shown.entries, unread, |at_ms| now.day_of(at_ms));
         // Measures before anything is touched.
-        self.will_settle(&mut rows);
+        self.will_settle(&mut rows, shown.said.as_deref());
         let old = std::mem::take(&mut self.list.borrow_mut().0);
         let mut old: Vec<Option<Placed>> = old.into_iter().map(Some).collect();
         let mut expected = 0;

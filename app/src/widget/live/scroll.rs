@@ -11,7 +11,7 @@ use crate::widget::{
     rows::{Row, mark_fresh},
     transcript,
 };
-use protocol::transcript::{Author, Delivery};
+use protocol::transcript::Delivery;
 use std::cell::{Cell, RefCell};
 
 /// A reader this close to the end is at the end.
@@ -75,16 +75,17 @@ impl Change {
 }
 
 impl Live {
-    /// Notes what these rows change, before they are on the page, and settles it on the next frame.
-    pub(super) fn will_settle(&self, rows: &mut [Row<'_>]) {
-        let change = self.compare(rows);
+    /// Notes what these rows change, before they are on the page, and settles it on the next frame. `said`: the key
+    /// of what was said last in this window.
+    pub(super) fn will_settle(&self, rows: &mut [Row<'_>], said: Option<&str>) {
+        let change = self.compare(rows, said);
         let pending = &self.scroll.pending;
         pending.set(pending.get().then(change));
         browser::next_frame(&self.tasks.frame);
     }
 
     /// What changed since the last time. Marks what is new, and measures before the list is touched.
-    fn compare(&self, rows: &mut [Row<'_>]) -> Change {
+    fn compare(&self, rows: &mut [Row<'_>], said: Option<&str>) -> Change {
         let ends = rows.first().zip(rows.last());
         let ends = ends.map(|(first, last)| (first.entry.key.clone(), last.entry.key.clone()));
         let before = self.scroll.ends.replace(ends.clone());
@@ -97,11 +98,8 @@ impl Live {
         };
         if last != new_last {
             let others = mark_fresh(rows, last);
-            // Said here; what comes from the visitor's other windows is sent already.
-            let own = rows.last().is_some_and(|row| {
-                let entry = row.entry;
-                entry.author == Author::Visitor && entry.delivery == Delivery::Sending
-            });
+            // Said here, not in another window of the visitor.
+            let own = said == Some(new_last.as_str());
             return Change::New { own, others };
         }
         if first == new_first {
