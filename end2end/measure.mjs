@@ -50,13 +50,15 @@ for (let run = 0; run < runs; run++) {
     tools.send("Input.dispatchKeyEvent", { type: "keyUp", ...enter });
   });
   await page.goto(`${base}/chat/demo`, { waitUntil: "commit" });
-  while (!(await page.evaluate(() => "answered" in window.seen))) await new Promise((go) => setTimeout(go, 250));
+  const started = Date.now();
+  while (!(await page.evaluate(() => "answered" in window.seen)) && Date.now() - started < 15_000) await new Promise((go) => setTimeout(go, 250));
   const seen = await page.evaluate(() => {
     const [navigation] = performance.getEntriesByType("navigation");
     const [paint] = performance.getEntriesByName("first-contentful-paint");
     const wasm = performance.getEntriesByType("resource").find((it) => it.name.endsWith(".wasm"));
     return { ...window.seen, response: navigation.responseStart, painted: paint?.startTime, alive: wasm?.responseEnd };
   });
+  if (!("answered" in seen)) console.log("not answered:", JSON.stringify(seen), await page.evaluate(() => document.body.innerText.slice(0, 300)));
   rows.push(Object.fromEntries(NAMES.map((name) => [name, Math.round(seen[name])])));
   await context.close();
 }
