@@ -2,6 +2,7 @@
 // that store nothing. Each story ends with the exact transcript in the tab and in the store.
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
+import type { Parlour } from "../fixtures/parlour";
 import { Chat, history, holdWasm, saidByVisitor, standalone, wire } from "../fixtures/chat";
 
 // The browser itself writes a line for each request that fails.
@@ -33,7 +34,8 @@ async function opened(page: Page, url: string): Promise<Chat> {
   return new Chat(page);
 }
 
-test("what is unsent is there after a reload, and goes out once", async ({ page, context, parlour }) => {
+// One message is stored, two wait: there is no socket until `connect` is called.
+async function twoUnsent(page: Page, context: BrowserContext, parlour: Parlour): Promise<{ chat: Chat; connect: () => Promise<void> }> {
   const chat = await standalone(page, parlour);
   await chat.tell("call me One");
   const connect = await withoutSockets(context);
@@ -41,6 +43,11 @@ test("what is unsent is there after a reload, and goes out once", async ({ page,
   await chat.say("call me Two");
   await chat.say("call me Three");
   await expect(chat.mine.last()).toContainText("Sending…");
+  return { chat, connect };
+}
+
+test("what is unsent is there after a reload, and goes out once", async ({ page, context, parlour }) => {
+  const { chat, connect } = await twoUnsent(page, context, parlour);
   await page.reload();
   await expect(chat.mine.locator(".bubble")).toHaveText(["call me One", "call me Two", "call me Three"]);
   await expect(chat.mine.last()).toContainText("Sending…");
@@ -52,13 +59,7 @@ test("what is unsent is there after a reload, and goes out once", async ({ page,
 });
 
 test("what was unsent when the tab was closed goes out from a new one, before what is said there", async ({ page, context, parlour }) => {
-  const chat = await standalone(page, parlour);
-  await chat.tell("call me One");
-  const connect = await withoutSockets(context);
-  await page.reload();
-  await chat.say("call me Two");
-  await chat.say("call me Three");
-  await expect(chat.mine.last()).toContainText("Sending…");
+  const { chat, connect } = await twoUnsent(page, context, parlour);
   await page.close();
   const other = await context.newPage();
   const later = await opened(other, `${parlour.baseURL}/chat/demo`);

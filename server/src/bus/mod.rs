@@ -127,6 +127,4 @@ pub enum BusEvent {
     Wake(Wake),
     /// You did not take them in time and some are gone: the store has them.
     Lagged,
-    /// The bus is gone; the server is ending.
-    Closed,
 }

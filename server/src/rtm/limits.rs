@@ -58,7 +58,7 @@ pub const LAST_FRAMES_WITHIN: Duration = Duration::from_secs(2);
 pub const MAX_REPLAY: u32 = 200;
 
 /// What of them is read at once: as much as may wait for a socket besides.
-pub const REPLAY_BYTES: usize = 256 * 1024;
+pub const REPLAY_BYTES: usize = crate::bus::BACKLOG_BYTES;
 
 /// Sockets of one user: browsers, tabs and devices, and half-open ones that nobody has missed yet.
 pub const SOCKETS_PER_USER: u32 = 10;

@@ -339,7 +339,6 @@ impl Live {
                 News::Stop(_) => Ok(()),
             },
             BusEvent::Lagged => Err(SLOW),
-            BusEvent::Closed => Err(End::Close(1001, "the server restarts; come back")),
         }
     }
 

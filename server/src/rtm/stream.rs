@@ -113,10 +113,7 @@ pub(super) async fn tell(rtm: &Rtm, job: &Job, mut growth: watch::Receiver<Growt
 /// The next word on the bus, for one who listens.
 async fn hear(ear: &mut Option<Subscription>) -> BusEvent {
     match ear {
-        Some(open) => match open.recv().await {
-            BusEvent::Closed => pending().await,
-            event => event,
-        },
+        Some(open) => open.recv().await,
         None => pending().await,
     }
 }

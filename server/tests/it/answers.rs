@@ -56,11 +56,7 @@ async fn a_restart_answers_what_was_open_once() {
     // The bot of the next process hangs no more for the first: it is asked "hang" again, so let
     // that turn be cut off, and see the order kept.
     let next = app.again();
-    let ann = crate::test_app::User {
-        app: &next,
-        token,
-        bot: "st-test",
-    };
+    let ann = next.returning(token);
     let history = ann.history().await;
     let texts: Vec<_> = history.iter().map(|(_, _, text)| text.as_str()).collect();
     assert_eq!(
@@ -83,11 +79,7 @@ async fn what_was_waiting_when_the_server_ended_is_answered_after_the_start() {
     let token = ann.token.clone();
     app.stop().await;
     let next = app.again();
-    let ann = crate::test_app::User {
-        app: &next,
-        token,
-        bot: "st-test",
-    };
+    let ann = next.returning(token);
     let mut socket = ann.socket("&isReconnect=true&after=3").await;
     next.bot.go.notify_one();
     assert_eq!(text_of(&socket.next().await), "at last");
@@ -112,11 +104,7 @@ async fn an_ending_server_begins_no_further_answer() {
     assert_eq!(app.bot.asked.load(Ordering::SeqCst), 2);
 
     let next = app.again();
-    let ann = crate::test_app::User {
-        app: &next,
-        token,
-        bot: "st-test",
-    };
+    let ann = next.returning(token);
     let mut socket = ann.socket("&isReconnect=true&after=3").await;
     assert_eq!(text_of(&socket.next().await), "at last", "it was finished");
     assert_eq!(text_of(&socket.next().await), "echo hello");

@@ -144,11 +144,7 @@ async fn a_turn_that_is_run_again_after_a_crash_grows_in_the_same_message() {
     assert_eq!(socket.closed().await, Some(1001));
 
     let next = app.again();
-    let ann = crate::test_app::User {
-        app: &next,
-        token,
-        bot: "st-test",
-    };
+    let ann = next.returning(token);
     let mut socket = ann.socket("&isReconnect=true&after=2").await;
     while next.bot.asked.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;

@@ -193,6 +193,15 @@ impl TestApp {
         self.user_of("cs-test", "st-test", identity).await
     }
 
+    /// A user of the app who comes back with a token of before.
+    pub(crate) fn returning(&self, token: String) -> User<'_> {
+        User {
+            app: self,
+            token,
+            bot: "st-test",
+        }
+    }
+
     /// A user of another app.
     pub(crate) async fn user_of(&self, app: &str, bot: &'static str, identity: &str) -> User<'_> {
         let body = json!({"assertion": self.assertion(app, identity), "botInfo": bot_info(bot)});

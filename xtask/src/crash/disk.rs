@@ -13,14 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::process::Command;
-use tokio::time::{Instant, sleep};
 
-use super::{Stage, accounted, seconds};
-use crate::load::crowd::Crowd;
-use crate::load::http::{Http, address_of};
+use super::{Stage, Witness, accounted, crowd, seconds};
 use crate::load::server::{Server, Setup};
-use crate::load::steps;
-use crate::load::visitor::Habits;
 
 const USERS: usize = 20;
 /// Long messages fill it in a second.
@@ -30,14 +25,9 @@ const DISK: &str = "size=96m";
 const BALLAST: usize = 88 << 20;
 /// The limit of one file, where there is no file system of our own.
 const FILE_BYTES: u32 = 4 << 20;
-const ONLINE_WITHIN: Duration = Duration::from_secs(30);
 /// Until the disk is full and everybody has been told.
 const FULL_WITHIN: Duration = Duration::from_mins(1);
-/// From room on the disk to a server that is ready again: it tries by itself.
-const READY_WITHIN: Duration = Duration::from_secs(30);
 const HOME_WITHIN: Duration = Duration::from_mins(1);
-/// Between two looks at a condition.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// How the disk is made full.
 enum Disk {
@@ -56,20 +46,8 @@ pub(super) async fn full(stage: &Stage<'_>) -> anyhow::Result<String> {
     };
     println!("    full by {}", disk.name());
     let mut server = Server::start(setup).await?;
-    let mut crowd = Crowd::new(server.address);
-    crowd.come(
-        USERS,
-        Habits {
-            every: Duration::from_millis(60),
-            outstanding: 20,
-            padding: PADDING,
-        },
-    );
-    crowd.all_online(ONLINE_WITHIN).await?;
-    let mut witness = Http::new(server.address, address_of(0));
-    // While there is room: a token is stored, too.
-    let token = steps::token(&mut witness, 0).await;
-    let token = token.ok().context("a witness got no token")?;
+    let crowd = crowd(&server, USERS, 20, PADDING).await?;
+    let mut witness = Witness::of(&server).await?;
 
     crowd.order(|orders| orders.talk = true);
     crowd
@@ -79,31 +57,17 @@ pub(super) async fn full(stage: &Stage<'_>) -> anyhow::Result<String> {
         .await?;
     crowd.order(|orders| orders.talk = false);
     ensure!(server.lives(), "the server died of a full disk");
-    let read = steps::history(&mut witness, &token).await;
-    let read = read.ok().context("nothing can be read on a full disk")?;
-    ensure!(!read.is_empty(), "the history is empty on a full disk");
-    let ready = witness.get("/readyz", None).await?.status;
+    let trouble = witness.sees_trouble().await;
+    trouble.context("on a full disk")?;
     println!(
-        "    full: {} refused, {} acknowledged before, history readable, /readyz {ready}",
+        "    full: {} refused, {} acknowledged before, history readable, not ready",
         crowd.tally.refused.load(Relaxed),
         crowd.tally.acked.load(Relaxed)
     );
-    ensure!(ready == 503, "/readyz says {ready} on a full disk");
 
     disk.give_room(&mut server).await?;
-    let started = Instant::now();
-    while witness.get("/readyz", None).await?.status != 200 {
-        ensure!(
-            started.elapsed() < READY_WITHIN,
-            "not ready again {} after there was room",
-            seconds(started.elapsed())
-        );
-        sleep(LOOK).await;
-    }
-    println!(
-        "    ready again {} after there was room",
-        seconds(started.elapsed())
-    );
+    let back = witness.sees_it_end().await?;
+    println!("    ready again {} after there was room", seconds(back));
     let home = crowd.leave(HOME_WITHIN).await?;
     let account = accounted(&mut server, home).await?;
     server.terminate().await?;

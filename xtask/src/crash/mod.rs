@@ -17,19 +17,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
+use crate::load::crowd::Crowd;
+use crate::load::http::{Http, address_of};
 use crate::load::server::{Folder, Server, Setup};
 use crate::load::steps;
-use crate::load::visitor::Visitor;
+use crate::load::visitor::{Habits, Visitor};
 use crate::load::{binary, runtime};
 use crate::workspace::Workspace;
 use account::Account;
 
 /// Histories that are read at the same time.
 const READERS: usize = 32;
+
+/// A small crowd that comes.
+const ONLINE_WITHIN: Duration = Duration::from_secs(30);
+/// From a disk that works to a server that is ready again.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at a condition.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -189,6 +199,67 @@ async fn read(
             let user = visitor.diary.user;
             bail!("the history of u{user} cannot be read: {failure:?}")
         }
+    }
+}
+
+/// Visitors who are online and, once told to, write as fast as a socket may.
+async fn crowd(
+    server: &Server,
+    users: usize,
+    outstanding: usize,
+    padding: usize,
+) -> anyhow::Result<Crowd> {
+    let mut crowd = Crowd::new(server.address);
+    let every = story::FASTEST;
+    crowd.come(
+        users,
+        Habits {
+            every,
+            outstanding,
+            padding,
+        },
+    );
+    crowd.all_online(ONLINE_WITHIN).await?;
+    Ok(crowd)
+}
+
+/// Somebody who looks from outside while the disk has trouble.
+struct Witness {
+    http: Http,
+    token: String,
+}
+
+impl Witness {
+    /// Comes while all is well: a token is stored, too.
+    async fn of(server: &Server) -> anyhow::Result<Self> {
+        let mut http = Http::new(server.address, address_of(0));
+        let token = steps::token(&mut http, 0).await;
+        let token = token.ok().context("a witness got no token")?;
+        Ok(Self { http, token })
+    }
+
+    /// Reading goes on, and the server says that it is not ready.
+    async fn sees_trouble(&mut self) -> anyhow::Result<()> {
+        let read = steps::history(&mut self.http, &self.token).await;
+        let read = read.ok().context("nothing can be read")?;
+        ensure!(!read.is_empty(), "the history is empty");
+        let ready = self.ready().await?;
+        ensure!(ready == 503, "/readyz says {ready}");
+        Ok(())
+    }
+
+    /// The server tries by itself. How long it took to be ready again.
+    async fn sees_it_end(&mut self) -> anyhow::Result<Duration> {
+        let started = Instant::now();
+        while self.ready().await? != 200 {
+            ensure!(started.elapsed() < READY_WITHIN, "not ready again");
+            sleep(LOOK).await;
+        }
+        Ok(started.elapsed())
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<u16> {
+        Ok(self.http.get("/readyz", None).await?.status)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::load::visitor::Habits;
 /// After a restart a visitor sends all of them again, and a socket may send 40 frames at once.
 pub(super) const MOST_OUTSTANDING: u8 = 30;
 /// The server allows 20 frames a second.
-const FASTEST: Duration = Duration::from_millis(60);
+pub(super) const FASTEST: Duration = Duration::from_millis(60);
 /// A crowd that comes, or comes back with jitter and back-off.
 const ONLINE_WITHIN: Duration = Duration::from_mins(1);
 /// A part of what is said must be acknowledged before the next crash.

@@ -13,41 +13,22 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
-use super::{Stage, accounted, seconds};
-use crate::load::crowd::Crowd;
-use crate::load::http::{Http, address_of};
+use super::{Stage, Witness, accounted, crowd, seconds};
 use crate::load::server::Server;
-use crate::load::steps;
-use crate::load::visitor::Habits;
 
 const USERS: usize = 20;
-const ONLINE_WITHIN: Duration = Duration::from_secs(30);
 /// Before it begins, and until everybody has been told.
 const TOLD_WITHIN: Duration = Duration::from_mins(1);
 const ATTACHED_WITHIN: Duration = Duration::from_secs(10);
-/// From a disk that syncs to a server that is ready again: it tries by itself.
-const READY_WITHIN: Duration = Duration::from_secs(30);
 const HOME_WITHIN: Duration = Duration::from_mins(1);
-const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn fails(stage: &Stage<'_>) -> anyhow::Result<String> {
     println!("==> the disk does not sync for a while, {USERS} visitors");
     let mut server = Server::start(stage.setup("sync")?).await?;
-    let mut crowd = Crowd::new(server.address);
-    crowd.come(
-        USERS,
-        Habits {
-            every: Duration::from_millis(60),
-            outstanding: 20,
-            padding: 0,
-        },
-    );
-    crowd.all_online(ONLINE_WITHIN).await?;
-    let mut witness = Http::new(server.address, address_of(0));
-    let token = steps::token(&mut witness, 0).await;
-    let token = token.ok().context("a witness got no token")?;
+    let crowd = crowd(&server, USERS, 20, 0).await?;
+    let mut witness = Witness::of(&server).await?;
     crowd.order(|orders| orders.talk = true);
     crowd
         .until("the load goes on", TOLD_WITHIN, |tally| {
@@ -75,24 +56,16 @@ pub(super) async fn fails(stage: &Stage<'_>) -> anyhow::Result<String> {
         .await?;
     let false_acks = crowd.tally.acked.load(Relaxed) - before;
     ensure!(server.lives(), "the server died of a failed sync");
-    let read = steps::history(&mut witness, &token).await;
-    let read = read.ok().context("nothing can be read")?;
-    ensure!(!read.is_empty(), "the history is empty");
-    let ready = witness.get("/readyz", None).await?.status;
+    let trouble = witness.sees_trouble().await;
+    trouble.context("while nothing syncs")?;
     println!(
-        "    failing: {} refused, {false_acks} acknowledged meanwhile, history readable, /readyz {ready}",
+        "    failing: {} refused, {false_acks} acknowledged meanwhile, history readable, not ready",
         crowd.tally.refused.load(Relaxed)
     );
     ensure!(false_acks == 0, "acknowledged without a sync");
-    ensure!(ready == 503, "/readyz says {ready} while nothing syncs");
 
     fault.end().await?;
-    let started = Instant::now();
-    while witness.get("/readyz", None).await?.status != 200 {
-        ensure!(started.elapsed() < READY_WITHIN, "not ready again");
-        sleep(LOOK).await;
-    }
-    let back = seconds(started.elapsed());
+    let back = seconds(witness.sees_it_end().await?);
     println!("    ready again {back} after the disk syncs");
     crowd.order(|orders| orders.talk = false);
     let home = crowd.leave(HOME_WITHIN).await?;

@@ -16,10 +16,8 @@ use anyhow::{Context, bail, ensure};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use super::Stage;
-use crate::load::crowd::Crowd;
+use super::{Stage, crowd};
 use crate::load::server::Server;
-use crate::load::visitor::Habits;
 
 const USERS: usize = 5;
 /// Enough for commits of one message and of several.
@@ -27,7 +25,6 @@ const MESSAGES: u64 = 200;
 const CALLS: &str = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg";
 /// A page of the database is 4 KiB; longer strings would be cut.
 const STRINGS: &str = "8192";
-const ONLINE_WITHIN: Duration = Duration::from_secs(30);
 const SAID_WITHIN: Duration = Duration::from_mins(1);
 /// The tracer writes its last lines after the server has ended.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
@@ -56,16 +53,7 @@ pub(super) async fn acks_after_fsync(stage: &Stage<'_>) -> anyhow::Result<String
     ];
     setup.before = strace.map(str::to_owned).to_vec();
     let mut server = Server::start(setup).await?;
-    let mut crowd = Crowd::new(server.address);
-    crowd.come(
-        USERS,
-        Habits {
-            every: Duration::from_millis(60),
-            outstanding: 10,
-            padding: 0,
-        },
-    );
-    crowd.all_online(ONLINE_WITHIN).await?;
+    let crowd = crowd(&server, USERS, 10, 0).await?;
     crowd.order(|orders| {
         orders.talk = true;
         orders.volleys += 1;

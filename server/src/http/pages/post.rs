@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::base_path;
 use super::chat::{Asked, Place, Visit};
-use crate::bus::{BusEvent, Subscription};
+use crate::bus::Subscription;
 use crate::error::ApiError;
 use crate::records::ConversationId;
 use crate::rtm::limits::MAX_TEXT_CHARS;
@@ -198,9 +198,7 @@ async fn answered(
         while let Ok(NextJob::Ready(_) | NextJob::NotBefore(_)) =
             rtm.store.next_job(conversation, rtm.clock.now()).await
         {
-            if subscription.recv().await == BusEvent::Closed {
-                return;
-            }
+            subscription.recv().await;
         }
     };
     // Too late is no failure: the answer is stored when it comes, and the page shows it then.

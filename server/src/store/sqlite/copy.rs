@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::convert::{store_error, unsigned};
 use super::migrations;
-use super::open::{FILE, connect};
+use super::open::{FILE, connect, owners_only};
 use crate::store::StoreError;
 
 /// Locked by whoever uses the folder; the kernel unlocks it when the process ends, however it ends.
@@ -295,12 +295,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-fn owners_only(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 fn bad(path: &Path, error: StoreError) -> CopyError {

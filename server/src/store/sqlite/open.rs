@@ -57,9 +57,14 @@ pub(super) fn prepare_folder(folder: &Path) -> Result<PathBuf, StoreError> {
 fn create(file: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
+    owners_only(&mut options).open(file).map(drop)
+}
+
+/// For a file that only its owner may read.
+pub(super) fn owners_only(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 fn not_writable(folder: &Path, error: &io::Error) -> StoreError {
