@@ -16,11 +16,7 @@ pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
 
 use crate::{text::Language, widget::settings::Mode};
-use leptos::{
-    config::LeptosOptions,
-    nonce::{Nonce, use_nonce},
-    prelude::*,
-};
+use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 
 /// Tokens, reset and what components share.
 const MAIN: &str = include_str!(concat!(env!("OUT_DIR"), "/main.css"));
@@ -28,8 +24,6 @@ const MAIN: &str = include_str!(concat!(env!("OUT_DIR"), "/main.css"));
 const WIDGET: &str = include_str!(concat!(env!("OUT_DIR"), "/widget.css"));
 /// The other pages' components.
 const PAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/pages.css"));
-/// Shows the newest message before anything is painted.
-const TO_END: &str = "(e=>{e.scrollTop=e.scrollHeight})(document.querySelector('[role=log]'))";
 
 /// Which document is drawn. Provided as context.
 #[derive(Clone, Debug)]
@@ -108,18 +102,15 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let description = head
         .description
         .map(|text| view! { <meta name="description" content=text/> });
-    let chat = matches!(page, Page::Chat(_));
-    // A server without a built widget has nothing to load.
-    let alive = chat && !options.site_pkg_dir.is_empty();
-    let hydration = alive.then(|| hydration(options, nonce.clone()));
-    let scripts = chat.then(|| {
-        let script = [TO_END, ";", crate::early::SCRIPT].concat();
-        view! { <script nonce=nonce.clone()>{script}</script> }
+    // Without it a slow phone lays out and paints two halves of the window before the composer listens.
+    let whole = matches!(page, Page::Chat(_)).then(|| {
+        let mark = ["#", chat::MARK].concat();
+        view! { <link rel="expect" href=mark blocking="render"/> }
     });
     let reload = use_context::<DevScript>()
         .map(|DevScript(script)| view! { <script nonce=nonce.clone()>{script}</script> });
     let body = match page {
-        Page::Chat(page) => page.view().into_any(),
+        Page::Chat(page) => page.view(&options, nonce.clone()).into_any(),
         Page::Demo(page) => page.view().into_any(),
         Page::Home(page) => page.view().into_any(),
         Page::Problem(page) => page.view().into_any(),
@@ -134,29 +125,11 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 {description}
                 {robots}
                 <link rel="icon" href="/icon.svg" type="image/svg+xml"/>
+                {whole}
                 <style nonce=nonce>{style}</style>
-                {hydration}
             </head>
-            <body class=head.room>{body} {scripts} {reload}</body>
+            <body class=head.room>{body} {reload}</body>
         </html>
-    }
-}
-
-/// Fetches glue and wasm beside the page and wakes the one island, when the screen stands. Leptos' `HydrationScripts` looks for any
-/// number of islands at any depth; here that would be half a kilobyte of every first visit.
-fn hydration(options: LeptosOptions, nonce: Option<Nonce>) -> impl IntoView {
-    let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
-    let glue = format!("/{path}.js");
-    let wasm = format!("/{path}_bg.wasm");
-    let script = format!(
-        "(self.requestIdleCallback||setTimeout)(()=>import(\"{glue}\").then(async m=>{{await \
-         m.default({{module_or_path:\"{wasm}\"}});m.hydrate();\
-         let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}}),{{timeout:2e3}})"
-    );
-    view! {
-        <link rel="modulepreload" href=glue crossorigin=""/>
-        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
-        <script type="module" nonce=nonce>{script}</script>
     }
 }
 
