@@ -14,8 +14,8 @@ const MAX_LEEWAY: Duration = Duration::from_mins(1);
 const MAX_KID: usize = 64;
 /// How long an ending server may take: enough to say goodbye, and an end.
 const DRAIN: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_hours(1);
-/// A message may be sent again so long after it was stored; its doubles are known by the stored one.
-const MIN_RETENTION: Duration = Duration::from_hours(24);
+/// A widget may send a message again for a week ([`protocol::session::GIVE_UP_AFTER_MS`]); its double is known by the stored one.
+const MIN_RETENTION: Duration = Duration::from_hours(8 * 24);
 /// What a window shows and what a reconnect may replay of a busy conversation.
 const MIN_MESSAGES: u32 = 100;
 /// More first questions than this do not fit a phone.
@@ -133,7 +133,10 @@ impl Config {
         self.visitor_secret()?;
         let retention = &self.retention;
         if retention.age.is_some_and(|age| age.0 < MIN_RETENTION) {
-            return Err(self.at("retention.age", "must be at least 1d, or empty"));
+            return Err(self.at(
+                "retention.age",
+                "must be at least 8d, or empty: a browser may send a message again for a week",
+            ));
         }
         if (1..MIN_MESSAGES).contains(&retention.messages) {
             return Err(self.at("retention.messages", "must be at least 100, or 0 for all"));
