@@ -229,3 +229,58 @@ test("a token that ended meanwhile costs nothing: not the chat, not the draft, n
   await expect(chat.composer).toHaveValue("a draft");
   await accounted(page, chat, ["call me One", "call me Two"]);
 });
+
+test("a token is renewed before it ends, on the socket that is open", async ({ page, startParlour }) => {
+  const parlour = await startParlour({ env: { PARLOUR_TOKENS__ACCESS_LIFE: "2h" } });
+  await page.clock.install();
+  let grants = 0;
+  await page.route("**/oAuth/token/jwtgrant", (route) => (grants++, route.continue()));
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  await chat.tell("call me One");
+  expect(grants).toBe(1);
+  await page.clock.fastForward("01:56:00");
+  await expect.poll(() => grants).toBe(2);
+  await chat.tell("call me Two");
+  await expect(chat.row("Pleased to meet you, Two!")).toHaveCount(1);
+  expect(line.opened()).toBe(1);
+  await accounted(page, chat, ["call me One", "call me Two"]);
+});
+
+test("earlier messages come although the token has ended unseen", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  for (let n = 0; n < 12; n++) await chat.tell(`number ${n}`);
+  await page.reload();
+  await chat.online();
+  await expect(chat.mine.filter({ hasText: "number 0" })).toHaveCount(0);
+  let grants = 0;
+  await page.route("**/oAuth/token/jwtgrant", (route) => (grants++, route.continue()));
+  await page.route("**/botmessages/rtm*", (route) =>
+    grants > 0 ? route.continue() : route.fulfill({ status: 401, json: { errors: [{ msg: "token expired", code: "TOKEN_EXPIRED" }] } }),
+  );
+  await chat.log.evaluate((it) => it.scrollTo(0, 0));
+  await expect(chat.mine.filter({ hasText: "number 0" })).toHaveCount(1);
+  expect(grants).toBe(1);
+});
+
+test("an agent behind the bot types, gets what the visitor says, and reads it", async ({ page, parlour, expectAccessible }) => {
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  await chat.tell("call me One");
+  await chat.tell("call me Two");
+  await expect(chat.mine.last()).toContainText("Sent");
+  const event = (message: object) => line.bring({ type: "events", from: "bot", message });
+  const agent = { author: { type: "AGENT" } };
+  event({ type: "typing", ...agent });
+  await expect(chat.window.getByText("Parlour is typing")).toBeVisible();
+  event({ type: "stoptyping", ...agent });
+  await expect(chat.window.getByText("Parlour is typing")).toHaveCount(0);
+  const id = (await chat.mine.first().getAttribute("data-key"))?.replace("own-", "");
+  event({ type: "message_read", clientMessageId: Number(id) });
+  await expect(chat.mine.first()).toContainText("Read");
+  await expect(chat.mine.last()).toContainText("Sent");
+  event({ type: "message_delivered", clientMessageId: "all" });
+  await expect(chat.mine.last()).toContainText("Delivered");
+  await expect(chat.mine.first()).toContainText("Read");
+  await expectAccessible(page);
+});

@@ -96,7 +96,7 @@ impl World {
         for effect in self.session.handle(at, event) {
             match effect {
                 Effect::Arrived { key } => self.arrived.push(key),
-                Effect::Grant(attempt) => self.handle(Event::Granted(attempt)),
+                Effect::Grant(attempt) => self.handle(Event::Granted(attempt, None)),
                 Effect::Start(attempt) => self.handle(Event::Started(attempt, "ws://h?s=1".into())),
                 Effect::Open(attempt, url) => {
                     let after = url.split("after=").nth(1).and_then(|it| it.parse().ok());

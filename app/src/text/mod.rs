@@ -60,6 +60,8 @@ messages! {
         Copied,
         /// Gives up a message that was not sent.
         Delete,
+        /// On an agent's screen.
+        Delivered,
         /// Saves the conversation as a file.
         Download,
         /// The conversation is over.
@@ -106,6 +108,8 @@ messages! {
         Retry,
         /// Connects at once.
         RetryNow,
+        /// An agent has seen it.
+        Seen,
         /// The send button.
         Send,
         /// On its way.

@@ -3,7 +3,7 @@
 //! cookies are refused (`localStorage`).
 //!
 //! **Invariants.** A browser that refuses storage loses nothing while the page lives: all of it is
-//! in memory too. Nothing here can fail towards its caller.
+//! in memory too (the token in the driver). Nothing here can fail towards its caller.
 
 use js_sys::{JSON, Reflect};
 use protocol::json::Value;

@@ -58,6 +58,8 @@ struct Driver {
     session: RefCell<Session>,
     /// The bearer of every call after the grant. Only here, never stored.
     token: RefCell<Option<String>>,
+    /// The signed visitor token, where neither cookies nor storage keep it.
+    visitor: RefCell<Option<String>>,
     socket: RefCell<Option<(Attempt, Socket)>>,
     alarms: Alarms,
     frame: Frame,
@@ -115,6 +117,7 @@ impl Driver {
             chat,
             session: RefCell::new(session),
             token: RefCell::default(),
+            visitor: RefCell::default(),
             socket: RefCell::default(),
             alarms: Alarms::default(),
             frame: Frame::default(),

@@ -170,11 +170,12 @@ pub(super) fn entropy() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+/// Milliseconds as the browser counts them; 0 for what is no number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a time since 1970 or since the page began; `as` saturates"
 )]
-fn whole(ms: f64) -> u64 {
+pub(super) fn whole(ms: f64) -> u64 {
     ms as u64
 }

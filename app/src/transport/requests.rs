@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Object, Reflect};
+use js_sys::{Date, Object, Reflect};
 use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
@@ -31,19 +31,19 @@ const OLDER: u32 = 30;
 /// Identity → assertion → grant.
 pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match granted(&driver).await {
-        Ok((token, user)) => {
+        Ok((token, user, lasts_ms)) => {
             *driver.token.borrow_mut() = Some(token);
             if !driver.identified(&user).await {
-                return Event::StepFailed(attempt, Failure::Retry);
+                return Event::NotGranted(attempt, Failure::Retry);
             }
-            Event::Granted(attempt)
+            Event::Granted(attempt, lasts_ms)
         }
-        Err(failure) => Event::StepFailed(attempt, failure),
+        Err(failure) => Event::NotGranted(attempt, failure),
     }
 }
 
-/// The access token, and who the platform takes the visitor for.
-async fn granted(driver: &Driver) -> Result<(String, String), Failure> {
+/// The access token, who the platform takes the visitor for, and how long the token lasts.
+async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failure> {
     let assertion = match (&driver.host, driver.settings.host_identity) {
         (Some(host), true) => host.assertion().await.ok_or(Failure::Retry)?,
         // A page of its own has nobody who could vouch for the visitor.
@@ -59,7 +59,12 @@ async fn granted(driver: &Driver) -> Result<(String, String), Failure> {
     let reply = fetch("POST", to, None, Some(request.to_text())).await?;
     let token = access_token(&reply).ok_or(Failure::Retry)?;
     let user = reply["userInfo"]["userId"].as_str().unwrap_or_default();
-    Ok((token.to_owned(), user.to_owned()))
+    // Both by the platform's clock: this browser's may be wrong by a year.
+    let date = |name: &str| reply["authorization"][name].as_str().map(Date::parse);
+    let lasts = date("expiresDate").zip(date("issuedDate"));
+    let lasts = lasts.map(|(end, start)| page::whole(end - start));
+    let lasts = lasts.filter(|lasts| *lasts > 0);
+    Ok((token.to_owned(), user.to_owned(), lasts))
 }
 
 /// An assertion from our own signing service for the visitor that it knows by a cookie, or by the
@@ -69,14 +74,17 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
     let request = SignRequest {
         bot: Some(driver.settings.bot.id.clone()),
         keep_visitor: refused.then_some(true),
-        visitor: refused.then(keep::visitor).flatten(),
+        visitor: keep::visitor()
+            .or_else(|| driver.visitor.borrow().clone())
+            .filter(|_| refused),
         ..SignRequest::default()
     };
     let to = driver.settings.platform.sign_url.clone();
     let reply = fetch("POST", to, None, Some(request.to_text())).await?;
     let reply = SignReply::read(&reply).ok_or(Failure::Retry)?;
-    if let Some(visitor) = &reply.visitor {
-        keep::keep_visitor(visitor);
+    if let Some(visitor) = reply.visitor {
+        keep::keep_visitor(&visitor);
+        *driver.visitor.borrow_mut() = Some(visitor);
     }
     Ok(reply.jwt)
 }
@@ -136,7 +144,14 @@ pub(super) async fn older(driver: Rc<Driver>) {
             format!("&offset={skip}")
         }
     };
-    if let Ok(page) = history(&driver, OLDER, &place).await {
+    let mut page = history(&driver, OLDER, &place).await;
+    if let Err(Failure::Reauthorize) = page {
+        // The token has ended unseen: a browser that sleeps renews nothing.
+        let event = grant(Rc::clone(&driver), Attempt::default()).await;
+        driver.feed(event);
+        page = history(&driver, OLDER, &place).await;
+    }
+    if let Ok(page) = page {
         let entries = page.messages.iter().map(Entry::of_history).collect();
         chat.change(|shown| shown.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));
@@ -148,6 +163,7 @@ pub(super) async fn older(driver: Rc<Driver>) {
 /// Lets the server forget token and visitor. What it answers changes nothing here.
 pub(super) async fn revoke(driver: &Driver) {
     let token = driver.token.borrow_mut().take();
+    driver.visitor.take();
     if token.is_some() {
         let _ = fetch("POST", url(driver, "oAuth/token/revoke"), token, None).await;
     }

@@ -69,18 +69,24 @@ impl Driver {
         if self.tabs.joined.set(joined).is_err() {
             return;
         }
-        if self.ask_for("ifAvailable").await {
-            self.feed(Event::Lead);
-        } else {
-            self.feed(Event::Follow);
-            self.stand_by();
+        match self.ask_for("ifAvailable").await {
+            Some(true) => self.feed(Event::Lead),
+            Some(false) => {
+                self.feed(Event::Follow);
+                self.stand_by();
+            }
+            None => self
+                .tabs
+                .joined
+                .get()
+                .map_or((), |joined| joined.channel.close()),
         }
     }
 
     /// Says something to the other tabs.
     pub(super) fn tell_tabs(&self, word: &str) {
         if let Some(joined) = self.tabs.joined.get() {
-            // Fails only for a channel that was closed, and this one never is.
+            // Fails only where the channel was closed: nobody leads, so nobody listens.
             let _ = joined.channel.post_message(&word.into());
         }
     }
@@ -103,7 +109,7 @@ impl Driver {
     fn lead_after(self: &Rc<Self>, how: &'static str) {
         let driver = Rc::clone(self);
         spawn(async move {
-            if driver.ask_for(how).await {
+            if driver.ask_for(how).await == Some(true) {
                 driver.read_kept().await;
                 driver.feed(Event::Lead);
             }
@@ -126,11 +132,10 @@ impl Driver {
         }
     }
 
-    /// Asks for the lock. True: this tab has it. False: it is not to be had.
-    async fn ask_for(self: &Rc<Self>, how: &str) -> bool {
-        let Some(joined) = self.tabs.joined.get() else {
-            return false;
-        };
+    /// Asks for the lock. True: this tab has it. False: another has it. `None`: the browser gives none (one that refuses all
+    /// storage has the API, too).
+    async fn ask_for(self: &Rc<Self>, how: &str) -> Option<bool> {
+        let joined = self.tabs.joined.get()?;
         let options = Object::new();
         if !how.is_empty() {
             let _ = Reflect::set(&options, &how.into(), &true.into());
@@ -170,6 +175,7 @@ impl Driver {
                 }
             });
         });
-        JsFuture::from(got).await.is_ok_and(|has| has.is_truthy())
+        let has = JsFuture::from(got).await.ok()?;
+        Some(has.is_truthy())
     }
 }

@@ -71,6 +71,15 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
             .add(time())
             .add(icon(Icon::Check))
             .whisper(PLAIN, room.say(Message::Sent)),
+        Delivery::Delivered | Delivery::Read => {
+            let seen = entry.delivery == Delivery::Read;
+            let word = if seen {
+                Message::Seen
+            } else {
+                Message::Delivered
+            };
+            meta.add(time()).add(icon(Icon::Check)).say(room.say(word))
+        }
         Delivery::Growing => meta,
         Delivery::Sent => meta.add(time()),
         Delivery::Stopped => meta.add(time()).say(room.say(Message::Stopped)),

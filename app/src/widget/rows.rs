@@ -38,6 +38,8 @@ impl Row<'_> {
         let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
         let delivery = match self.entry.delivery {
             Delivery::Sending => "s",
+            Delivery::Delivered => "g",
+            Delivery::Read => "r",
             Delivery::Growing | Delivery::Sent | Delivery::Stopped => "",
             Delivery::Failed => "f",
         };

@@ -21,22 +21,27 @@ const GOOD_AFTER_MS: u64 = 10_000;
 const HURRY_MS: u64 = 1_000;
 /// Refusals of the token in a row before a person has to decide.
 const MAX_UNAUTHORIZED: u8 = 3;
+/// A token is renewed when a tenth of its life is left, but not sooner than this before its end…
+const RENEW_BEFORE_MS: u64 = 5 * 60 * 1000;
+/// …however short it lives not sooner than this after the last grant, and as late as a browser can wait (24 days)…
+const RENEW_AFTER_MS: std::ops::RangeInclusive<u64> = 10_000..=20 * 24 * 3_600_000;
+/// …and once more after this where the renewal failed: there is a socket, so nobody waits for it.
+const RENEW_AGAIN_MS: u64 = 60_000;
 
 impl Session {
     /// Everything about getting and losing the connection.
     pub(super) fn connect(&mut self, at: Moment, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Start if self.phase == Phase::Idle => self.begin(at, effects),
-            Event::Granted(attempt) if self.is_at(attempt, Phase::Granting) => {
-                self.has_token = true;
-                self.next_step(effects);
+            // A token is good for whatever is tried by now: a tab that follows meanwhile has one, too.
+            Event::Granted(attempt, lasts_ms) => self.granted(attempt, lasts_ms, effects),
+            Event::NotGranted(attempt, failure)
+                if attempt == self.attempt
+                    && (self.phase == Phase::Granting || self.follows() && self.needs_history) =>
+            {
+                self.step_failed(at, failure, effects);
             }
-            Event::Granted(attempt) if self.is_at(attempt, Phase::Following) => {
-                self.has_token = true;
-                if self.needs_history {
-                    effects.push(Effect::LoadHistory(attempt));
-                }
-            }
+            Event::Fired(Timer::Token) => self.renew(effects),
             Event::Follow => self.follow(at, effects),
             Event::Lead => {
                 if self.follows() {
@@ -163,6 +168,45 @@ impl Session {
         effects.push(STEP_DEADLINE);
     }
 
+    fn granted(&mut self, attempt: Attempt, lasts_ms: Option<u64>, effects: &mut Vec<Effect>) {
+        self.has_token = true;
+        effects.push(match lasts_ms {
+            Some(lasts_ms) => {
+                let (earliest, latest) = RENEW_AFTER_MS.into_inner();
+                let before = (lasts_ms / 10).min(RENEW_BEFORE_MS);
+                Effect::Arm {
+                    timer: Timer::Token,
+                    after_ms: (lasts_ms - before).clamp(earliest, latest),
+                }
+            }
+            None => Effect::Disarm(Timer::Token),
+        });
+        match self.phase {
+            _ if attempt != self.attempt => {}
+            Phase::Granting => self.next_step(effects),
+            Phase::Following | Phase::Online if self.needs_history => {
+                effects.push(Effect::LoadHistory(attempt));
+            }
+            _ => {}
+        }
+    }
+
+    /// Gets a new token while the old one still holds, beside whatever else goes on.
+    fn renew(&mut self, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Granting | Phase::Idle | Phase::Refused => {}
+            // The next attempt begins with it.
+            Phase::Waiting => self.has_token = false,
+            _ => effects.extend([
+                Effect::Grant(self.attempt),
+                Effect::Arm {
+                    timer: Timer::Token,
+                    after_ms: RENEW_AGAIN_MS,
+                },
+            ]),
+        }
+    }
+
     /// Leaves whatever there is of a connection.
     pub(super) fn leave(&mut self, effects: &mut Vec<Effect>) {
         self.awaiting_pong = false;
@@ -208,6 +252,7 @@ impl Session {
         self.cursor = page.last_seq.or(self.cursor);
         self.close_gap();
         self.needs_history = false;
+        self.unauthorized = 0;
         self.watch_growth(effects);
         effects.push(Effect::Show);
         if self.phase == Phase::Loading {
@@ -253,18 +298,13 @@ impl Session {
     }
 
     fn step_failed(&mut self, at: Moment, failure: Failure, effects: &mut Vec<Effect>) {
-        if self.follows() {
-            // Asked for again when the leader is. A token may have ended since this tab came.
+        if self.follows() || self.phase == Phase::Online {
+            // Only the history can fail here; it is asked for again with the next ping. The token may have ended since.
             self.needs_history = failure != Failure::Refused;
             if failure == Failure::Reauthorize && self.unauthorized < MAX_UNAUTHORIZED {
                 self.unauthorized += 1;
                 effects.push(Effect::Grant(self.attempt));
             }
-            return;
-        }
-        if self.phase == Phase::Online {
-            // Only the history can fail here; it is asked for again with the next ping.
-            self.needs_history = failure != Failure::Refused;
             return;
         }
         match failure {

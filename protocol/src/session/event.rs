@@ -37,8 +37,8 @@ pub enum Event {
     Fired(Timer),
     /// A frame came over this attempt's socket.
     Frame(Attempt, Box<ServerFrame>),
-    /// The grant succeeded; the driver holds the token.
-    Granted(Attempt),
+    /// The grant succeeded; the driver holds the token, which lasts for so many milliseconds from now on (`None`: it was not said).
+    Granted(Attempt, Option<u64>),
     /// The newest page of the transcript.
     HistoryLoaded(Attempt, NewestPage),
     /// What an earlier page of this visitor kept and could not send.
@@ -50,6 +50,8 @@ pub enum Event {
     },
     /// The visitor wants a new conversation.
     NewConversation,
+    /// The grant failed.
+    NotGranted(Attempt, Failure),
     /// The visitor wants it tried now, also after a refusal.
     Reconnect,
     /// The visitor sends a failed message again.
@@ -74,7 +76,7 @@ pub enum Event {
     Text(Attempt, String),
     /// `rtm/start` gave the socket's URL.
     Started(Attempt, String),
-    /// Grant, history or start failed.
+    /// History or start failed.
     StepFailed(Attempt, Failure),
     /// The page became visible, came back from the cache, or the visitor did something.
     Woken,
@@ -100,6 +102,8 @@ pub enum Timer {
     Deadline,
     /// Nothing has come for a while: is the peer alive?
     Ping,
+    /// The token ends soon.
+    Token,
     /// Show that the bot is at it, or stop showing it.
     Typing,
 }

@@ -20,6 +20,7 @@
 //!   comes after it, so nothing is missed, and [`Transcript`] lets nothing in twice.
 //! - What grows ends: by its last piece, by the stored message, or by a timer.
 
+mod agent;
 mod connect;
 mod event;
 mod outbox;
@@ -328,7 +329,7 @@ impl Session {
             ServerFrame::Error(error) => self.refused_frame(&error, effects),
             ServerFrame::Pong(_) => self.pongs = true,
             ServerFrame::Resync(_) => self.reload(effects),
-            ServerFrame::Other(_) => {}
+            ServerFrame::Other(frame) => self.agent(&frame, effects),
         }
     }
 
@@ -471,7 +472,9 @@ impl Session {
                 };
                 effects.push(Effect::Show);
             }
-            (Timer::BackOff | Timer::Deadline, _) => self.connect(at, Event::Fired(timer), effects),
+            (Timer::BackOff | Timer::Deadline | Timer::Token, _) => {
+                self.connect(at, Event::Fired(timer), effects);
+            }
             _ => {}
         }
     }

@@ -43,10 +43,14 @@ pub enum Author {
 /// How far a message got: one of the visitor's to the server, one of the bot's to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Delivery {
+    /// On the screen of the person behind the bot.
+    Delivered,
     /// Given up or refused; the text is kept, with Retry and Delete.
     Failed,
     /// The bot is still saying it.
     Growing,
+    /// Seen by the person behind the bot.
+    Read,
     /// On its way.
     Sending,
     /// Acknowledged: stored by the server. What others said is that when it comes.
@@ -56,6 +60,12 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    /// Whether the server has it as it stands here.
+    #[must_use]
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Delivered | Self::Read | Self::Sent)
+    }
+
     /// How far a stored message of the bot got.
     fn of_bot(stopped: Option<bool>) -> Self {
         match stopped {

@@ -57,7 +57,10 @@ impl Transcript {
                     known.content = entry.content;
                     known.at_ms = entry.at_ms;
                 }
-                known.delivery = entry.delivery;
+                // What somebody has read stays read.
+                if !known.delivery.is_stored() {
+                    known.delivery = entry.delivery;
+                }
             }
             let ended = grew && known.delivery != Delivery::Growing;
             if news {
@@ -105,6 +108,24 @@ impl Transcript {
         }
     }
 
+    /// The person behind the bot got (or saw) this stored row of the visitor's, or all (`None`). False: that was known.
+    pub fn received(&mut self, key: Option<&str>, how_far: Delivery) -> bool {
+        let mut news = false;
+        for entry in &mut self.entries {
+            let meant = entry.author == Author::Visitor && key.is_none_or(|key| entry.key == key);
+            let further = match entry.delivery {
+                Delivery::Sent => true,
+                Delivery::Delivered => how_far == Delivery::Read,
+                _ => false,
+            };
+            if meant && further {
+                entry.delivery = how_far;
+                news = true;
+            }
+        }
+        news
+    }
+
     /// Takes a row out (Delete on a failed message).
     pub fn remove(&mut self, key: &str) {
         self.entries.retain(|entry| entry.key != key);
@@ -115,7 +136,7 @@ impl Transcript {
     pub fn replace(&mut self, page: Vec<Entry>, last_seq: Option<u64>) {
         let stays = |entry: &Entry| match entry.seq {
             Some(seq) => Some(seq) > last_seq,
-            None => entry.delivery != Delivery::Sent,
+            None => !entry.delivery.is_stored(),
         };
         let staying: Vec<_> = self.entries.drain(..).filter(stays).collect();
         for entry in page.into_iter().chain(staying) {

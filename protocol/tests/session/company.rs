@@ -226,7 +226,7 @@ impl World {
                         self.handle(n, Event::Follow);
                     }
                 }
-                self.handle(n, Event::Granted(attempt));
+                self.handle(n, Event::Granted(attempt, Some(3_600_000)));
             }
             Some(Pending::History(attempt)) => {
                 let page = NewestPage {
@@ -265,7 +265,10 @@ impl World {
         match pending {
             None => {}
             Some(Pending::Open(attempt, _)) => self.handle(n, Event::SocketClosed(attempt, 1006)),
-            Some(Pending::Grant(attempt) | Pending::History(attempt) | Pending::Start(attempt)) => {
+            Some(Pending::Grant(attempt)) => {
+                self.handle(n, Event::NotGranted(attempt, failure));
+            }
+            Some(Pending::History(attempt) | Pending::Start(attempt)) => {
                 self.handle(n, Event::StepFailed(attempt, failure));
             }
         }
@@ -399,7 +402,7 @@ impl World {
             assert!(sequences.is_sorted(), "out of order: {sequences:?}");
             let stands = tab.session.connection() == Connection::Refused;
             assert!(
-                stands || !tab.timers.is_empty(),
+                stands || tab.timers.iter().any(|timer| *timer != Timer::Token),
                 "nothing will ever happen again"
             );
         }

@@ -46,6 +46,8 @@ enum Step {
     Busy,
     /// The server has pruned: a reconnect cannot replay.
     Prune,
+    /// The token ends on the server, before its time or after.
+    TokenEnds,
     /// The page is reloaded: only the outbox and the server's page survive.
     Reload,
 }
@@ -68,6 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Wake),
         1 => Just(Step::Busy),
         1 => Just(Step::Prune),
+        1 => Just(Step::TokenEnds),
         1 => Just(Step::Reload),
     ]
 }
@@ -90,6 +93,7 @@ fn run(world: &mut World, steps: &[Step]) {
             Step::Wake => world.wake(),
             Step::Busy => world.busy = true,
             Step::Prune => world.prune(),
+            Step::TokenEnds => world.end_token(),
             Step::Reload => world.reload(),
         }
         world.check_always();
@@ -163,4 +167,24 @@ fn an_ended_token_is_renewed_at_once_and_not_for_ever() {
     world.reconnect();
     world.heal();
     world.check_settled();
+}
+
+#[test]
+fn a_token_is_renewed_before_its_end_and_nothing_else_stops() {
+    let mut world = World::counting();
+    world.heal();
+    world.say();
+    world.fire_token();
+    assert_eq!(world.pending(), "grant");
+    world.step_fails(Failure::Retry);
+    assert!(world.will_renew(), "a failed renewal is tried again");
+    world.fire_token();
+    world.step_works();
+    assert!(world.will_renew(), "the new token ends, too");
+    assert_eq!(world.pending(), "nothing", "the socket stays");
+    world.end_token();
+    world.drop_socket();
+    world.heal();
+    world.check_settled();
+    assert_eq!(world.log_len(), 3, "a welcome, a message and its answer");
 }

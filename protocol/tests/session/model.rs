@@ -56,6 +56,7 @@ pub(crate) struct World {
     up: VecDeque<String>,
     down: VecDeque<ServerFrame>,
     // The server.
+    token: bool,
     log: Vec<Stored>,
     pruned_to: u64,
 }
@@ -87,6 +88,7 @@ impl World {
             alive: false,
             up: VecDeque::new(),
             down: VecDeque::new(),
+            token: false,
             log: Vec::new(),
             pruned_to: 0,
         };
@@ -109,6 +111,8 @@ impl World {
                 Effect::Arm { timer, .. } => {
                     self.timers.retain(|armed| *armed != timer);
                     self.timers.push(timer);
+                    // Hours away from the others.
+                    self.timers.sort_by_key(|timer| *timer == Timer::Token);
                 }
                 Effect::Disarm(timer) => self.timers.retain(|armed| *armed != timer),
                 Effect::Grant(attempt) => self.ask(Pending::Grant(attempt)),
@@ -203,14 +207,18 @@ impl World {
             return;
         };
         match pending {
+            Pending::History(attempt) | Pending::Start(attempt) if !self.token => {
+                self.handle(Event::StepFailed(attempt, Failure::Reauthorize));
+            }
             Pending::Grant(attempt) => {
+                self.token = true;
                 if !std::mem::replace(&mut self.read, true) {
                     // A store gives it in the order of the ids.
                     let mut kept = self.kept.clone();
                     kept.sort_by_key(|kept| kept.id);
                     self.handle(Event::Kept(kept));
                 }
-                self.handle(Event::Granted(attempt));
+                self.handle(Event::Granted(attempt, Some(3_600_000)));
             }
             Pending::History(attempt) => {
                 let last_seq = self.counting.then(|| self.head());
@@ -244,7 +252,8 @@ impl World {
             return;
         };
         match pending {
-            Pending::Grant(attempt) | Pending::History(attempt) | Pending::Start(attempt) => {
+            Pending::Grant(attempt) => self.handle(Event::NotGranted(attempt, failure)),
+            Pending::History(attempt) | Pending::Start(attempt) => {
                 self.handle(Event::StepFailed(attempt, failure));
             }
             Pending::Open(attempt, _) => self.handle(Event::SocketClosed(attempt, 1006)),
@@ -318,6 +327,20 @@ impl World {
     }
 
     // ---- the server
+
+    pub(crate) fn end_token(&mut self) {
+        self.token = false;
+    }
+
+    /// Whether the session would renew its token by itself.
+    pub(crate) fn will_renew(&self) -> bool {
+        self.timers.contains(&Timer::Token)
+    }
+
+    pub(crate) fn fire_token(&mut self) {
+        self.timers.retain(|timer| *timer != Timer::Token);
+        self.handle(Event::Fired(Timer::Token));
+    }
 
     pub(crate) fn prune(&mut self) {
         self.pruned_to = self.head();
@@ -466,7 +489,7 @@ impl World {
         }
         let stands = matches!(self.session.connection(), Connection::Refused);
         assert!(
-            stands || !self.timers.is_empty(),
+            stands || self.timers.iter().any(|timer| *timer != Timer::Token),
             "nothing will ever happen again"
         );
         let ids = |messages: &[Outgoing]| {

@@ -33,9 +33,9 @@ pub(super) async fn grant(visitor: &mut Visitor, attempt: Attempt) -> Event {
     match token(&mut visitor.http, visitor.diary.user).await {
         Ok(token) => {
             visitor.token = Some(token);
-            Event::Granted(attempt)
+            Event::Granted(attempt, None)
         }
-        Err(failure) => Event::StepFailed(attempt, failure),
+        Err(failure) => Event::NotGranted(attempt, failure),
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct Visitor {
     unflushed: bool,
     /// The last sequence that this socket told.
     told: u64,
-    timers: [Option<Instant>; 5],
+    timers: [Option<Instant>; TIMERS.len()],
     habits: Habits,
     next_said: Instant,
     volleys: u32,
@@ -108,7 +108,7 @@ impl Visitor {
             socket: None,
             unflushed: false,
             told: 0,
-            timers: [None; 5],
+            timers: [None; TIMERS.len()],
             habits,
             next_said: Instant::now(),
             volleys,
@@ -369,11 +369,12 @@ impl Visitor {
     }
 }
 
-const TIMERS: [Timer; 5] = [
+const TIMERS: [Timer; 6] = [
     Timer::Ack,
     Timer::BackOff,
     Timer::Deadline,
     Timer::Ping,
+    Timer::Token,
     Timer::Typing,
 ];
 
@@ -383,7 +384,8 @@ const fn slot(timer: Timer) -> usize {
         Timer::BackOff => 1,
         Timer::Deadline => 2,
         Timer::Ping => 3,
-        Timer::Typing => 4,
+        Timer::Token => 4,
+        Timer::Typing => 5,
     }
 }
 
