@@ -284,3 +284,29 @@ test("an agent behind the bot types, gets what the visitor says, and reads it", 
   await expect(chat.mine.first()).toContainText("Read");
   await expectAccessible(page);
 });
+
+test("what was said before anybody knew the visitor outlives the tab", async ({ page, context, parlour }) => {
+  await context.route("**/oAuth/token/jwtgrant", (route) => route.abort("connectionrefused"));
+  const chat = await opened(page, `${parlour.baseURL}/chat/demo`);
+  await expect(chat.sendButton).toHaveAttribute("aria-disabled", "true");
+  for (const text of ["call me One", "call me Two"]) await chat.say(text);
+  const kept = () =>
+    page.evaluate(
+      () =>
+        new Promise<number>((count) => {
+          const open = indexedDB.open("parlour");
+          open.onsuccess = () => {
+            const all = open.result.transaction("outbox").objectStore("outbox").count();
+            all.onsuccess = () => (open.result.close(), count(all.result));
+          };
+        }),
+    );
+  await expect.poll(kept).toBe(2);
+  await page.close();
+  await context.unroute("**/oAuth/token/jwtgrant");
+  const other = await context.newPage();
+  const later = await opened(other, `${parlour.baseURL}/chat/demo`);
+  await later.online();
+  await expect(later.row("Pleased to meet you, Two!")).toHaveCount(1);
+  await accounted(other, later, ["call me One", "call me Two"]);
+});

@@ -138,6 +138,7 @@ impl Driver {
         let driver = Rc::clone(self);
         page::listen(move |happened| driver.happened(happened));
         page::restore_draft();
+        self.keep_early();
         // Taken over in one go: the rows are in the list before the page is painted without the
         // script's own bubbles.
         self.show();

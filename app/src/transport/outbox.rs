@@ -3,6 +3,9 @@
 //! In the path: the session says `Keep` and `Forget`; [`requests::grant`](super::requests::grant)
 //! says who the visitor is, and only then is read what an earlier page kept.
 //!
+//! Until the platform has said who the visitor is, the store has it in nobody's name, unless the page around the frame says who the
+//! visitor is: then only the journal has it.
+//!
 //! **Invariants.** A message is in the journal before it is shown, and leaves it when the store has
 //! it. Where the store cannot have it, it stays there, and the visitor is told, once.
 
@@ -24,6 +27,8 @@ pub(super) struct Ledger {
     user: RefCell<Option<String>>,
     /// `None`: not asked yet, or this browser has none.
     store: RefCell<Option<Rc<Store>>>,
+    /// What is said before the first grant, in nobody's name.
+    early: RefCell<Option<Rc<Store>>>,
     /// The store was asked for.
     ready: Cell<bool>,
     /// What is in the journal.
@@ -40,7 +45,58 @@ impl Ledger {
     }
 }
 
+/// In whose name this browser keeps what is said before it is known who the visitor is.
+const NOBODY: &str = "";
+
 impl Driver {
+    /// From now on, what is said outlives the tab, too. It waits for the next page of this browser, whose visitor that will be.
+    pub(super) fn keep_early(self: &Rc<Self>) {
+        if self.settings.host_identity {
+            return;
+        }
+        let driver = Rc::clone(self);
+        spawn(async move {
+            let store = Store::open(&driver.settings.bot.id, NOBODY).await;
+            if driver.ledger.ready.get() {
+                return;
+            }
+            driver.ledger.early.replace(store.map(Rc::new));
+            for message in driver.journal() {
+                driver.put_early(message);
+            }
+        });
+    }
+
+    fn put_early(&self, message: Outgoing) {
+        if let Some(early) = self.ledger.early.borrow().clone() {
+            spawn(async move {
+                // The journal has it, too.
+                early.put(&message).await;
+            });
+        }
+    }
+
+    /// Gives the visitor what this browser kept in nobody's name.
+    async fn adopt_early(self: &Rc<Self>) {
+        self.ledger.early.take();
+        if self.settings.host_identity {
+            return;
+        }
+        let Some(store) = self.ledger.store.borrow().clone() else {
+            return;
+        };
+        let Some(early) = Store::open(&self.settings.bot.id, NOBODY).await else {
+            return;
+        };
+        let kept = early.all().await.unwrap_or_default();
+        for message in &kept {
+            if store.put(message).await {
+                early.delete(message.id);
+            }
+        }
+        self.feed(Event::Kept(kept));
+    }
+
     /// The platform has said who this is. False: somebody else than before.
     pub(super) async fn identified(self: &Rc<Self>, user: &str) -> bool {
         let ledger = &self.ledger;
@@ -60,6 +116,7 @@ impl Driver {
         for message in self.journal() {
             self.store(message);
         }
+        self.adopt_early().await;
         self.join(user).await;
         true
     }
@@ -78,12 +135,12 @@ impl Driver {
     pub(super) fn keep(self: &Rc<Self>, id: u64) {
         self.ledger.journal.borrow_mut().push(id);
         self.write_journal();
-        if self.ledger.ready.get() {
-            let session = self.session.borrow();
-            let message = session.outbox().iter().find(|message| message.id == id);
-            if let Some(message) = message {
-                self.store(message.clone());
-            }
+        let session = self.session.borrow();
+        let message = session.outbox().iter().find(|message| message.id == id);
+        match message.cloned() {
+            Some(message) if self.ledger.ready.get() => self.store(message),
+            Some(message) => self.put_early(message),
+            None => {}
         }
     }
 
@@ -103,7 +160,8 @@ impl Driver {
 
     /// Forgets what is kept of this visitor.
     pub(super) fn forget_all(&self) {
-        if let Some(store) = self.ledger.store.take() {
+        let stores = [self.ledger.store.take(), self.ledger.early.take()];
+        for store in stores.into_iter().flatten() {
             store.clear();
         }
         keep::forget();
