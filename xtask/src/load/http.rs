@@ -29,6 +29,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body as text.
     pub(crate) body: String,
+    /// `name=value` of a cookie that it sets.
+    pub(crate) cookie: Option<String>,
 }
 
 /// One visitor's connection.
@@ -88,6 +90,26 @@ impl Http {
         self.exchange(&text).await
     }
 
+    /// Asks for a page as a browser with this cookie does.
+    pub(crate) async fn page(&mut self, path: &str, cookie: &str) -> io::Result<Answer> {
+        let text = self.request("GET", path, None, &cookie_line(cookie));
+        self.exchange(&text).await
+    }
+
+    /// Posts a form, with the cookie where there is one.
+    pub(crate) async fn form(
+        &mut self,
+        path: &str,
+        cookie: &str,
+        body: &str,
+    ) -> io::Result<Answer> {
+        let kind = "content-type: application/x-www-form-urlencoded\r\n";
+        let length = format!("content-length: {}\r\n", body.len());
+        let head = [kind, &length, &cookie_line(cookie)].concat();
+        let text = self.request("POST", path, None, &head) + body;
+        self.exchange(&text).await
+    }
+
     fn request(&self, method: &str, path: &str, bearer: Option<&str>, head: &str) -> String {
         let bearer = bearer.map_or(String::new(), |token| {
             format!("authorization: bearer {token}\r\n")
@@ -124,7 +146,7 @@ async fn read(stream: &mut BufStream<TcpStream>) -> io::Result<(Answer, bool)> {
     let first = line(stream).await?;
     let status = first.split(' ').nth(1).and_then(|it| it.parse().ok());
     let status = status.ok_or_else(|| wrong("no status"))?;
-    let (mut length, mut keep) = (None, true);
+    let (mut length, mut keep, mut chunked, mut cookie) = (None, true, false, None);
     loop {
         let line = line(stream).await?;
         let Some((name, value)) = line.split_once(':') else {
@@ -134,16 +156,56 @@ async fn read(stream: &mut BufStream<TcpStream>) -> io::Result<(Answer, bool)> {
             length = value.trim().parse::<usize>().ok();
         } else if name.eq_ignore_ascii_case("connection") {
             keep = !value.trim().eq_ignore_ascii_case("close");
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = value.trim().eq_ignore_ascii_case("chunked");
+        } else if name.eq_ignore_ascii_case("set-cookie") {
+            cookie = value.trim().split(';').next().map(str::to_owned);
         }
     }
-    let length = length.ok_or_else(|| wrong("no content-length"))?;
-    if length > BODY_BYTES {
-        return Err(wrong("too long"));
+    let mut body = Vec::new();
+    if chunked {
+        loop {
+            let length = line(stream).await?;
+            let length = usize::from_str_radix(&length, 16).map_err(|_| wrong("no chunk"))?;
+            take(stream, length, &mut body).await?;
+            line(stream).await?;
+            if length == 0 {
+                break;
+            }
+        }
+    } else {
+        let length = length.ok_or_else(|| wrong("no content-length"))?;
+        take(stream, length, &mut body).await?;
     }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
     let body = String::from_utf8(body).map_err(|_| wrong("no UTF-8"))?;
-    Ok((Answer { status, body }, keep))
+    let answer = Answer {
+        status,
+        body,
+        cookie,
+    };
+    Ok((answer, keep))
+}
+
+/// So many bytes more.
+async fn take(
+    stream: &mut BufStream<TcpStream>,
+    length: usize,
+    body: &mut Vec<u8>,
+) -> io::Result<()> {
+    let start = body.len();
+    if start + length > BODY_BYTES {
+        return Err(io::Error::new(ErrorKind::InvalidData, "too long"));
+    }
+    body.resize(start + length, 0);
+    stream.read_exact(&mut body[start..]).await.map(drop)
+}
+
+/// The header, or nothing for one who has no cookie.
+fn cookie_line(cookie: &str) -> String {
+    if cookie.is_empty() {
+        return String::new();
+    }
+    format!("cookie: {cookie}\r\n")
 }
 
 async fn line(stream: &mut BufStream<TcpStream>) -> io::Result<String> {

@@ -14,6 +14,7 @@ pub(crate) mod diary;
 pub(crate) mod figures;
 pub(crate) mod http;
 mod idle;
+mod page;
 pub(crate) mod server;
 mod sign;
 mod slow;
@@ -46,7 +47,7 @@ const MAX_SECONDS: u64 = 3_600;
 pub(crate) struct Options {
     /// What to measure.
     mode: Mode,
-    /// Visitors (for `sign`: connections). Default: what suits the mode.
+    /// Visitors (for `page` and `sign`: connections). Default: what suits the mode.
     #[arg(long)]
     users: Option<usize>,
     /// How long to measure.
@@ -69,6 +70,8 @@ enum Mode {
     Chat,
     /// Visitors are there and say nothing.
     Idle,
+    /// A bot's page with a transcript is drawn, again and again on each connection.
+    Page,
     /// Assertions are signed, one after the other on each connection.
     Sign,
     /// Visitors come all at once, and again after all sockets dropped.
@@ -95,7 +98,7 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
     let usual = match options.mode {
         Mode::Chat => 500,
         Mode::Idle => 5_000,
-        Mode::Sign => 64,
+        Mode::Page | Mode::Sign => 64,
         Mode::Storm => 2_000,
         Mode::Slow => 50,
     };
@@ -121,6 +124,7 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
         let figures = match options.mode {
             Mode::Chat => chat::chat(&server, &plan).await,
             Mode::Idle => idle::idle(&server, &plan).await,
+            Mode::Page => page::page(&server, &plan).await,
             Mode::Sign => sign::sign(&server, &plan).await,
             Mode::Storm => storm::storm(&server, &plan).await,
             Mode::Slow => slow::slow(&server, &plan).await,

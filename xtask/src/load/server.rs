@@ -31,6 +31,8 @@ const KIB: u64 = 1024;
 pub(crate) const APP: &str = "cs-load";
 /// The bot that answers with what it heard.
 pub(crate) const BOT: &str = "st-load";
+/// Its page.
+pub(crate) const PAGE: &str = "/chat/load";
 /// Known to anybody who reads this: the server listens on loopback and lives for a minute.
 pub(crate) const SECRET: &str = "of-a-measurement-on-loopback-only";
 
