@@ -18,7 +18,7 @@ use protocol::auth::{SignReply, SignRequest};
 use crate::config::App;
 use crate::error::{ApiError, JsonOrForm};
 use crate::security::client_ip::{AddressKey, Client};
-use crate::security::origin::{Caller, caller, own_origin};
+use crate::security::origin::{Caller, caller_of};
 use crate::signing::{AppKeys, Identity, Signed, Visitor, identity_fits, sign};
 use crate::state::AppState;
 
@@ -40,13 +40,8 @@ pub async fn create(
     let (id, app) = find_app(&state, &request)?;
     let table = state.keys.table();
     let keys = table.app(id).ok_or(ApiError::Credentials)?;
-    let own = own_origin(
-        state.config.server.public_url.as_ref(),
-        &headers,
-        &uri,
-        client,
-    );
-    let caller = caller(own.as_deref(), &headers);
+    let public_url = state.config.server.public_url.as_ref();
+    let caller = caller_of(public_url, &headers, &uri, client);
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
     {
@@ -116,13 +111,8 @@ pub async fn forget(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let own = own_origin(
-        state.config.server.public_url.as_ref(),
-        &headers,
-        &uri,
-        client,
-    );
-    if !matches!(caller(own.as_deref(), &headers), Caller::Own) {
+    let public_url = state.config.server.public_url.as_ref();
+    if !matches!(caller_of(public_url, &headers, &uri, client), Caller::Own) {
         return Err(ApiError::Forbidden("only our own pages forget a visitor"));
     }
     let cookie = AppendHeaders([(header::SET_COOKIE, Visitor::FORGET)]);

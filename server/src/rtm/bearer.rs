@@ -16,7 +16,7 @@ use http::{HeaderMap, Uri, header};
 use super::Rtm;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
-use crate::security::origin::{Caller, caller, own_origin};
+use crate::security::origin::{Caller, caller_of};
 use crate::store::{SecretHash, TokenRecord};
 
 /// Longest token that is looked at; ours have 43 characters.
@@ -61,8 +61,7 @@ pub fn check_page(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<(), ApiError> {
-    let own = own_origin(rtm.config.server.public_url.as_ref(), headers, uri, client);
-    match caller(own.as_deref(), headers) {
+    match caller_of(rtm.config.server.public_url.as_ref(), headers, uri, client) {
         Caller::Own | Caller::Nobody => Ok(()),
         Caller::Foreign(origin) => {
             let app = rtm.config.apps.get(app);

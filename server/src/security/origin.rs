@@ -41,6 +41,22 @@ pub fn own_origin(
     Some(url.origin().ascii_serialization())
 }
 
+/// Whose page sent a request to us. Our own origin is worked out only for one that names an origin.
+pub fn caller_of(
+    public_url: Option<&BaseUrl>,
+    headers: &HeaderMap,
+    uri: &Uri,
+    client: Client,
+) -> Caller {
+    if !headers.contains_key(header::ORIGIN) {
+        return Caller::Nobody;
+    }
+    caller(
+        own_origin(public_url, headers, uri, client).as_deref(),
+        headers,
+    )
+}
+
 /// Whose page sent this request.
 pub fn caller(own_origin: Option<&str>, headers: &HeaderMap) -> Caller {
     let mut origins = headers.get_all(header::ORIGIN).iter();
