@@ -141,7 +141,8 @@ impl Live {
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();
         let spread = self.rtm.config.server.drain_spread();
-        let timer = tokio::time::sleep(PING_AFTER);
+        let mut heard = Instant::now();
+        let timer = tokio::time::sleep_until(heard + PING_AFTER);
         let revoked = self.seat.revoked().clone();
         let revoked = revoked.cancelled();
         tokio::pin!(ending, revoked, timer);
@@ -149,9 +150,10 @@ impl Live {
         loop {
             let done = tokio::select! {
                 frame = self.socket.recv() => {
+                    heard = Instant::now();
                     if waiting == WaitFor::Pong {
                         waiting = WaitFor::Silence;
-                        timer.as_mut().reset(Instant::now() + PING_AFTER);
+                        timer.as_mut().reset(heard + PING_AFTER);
                     }
                     self.on_frame(frame).await
                 }
@@ -163,6 +165,11 @@ impl Live {
                 }
                 () = &mut revoked => Err(End::Close(1008, "the access token was revoked")),
                 () = &mut timer => match waiting {
+                    // Our widget pings by itself: nobody has to ask it.
+                    WaitFor::Silence if heard.elapsed() < PING_AFTER => {
+                        timer.as_mut().reset(heard + PING_AFTER);
+                        Ok(())
+                    }
                     WaitFor::Silence => {
                         waiting = WaitFor::Pong;
                         timer.as_mut().reset(Instant::now() + PONG_WITHIN);
