@@ -13,7 +13,8 @@ use super::{SqliteOptions, SqliteStore, Synchronous, migrations};
 use crate::clock::Millis;
 use crate::store::contract::{Place, run_contract};
 use crate::store::{
-    HistoryFrom, HistoryQuery, NewMessage, OpenMode, OpenSession, Store, StoreError,
+    ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Store,
+    StoreError,
 };
 
 /// A folder that is gone with the test.
@@ -63,7 +64,7 @@ run_contract!(super::Folder::new());
 
 const NOW: Millis = Millis(1_800_000_000_000);
 
-async fn conversation(store: &SqliteStore) -> crate::store::ConversationId {
+async fn conversation(store: &SqliteStore) -> ConversationId {
     let user = store
         .user("cs-demo", "ann", "u-1", NOW)
         .await
@@ -85,7 +86,7 @@ async fn conversation(store: &SqliteStore) -> crate::store::ConversationId {
         .conversation
 }
 
-fn message(conversation: crate::store::ConversationId, id: u32, bytes: usize) -> NewMessage {
+fn message(conversation: ConversationId, id: u32, bytes: usize) -> NewMessage {
     NewMessage {
         conversation,
         message_id: format!("ms-{id}"),
@@ -105,6 +106,46 @@ fn an_empty_folder_becomes_a_database_of_the_known_version() {
     assert_eq!(migrations::version(&file), Ok(migrations::known()));
     // Again: nothing to do.
     drop(folder.open().expect("opens again"));
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_keeps_everything() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path()).expect("a folder");
+    let mut file = Connection::open(folder.file()).expect("opens");
+    migrations::first(&mut file).expect("makes it");
+    file.execute_batch(
+        "INSERT INTO users VALUES ('u-1', 'cs-1', 'ann', 1);
+         INSERT INTO conversations (id, user, bot, app, last_seq, last_activity, created)
+         VALUES (1, 'u-1', 'st-1', 'cs-1', 1, 1, 1), (2, 'u-1', 'st-2', 'cs-1', 3, 1, 1);
+         INSERT INTO messages VALUES
+         (2, 1, 'ms-a', 0, '1', '{}', 5, 'ss-1'), (2, 2, 'ms-b', 1, NULL, '{}', 6, 'ss-1'),
+         (2, 3, 'ms-c', 0, '2', '{}', 7, 'ss-1'), (1, 1, 'ms-d', 0, '1', '{}', 6, 'ss-2');
+         INSERT INTO jobs (conversation, kind, trigger_seq, session_id, context, due, created)
+         VALUES (2, 1, 3, 'ss-1', '{}', 7, 7);",
+    )
+    .expect("writes");
+    drop(file);
+    let store = folder.open().expect("opens");
+    for (conversation, ids) in [(1, vec!["ms-d"]), (2, vec!["ms-a", "ms-b", "ms-c"])] {
+        let page = store.history(HistoryQuery {
+            conversation: ConversationId(conversation),
+            from: HistoryFrom::After(0),
+            limit: 10,
+        });
+        let messages = page.await.expect("reads").messages;
+        let found: Vec<_> = messages.iter().map(|it| it.message_id.as_str()).collect();
+        assert_eq!(found, ids);
+    }
+    let here = ConversationId(2);
+    let Ok(NextJob::Ready(job)) = store.next_job(here, NOW).await else {
+        panic!("the job is there");
+    };
+    assert_eq!(job.trigger.map(|message| message.seq), Some(3));
+    let again = store.append_message(message(here, 2, 1)).await;
+    assert!(again.expect("is known").duplicate, "the key is kept, too");
+    let new = store.append_message(message(here, 3, 1)).await;
+    assert_eq!(new.expect("appends").message.seq, 4);
 }
 
 #[test]

@@ -12,7 +12,10 @@ use super::convert::store_error;
 use crate::store::StoreError;
 
 /// In order; the first is version 1.
-const FILES: &[&str] = &[include_str!("0001_first.sql")];
+const FILES: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_messages_as_they_come.sql"),
+];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.
 const APPLICATION_ID: i64 = 0x5072_6c72;
@@ -48,6 +51,12 @@ pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
         return Err(StoreError::Corrupt { reason });
     }
     Ok(found)
+}
+
+/// What an earlier program left behind.
+#[cfg(test)]
+pub(super) fn first(connection: &mut Connection) -> rusqlite::Result<()> {
+    step(connection, 0)
 }
 
 fn step(connection: &mut Connection, done: u32) -> rusqlite::Result<()> {
