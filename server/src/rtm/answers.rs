@@ -1,7 +1,8 @@
 //! The answerer: stored jobs become the bot's answers.
 //!
-//! In the path: whoever stores a job calls [`wake`]; one task then works through the jobs of that
-//! conversation, stores each answer together with the end of its job, and publishes it.
+//! In the path: whoever stores a job calls [`wake`], or [`claim`] before and [`begin`] after; one task then
+//! works through the jobs of that conversation, stores each answer together with the end of its job, and
+//! publishes it. What comes next is told with what was stored before; the store is asked only when it was not.
 //!
 //! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
 //! hangs, fails or panics costs its own conversation time and nobody else's. What is not begun when
@@ -27,12 +28,12 @@ use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
 use crate::store::{Job, JobKind, NewAnswer, NextJob};
 
-/// The conversations that are being answered here. `true`: look again before leaving.
+/// The conversations that are being answered here. `true`: something was stored since the task looked.
 #[derive(Debug, Default)]
 pub(super) struct Busy(Mutex<HashMap<ConversationId, bool>>);
 
-/// A task's claim on a conversation, given back even by a panic.
-struct Claim {
+/// A claim on a conversation: nobody else works on its jobs. Given back even by a panic.
+pub(super) struct Claim {
     rtm: Arc<Rtm>,
     conversation: ConversationId,
     /// Given back already; the conversation may belong to another task by now.
@@ -41,21 +42,41 @@ struct Claim {
 
 /// Makes sure that somebody looks for jobs of the conversation from now on.
 pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
-    match rtm.busy.lock().entry(conversation) {
-        Entry::Occupied(mut busy) => {
-            busy.insert(true);
-            return;
-        }
-        Entry::Vacant(free) => {
-            free.insert(false);
-        }
+    let mut busy = rtm.busy.lock();
+    if let Entry::Occupied(mut busy) = busy.entry(conversation) {
+        busy.insert(true);
+        return;
     }
-    let claim = Claim {
+    drop(busy);
+    begin(rtm, conversation, claim(rtm, conversation), None);
+}
+
+/// Claims a conversation before a message of it is stored, so that [`begin`] can go on with the job that
+/// this gives: no other task can have begun it. `None`: somebody works on the conversation.
+pub(super) fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
+    let mut busy = rtm.busy.lock();
+    let Entry::Vacant(free) = busy.entry(conversation) else {
+        return None;
+    };
+    free.insert(false);
+    Some(Claim {
         rtm: Arc::clone(rtm),
         conversation,
         left: false,
+    })
+}
+
+/// A job was stored. `ready`: it is that one, if it was stored under the claim and none stands before it.
+pub(super) fn begin(
+    rtm: &Arc<Rtm>,
+    conversation: ConversationId,
+    claim: Option<Claim>,
+    ready: Option<Box<Job>>,
+) {
+    let Some(claim) = claim else {
+        return wake(rtm, conversation);
     };
-    rtm.shutdown.spawn("answers", work(claim));
+    rtm.shutdown.spawn("answers", work(claim, ready));
 }
 
 /// Takes up the jobs that an earlier process left.
@@ -87,6 +108,13 @@ impl Busy {
 }
 
 impl Claim {
+    /// The store is about to be asked: it tells all that was stored until now.
+    fn looks(&self) {
+        if let Some(news) = self.rtm.busy.lock().get_mut(&self.conversation) {
+            *news = false;
+        }
+    }
+
     /// Leaves, unless somebody woke us meanwhile.
     fn leave(&mut self) -> bool {
         let mut busy = self.rtm.busy.lock();
@@ -102,38 +130,49 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.left {
-            self.rtm.busy.lock().remove(&self.conversation);
+        if self.left {
+            return;
+        }
+        let woken = self.rtm.busy.lock().remove(&self.conversation);
+        // Whoever woke us relied on somebody who looks.
+        if woken == Some(true) && !self.rtm.shutdown.is_cancelled() {
+            wake(&self.rtm, self.conversation);
         }
     }
 }
 
 /// What to do after a step.
 enum After {
-    /// Look for the next job.
-    Next,
+    /// Do this next.
+    Next(NextJob),
+    /// Ask the store what comes next.
+    Look,
     /// End: the job stays stored.
     Stop,
 }
 
-async fn work(mut claim: Claim) {
+async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     let rtm = &Arc::clone(&claim.rtm);
     // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
     // messages to acknowledge and a goodbye to say. The jobs stay stored.
+    let mut told = ready.map(NextJob::Ready);
     while !rtm.shutdown.is_cancelled() {
-        let after = match rtm
-            .store
-            .next_job(claim.conversation, rtm.clock.now())
-            .await
-        {
-            Ok(NextJob::Ready(job)) => Box::pin(run(rtm, *job)).await,
+        let next = if let Some(next) = told.take() {
+            Ok(next)
+        } else {
+            claim.looks();
+            let now = rtm.clock.now();
+            rtm.store.next_job(claim.conversation, now).await
+        };
+        let after = match next {
+            Ok(NextJob::Ready(job)) => Box::pin(run(&claim, *job)).await,
             Ok(NextJob::NotBefore(due)) => {
                 let wait = due.since(rtm.clock.now());
                 let wait = wait.clamp(Duration::from_millis(10), LOOK_AGAIN);
                 pause(rtm, wait).await
             }
             Ok(NextJob::Empty) if claim.leave() => After::Stop,
-            Ok(NextJob::Empty) => After::Next,
+            Ok(NextJob::Empty) => After::Look,
             Err(error) if error.is_temporary() => {
                 tracing::warn!(error = %error, "the store gives no jobs; trying again");
                 pause(rtm, STORE_RETRY_AFTER).await
@@ -143,8 +182,10 @@ async fn work(mut claim: Claim) {
                 After::Stop
             }
         };
-        if matches!(after, After::Stop) {
-            return;
+        match after {
+            After::Next(next) => told = Some(next),
+            After::Look => {}
+            After::Stop => return,
         }
     }
 }
@@ -152,13 +193,14 @@ async fn work(mut claim: Claim) {
 /// Waits, but not for a server that ends.
 async fn pause(rtm: &Rtm, wait: Duration) -> After {
     tokio::select! {
-        () = tokio::time::sleep(wait) => After::Next,
+        () = tokio::time::sleep(wait) => After::Look,
         () = rtm.shutdown.cancelled() => After::Stop,
     }
 }
 
 /// One try of one job.
-async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
+async fn run(claim: &Claim, job: Job) -> After {
+    let rtm = &claim.rtm;
     let mut answers = Answers::new();
     let bodies = match ask(rtm, &job, &mut answers).await {
         Some(Ok(Ended::Finished)) => answers.into_bodies(),
@@ -177,7 +219,7 @@ async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
                     tracing::warn!(error = %error, "a job could not be put off");
                     return pause(rtm, STORE_RETRY_AFTER).await;
                 }
-                return After::Next;
+                return After::Look;
             }
             // What was shown stays.
             let mut bodies = if answers.has_grown() {
@@ -189,7 +231,7 @@ async fn run(rtm: &Arc<Rtm>, job: Job) -> After {
             bodies
         }
     };
-    finish(rtm, &job, bodies).await
+    finish(claim, &job, bodies).await
 }
 
 /// How a turn came to its end.
@@ -249,7 +291,8 @@ async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended
 }
 
 /// Stores answers and end of the job, and tells everybody.
-async fn finish(rtm: &Arc<Rtm>, job: &Job, bodies: Vec<String>) -> After {
+async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>) -> After {
+    let rtm = &claim.rtm;
     let answers: Vec<NewAnswer> = bodies
         .into_iter()
         .enumerate()
@@ -259,16 +302,17 @@ async fn finish(rtm: &Arc<Rtm>, job: &Job, bodies: Vec<String>) -> After {
         })
         .collect();
     loop {
+        claim.looks();
         match rtm
             .store
             .complete_job(job.id, answers.clone(), rtm.clock.now())
             .await
         {
-            Ok(stored) => {
-                for message in stored {
+            Ok(completed) => {
+                for message in completed.answers {
                     rtm.publish(message).await;
                 }
-                return After::Next;
+                return completed.next.map_or(After::Look, After::Next);
             }
             Err(error) => {
                 tracing::warn!(job = job.id.0, error = %error, "an answer could not be stored");

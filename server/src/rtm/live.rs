@@ -252,6 +252,7 @@ impl Live {
     /// Store, then tell the others and the bot, then acknowledge. The bot's answer cannot overtake
     /// the acknowledgement: this task is the only writer of the socket.
     async fn store(&mut self, said: Said) -> Result<(), End> {
+        let claim = answers::claim(&self.rtm, self.conversation);
         let stored = self.rtm.store.append_message(NewMessage {
             conversation: self.conversation,
             message_id: self.rtm.ids.message(),
@@ -263,7 +264,11 @@ impl Live {
         });
         let appended = match stored.await {
             Ok(appended) => appended,
-            Err(error) => return self.could_not_store(&error, said.reply_to).await,
+            Err(error) => {
+                // Others work on the conversation while this one writes.
+                drop(claim);
+                return self.could_not_store(&error, said.reply_to).await;
+            }
         };
         self.cursor.wrote(appended.message.seq);
         let ack = written(ack(said.reply_to, Some(&appended.message)));
@@ -271,7 +276,9 @@ impl Live {
             self.rtm.publish(appended.message).await;
         }
         if appended.job.is_some() {
-            answers::wake(&self.rtm, self.conversation);
+            answers::begin(&self.rtm, self.conversation, claim, appended.ready);
+        } else {
+            drop(claim);
         }
         self.write(ack).await
     }

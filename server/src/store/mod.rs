@@ -23,9 +23,10 @@ pub mod sqlite;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Author, Conversation, ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Job,
-    JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode, OpenSession, Pruned,
-    Retention, SecretHash, SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
+    Appended, Author, Completed, Conversation, ConversationId, HistoryFrom, HistoryPage,
+    HistoryQuery, Job, JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode,
+    OpenSession, Pruned, Retention, SecretHash, SessionOpened, StoredMessage, Swept, TicketRecord,
+    TokenRecord, User,
 };
 
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
@@ -106,14 +107,14 @@ pub trait Store: Send + Sync + 'static {
     /// Every conversation with an open job, for the start after a crash. Eight bytes each.
     async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError>;
 
-    /// Stores the answers and ends the job. A job that is already done gives nothing and stores
-    /// nothing, so a bot that was asked twice answers once.
+    /// Stores the answers and ends the job, and tells what comes next, so that nobody has to ask. A job
+    /// that is already done gives nothing and stores nothing, so a bot that was asked twice answers once.
     async fn complete_job(
         &self,
         job: JobId,
         answers: Vec<NewAnswer>,
         now: Millis,
-    ) -> Result<Vec<StoredMessage>, StoreError>;
+    ) -> Result<Completed, StoreError>;
 
     /// Puts a failed job off until `due`. A job that is already done stays done.
     async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError>;

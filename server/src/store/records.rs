@@ -163,6 +163,8 @@ pub struct Appended {
     pub duplicate: bool,
     /// The job to answer it; `None` for a duplicate.
     pub job: Option<JobId>,
+    /// That job itself, when no other of the conversation stands before it.
+    pub ready: Option<Box<Job>>,
 }
 
 /// What a job asks of the bot.
@@ -211,6 +213,15 @@ pub enum NextJob {
     NotBefore(Millis),
     /// All answered.
     Empty,
+}
+
+/// The end of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completed {
+    /// The answers as stored; none when the job was done already.
+    pub answers: Vec<StoredMessage>,
+    /// What to do next in the conversation, at the same moment; `None` when the job was done already.
+    pub next: Option<NextJob>,
 }
 
 /// A bot's answer on its way in.

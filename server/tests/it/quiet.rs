@@ -85,6 +85,7 @@ async fn a_peer_that_does_not_read_is_cut_off_and_costs_others_nothing() {
             .complete_job(job.id, answers.collect(), app.clock.now())
             .await
             .unwrap()
+            .answers
         {
             rtm.publish(stored).await;
             tokio::task::yield_now().await;

@@ -24,7 +24,7 @@ async fn flood(app: &TestApp, turns: usize, bytes: usize) -> u64 {
             body: big.clone(),
         });
         let stored = store.complete_job(job.id, answers.collect(), now).await;
-        all.extend(stored.unwrap());
+        all.extend(stored.unwrap().answers);
     }
     let last = all.last().map_or(0, |message| message.seq);
     for message in all {

@@ -2,7 +2,7 @@
 
 use super::messages::all;
 use super::{BOT, NOW, Place, answer, append, conversation, minutes};
-use crate::store::{Author, ConversationId, Job, JobId, JobKind, NextJob, Store};
+use crate::store::{Author, Completed, ConversationId, Job, JobId, JobKind, NextJob, Store};
 
 async fn ready(store: &dyn Store, conversation: ConversationId) -> Job {
     match store.next_job(conversation, NOW).await {
@@ -36,6 +36,8 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
         .complete_job(job, answers.clone(), NOW)
         .await
         .expect("completes");
+    assert_eq!(stored.next, Some(NextJob::Empty));
+    let stored = stored.answers;
     assert_eq!(
         stored.iter().map(|message| message.seq).collect::<Vec<_>>(),
         [2, 3]
@@ -44,11 +46,11 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
     assert_eq!(stored[0].session_id, "ss-1");
     assert_eq!(
         store.complete_job(job, answers.clone(), NOW).await,
-        Ok(Vec::new())
+        Ok(Completed::default())
     );
     assert_eq!(
         store.complete_job(JobId(999), answers, NOW).await,
-        Ok(Vec::new())
+        Ok(Completed::default())
     );
     assert_eq!(all(store.as_ref(), here).await[1..], stored);
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::Empty));
@@ -64,7 +66,7 @@ pub(crate) async fn racing_completions_answer_once(place: &dyn Place) {
     let ended = futures_util::future::join_all(ends).await;
     let answered = ended
         .iter()
-        .filter(|end| end.as_ref().is_ok_and(|it| it.len() == 1))
+        .filter(|end| end.as_ref().is_ok_and(|it| it.answers.len() == 1))
         .count();
     assert_eq!(answered, 1);
     assert_eq!(all(store.as_ref(), here).await.len(), 2);
@@ -92,6 +94,37 @@ pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(place: &dyn 
             .expect("completes");
     }
     assert_eq!(store.open_conversations_with_jobs().await, Ok(vec![there]));
+}
+
+pub(crate) async fn what_comes_next_is_told_without_asking(place: &dyn Place) {
+    let store = place.open().await;
+    let here = conversation(store.as_ref(), "ann").await;
+    let first = append(store.as_ref(), here, "1").await;
+    let told = first.ready.expect("nothing stands before it");
+    assert_eq!(*told, ready(store.as_ref(), here).await);
+    for id in ["2", "3"] {
+        assert_eq!(append(store.as_ref(), here, id).await.ready, None);
+    }
+    assert_eq!(append(store.as_ref(), here, "1").await.ready, None);
+    for id in ["2", "3"] {
+        let job = ready(store.as_ref(), here).await.id;
+        let ended = store.complete_job(job, vec![answer(id)], NOW).await;
+        let next = store.next_job(here, NOW).await.expect("reads");
+        assert_eq!(ended.expect("completes").next, Some(next));
+    }
+    let last = ready(store.as_ref(), here).await;
+    let due = NOW.plus(minutes(1));
+    append(store.as_ref(), here, "4").await;
+    let behind = last.id.0 + 1;
+    store
+        .postpone_job(JobId(behind), 1, due)
+        .await
+        .expect("postpones");
+    let ended = store.complete_job(last.id, Vec::new(), NOW).await;
+    let next = ended.expect("completes").next;
+    assert_eq!(next, Some(NextJob::NotBefore(due)));
+    // What is put off stands before what comes.
+    assert_eq!(append(store.as_ref(), here, "5").await.ready, None);
 }
 
 pub(crate) async fn a_postponed_job_holds_back_those_behind_it(place: &dyn Place) {
@@ -145,7 +178,7 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place:
     // A bot that was asked before the crash answers late: nothing twice.
     assert_eq!(
         store.complete_job(done, vec![answer("a")], NOW).await,
-        Ok(Vec::new())
+        Ok(Completed::default())
     );
     assert_eq!(all(store.as_ref(), here).await.len(), 3);
     // Numbers of done jobs do not come again, also when all are done.
@@ -163,10 +196,8 @@ pub(crate) async fn a_job_without_answers_ends_too(place: &dyn Place) {
     let store = place.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
-    assert_eq!(
-        store.complete_job(job, Vec::new(), NOW).await,
-        Ok(Vec::new())
-    );
+    let ended = store.complete_job(job, Vec::new(), NOW).await;
+    assert_eq!(ended.expect("completes").answers, Vec::new());
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::Empty));
     assert_eq!(append(store.as_ref(), here, "2").await.message.seq, 2);
 }

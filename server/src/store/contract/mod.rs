@@ -85,6 +85,7 @@ macro_rules! run_contract {
                 a_job_completed_twice_answers_once
                 racing_completions_answer_once
                 jobs_of_a_conversation_come_one_after_the_other
+                what_comes_next_is_told_without_asking
                 a_postponed_job_holds_back_those_behind_it
                 open_jobs_survive_a_crash_and_done_ones_do_not_return
                 a_job_without_answers_ends_too

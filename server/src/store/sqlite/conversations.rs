@@ -6,7 +6,7 @@ use super::convert::{integer, message as message_row, message_columns, store_err
 use super::jobs;
 use crate::clock::Millis;
 use crate::store::{
-    Appended, Author, Conversation, ConversationId, JobId, JobKind, NewMessage, OpenMode,
+    Appended, Author, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode,
     OpenSession, SessionOpened, StoreError, StoredMessage,
 };
 
@@ -40,12 +40,12 @@ pub(super) fn conversation(
 
 pub(super) fn open_session(
     connection: &Connection,
-    open: OpenSession,
+    open: &OpenSession,
 ) -> Result<SessionOpened, StoreError> {
     let found = conversation(connection, &open.user, &open.bot)?;
     let (id, last_seq) = match &found {
         Some(found) => (found.id, found.last_seq),
-        None => (insert_conversation(connection, &open)?, 0),
+        None => (insert_conversation(connection, open)?, 0),
     };
     let active = found
         .filter(|found| found.session_open && open.now.since(found.last_activity) <= open.idle);
@@ -70,10 +70,10 @@ pub(super) fn open_session(
         )
         .and_then(|mut update| update.execute(params![id, open.new_session_id, open.now]))
         .map_err(store_error)?;
-    let job = jobs::connect(connection, id, &open)?;
+    let job = jobs::connect(connection, id, open)?;
     Ok(SessionOpened {
         conversation: id,
-        session_id: open.new_session_id,
+        session_id: open.new_session_id.clone(),
         started: true,
         last_seq,
         job: Some(job),
@@ -129,7 +129,7 @@ pub(super) fn close_session(
 
 pub(super) fn append_message(
     connection: &Connection,
-    new: NewMessage,
+    new: &NewMessage,
 ) -> Result<Appended, StoreError> {
     if let Some(client_id) = &new.client_message_id
         && let Some(message) = by_client_id(connection, new.conversation, client_id)?
@@ -138,35 +138,36 @@ pub(super) fn append_message(
             message,
             duplicate: true,
             job: None,
+            ready: None,
         });
     }
     // A message after the end of a session is the visitor's wish to go on.
-    let seq: Option<u64> = connection
+    let place: Option<(u64, String, String)> = connection
         .prepare_cached(
             "UPDATE conversations
              SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1
-             WHERE id = ?1 RETURNING last_seq",
+             WHERE id = ?1 RETURNING last_seq, user, bot",
         )
         .and_then(|mut update| {
             update
                 .query_row(params![new.conversation, new.now, new.session_id], |row| {
-                    unsigned(row, 0)
+                    Ok((unsigned(row, 0)?, row.get(1)?, row.get(2)?))
                 })
                 .optional()
         })
         .map_err(store_error)?;
-    let seq = seq.ok_or(StoreError::Unknown {
+    let (seq, user, bot) = place.ok_or(StoreError::Unknown {
         what: "conversation",
     })?;
     let message = StoredMessage {
         conversation: new.conversation,
         seq,
-        message_id: new.message_id,
+        message_id: new.message_id.clone(),
         author: Author::User,
-        client_message_id: new.client_message_id,
-        body: new.body,
+        client_message_id: new.client_message_id.clone(),
+        body: new.body.clone(),
         created: new.now,
-        session_id: new.session_id,
+        session_id: new.session_id.clone(),
     };
     insert_message(connection, &message)?;
     let job = jobs::NewJob {
@@ -178,10 +179,25 @@ pub(super) fn append_message(
         now: new.now,
     };
     let job = jobs::insert(connection, &job)?;
+    let ready = jobs::is_first(connection, message.conversation, job)?.then(|| {
+        Box::new(Job {
+            id: job,
+            conversation: message.conversation,
+            user,
+            bot,
+            kind: JobKind::Message,
+            trigger: Some(message.clone()),
+            session_id: message.session_id.clone(),
+            context: new.context.clone(),
+            attempts: 0,
+            created: new.now,
+        })
+    });
     Ok(Appended {
         message,
         duplicate: false,
         job: Some(job),
+        ready,
     })
 }
 

@@ -6,8 +6,8 @@ use super::conversations::insert_message;
 use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
 use crate::clock::Millis;
 use crate::store::{
-    Author, ConversationId, Job, JobId, JobKind, NewAnswer, NextJob, OpenSession, StoreError,
-    StoredMessage,
+    Author, Completed, ConversationId, Job, JobId, JobKind, NewAnswer, NextJob, OpenSession,
+    StoreError, StoredMessage,
 };
 
 /// A job on its way in.
@@ -24,21 +24,19 @@ pub(super) fn insert(connection: &Connection, job: &NewJob<'_>) -> Result<JobId,
     connection
         .prepare_cached(
             "INSERT INTO jobs (conversation, kind, trigger_seq, session_id, context, due, created)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
         )
         .and_then(|mut insert| {
-            insert.query_row(
-                params![
-                    job.conversation,
-                    job.kind,
-                    job.trigger.map(integer),
-                    job.session_id,
-                    job.context,
-                    job.now
-                ],
-                |row| row.get(0),
-            )
+            insert.insert(params![
+                job.conversation,
+                job.kind,
+                job.trigger.map(integer),
+                job.session_id,
+                job.context,
+                job.now
+            ])
         })
+        .map(JobId)
         .map_err(store_error)
 }
 
@@ -151,12 +149,25 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<ConversationId>, St
         .map_err(store_error)
 }
 
+/// Does nothing stand before this job in its conversation?
+pub(super) fn is_first(
+    connection: &Connection,
+    conversation: ConversationId,
+    job: JobId,
+) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached("SELECT id FROM jobs WHERE conversation = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut query| query.query_row([conversation], |row| row.get(0)))
+        .map(|first: JobId| first == job)
+        .map_err(store_error)
+}
+
 pub(super) fn complete(
     connection: &Connection,
     job: JobId,
-    answers: Vec<NewAnswer>,
+    answers: &[NewAnswer],
     now: Millis,
-) -> Result<Vec<StoredMessage>, StoreError> {
+) -> Result<Completed, StoreError> {
     let removed: Option<(ConversationId, String)> = connection
         .prepare_cached("DELETE FROM jobs WHERE id = ?1 RETURNING conversation, session_id")
         .and_then(|mut delete| {
@@ -166,11 +177,26 @@ pub(super) fn complete(
         })
         .map_err(store_error)?;
     let Some((conversation, session_id)) = removed else {
-        return Ok(Vec::new());
+        return Ok(Completed::default());
     };
-    if answers.is_empty() {
-        return Ok(Vec::new());
-    }
+    let stored = if answers.is_empty() {
+        Vec::new()
+    } else {
+        insert_answers(connection, conversation, &session_id, answers, now)?
+    };
+    Ok(Completed {
+        answers: stored,
+        next: Some(next(connection, conversation, now)?),
+    })
+}
+
+fn insert_answers(
+    connection: &Connection,
+    conversation: ConversationId,
+    session_id: &str,
+    answers: &[NewAnswer],
+    now: Millis,
+) -> Result<Vec<StoredMessage>, StoreError> {
     let count = u64::try_from(answers.len()).unwrap_or(u64::MAX);
     let last: u64 = connection
         .prepare_cached(
@@ -189,12 +215,12 @@ pub(super) fn complete(
         let message = StoredMessage {
             conversation,
             seq,
-            message_id: answer.message_id,
+            message_id: answer.message_id.clone(),
             author: Author::Bot,
             client_message_id: None,
-            body: answer.body,
+            body: answer.body.clone(),
             created: now,
-            session_id: session_id.clone(),
+            session_id: session_id.to_owned(),
         };
         insert_message(connection, &message)?;
         stored.push(message);

@@ -13,9 +13,9 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
-    Appended, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed, NewAnswer,
-    NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash, SessionOpened, Store,
-    StoreError, StoredMessage, Swept, TicketRecord, TokenRecord, User,
+    Appended, Completed, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed,
+    NewAnswer, NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash, SessionOpened,
+    Store, StoreError, Swept, TicketRecord, TokenRecord, User,
 };
 use crate::clock::Millis;
 
@@ -212,7 +212,7 @@ impl Store for SqliteStore {
 
     async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError> {
         self.writer
-            .run(move |it| conversations::open_session(it, open))
+            .run(move |it| conversations::open_session(it, &open))
             .await
     }
 
@@ -228,7 +228,7 @@ impl Store for SqliteStore {
 
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError> {
         self.writer
-            .run(move |it| conversations::append_message(it, message))
+            .run(move |it| conversations::append_message(it, &message))
             .await
     }
 
@@ -251,9 +251,9 @@ impl Store for SqliteStore {
         job: JobId,
         answers: Vec<NewAnswer>,
         now: Millis,
-    ) -> Result<Vec<StoredMessage>, StoreError> {
+    ) -> Result<Completed, StoreError> {
         self.writer
-            .run(move |it| jobs::complete(it, job, answers, now))
+            .run(move |it| jobs::complete(it, job, &answers, now))
             .await
     }
 
@@ -313,7 +313,7 @@ impl Store for SqliteStore {
             });
         }
         self.writer
-            .run(move |it| retention::remove(it, retention, found))
+            .run(move |it| retention::remove(it, retention, &found))
             .await
     }
 

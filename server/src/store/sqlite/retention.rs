@@ -61,10 +61,10 @@ pub(super) fn find(
 pub(super) fn remove(
     connection: &Connection,
     retention: Retention,
-    found: Found,
+    found: &Found,
 ) -> Result<Pruned, StoreError> {
     let mut removed = 0;
-    for conversation in found.conversations {
+    for &conversation in &found.conversations {
         let left = REMOVED - removed;
         let gone = remove_from(connection, retention, conversation, left).map_err(store_error)?;
         removed += gone;

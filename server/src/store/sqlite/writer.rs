@@ -9,7 +9,9 @@
 //! Invariants:
 //! - No command is answered with success before the transaction that holds it was committed (and
 //!   synced, with `synchronous=FULL`).
-//! - A command that fails is rolled back alone, to its savepoint; the others of its batch stand.
+//! - A command that fails is undone alone; the others of its batch stand. A savepoint before each
+//!   command would copy every page that it touches, so there are none at first: when one fails, the
+//!   batch is undone and run once more, each command behind a savepoint of its own.
 //! - When the commit fails, every command of the batch is answered with the error.
 //! - After a failed sync nothing is written to this log any more: the kernel may have thrown away
 //!   what it could not write, and a second sync would report success about it. The connection is
@@ -45,7 +47,7 @@ enum Message {
 
 /// One piece of work in a batch.
 trait Command: Send {
-    /// Does the work inside the transaction.
+    /// Does the work inside the transaction. Asked once more when the batch was undone.
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
 
     /// Tells the caller how it ended, once the batch is settled.
@@ -53,7 +55,7 @@ trait Command: Send {
 }
 
 struct Write<T, F> {
-    work: Option<F>,
+    work: F,
     outcome: Result<T, StoreError>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -61,12 +63,10 @@ struct Write<T, F> {
 impl<T, F> Command for Write<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    F: FnMut(&Connection) -> Result<T, StoreError> + Send,
 {
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let Some(work) = self.work.take() else {
-            return Ok(());
-        };
+        let work = &mut self.work;
         // A mistake in one command must not end the thread that all others need.
         self.outcome = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| {
             Err(StoreError::Refused {
@@ -110,15 +110,16 @@ impl Writer {
         Ok(Writer { commands, failure })
     }
 
-    /// Runs `work` in the next batch and answers after its commit.
+    /// Runs `work` in the next batch and answers after its commit. It may be run again after its
+    /// effects were undone.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let write = Write {
-            work: Some(work),
+            work,
             outcome: Err(StoreError::Closed),
             reply,
         };
@@ -213,17 +214,17 @@ impl Thread {
             self.connection.insert(connection)
         };
         statement(connection, "BEGIN IMMEDIATE")?;
-        for command in commands {
-            statement(connection, "SAVEPOINT command")?;
-            if let Err(error) = command.apply(connection) {
-                note(&self.failure, &error);
-                if connection.is_autocommit() {
-                    // SQLite gave up the whole transaction: nothing of the batch is stored.
-                    return Err(error);
-                }
-                statement(connection, "ROLLBACK TO command")?;
+        for command in commands.iter_mut() {
+            let Err(error) = command.apply(connection) else {
+                continue;
+            };
+            note(&self.failure, &error);
+            if connection.is_autocommit() {
+                // SQLite gave up the whole transaction: nothing of the batch is stored.
+                return Err(error);
             }
-            statement(connection, "RELEASE command")?;
+            statement(connection, "ROLLBACK")?;
+            return one_by_one(connection, commands, &self.failure);
         }
         statement(connection, "COMMIT")
     }
@@ -238,6 +239,27 @@ impl Thread {
         let _ = connection.execute_batch("PRAGMA optimize");
         connection.close().map_err(|(_, error)| store_error(error))
     }
+}
+
+/// The batch once more, so that only what fails is undone.
+fn one_by_one(
+    connection: &Connection,
+    commands: &mut [Box<dyn Command>],
+    failure: &Failure,
+) -> Result<(), StoreError> {
+    statement(connection, "BEGIN IMMEDIATE")?;
+    for command in commands {
+        statement(connection, "SAVEPOINT command")?;
+        if let Err(error) = command.apply(connection) {
+            note(failure, &error);
+            if connection.is_autocommit() {
+                return Err(error);
+            }
+            statement(connection, "ROLLBACK TO command")?;
+        }
+        statement(connection, "RELEASE command")?;
+    }
+    statement(connection, "COMMIT")
 }
 
 /// Runs one statement of the transaction's frame; a failure ends the transaction.

@@ -62,6 +62,12 @@ fn say(connection: &Connection) -> Result<(), StoreError> {
         .map_err(store_error)
 }
 
+fn refused() -> StoreError {
+    StoreError::Refused {
+        reason: "on purpose".to_owned(),
+    }
+}
+
 fn said(file: &File) -> i64 {
     let connection = Connection::open(&file.0).unwrap();
     connection
@@ -76,8 +82,9 @@ async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
     let before = file.commits();
     let (begun, has_begun) = oneshot::channel();
     let (go, wait) = std_mpsc::channel::<()>();
+    let mut begun = Some(begun);
     let held = writer.run(move |_| {
-        let _ = begun.send(());
+        let _ = begun.take().map(|begun| begun.send(()));
         wait.recv().map_err(|_| StoreError::Closed)
     });
     let others = async {
@@ -97,6 +104,43 @@ async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
     assert!(others.iter().all(Result::is_ok));
     assert_eq!(file.commits() - before, 1, "of 100");
     assert_eq!(said(&file), 100);
+}
+
+#[tokio::test]
+async fn one_that_fails_is_undone_alone_and_the_others_are_stored_once() {
+    let file = File::new("fails");
+    let writer = file.writer();
+    let before = file.commits();
+    let (begun, has_begun) = oneshot::channel();
+    let (go, wait) = std_mpsc::channel::<()>();
+    let mut begun = Some(begun);
+    let held = writer.run(move |_| {
+        // Once: what waits behind it is one batch, and that is run twice.
+        if let Some(begun) = begun.take() {
+            let _ = begun.send(());
+            wait.recv().map_err(|_| StoreError::Closed)?;
+        }
+        Ok(())
+    });
+    let others = async {
+        has_begun.await.unwrap();
+        let free = writer.commands.capacity();
+        let fails = |connection: &Connection| {
+            say(connection)?;
+            Err::<(), _>(refused())
+        };
+        let release = async {
+            while writer.commands.capacity() > free - 3 {
+                tokio::task::yield_now().await;
+            }
+            go.send(()).unwrap();
+        };
+        tokio::join!(writer.run(say), writer.run(fails), writer.run(say), release)
+    };
+    let (_, (first, second, third, ())) = tokio::join!(held, others);
+    assert_eq!((first, second, third), (Ok(()), Err(refused()), Ok(())));
+    assert_eq!(said(&file), 2);
+    assert_eq!(file.commits() - before, 1, "one batch");
 }
 
 #[tokio::test]
