@@ -3,8 +3,8 @@
 //!
 //! In the path: after signing, before `rtm/start`.
 //!
-//! Invariants: success is 200 (clients take 201 for a failure). A `jti` is spent before anything
-//! is given. The token is 256 random bits; the store sees its hash only.
+//! Invariants: success is 200 (clients take 201 for a failure). A `jti` is spent in the same step that
+//! keeps the token. The token is 256 random bits; the store sees its hash only.
 
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ use protocol::timestamp;
 
 use super::Rtm;
 use super::bearer::{Bearer, check_page};
+use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::signing::{self, AssertionError, Verified};
-use crate::store::{SecretHash, TokenRecord, User};
+use crate::store::{NewGrant, SecretHash, User};
 
 /// Exchanges an assertion. The anonymous variant is the same: the assertion says who is anonymous.
 ///
@@ -37,22 +38,21 @@ pub async fn grant(
     let now = rtm.clock.now();
     let verified = signing::verify(&rtm.keys.table(), &rtm.policy, &request.assertion, now)?;
     check_page(&rtm, &verified.app, client, &headers, &uri)?;
-    spend(&rtm, &verified).await?;
-    let new_id = rtm.ids.user();
-    let user = rtm
-        .store
-        .user(&verified.app, &verified.identity.subject, &new_id, now)
-        .await?;
     let token = rtm.secret();
     let expires = now.plus(rtm.config.tokens.access_life.0);
-    rtm.store
-        .put_token(TokenRecord {
-            hash: SecretHash::of(&token),
-            user: user.id.clone(),
+    let user = rtm
+        .store
+        .grant(NewGrant {
+            once: once(&verified),
             app: verified.app,
+            identity: verified.identity.subject,
+            new_user_id: rtm.ids.user(),
+            token: SecretHash::of(&token),
             expires,
+            now,
         })
-        .await?;
+        .await?
+        .ok_or(AssertionError::Replay)?;
     let reply = GrantReply {
         authorization: Authorization {
             access_token: token,
@@ -80,20 +80,10 @@ pub async fn revoke(
 }
 
 /// A `jti` works once. Two apps may use the same.
-async fn spend(rtm: &Rtm, verified: &Verified) -> Result<(), ApiError> {
-    let Some(jti) = &verified.jti else {
-        return Ok(());
-    };
+fn once(verified: &Verified) -> Option<(SecretHash, Millis)> {
+    let jti = verified.jti.as_ref()?;
     let hash = SecretHash::of(format!("{}\n{jti}", verified.app));
-    if rtm
-        .store
-        .use_jti(hash, verified.forget, rtm.clock.now())
-        .await?
-    {
-        Ok(())
-    } else {
-        Err(AssertionError::Replay.into())
-    }
+    Some((hash, verified.forget))
 }
 
 fn user_info(user: &User) -> UserInfo {

@@ -24,7 +24,7 @@ pub mod sqlite;
 pub use error::StoreError;
 pub use records::{
     Appended, Author, Completed, Conversation, ConversationId, HistoryFrom, HistoryPage,
-    HistoryQuery, Job, JobId, JobKind, Missed, NewAnswer, NewMessage, NextJob, OpenMode,
+    HistoryQuery, Job, JobId, JobKind, Missed, NewAnswer, NewGrant, NewMessage, NextJob, OpenMode,
     OpenSession, Pruned, Retention, SecretHash, SessionOpened, StoredMessage, Swept, TicketRecord,
     TokenRecord, User,
 };
@@ -48,6 +48,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The user with this id, when there is one.
     async fn user_by_id(&self, id: &str) -> Result<Option<User>, StoreError>;
+
+    /// Spends an assertion, makes its user when there is none, and keeps the token: all of it or nothing.
+    /// `None`: the assertion was used before (a replay), and nothing changed.
+    async fn grant(&self, grant: NewGrant) -> Result<Option<User>, StoreError>;
 
     /// Keeps an access token.
     async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError>;

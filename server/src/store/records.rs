@@ -48,6 +48,25 @@ pub struct TokenRecord {
     pub expires: Millis,
 }
 
+/// An assertion that holds, on its way to an access token.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// The hash over issuer and `jti`, and until when it must be remembered. `None`: it may be used again.
+    pub once: Option<(SecretHash, Millis)>,
+    /// The app that vouches.
+    pub app: String,
+    /// For whom.
+    pub identity: String,
+    /// The user's id, should it be a new one.
+    pub new_user_id: String,
+    /// The hash of the token.
+    pub token: SecretHash,
+    /// From this moment on the token opens nothing.
+    pub expires: Millis,
+    /// The present.
+    pub now: Millis,
+}
+
 /// What `rtm/start` promised: one socket, once, soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketRecord {

@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::{APP, BOT, NOW, Place, minutes};
 use crate::clock::Millis;
-use crate::store::{SecretHash, Swept, TicketRecord, TokenRecord};
+use crate::store::{NewGrant, SecretHash, Swept, TicketRecord, TokenRecord};
 
 fn token(secret: &str, expires: Millis) -> TokenRecord {
     TokenRecord {
@@ -170,6 +170,35 @@ pub(crate) async fn racing_replays_pass_exactly_once(place: &dyn Place) {
         passed.iter().filter(|passed| **passed == Ok(true)).count(),
         1
     );
+}
+
+pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(place: &dyn Place) {
+    let store = place.open().await;
+    let grant = |token: &str| NewGrant {
+        once: Some((SecretHash::of("jti"), NOW.plus(minutes(5)))),
+        app: APP.to_owned(),
+        identity: "ann".to_owned(),
+        new_user_id: format!("u-{token}"),
+        token: SecretHash::of(token),
+        expires: NOW.plus(minutes(60)),
+        now: NOW,
+    };
+    let user = store.grant(grant("a")).await.expect("grants");
+    let user = user.expect("its first use");
+    assert_eq!((user.id.as_str(), user.identity.as_str()), ("u-a", "ann"));
+    assert_eq!(store.grant(grant("b")).await, Ok(None));
+    let store = place.open().await;
+    assert_eq!(store.grant(grant("c")).await, Ok(None));
+    let often = NewGrant {
+        once: None,
+        ..grant("d")
+    };
+    assert_eq!(store.grant(often).await, Ok(Some(user)));
+    for (token, kept) in [("a", true), ("b", false), ("c", false), ("d", true)] {
+        let found = store.token(SecretHash::of(token), NOW).await;
+        let owner = found.expect("reads").map(|found| found.user);
+        assert_eq!(owner.as_deref(), kept.then_some("u-a"), "{token}");
+    }
 }
 
 pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn Place) {

@@ -39,6 +39,7 @@ macro_rules! run_contract {
                 a_ticket_carries_its_context_and_expires
                 a_used_assertion_is_a_replay_until_it_expires
                 racing_replays_pass_exactly_once
+                a_grant_spends_its_assertion_and_keeps_its_token_or_neither
                 the_sweep_removes_what_expired_and_nothing_else
             }
             sessions {

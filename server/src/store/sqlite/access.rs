@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{store_error, user as user_row};
 use crate::clock::Millis;
-use crate::store::{SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
+use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
 
 /// Rows that one sweep removes from each table: bounds how long the writer is busy with it.
 const SWEEP_ROWS: i64 = 1_000;
@@ -29,6 +29,24 @@ pub(super) fn user(
         identity: identity.to_owned(),
         created: now,
     })
+}
+
+pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<User>, StoreError> {
+    if let Some((hash, expires)) = grant.once
+        && !use_jti(connection, hash, expires, grant.now)?
+    {
+        return Ok(None);
+    }
+    let id = &grant.new_user_id;
+    let user = user(connection, &grant.app, &grant.identity, id, grant.now)?;
+    let token = TokenRecord {
+        hash: grant.token,
+        user: user.id.clone(),
+        app: grant.app.clone(),
+        expires: grant.expires,
+    };
+    put_token(connection, &token)?;
+    Ok(Some(user))
 }
 
 pub(super) fn user_by_identity(

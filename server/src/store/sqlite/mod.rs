@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 use super::{
     Appended, Completed, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed,
-    NewAnswer, NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash, SessionOpened,
-    Store, StoreError, Swept, TicketRecord, TokenRecord, User,
+    NewAnswer, NewGrant, NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash,
+    SessionOpened, Store, StoreError, Swept, TicketRecord, TokenRecord, User,
 };
 use crate::clock::Millis;
 
@@ -159,6 +159,10 @@ impl Store for SqliteStore {
         self.readers
             .run(move |it| access::user_by_id(it, &id))
             .await
+    }
+
+    async fn grant(&self, grant: NewGrant) -> Result<Option<User>, StoreError> {
+        self.writer.run(move |it| access::grant(it, &grant)).await
     }
 
     async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError> {
