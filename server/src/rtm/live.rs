@@ -31,7 +31,7 @@ use super::pace::Pace;
 use super::registry::Seat;
 use super::told::{Reads, Told};
 use super::{Rtm, answers};
-use crate::bus::{BusEvent, Growing, News, Subscription};
+use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
 use crate::records::{ConversationId, StoredMessage};
 use crate::store::{NewMessage, StoreError};
 
@@ -155,7 +155,10 @@ impl Live {
                         waiting = WaitFor::Silence;
                         timer.as_mut().reset(heard + PING_AFTER);
                     }
-                    self.on_frame(frame).await
+                    match self.on_frame(frame).await {
+                        Ok(()) => self.tell_what_waits().await,
+                        end => end,
+                    }
                 }
                 event = self.subscription.recv() => self.on_event(event).await,
                 () = &mut ending, if waiting != WaitFor::Turn => {
@@ -335,6 +338,18 @@ impl Live {
             Some(reply_to) => self.write(written(offence.frame(Some(reply_to)))).await,
             None => Ok(()),
         }
+    }
+
+    /// What came over the bus while a frame was stored. Left to the chance of `select!`, four of five turns would
+    /// go to the next frame of a peer that writes without a pause, until too much waits and it is cut off.
+    async fn tell_what_waits(&mut self) -> Result<(), End> {
+        for _ in 0..BACKLOG {
+            let Some(event) = self.subscription.recv().now_or_never() else {
+                break;
+            };
+            self.on_event(event).await?;
+        }
+        Ok(())
     }
 
     async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
