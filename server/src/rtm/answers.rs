@@ -1,6 +1,6 @@
 //! The answerer: stored jobs become the bot's answers.
 //!
-//! In the path: whoever stores a job calls [`wake`], or [`claim`] before and [`begin`] after; one task then
+//! In the path: whoever stores a job calls [`wake`], or `claim` before and `begin` after; one task then
 //! works through the jobs of that conversation, stores each answer together with the end of its job, and
 //! publishes it. What comes next is told with what was stored before; the store is asked only when it was not.
 //!
