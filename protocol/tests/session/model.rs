@@ -506,16 +506,16 @@ impl World {
     /// The world becomes kind: everything arrives, timers run when nothing else happens.
     pub(crate) fn heal(&mut self) {
         self.busy = false;
-        if self.is_refused() {
-            self.reconnect();
-        }
         if !self.counting && !self.alive {
             // A platform that answers no pings leaves it to TCP to find out.
             self.drop_socket();
         }
         let mut rounds_left = 8;
         for _ in 0..20_000 {
-            if !self.pending.is_empty() {
+            if self.is_refused() {
+                // A person presses the button.
+                self.reconnect();
+            } else if !self.pending.is_empty() {
                 self.step_works();
             } else if !self.up.is_empty() {
                 self.deliver_up();
