@@ -75,11 +75,8 @@ fn said(file: &File) -> i64 {
         .unwrap()
 }
 
-#[tokio::test]
-async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
-    let file = File::new("batch");
-    let writer = file.writer();
-    let before = file.commits();
+/// Holds a batch until so many of `others` wait behind it, so that those are the next one.
+async fn behind_another<T>(writer: &Writer, many: usize, others: impl Future<Output = T>) -> T {
     let (begun, has_begun) = oneshot::channel();
     let (go, wait) = std_mpsc::channel::<()>();
     let mut begun = Some(begun);
@@ -90,9 +87,8 @@ async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
     let others = async {
         has_begun.await.unwrap();
         let free = writer.commands.capacity();
-        let others = futures_util::future::join_all((0..100).map(|_| writer.run(say)));
         let release = async {
-            while writer.commands.capacity() > free - 100 {
+            while writer.commands.capacity() > free - many {
                 tokio::task::yield_now().await;
             }
             go.send(()).unwrap();
@@ -101,6 +97,16 @@ async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
     };
     let (held, others) = tokio::join!(held, others);
     assert_eq!(held, Ok(()));
+    others
+}
+
+#[tokio::test]
+async fn what_waits_while_a_batch_runs_is_the_next_batch_with_one_commit() {
+    let file = File::new("batch");
+    let writer = file.writer();
+    let before = file.commits();
+    let others = futures_util::future::join_all((0..100).map(|_| writer.run(say)));
+    let others = behind_another(&writer, 100, others).await;
     assert!(others.iter().all(Result::is_ok));
     assert_eq!(file.commits() - before, 1, "of 100");
     assert_eq!(said(&file), 100);
@@ -111,33 +117,12 @@ async fn one_that_fails_is_undone_alone_and_the_others_are_stored_once() {
     let file = File::new("fails");
     let writer = file.writer();
     let before = file.commits();
-    let (begun, has_begun) = oneshot::channel();
-    let (go, wait) = std_mpsc::channel::<()>();
-    let mut begun = Some(begun);
-    let held = writer.run(move |_| {
-        // Once: what waits behind it is one batch, and that is run twice.
-        if let Some(begun) = begun.take() {
-            let _ = begun.send(());
-            wait.recv().map_err(|_| StoreError::Closed)?;
-        }
-        Ok(())
-    });
-    let others = async {
-        has_begun.await.unwrap();
-        let free = writer.commands.capacity();
-        let fails = |connection: &Connection| {
-            say(connection)?;
-            Err::<(), _>(refused())
-        };
-        let release = async {
-            while writer.commands.capacity() > free - 3 {
-                tokio::task::yield_now().await;
-            }
-            go.send(()).unwrap();
-        };
-        tokio::join!(writer.run(say), writer.run(fails), writer.run(say), release)
+    let fails = |connection: &Connection| {
+        say(connection)?;
+        Err::<(), _>(refused())
     };
-    let (_, (first, second, third, ())) = tokio::join!(held, others);
+    let others = async { tokio::join!(writer.run(say), writer.run(fails), writer.run(say)) };
+    let (first, second, third) = behind_another(&writer, 3, others).await;
     assert_eq!((first, second, third), (Ok(()), Err(refused()), Ok(())));
     assert_eq!(said(&file), 2);
     assert_eq!(file.commits() - before, 1, "one batch");
