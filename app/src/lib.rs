@@ -13,6 +13,8 @@
 //! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
 //! the page's nonce, so that the strictest content security policy holds.
 
+#[cfg(feature = "ssr")]
+pub mod ahead;
 pub mod chat;
 pub mod early;
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,7 @@
 // Before the wasm is there: what is typed and sent in the first second is neither lost nor doubled.
+import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
-import { Chat, consoleLines, history, holdWasm, saidByVisitor } from "../fixtures/chat";
+import { Chat, consoleLines, history, holdWasm, saidByVisitor, standalone } from "../fixtures/chat";
 
 const early = "#early .bubble";
 
@@ -95,4 +96,60 @@ test("when the wasm never comes, the page still opens its menu and shows its mes
   await page.keyboard.press("Escape");
   await expect(page.getByRole("button", { name: "New conversation" })).toBeHidden();
   await expect(page.getByRole("heading", { level: 2 })).toBeVisible();
+});
+
+// What this page has asked for, by the end of its address.
+function asked(page: Page): (end: string) => number {
+  const all: string[] = [];
+  page.on("request", (request) => all.push(new URL(request.url()).pathname));
+  return (end) => all.filter((path) => path.endsWith(end)).length;
+}
+
+test("assertion, grant and start are asked for while the wasm is on its way, each once", async ({ page, parlour }) => {
+  const lines = consoleLines(page);
+  const times = asked(page);
+  const release = await holdWasm(page);
+  const started = page.waitForResponse(/rtm\/start$/);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("hello");
+  expect((await started).status()).toBe(200);
+  const socket = page.waitForEvent("websocket");
+  release();
+  expect((await socket).url()).toContain(new URL((await (await started).json()).url).search);
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  expect(["/users/sts", "/jwtgrant", "/rtm/start"].map(times)).toEqual([1, 1, 1]);
+  expect(await saidByVisitor(page)).toEqual(["hello"]);
+  expect(lines).toEqual([]);
+});
+
+test("a step that fails ahead is asked for again, and nothing is lost", async ({ page, parlour }) => {
+  const times = asked(page);
+  const release = await holdWasm(page);
+  await page.route(/jwtgrant$/, (route) => route.fulfill({ status: 503, body: "{}" }), { times: 1 });
+  const failed = page.waitForResponse(/jwtgrant$/);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("hello");
+  expect((await failed).status()).toBe(503);
+  release();
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  await chat.settled();
+  expect(["/jwtgrant", "/rtm/start"].map(times)).toEqual([2, 1]);
+  expect(await saidByVisitor(page)).toEqual(["hello"]);
+});
+
+test("a second tab asks for no socket that it would not use", async ({ page, parlour }) => {
+  await standalone(page, parlour);
+  const second = await page.context().newPage();
+  const times = asked(second);
+  const release = await holdWasm(second);
+  const granted = second.waitForResponse(/jwtgrant$/);
+  await second.goto(`${parlour.baseURL}/chat/demo`);
+  await granted;
+  release();
+  const chat = new Chat(second);
+  await chat.say("hello");
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  expect(["/users/sts", "/jwtgrant", "/rtm/start"].map(times)).toEqual([1, 1, 0]);
 });

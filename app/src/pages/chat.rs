@@ -5,7 +5,7 @@
 
 use super::Theme;
 use crate::{
-    early,
+    ahead, early,
     text::Language,
     widget::{EarlyBubble, Widget, WidgetSettings, settings::ELEMENT},
 };
@@ -34,11 +34,24 @@ impl ChatPage {
         let mut settings = self.settings;
         settings.texts = settings.texts.naming(&settings.bot.name);
         let text = settings.to_text();
+        // An empty transcript is read from its top, and no layout is forced before somebody types.
+        let to_end = if settings.entries.is_empty() {
+            ""
+        } else {
+            TO_END
+        };
+        let early = [to_end, early::SCRIPT].concat();
+        // Only the host knows who the visitor is.
+        let ahead = if settings.host_identity {
+            ""
+        } else {
+            ahead::SCRIPT
+        };
         provide_context(settings);
-        let early = [TO_END, early::SCRIPT].concat();
         // A server without a built widget has nothing to load.
         let alive = !options.site_pkg_dir.is_empty();
-        let wake = alive.then(|| view! { <script nonce=nonce.clone()>{wake(options)}</script> });
+        let wake =
+            alive.then(|| view! { <script nonce=nonce.clone()>{wake(options, ahead)}</script> });
         view! {
             <Widget/>
             <EarlyBubble/>
@@ -49,13 +62,13 @@ impl ChatPage {
     }
 }
 
-/// Fetches glue and wasm side by side and wakes the one island, when the screen stands. Leptos' `HydrationScripts` looks for any
-/// number of islands at any depth; here that would be half a kilobyte of every first visit.
-fn wake(options: &LeptosOptions) -> String {
+/// Fetches glue and wasm side by side, goes `ahead` and wakes the one island, when the screen stands. Leptos' `HydrationScripts`
+/// looks for any number of islands at any depth; here that would be half a kilobyte of every first visit.
+fn wake(options: &LeptosOptions, ahead: &str) -> String {
     let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
     format!(
         "{{let w=fetch(\"/{path}_bg.wasm\"),g=import(\"/{path}.js\");\
-         (self.requestIdleCallback||setTimeout)(async()=>{{let m=await g;await m.default({{module_or_path:w}});m.hydrate();\
+         (self.requestIdleCallback||setTimeout)(async()=>{{{ahead}let m=await g;await m.default({{module_or_path:w}});m.hydrate();\
          let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}},{{timeout:2e3}})}}"
     )
 }
