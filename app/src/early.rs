@@ -9,7 +9,7 @@
 //!    the server's transcript already holds it (`data-key`, the key of its row).
 //! 2. Catches the composer's form and its Enter key (not with Shift, not while composing; on a touch screen Enter
 //!    makes a new line): the text becomes a clone of `<template id="early-bubble">` in `<div id="early">`, the
-//!    composer is emptied, and `{id, text, at}` is kept in memory and in `sessionStorage`. A starter is a submit
+//!    composer is emptied, and `{id, text}` is kept in memory and in `sessionStorage`. A starter is a submit
 //!    button with a `value`. Too long a text (`data-composer` says how long) stays where it is.
 //! 3. Puts the cursor into the composer if the visitor just opened the window by hand (the loader says `#focus`).
 //! 4. Hands over by `parlourEarly.take()`, which stops the script and empties `#early`.

@@ -6,77 +6,13 @@
 //! in memory too (the token in the driver). Nothing here can fail towards its caller.
 
 use js_sys::{JSON, Reflect};
-use protocol::json::Value;
-use protocol::message::UserBody;
-use protocol::read::{Fields, Read};
+use protocol::read::Read;
 use protocol::session::Outgoing;
-use protocol::write::{Object, Write};
+use protocol::write::Write;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Storage, window};
 
 use crate::early;
-
-/// One unsent message, in the form that `early.js` writes and shows again, and the store keeps.
-pub(super) struct Kept {
-    id: u64,
-    /// What is shown.
-    text: String,
-    /// When it was said, in milliseconds since the epoch.
-    at: u64,
-    /// What the bot gets, when it is not the text.
-    payload: Option<String>,
-    /// Given up; the visitor decides.
-    failed: bool,
-}
-
-impl Read for Kept {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            id: fields.get("id")?,
-            text: fields.get("text")?,
-            at: fields.get("at")?,
-            payload: fields.get("payload"),
-            failed: fields.get_or_default("failed"),
-        })
-    }
-}
-
-impl Write for Kept {
-    fn write(&self) -> Value {
-        let mut object = Object::new();
-        object.put("id", &self.id);
-        object.put("text", &self.text);
-        object.put("at", &self.at);
-        object.put_some("payload", self.payload.as_ref());
-        object.put_some("failed", self.failed.then_some(&true));
-        object.done()
-    }
-}
-
-impl Kept {
-    pub(super) fn of(message: &Outgoing) -> Self {
-        let shown = message.body.shown();
-        let body = message.body.body.as_ref();
-        Self {
-            id: message.id,
-            payload: body.filter(|body| **body != shown).cloned(),
-            text: shown,
-            at: message.id,
-            failed: message.failed,
-        }
-    }
-
-    pub(super) fn outgoing(self) -> Outgoing {
-        let body = match self.payload {
-            Some(payload) => UserBody::choice(payload, self.text),
-            None => UserBody::text(self.text),
-        };
-        let mut message = Outgoing::new(self.id, body);
-        message.failed = self.failed;
-        message
-    }
-}
 
 fn path() -> String {
     window()
@@ -101,16 +37,16 @@ pub(super) fn unsent() -> Vec<Outgoing> {
             kept.push(message);
         }
     }
-    kept.into_iter().map(Kept::outgoing).collect()
+    kept
 }
 
-fn stored() -> Vec<Kept> {
+fn stored() -> Vec<Outgoing> {
     let text = tab().and_then(|tab| tab.get_item(&early::storage_key(&path())).ok()?);
     text.and_then(|text| Read::parse(&text)).unwrap_or_default()
 }
 
-fn taken() -> Vec<Kept> {
-    let take = || -> Option<Vec<Kept>> {
+fn taken() -> Vec<Outgoing> {
+    let take = || -> Option<Vec<Outgoing>> {
         let early = Reflect::get(window()?.as_ref(), &"parlourEarly".into()).ok()?;
         let take = Reflect::get(&early, &"take".into()).ok()?;
         let sent: JsValue = take.dyn_ref::<js_sys::Function>()?.call0(&early).ok()?;
@@ -126,7 +62,7 @@ pub(super) fn last_id() -> u64 {
 }
 
 /// Keeps what the store does not have yet, and the latest id given out.
-pub(super) fn journal(kept: &Vec<Kept>, last_id: u64) {
+pub(super) fn journal(kept: &Vec<Outgoing>, last_id: u64) {
     put(tab(), &key(LAST_ID), &last_id.to_string());
     let key = early::storage_key(&path());
     if kept.is_empty() {

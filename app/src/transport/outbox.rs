@@ -12,12 +12,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use protocol::message_ref::MessageRef;
 use protocol::session::{Event, Outgoing};
+use protocol::transcript::own_key;
 use web_sys::window;
 
-use super::keep::{self, Kept};
 use super::store::Store;
-use super::{Driver, spawn};
+use super::{Driver, keep, spawn};
 use crate::chat::Notice;
 
 /// What is kept where.
@@ -152,7 +153,7 @@ impl Driver {
         }
         if let Some(host) = &self.host
             // Stored, not deleted: its row is still there.
-            && self.row(&["own-", &id.to_string()].concat()).is_some()
+            && self.row(&own_key(&MessageRef::from(id))).is_some()
         {
             host.sent(&id.to_string());
         }
@@ -210,7 +211,6 @@ impl Driver {
     }
 
     fn write_journal(&self) {
-        let kept = self.journal().iter().map(Kept::of).collect();
-        keep::journal(&kept, self.session.borrow().last_id());
+        keep::journal(&self.journal(), self.session.borrow().last_id());
     }
 }

@@ -17,8 +17,6 @@ use web_sys::{
     Event, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbTransaction, IdbTransactionMode, window,
 };
 
-use super::keep::Kept;
-
 const NAME: &str = "parlour";
 const OUTBOX: &str = "outbox";
 /// A browser that takes longer than this to answer does not answer.
@@ -67,8 +65,7 @@ impl Store {
         read.await.ok()?;
         let texts: Array = request.result().ok()?.unchecked_into();
         let texts = texts.iter().filter_map(|text| text.as_string());
-        let kept = texts.filter_map(|text| Kept::parse(&text));
-        Some(kept.map(Kept::outgoing).collect())
+        Some(texts.filter_map(|text| Outgoing::parse(&text)).collect())
     }
 
     /// Keeps a message. True: it is kept, also when the browser ends now.
@@ -76,7 +73,7 @@ impl Store {
         let Some((records, change)) = self.records(IdbTransactionMode::Readwrite) else {
             return false;
         };
-        let text = Kept::of(message).to_text();
+        let text = message.to_text();
         let put = records.put_with_key(&text.into(), &self.key(Some(message.id)));
         let kept = ended(|good, bad| {
             change.set_oncomplete(Some(good));

@@ -1,6 +1,9 @@
 //! What the visitor said and the server has not acknowledged yet, in order.
 
+use crate::json::Value;
 use crate::message::UserBody;
+use crate::read::{Fields, Read};
+use crate::write::{Object, Write};
 
 /// How many messages may wait. Beyond it the composer says that it is full and keeps the text.
 pub const MAX_WAITING: usize = 100;
@@ -46,6 +49,35 @@ impl Outgoing {
     fn bytes(&self) -> usize {
         let shown = self.body.render_msg.as_ref().map_or(0, String::len);
         self.body.body.as_ref().map_or(0, String::len) + shown
+    }
+}
+
+/// How it is kept over pages and told to other tabs, and how `app/src/early.js` hands it over: `{id, text, payload?, failed?}` with
+/// what is shown, and what the bot gets when that is not the text. (Files are not among what this session sends.)
+impl Write for Outgoing {
+    fn write(&self) -> Value {
+        let shown = self.body.shown();
+        let payload = self.body.body.as_ref().filter(|body| **body != shown);
+        let mut object = Object::new();
+        object.put("id", &self.id);
+        object.put("text", &shown);
+        object.put_some("payload", payload);
+        object.put_some("failed", self.failed.then_some(&true));
+        object.done()
+    }
+}
+
+impl Read for Outgoing {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        let text: String = fields.get("text")?;
+        let body = match fields.get::<String>("payload") {
+            Some(payload) => UserBody::choice(payload, text),
+            None => UserBody::text(text),
+        };
+        let mut message = Self::new(fields.get("id")?, body);
+        message.failed = fields.get_or_default("failed");
+        Some(message)
     }
 }
 

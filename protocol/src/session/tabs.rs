@@ -15,12 +15,11 @@ use super::{
     Attempt, Connection, Effect, Event, Moment, Outgoing, PING_AFTER_MS, Phase, Session, Timer,
 };
 use crate::json::Value;
-use crate::message::UserBody;
 use crate::message_ref::MessageRef;
-use crate::read::{Fields, Read};
+use crate::read::Fields;
 use crate::reply::ServerFrame;
 use crate::transcript::{Delivery, own_key};
-use crate::write::{Object, Write};
+use crate::write::Object;
 
 /// A leader that is asked has this long to answer. Then it is frozen, or gone without a word.
 const ANSWER_WITHIN_MS: u64 = 4_000;
@@ -38,26 +37,6 @@ pub(super) struct Company {
     told: Option<(Connection, bool)>,
     /// The latest frames with their sequences, oldest first.
     frames: Vec<(u64, String)>,
-}
-
-impl Write for Outgoing {
-    fn write(&self) -> Value {
-        let mut object = Object::new();
-        object.put("id", &self.id);
-        object.put("message", &self.body);
-        object.put_some("failed", self.failed.then_some(&true));
-        object.done()
-    }
-}
-
-impl Read for Outgoing {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        let body: UserBody = fields.get("message")?;
-        let mut message = Self::new(fields.get("id")?, body);
-        message.failed = fields.get_or_default("failed");
-        Some(message)
-    }
 }
 
 impl Session {
