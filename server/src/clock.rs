@@ -31,6 +31,13 @@ impl Millis {
         Millis(self.0.saturating_add(span))
     }
 
+    /// This moment moved back; stays at the beginning of time.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Millis {
+        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Millis(self.0.saturating_sub(span))
+    }
+
     /// How long ago `earlier` was; zero when it lies in the future (a clock was set back).
     pub fn since(self, earlier: Millis) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

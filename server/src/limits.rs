@@ -73,6 +73,9 @@ pub const STORE_SWEEP: Duration = Duration::from_mins(1);
 /// How often conversations are looked through for messages that need not be kept. A day's age is then a day
 /// and ten minutes.
 pub const RETENTION_SWEEP: Duration = Duration::from_mins(10);
+/// Nothing younger is removed. A widget may send a message again for a week ([`protocol::session::GIVE_UP_AFTER_MS`]); its double is
+/// known by the stored one.
+pub const SENT_AGAIN_WITHIN: Duration = Duration::from_hours(8 * 24);
 /// Between two steps of it: visitors' messages come first.
 pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 

@@ -15,12 +15,12 @@ use secrecy::SecretString;
 
 use crate::bot::{Bot, BotError, ScriptedBot};
 use crate::bus::{Bus, MemoryBus};
-use crate::clock::{Clock, Millis};
+use crate::clock::Clock;
 use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::ids::Ids;
-use crate::limits::{RETENTION_PAUSE, RETENTION_SWEEP, STORE_SWEEP};
+use crate::limits::{RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP};
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
@@ -273,10 +273,10 @@ async fn keep_pruned(state: AppState) {
 /// One walk over all conversations; how many messages are gone.
 async fn prune(state: &AppState) -> Result<u64, StoreError> {
     let configured = &state.config.retention;
-    let age = configured.age.map(crate::config::Period::millis);
-    let now = state.clock.now().0;
+    let now = state.clock.now();
     let retention = Retention {
-        older_than: age.map(|age| Millis(now.saturating_sub(age))),
+        sent_again_from: now.minus(SENT_AGAIN_WITHIN),
+        older_than: configured.age.map(|age| now.minus(age.0)),
         newest: Some(u64::from(configured.messages)).filter(|count| *count > 0),
     };
     let (mut removed, mut after) = (0_u64, None);

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Config, ConfigError};
+use crate::limits::SENT_AGAIN_WITHIN;
 
 /// An assertion of ours is exchanged once, so it need not live longer.
 const MAX_ASSERTION_LIFE: Duration = Duration::from_mins(5);
@@ -14,8 +15,6 @@ const MAX_LEEWAY: Duration = Duration::from_mins(1);
 const MAX_KID: usize = 64;
 /// How long an ending server may take: enough to say goodbye, and an end.
 const DRAIN: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_hours(1);
-/// A widget may send a message again for a week ([`protocol::session::GIVE_UP_AFTER_MS`]); its double is known by the stored one.
-const MIN_RETENTION: Duration = Duration::from_hours(8 * 24);
 /// What a window shows and what a reconnect may replay of a busy conversation.
 const MIN_MESSAGES: u32 = 100;
 /// More first questions than this do not fit a phone.
@@ -132,7 +131,7 @@ impl Config {
         }
         self.visitor_secret()?;
         let retention = &self.retention;
-        if retention.age.is_some_and(|age| age.0 < MIN_RETENTION) {
+        if retention.age.is_some_and(|age| age.0 < SENT_AGAIN_WITHIN) {
             return Err(self.at(
                 "retention.age",
                 "must be at least 8d, or empty: a browser may send a message again for a week",

@@ -307,6 +307,8 @@ pub struct Missed {
 /// What is kept of a conversation. Both may be set; what either forgets is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
+    /// Nothing goes that was stored at this moment or later: it knows its double, should a browser send it again.
+    pub sent_again_from: Millis,
     /// Messages that were stored before this moment may go.
     pub older_than: Option<Millis>,
     /// So many of the newest sequences are kept.
@@ -316,10 +318,9 @@ pub struct Retention {
 impl Retention {
     /// May a message go, in a conversation whose newest is `last_seq`?
     pub fn forgets(&self, seq: u64, created: Millis, last_seq: u64) -> bool {
-        self.older_than.is_some_and(|moment| created < moment)
-            || self
-                .newest
-                .is_some_and(|newest| seq.saturating_add(newest) <= last_seq)
+        let old = self.older_than.is_some_and(|moment| created < moment);
+        let many = |newest: u64| seq.saturating_add(newest) <= last_seq;
+        created < self.sent_again_from && (old || self.newest.is_some_and(many))
     }
 }
 

@@ -75,6 +75,7 @@ macro_rules! run_contract {
             }
             retention {
                 nothing_is_forgotten_unless_asked_for
+                what_may_be_sent_again_stays
                 the_newest_are_kept_in_each_conversation_and_sequences_go_on
                 the_old_go_until_the_first_that_is_young
                 a_cursor_before_the_edge_cannot_be_continued_one_at_it_can

@@ -10,6 +10,7 @@ use crate::store::{
 };
 
 const NOTHING: Retention = Retention {
+    sent_again_from: Millis(u64::MAX),
     older_than: None,
     newest: None,
 };
@@ -68,6 +69,18 @@ pub(crate) async fn nothing_is_forgotten_unless_asked_for(place: &dyn Place) {
     assert_eq!(prune(store.as_ref(), newest(10)).await, 0);
     assert_eq!(prune(store.as_ref(), older_than(NOW)).await, 0);
     assert_eq!(all(store.as_ref(), here).await.len(), 10);
+}
+
+pub(crate) async fn what_may_be_sent_again_stays(place: &dyn Place) {
+    let store = place.open().await;
+    let here = conversation(store.as_ref(), "ann").await;
+    talk(store.as_ref(), here, 5).await;
+    let flood = Retention {
+        sent_again_from: NOW.plus(Duration::from_mins(2)),
+        ..newest(1)
+    };
+    assert_eq!(prune(store.as_ref(), flood).await, 4);
+    assert_eq!(all(store.as_ref(), here).await.len(), 6);
 }
 
 pub(crate) async fn the_newest_are_kept_in_each_conversation_and_sequences_go_on(
@@ -150,6 +163,7 @@ pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(place: &dyn P
     let both = Retention {
         older_than: Some(later),
         newest: Some(1),
+        ..NOTHING
     };
     assert_eq!(prune(store.as_ref(), both).await, 6);
     assert_eq!(sequences(&all(store.as_ref(), here).await), [7, 8, 9]);
