@@ -130,6 +130,16 @@ pub trait Store: Send + Sync + 'static {
     /// A page of history; an unknown conversation has an empty one.
     async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
 
+    /// The newest page of an identity's conversation with a bot, for whoever knows no more of a visitor than that;
+    /// empty without such a conversation.
+    async fn newest(
+        &self,
+        app: &str,
+        identity: &str,
+        bot: &str,
+        limit: u32,
+    ) -> Result<HistoryPage, StoreError>;
+
     /// What was stored after sequence `after`: at most `limit` messages, else `truncated`. When it
     /// is more than `bytes` of bodies, only its beginning: ask again after the last of it.
     async fn since(

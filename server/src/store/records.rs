@@ -282,7 +282,7 @@ pub struct HistoryQuery {
 }
 
 /// A page of history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryPage {
     /// Oldest first.
     pub messages: Vec<StoredMessage>,

@@ -21,7 +21,6 @@ use crate::rtm::{history, limits::MAX_TEXT_CHARS};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::state::AppState;
-use crate::store::{HistoryFrom, HistoryQuery};
 
 /// Messages in the first HTML: two screens of a phone. The rest comes when the visitor scrolls.
 const NEWEST: u32 = 20;
@@ -203,23 +202,9 @@ impl<'a> Visit<'a> {
             return Ok(Transcript::default());
         };
         let identity = visitor.identity().subject;
-        let Some(user) = state
-            .store
-            .user_by_identity(place.app_id, &identity)
-            .await?
-        else {
-            return Ok(Transcript::default());
-        };
-        let Some(conversation) = state.store.conversation(&user.id, place.bot_id).await? else {
-            return Ok(Transcript::default());
-        };
         let page = state
             .store
-            .history(HistoryQuery {
-                conversation: conversation.id,
-                from: HistoryFrom::Newest { offset: 0 },
-                limit: NEWEST,
-            })
+            .newest(place.app_id, &identity, place.bot_id, NEWEST)
             .await?;
         let entries = page
             .messages

@@ -70,6 +70,7 @@ macro_rules! run_contract {
                 pages_forwards_end_at_the_head
                 pages_by_message_id_find_their_place
                 an_unknown_conversation_has_an_empty_history
+                the_newest_page_is_found_by_identity_and_bot
                 what_was_missed_comes_whole_or_not_at_all
                 much_that_was_missed_comes_in_pieces
             }

@@ -1,7 +1,7 @@
 //! Pages of a transcript.
 
 use super::messages::all;
-use super::{Place, append, conversation};
+use super::{APP, BOT, Place, append, conversation};
 use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Store};
 
 /// More than any of these transcripts has.
@@ -56,6 +56,24 @@ pub(crate) async fn pages_backwards_neither_skip_nor_repeat_under_writes(place: 
         append(store.as_ref(), here, &written.to_string()).await;
     }
     assert_eq!(read, (1..=95).collect::<Vec<u64>>());
+}
+
+pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(place: &dyn Place) {
+    let store = place.open().await;
+    let here = fill(store.as_ref(), "ann", 25).await;
+    fill(store.as_ref(), "bob", 3).await;
+    let newest = HistoryFrom::Newest { offset: 0 };
+    let known = page(store.as_ref(), here, newest, 10).await;
+    assert_eq!(known.messages.len(), 10);
+    assert_eq!(store.newest(APP, "ann", BOT, 10).await, Ok(known));
+    for (app, identity, bot) in [
+        ("cs-other", "ann", BOT),
+        (APP, "nobody", BOT),
+        (APP, "ann", "st-other"),
+    ] {
+        let unknown = store.newest(app, identity, bot, 10).await;
+        assert_eq!(unknown, Ok(HistoryPage::default()));
+    }
 }
 
 pub(crate) async fn pages_by_offset_count_from_the_newest(place: &dyn Place) {

@@ -25,9 +25,8 @@ pub(super) fn history(
     let limit = limit.min(MAX_PAGE);
     let last_seq = last_seq(connection, conversation)?;
     let empty = HistoryPage {
-        messages: Vec::new(),
-        more: false,
         last_seq,
+        ..HistoryPage::default()
     };
     let (messages, more) = match from {
         HistoryFrom::Newest { offset } => {
@@ -53,6 +52,36 @@ pub(super) fn history(
         more,
         last_seq,
     })
+}
+
+/// Three tables in one visit to a reading thread: going there costs more than each of the reads.
+pub(super) fn newest(
+    connection: &Connection,
+    app: &str,
+    identity: &str,
+    bot: &str,
+    limit: u32,
+) -> Result<HistoryPage, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT c.id FROM users u JOIN conversations c ON c.user = u.id AND c.bot = ?3
+             WHERE u.app = ?1 AND u.identity = ?2",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row([app, identity, bot], |row| row.get(0))
+                .optional()
+        })
+        .map_err(store_error)?;
+    let Some(conversation) = found else {
+        return Ok(HistoryPage::default());
+    };
+    let query = HistoryQuery {
+        conversation,
+        from: HistoryFrom::Newest { offset: 0 },
+        limit,
+    };
+    history(connection, query)
 }
 
 pub(super) fn since(

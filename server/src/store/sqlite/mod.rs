@@ -284,6 +284,19 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn newest(
+        &self,
+        app: &str,
+        identity: &str,
+        bot: &str,
+        limit: u32,
+    ) -> Result<HistoryPage, StoreError> {
+        let (app, identity, bot) = (app.to_owned(), identity.to_owned(), bot.to_owned());
+        self.readers
+            .run(move |it| history::newest(it, &app, &identity, &bot, limit))
+            .await
+    }
+
     async fn since(
         &self,
         conversation: ConversationId,
