@@ -1,6 +1,6 @@
 //! What is seen: Leptos components, rendered by the server, made alive in the browser.
 //!
-//! In the path: the server puts a [`pages::Page`] into the context and renders [`shell`]; the browser loads
+//! In the path: the server renders the [`shell`] of a [`pages::Page`]; the browser loads
 //! `frontend`, which hydrates the one island, [`widget::Widget`].
 //!
 //! # Layout

@@ -1,6 +1,6 @@
 //! The documents: everything around the widget. On the server only; nothing here reaches the wasm.
 //!
-//! In the path: `http::pages` provides a [`Page`] as context and renders [`shell`] with `SsrMode::Async`.
+//! In the path: `http::pages` renders the [`shell`] of a [`Page`], all at once.
 //!
 //! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings; a fifth while developing), each with the nonce of the response; the first
 //! HTML holds all that the first screen needs.
@@ -92,9 +92,8 @@ struct Head {
     public: bool,
 }
 
-/// The whole document of the [`Page`] in the context.
-pub fn shell(options: LeptosOptions) -> impl IntoView {
-    let page = use_context::<Page>().unwrap_or_else(|| Page::Problem(ProblemPage::default()));
+/// The whole document.
+pub fn shell(options: LeptosOptions, page: Page) -> impl IntoView {
     let head = head(&page);
     let nonce = use_nonce();
     let style = [&head.colours, MAIN, head.sheet].concat();

@@ -39,6 +39,7 @@ impl Sheet {
     pub(super) fn el(self, tag: &'static str, classes: &str) -> Node {
         let node = Node(Box::new(Inner {
             tag,
+            words: String::with_capacity(classes.len() + 1 + self.0.len()),
             ..Inner::default()
         }));
         node.class(classes).class(self.0)
@@ -167,16 +168,23 @@ pub(super) fn icon(icon: Icon) -> Node {
         .add(PLAIN.el("path", "").set("d", icon.path()))
 }
 
+/// In runs: most text has nothing to escape.
 fn escape(text: &str, out: &mut String) {
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(letter),
-        }
+    let mut plain = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => continue,
+        };
+        // Both ends are beside a letter of one byte, so no letter is cut.
+        out.push_str(&text[plain..at]);
+        out.push_str(escaped);
+        plain = at + 1;
     }
+    out.push_str(&text[plain..]);
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -89,10 +89,10 @@ impl WidgetSettings {
         text.and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
 
-    /// Those of this page, which provides them as context.
+    /// Those of this page, which provides them as context to its one widget.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn of_page() -> Self {
-        leptos::prelude::use_context().unwrap_or_default()
+        leptos::prelude::take_context().unwrap_or_default()
     }
 
     /// For the page's [`ELEMENT`], whose text nothing can end before its time.

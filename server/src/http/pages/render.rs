@@ -4,6 +4,9 @@
 //!
 //! Invariant: the nonce in the HTML is the one in the policy, and is new for each answer.
 
+use std::future::{Future, ready};
+use std::pin::Pin;
+
 use app::Page;
 use app::pages::DevScript;
 use axum::body::Body;
@@ -11,10 +14,11 @@ use axum::http::Request;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::{Stream, stream};
 use http::{HeaderValue, StatusCode, header};
 use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
-use leptos::prelude::provide_context;
+use leptos::prelude::{IntoView, provide_context};
 
 use super::base_path;
 use crate::config::{ImageSource, OriginPattern};
@@ -78,7 +82,10 @@ pub(super) async fn render(
     response
 }
 
-/// One pass over the page's components; nothing in them waits.
+/// A page's pieces, as `leptos_axum` wants them.
+type Pieces = Pin<Box<dyn Stream<Item = String> + Send>>;
+
+/// One pass over the page's components.
 async fn draw(
     options: LeptosOptions,
     page: Page,
@@ -87,14 +94,23 @@ async fn draw(
 ) -> Response {
     let context = move || {
         provide_context(Nonce::from_value(nonce.clone()));
-        provide_context(page.clone());
         if let Some(script) = &script {
             provide_context(script.clone());
         }
     };
-    let handler =
-        leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));
-    handler(Request::new(Body::empty())).await
+    let page = move || app::shell(options, page);
+    leptos_axum::handle_response_inner(context, page, Request::new(Body::empty()), whole).await
+}
+
+/// The document at once, as with `SsrMode::Async`, which collects it from a stream: nothing in our pages waits. So the scripts that
+/// would tell the browser what was waited for are left out.
+fn whole<View: IntoView + 'static>(
+    view: View,
+    _: Box<dyn FnOnce() -> Pieces + Send>,
+    _: bool,
+) -> Pin<Box<dyn Future<Output = Pieces> + Send>> {
+    let html = view.to_html();
+    Box::pin(ready(Box::pin(stream::once(ready(html))) as Pieces))
 }
 
 /// Where the widget's wasm and its glue are.
