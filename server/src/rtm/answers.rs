@@ -26,11 +26,23 @@ use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER
 use super::stream::{Interrupted, answer_id, tell};
 use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
-use crate::store::{Job, JobKind, NewAnswer, NextJob};
+use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob};
 
-/// The conversations that are being answered here. `true`: something was stored since the task looked.
+/// The conversations that are being answered here, and what was stored since the task looked.
 #[derive(Debug, Default)]
-pub(super) struct Busy(Mutex<HashMap<ConversationId, bool>>);
+pub(super) struct Busy(Mutex<HashMap<ConversationId, News>>);
+
+/// What a task does not know yet.
+#[derive(Debug, Default)]
+enum News {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This job, before which none stood when it was stored.
+    Job(Box<Job>),
+    /// Something: the store knows what.
+    Something,
+}
 
 /// A claim on a conversation: nobody else works on its jobs. Given back even by a panic.
 pub(super) struct Claim {
@@ -44,7 +56,7 @@ pub(super) struct Claim {
 pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
     let mut busy = rtm.busy.lock();
     if let Entry::Occupied(mut busy) = busy.entry(conversation) {
-        busy.insert(true);
+        busy.insert(News::Something);
         return;
     }
     drop(busy);
@@ -58,7 +70,7 @@ pub(super) fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Clai
     let Entry::Vacant(free) = busy.entry(conversation) else {
         return None;
     };
-    free.insert(false);
+    free.insert(News::Nothing);
     Some(Claim {
         rtm: Arc::clone(rtm),
         conversation,
@@ -66,17 +78,27 @@ pub(super) fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Clai
     })
 }
 
-/// A job was stored. `ready`: it is that one, if it was stored under the claim and none stands before it.
+/// A job was stored. `ready`: it is that one, and none stood before it.
 pub(super) fn begin(
     rtm: &Arc<Rtm>,
     conversation: ConversationId,
     claim: Option<Claim>,
     ready: Option<Box<Job>>,
 ) {
-    let Some(claim) = claim else {
-        return wake(rtm, conversation);
-    };
-    rtm.shutdown.spawn("answers", work(claim, ready));
+    if let Some(claim) = claim {
+        rtm.shutdown.spawn("answers", work(claim, ready));
+        return;
+    }
+    // Whoever works on the conversation is between two jobs: it need not read what is at hand.
+    if let Some(news) = rtm.busy.lock().get_mut(&conversation) {
+        *news = match (std::mem::take(news), ready) {
+            (News::Nothing, Some(job)) => News::Job(job),
+            // Which of two comes first is for the store to say.
+            _ => News::Something,
+        };
+        return;
+    }
+    wake(rtm, conversation);
 }
 
 /// Takes up the jobs that an earlier process left.
@@ -101,7 +123,7 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
 }
 
 impl Busy {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, bool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, News>> {
         // Nothing in the critical sections can panic half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,20 +133,23 @@ impl Claim {
     /// The store is about to be asked: it tells all that was stored until now.
     fn looks(&self) {
         if let Some(news) = self.rtm.busy.lock().get_mut(&self.conversation) {
-            *news = false;
+            *news = News::Nothing;
         }
     }
 
-    /// Leaves, unless somebody woke us meanwhile.
-    fn leave(&mut self) -> bool {
+    /// Leaves, unless there is news. `last` is the newest job that was begun under this claim: a job that was read
+    /// from the store may be handed over a moment later as well, and is not begun twice.
+    fn leave(&mut self, last: Option<JobId>) -> After {
         let mut busy = self.rtm.busy.lock();
-        if busy.get(&self.conversation) == Some(&true) {
-            busy.insert(self.conversation, false);
-            return false;
+        match busy.get_mut(&self.conversation).map(std::mem::take) {
+            Some(News::Job(job)) if last < Some(job.id) => After::Next(NextJob::Ready(job)),
+            Some(News::Job(_) | News::Something) => After::Look,
+            Some(News::Nothing) | None => {
+                busy.remove(&self.conversation);
+                self.left = true;
+                After::Stop
+            }
         }
-        busy.remove(&self.conversation);
-        self.left = true;
-        true
     }
 }
 
@@ -135,7 +160,8 @@ impl Drop for Claim {
         }
         let woken = self.rtm.busy.lock().remove(&self.conversation);
         // Whoever woke us relied on somebody who looks.
-        if woken == Some(true) && !self.rtm.shutdown.is_cancelled() {
+        let woken = woken.is_some_and(|news| !matches!(news, News::Nothing));
+        if woken && !self.rtm.shutdown.is_cancelled() {
             wake(&self.rtm, self.conversation);
         }
     }
@@ -156,6 +182,7 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
     // messages to acknowledge and a goodbye to say. The jobs stay stored.
     let mut told = ready.map(NextJob::Ready);
+    let mut last = None;
     while !rtm.shutdown.is_cancelled() {
         let next = if let Some(next) = told.take() {
             Ok(next)
@@ -165,14 +192,16 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
             rtm.store.next_job(claim.conversation, now).await
         };
         let after = match next {
-            Ok(NextJob::Ready(job)) => Box::pin(run(&claim, *job)).await,
+            Ok(NextJob::Ready(job)) => {
+                last = Some(job.id);
+                Box::pin(run(&claim, *job)).await
+            }
             Ok(NextJob::NotBefore(due)) => {
                 let wait = due.since(rtm.clock.now());
                 let wait = wait.clamp(Duration::from_millis(10), LOOK_AGAIN);
                 pause(rtm, wait).await
             }
-            Ok(NextJob::Empty) if claim.leave() => After::Stop,
-            Ok(NextJob::Empty) => After::Look,
+            Ok(NextJob::Empty) => claim.leave(last),
             Err(error) if error.is_temporary() => {
                 tracing::warn!(error = %error, "the store gives no jobs; trying again");
                 pause(rtm, STORE_RETRY_AFTER).await

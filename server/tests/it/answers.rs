@@ -42,6 +42,43 @@ async fn a_bot_that_hangs_holds_up_neither_acknowledgements_nor_others() {
     assert_eq!(text_of(&hers.next().await), "echo later", "in order");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sockets_that_write_at_once_are_answered_once_and_in_order() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let mut sockets = [ann.welcomed().await, ann.socket("").await];
+    // Then it is in the conversation, and hears all that follows.
+    sockets[1].nothing_more().await;
+    // Some of these jobs are handed over, some are told with the end of the one before, some are read.
+    for turn in 0..15 {
+        for (side, socket) in sockets.iter_mut().enumerate() {
+            let id = turn * 2 + side;
+            socket.send(&message(&json!(id), &id.to_string())).await;
+        }
+        if turn % 4 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    for socket in &mut sockets {
+        let (mut said, mut echoed) = (Vec::new(), Vec::new());
+        while echoed.len() < 30 {
+            let frame = socket.next().await;
+            match frame["type"].as_str() {
+                Some("ack") => said.push((frame["seq"].as_u64(), frame["replyto"].to_string())),
+                Some("user_message") => {
+                    let id = frame["clientMessageId"].to_string();
+                    said.push((frame["seq"].as_u64(), id));
+                }
+                _ => echoed.push(text_of(&frame).to_owned()),
+            }
+        }
+        said.sort();
+        let wanted: Vec<_> = said.iter().map(|(_, id)| format!("echo {id}")).collect();
+        assert_eq!(echoed, wanted);
+    }
+    assert_eq!(app.bot.asked.load(Ordering::SeqCst), 1 + 30);
+}
+
 #[tokio::test]
 async fn a_restart_answers_what_was_open_once() {
     let app = TestApp::start();
