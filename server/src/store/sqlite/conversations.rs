@@ -142,21 +142,22 @@ pub(super) fn append_message(
         });
     }
     // A message after the end of a session is the visitor's wish to go on.
-    let place: Option<(u64, String, String)> = connection
+    let place: Option<(u64, String, String, bool)> = connection
         .prepare_cached(
             "UPDATE conversations
              SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1
-             WHERE id = ?1 RETURNING last_seq, user, bot",
+             WHERE id = ?1
+             RETURNING last_seq, user, bot, NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1)",
         )
         .and_then(|mut update| {
             update
                 .query_row(params![new.conversation, new.now, new.session_id], |row| {
-                    Ok((unsigned(row, 0)?, row.get(1)?, row.get(2)?))
+                    Ok((unsigned(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 })
                 .optional()
         })
         .map_err(store_error)?;
-    let (seq, user, bot) = place.ok_or(StoreError::Unknown {
+    let (seq, user, bot, first) = place.ok_or(StoreError::Unknown {
         what: "conversation",
     })?;
     let message = StoredMessage {
@@ -179,7 +180,7 @@ pub(super) fn append_message(
         now: new.now,
     };
     let job = jobs::insert(connection, &job)?;
-    let ready = jobs::is_first(connection, message.conversation, job)?.then(|| {
+    let ready = first.then(|| {
         Box::new(Job {
             id: job,
             conversation: message.conversation,

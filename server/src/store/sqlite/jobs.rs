@@ -149,19 +149,6 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<ConversationId>, St
         .map_err(store_error)
 }
 
-/// Does nothing stand before this job in its conversation?
-pub(super) fn is_first(
-    connection: &Connection,
-    conversation: ConversationId,
-    job: JobId,
-) -> Result<bool, StoreError> {
-    connection
-        .prepare_cached("SELECT id FROM jobs WHERE conversation = ?1 ORDER BY id LIMIT 1")
-        .and_then(|mut query| query.query_row([conversation], |row| row.get(0)))
-        .map(|first: JobId| first == job)
-        .map_err(store_error)
-}
-
 pub(super) fn complete(
     connection: &Connection,
     job: JobId,
