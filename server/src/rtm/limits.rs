@@ -9,6 +9,9 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// The read buffer of a socket: allocated at once, so it decides what an idle socket costs.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 
+/// Frames that are ready at the same moment go out together, up to so much.
+pub const WRITE_AT_ONCE_BYTES: usize = 16 * 1024;
+
 /// What may wait to be written to a socket; the library's default is no bound at all.
 pub const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 

@@ -5,8 +5,9 @@
 //! bus brings goes out.
 //!
 //! Invariants: nothing is acknowledged that is not stored. Every event is told once and in order
-//! of its sequence: the [`Cursor`] decides, the store fills gaps. For a socket that does not read wait
-//! one frame and a bounded backlog of the bus; it is cut off when the backlog is full or a frame takes
+//! of its sequence: the [`Cursor`] decides, the store fills gaps. Frames that are ready together go out
+//! together, and nothing that is ready waits for anything else. For a socket that does not read wait what goes out
+//! together and a bounded backlog of the bus; it is cut off when the backlog is full or a write takes
 //! [`WRITE_WITHIN`], and what it missed is in the store. What a socket does not do while it is idle is
 //! boxed: then it costs hardly more than its buffers.
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, SinkExt as _};
 use protocol::message_ref::MessageRef;
 use protocol::reply::ServerFrame;
 use tokio::time::Instant;
@@ -160,7 +161,10 @@ impl Live {
                         end => end,
                     }
                 }
-                event = self.subscription.recv() => self.on_event(event).await,
+                event = self.subscription.recv() => match self.on_event(event).await {
+                    Ok(()) => self.tell_what_waits().await,
+                    end => end,
+                },
                 () = &mut ending, if waiting != WaitFor::Turn => {
                     waiting = WaitFor::Turn;
                     timer.as_mut().reset(Instant::now() + turn(self.conversation, spread));
@@ -195,7 +199,10 @@ impl Live {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                frame = self.socket.recv() => self.on_frame(frame).await?,
+                frame = self.socket.recv() => {
+                    self.on_frame(frame).await?;
+                    self.flush().await?;
+                }
                 () = &mut over => return Ok(()),
             }
         }
@@ -215,10 +222,14 @@ impl Live {
             if let Err(end) = self.on_frame(frame).await {
                 return end;
             }
+            if let Err(end) = self.flush().await {
+                return end;
+            }
         }
         End::Close(1001, "the server restarts; come back")
     }
 
+    /// What it answers is left to [`Live::flush`], with what else is ready by then.
     async fn on_frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,
@@ -283,7 +294,7 @@ impl Live {
         } else {
             drop(claim);
         }
-        self.write(ack).await
+        self.feed(ack).await
     }
 
     async fn close_session(&mut self, reply_to: Option<MessageRef>) -> Result<(), End> {
@@ -340,8 +351,9 @@ impl Live {
         }
     }
 
-    /// What came over the bus while a frame was stored. Left to the chance of `select!`, four of five turns would
-    /// go to the next frame of a peer that writes without a pause, until too much waits and it is cut off.
+    /// What came over the bus while a frame was stored, together with its acknowledgement. Left to the chance of
+    /// `select!`, four of five turns would go to the next frame of a peer that writes without a pause, until too much
+    /// waits and it is cut off.
     async fn tell_what_waits(&mut self) -> Result<(), End> {
         for _ in 0..BACKLOG {
             let Some(event) = self.subscription.recv().now_or_never() else {
@@ -349,7 +361,7 @@ impl Live {
             };
             self.on_event(event).await?;
         }
-        Ok(())
+        self.flush().await
     }
 
     async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
@@ -374,11 +386,12 @@ impl Live {
     /// Tells everything after the cursor, or that it cannot.
     async fn catch_up(&mut self) -> Result<(), End> {
         while self.catch_up_some().await? {}
-        Ok(())
+        self.flush().await
     }
 
     /// Tells a part of it, no more than may wait in memory. Is there more?
     async fn catch_up_some(&mut self) -> Result<bool, End> {
+        self.flush().await?;
         let (here, seen) = (self.conversation, self.cursor.seen());
         let missed = self.rtm.store.since(here, seen, MAX_REPLAY, REPLAY_BYTES);
         let missed = missed.await;
@@ -413,7 +426,7 @@ impl Live {
             self.listener.frame(message, echo_id)
         };
         if let Some(frame) = frame {
-            return self.write(Message::Text(frame.into())).await;
+            return self.feed(Message::Text(frame.into())).await;
         }
         tracing::error!(message = message.message_id, "a stored message is not JSON");
         Ok(())
@@ -423,21 +436,42 @@ impl Live {
         let piece = self.told.piece(growing);
         let frame = piece.and_then(|(at, piece)| self.listener.piece(growing, at, piece));
         match frame {
-            Some(frame) => self.write(Message::Text(frame.into())).await,
+            Some(frame) => self.feed(Message::Text(frame.into())).await,
             None => Ok(()),
         }
     }
 
+    /// Sends a frame now.
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        tokio::select! {
-            biased;
-            sent = tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_gone)) => Err(End::Gone),
-                Err(_late) => Err(SLOW),
-            },
-            () = self.subscription.lagged() => Err(SLOW),
-        }
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Sends a frame with the next [`Live::flush`], which follows before anything else is waited for.
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        let taken = self.socket.feed(message);
+        out(taken, &mut self.subscription).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let flushed = self.socket.flush();
+        out(flushed, &mut self.subscription).await
+    }
+}
+
+/// Waits for the peer to take what is written to it, but not for a slow one.
+async fn out(
+    writing: impl Future<Output = Result<(), axum::Error>>,
+    subscription: &mut Subscription,
+) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout(WRITE_WITHIN, writing) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_gone)) => Err(End::Gone),
+            Err(_late) => Err(SLOW),
+        },
+        () = subscription.lagged() => Err(SLOW),
     }
 }
 

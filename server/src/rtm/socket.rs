@@ -23,7 +23,9 @@ use super::Rtm;
 use super::bearer::check_page;
 use super::conversation::{Listener, bot_info};
 use super::entrance::Entrance;
-use super::limits::{MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES};
+use super::limits::{
+    MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, WRITE_AT_ONCE_BYTES,
+};
 use super::live;
 use crate::config::BaseUrl;
 use crate::error::ApiError;
@@ -143,7 +145,7 @@ const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too o
 fn upgrade(upgradable: WebSocketUpgrade, rtm: Arc<Rtm>, entrance: Entrance) -> Response {
     upgradable
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_AT_ONCE_BYTES)
         .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
