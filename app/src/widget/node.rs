@@ -39,7 +39,6 @@ impl Sheet {
     pub(super) fn el(self, tag: &'static str, classes: &str) -> Node {
         let node = Node(Box::new(Inner {
             tag,
-            words: String::with_capacity(classes.len() + 1 + self.0.len()),
             ..Inner::default()
         }));
         node.class(classes).class(self.0)
