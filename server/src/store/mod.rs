@@ -53,9 +53,6 @@ pub trait Store: Send + Sync + 'static {
     /// `None`: the assertion was used before (a replay), and nothing changed.
     async fn grant(&self, grant: NewGrant) -> Result<Option<User>, StoreError>;
 
-    /// Keeps an access token.
-    async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError>;
-
     /// The token with this hash, unless unknown, revoked or expired.
     async fn token(&self, hash: SecretHash, now: Millis)
     -> Result<Option<TokenRecord>, StoreError>;
@@ -73,15 +70,6 @@ pub trait Store: Send + Sync + 'static {
         hash: SecretHash,
         now: Millis,
     ) -> Result<Option<TicketRecord>, StoreError>;
-
-    /// Remembers that an assertion was used. `false`: it was used before (a replay). The hash is
-    /// over issuer and `jti`, so that two issuers do not block each other.
-    async fn use_jti(
-        &self,
-        hash: SecretHash,
-        expires: Millis,
-        now: Millis,
-    ) -> Result<bool, StoreError>;
 
     /// Continues the conversation's active session or starts one, with its `ON_CONNECT` job in the
     /// same transaction. An `ON_CONNECT` job that is still open and the last of its conversation

@@ -69,7 +69,7 @@ pub(super) fn user_by_id(connection: &Connection, id: &str) -> Result<Option<Use
         .map_err(store_error)
 }
 
-pub(super) fn put_token(connection: &Connection, token: &TokenRecord) -> Result<(), StoreError> {
+fn put_token(connection: &Connection, token: &TokenRecord) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT INTO tokens (hash, user, app, expires) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| {
@@ -162,7 +162,7 @@ pub(super) fn take_ticket(
 
 /// One statement, too: it changes a row only when the assertion is new, or when an old one with
 /// the same hash has expired (and would be refused by its own `exp`).
-pub(super) fn use_jti(
+fn use_jti(
     connection: &Connection,
     hash: SecretHash,
     expires: Millis,

@@ -165,12 +165,6 @@ impl Store for SqliteStore {
         self.writer.run(move |it| access::grant(it, &grant)).await
     }
 
-    async fn put_token(&self, token: TokenRecord) -> Result<(), StoreError> {
-        self.writer
-            .run(move |it| access::put_token(it, &token))
-            .await
-    }
-
     async fn token(
         &self,
         hash: SecretHash,
@@ -200,17 +194,6 @@ impl Store for SqliteStore {
     ) -> Result<Option<TicketRecord>, StoreError> {
         self.writer
             .run(move |it| access::take_ticket(it, hash, now))
-            .await
-    }
-
-    async fn use_jti(
-        &self,
-        hash: SecretHash,
-        expires: Millis,
-        now: Millis,
-    ) -> Result<bool, StoreError> {
-        self.writer
-            .run(move |it| access::use_jti(it, hash, expires, now))
             .await
     }
 
