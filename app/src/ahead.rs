@@ -18,17 +18,3 @@
 
 /// Part of the waking script, which stands after the settings.
 pub const SCRIPT: &str = include_str!("ahead.js");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_inline_script_can_stand_in_a_script_element() {
-        assert!(!SCRIPT.contains("</"), "`</` would end the script element");
-        assert!(
-            !SCRIPT.contains("<!--"),
-            "`<!--` changes how the element is parsed"
-        );
-    }
-}

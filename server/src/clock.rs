@@ -27,21 +27,24 @@ impl Millis {
     /// This moment moved forward; stays at the end of time instead of overflowing.
     #[must_use]
     pub fn plus(self, span: Duration) -> Millis {
-        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        Millis(self.0.saturating_add(span))
+        Millis(self.0.saturating_add(whole_millis(span)))
     }
 
     /// This moment moved back; stays at the beginning of time.
     #[must_use]
     pub fn minus(self, span: Duration) -> Millis {
-        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        Millis(self.0.saturating_sub(span))
+        Millis(self.0.saturating_sub(whole_millis(span)))
     }
 
     /// How long ago `earlier` was; zero when it lies in the future (a clock was set back).
     pub fn since(self, earlier: Millis) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// A span in milliseconds; what is longer than they can count is as long as they can.
+pub fn whole_millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where the time comes from.
@@ -58,7 +61,7 @@ impl Clock for SystemClock {
     fn now(&self) -> Millis {
         // A machine whose clock stands before 1970 gets zero: everything it stored looks new.
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Millis(whole_millis(since))
     }
 }
 

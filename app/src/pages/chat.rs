@@ -72,3 +72,19 @@ fn wake(options: &LeptosOptions, ahead: &str) -> String {
          let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}},{{timeout:2e3}})}}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inline_scripts_can_stand_in_a_script_element() {
+        for script in [TO_END, early::SCRIPT, ahead::SCRIPT] {
+            assert!(!script.contains("</"), "`</` would end the script element");
+            assert!(
+                !script.contains("<!--"),
+                "`<!--` changes how the element is parsed"
+            );
+        }
+    }
+}

@@ -217,7 +217,7 @@ pub struct Period(pub Duration);
 impl Period {
     /// Whole milliseconds.
     pub fn millis(self) -> u64 {
-        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+        crate::clock::whole_millis(self.0)
     }
 
     /// Whole seconds.

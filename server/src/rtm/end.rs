@@ -8,6 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use tokio_tungstenite::tungstenite;
 
 use super::limits::GOODBYE_WITHIN;
+use crate::clock::whole_millis;
 use crate::records::ConversationId;
 
 /// Why a socket ends.
@@ -22,7 +23,7 @@ pub(super) enum End {
 /// How long this socket waits before it says goodbye: spread evenly over the window, the same for all
 /// tabs of a visitor.
 pub(super) fn turn(conversation: ConversationId, window: Duration) -> Duration {
-    let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
+    let window = whole_millis(window).max(1);
     // Fibonacci hashing: neighbours in the database end up far apart.
     let mixed = conversation
         .0
