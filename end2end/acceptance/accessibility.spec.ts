@@ -45,7 +45,6 @@ test.describe("axe finds nothing", () => {
       test.use({ colorScheme });
 
       test("in the empty window, in a full one, with the menu open and with a failed message", async ({ page, parlour, expectAccessible }) => {
-        test.setTimeout(60_000);
         const release = await holdWasm(page);
         const line = await wire(page);
         await page.goto(`${parlour.baseURL}/chat/demo?lang=${lang}`);

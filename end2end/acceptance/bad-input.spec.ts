@@ -262,7 +262,7 @@ test.describe("frames", () => {
       await put(page, say("before", "hello"));
       await expect.poll(() => heard(page, "before")).toMatchObject({ type: "ack" });
       await page.evaluate(script);
-      await expect.poll(() => page.evaluate("wire.code"), { timeout: 15_000 }).toBe(code);
+      await expect.poll(() => page.evaluate("wire.code")).toBe(code);
       const acknowledged: unknown[] = await page.evaluate("wire.heard.filter(({ type }) => type === 'ack').map(({ replyto }) => replyto)");
       const stored = async () => (await ann.history()).filter(({ from }) => from === "visitor").map(({ clientId }) => clientId);
       expect(await stored()).toEqual(acknowledged);
@@ -387,7 +387,6 @@ test.describe("starts", () => {
 });
 
 test("the secrets turn up in no answer, no file of the site and no line of the log", async ({ page, startParlour }) => {
-  test.setTimeout(60_000);
   const parlour = await startParlour({ env: { PARLOUR_LOG__LEVEL: "trace" } });
   const files = (await readdir(parlour.data)).filter((name) => name.endsWith(".secret"));
   expect(files.sort()).toEqual(["demo-app.secret", "visitor.secret"]);

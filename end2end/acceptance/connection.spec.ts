@@ -55,7 +55,7 @@ test("a socket cut five times loses and doubles nothing", async ({ page, parlour
     said.push(`call me ${n}`);
     await chat.say(`call me ${n}`);
     await line.cut();
-    await expect.poll(line.opened, { timeout: 10_000 }).toBe(n + 1);
+    await expect.poll(line.opened).toBe(n + 1);
     await chat.online();
   }
   await expect(chat.row("Pleased to meet you, 5!")).toHaveCount(1);

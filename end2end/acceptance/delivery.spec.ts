@@ -7,8 +7,6 @@ import { Chat, history, holdWasm, saidByVisitor, standalone, wire } from "../fix
 
 // The browser itself writes a line for each request that fails.
 test.use({ expectedProblems: ["ERR_", "WebSocket"] });
-// A new socket after each accident takes its time.
-test.describe.configure({ timeout: 90_000 });
 
 // Nothing is on its way, and screen and store hold the same.
 async function accounted(page: Page, chat: Chat, said: string[]): Promise<void> {
@@ -77,7 +75,7 @@ test("what was unsent when the tab was closed goes out from a new one, before wh
 });
 
 test("a socket cut twenty times during two hundred messages loses, doubles and swaps nothing", async ({ page, parlour }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(480_000);
   const line = await wire(page);
   const chat = await standalone(page, parlour);
   const said: string[] = [];
@@ -88,11 +86,11 @@ test("a socket cut twenty times during two hundred messages loses, doubles and s
       if (n === 5) await line.cut();
       await chat.say(said.at(-1)!);
     }
-    await expect.poll(line.opened, { timeout: 15_000 }).toBe(cut + 1);
+    await expect.poll(line.opened).toBe(cut + 1);
     await expect(chat.mine).toHaveCount(said.length);
-    await expect(page.locator("article.sending, article.failed")).toHaveCount(0, { timeout: 15_000 });
+    await expect(page.locator("article.sending, article.failed")).toHaveCount(0);
   }
-  await expect(chat.row("Pleased to meet you, 199!")).toHaveCount(1, { timeout: 15_000 });
+  await expect(chat.row("Pleased to meet you, 199!")).toHaveCount(1);
   await accounted(page, chat, said);
 });
 
@@ -109,9 +107,9 @@ test("a server killed and started again in the middle of a conversation", async 
     await tryNow(page);
     said.push(`call me ${said.length}`);
     await chat.say(said.at(-1)!);
-    await expect(page.locator("article.sending")).toHaveCount(0, { timeout: 30_000 });
+    await expect(page.locator("article.sending")).toHaveCount(0);
   }
-  await expect(chat.row(`Pleased to meet you, ${said.length - 1}!`)).toHaveCount(1, { timeout: 15_000 });
+  await expect(chat.row(`Pleased to meet you, ${said.length - 1}!`)).toHaveCount(1);
   await accounted(page, chat, said);
 });
 
@@ -178,7 +176,7 @@ for (const [what, refuse] of [
     await chat.say("call me One");
     await expect(chat.notice).toContainText("unsent messages are lost when you reload");
     await expect(chat.row("Pleased to meet you, One!")).toHaveCount(1);
-    await expect(chat.notice).toHaveCount(0, { timeout: 12_000 });
+    await expect(chat.notice).toHaveCount(0);
     await chat.tell("call me Two");
     await expect(chat.notice).toHaveCount(0);
     await expect(chat.row("Pleased to meet you, Two!")).toHaveCount(1);
@@ -188,7 +186,7 @@ for (const [what, refuse] of [
 
 test("too many unsent messages: the visitor is told, and the composer keeps the text", async ({ page, context, parlour }) => {
   // A hundred go out one by one, and the server's pace holds them up.
-  test.setTimeout(180_000);
+  test.setTimeout(360_000);
   const connect = await withoutSockets(context);
   const chat = await opened(page, `${parlour.baseURL}/chat/demo`);
   await expect(chat.sendButton).toHaveAttribute("aria-disabled", "true");
@@ -204,7 +202,7 @@ test("too many unsent messages: the visitor is told, and the composer keeps the 
   await expect(page.locator("article.sending")).toHaveCount(0, { timeout: 60_000 });
   await chat.composer.press("Enter");
   await expect(chat.mine).toHaveCount(101);
-  await expect(page.locator("article.sending")).toHaveCount(0, { timeout: 15_000 });
+  await expect(page.locator("article.sending")).toHaveCount(0);
   expect(await saidByVisitor(page)).toEqual([...said, "one too many"]);
 });
 

@@ -22,7 +22,6 @@ test("on SIGTERM an open widget hears 1001, the server ends cleanly, and after a
   page,
   startParlour,
 }) => {
-  test.setTimeout(60_000);
   const parlour = await startParlour();
   await page.addInitScript(noteCloseCodes);
   let token = "";
@@ -48,10 +47,10 @@ test("on SIGTERM an open widget hears 1001, the server ends cleanly, and after a
   // Said while nobody is there: kept, and sent when the server is back.
   await widget.say("thanks");
   await expect(widget.mine.last()).toHaveText(/thanks.*Sending/s);
-  await expect(widget.notice).toBeVisible({ timeout: 15_000 });
+  await expect(widget.notice).toBeVisible();
 
   await parlour.launch();
-  await expect(widget.row("You are welcome!")).toHaveCount(1, { timeout: 30_000 });
+  await expect(widget.row("You are welcome!")).toHaveCount(1);
   await expect(widget.notice).toBeHidden();
   await widget.settled();
   await expect(widget.rows).toHaveCount(6);
@@ -67,13 +66,12 @@ test("on SIGTERM an open widget hears 1001, the server ends cleanly, and after a
 });
 
 test("what was acknowledged before a SIGTERM is answered after the restart", async ({ page, startParlour }) => {
-  test.setTimeout(60_000);
   const parlour = await startParlour();
   await page.goto(`${parlour.baseURL}/chat/demo`);
   const widget = new Widget(page);
   await widget.welcomed();
   await Promise.all([widget.say("three messages"), parlour.restart()]);
-  await expect(widget.row("and the last.")).toHaveCount(1, { timeout: 30_000 });
+  await expect(widget.row("and the last.")).toHaveCount(1);
   await widget.settled();
   await expect(widget.mine).toHaveCount(1);
   await expect(widget.rows).toHaveCount(6);

@@ -52,7 +52,6 @@ test("the website's user goes on with the same conversation on another page and 
   startParlour,
   hostSite,
 }) => {
-  test.setTimeout(60_000);
   const parlour = await startParlour({ config: testApp() });
   const backend = await signedIn(page, hostSite, parlour.baseURL, () => assertionFor("ann"));
   await page.locator("[data-parlour]").waitFor({ state: "attached" });
@@ -101,7 +100,6 @@ test("the website's user goes on with the same conversation on another page and 
 });
 
 test("a new assertion is asked for when a grant needs it, and only then", async ({ page, startParlour, hostSite }) => {
-  test.setTimeout(60_000);
   const parlour = await startParlour({ config: testApp() });
   const cable = await Cable.to(parlour);
   const token = tokenOf(page);
@@ -113,7 +111,7 @@ test("a new assertion is asked for when a grant needs it, and only then", async 
   // The token still holds: a cut needs no new assertion.
   cable.cut();
   await widget.say("hello");
-  await expect(widget.row("Nice to meet you")).toHaveCount(1, { timeout: 15_000 });
+  await expect(widget.row("Nice to meet you")).toHaveCount(1);
   expect(backend.asked).toBe(1);
   expect(token()).toBe(first);
 
@@ -121,7 +119,7 @@ test("a new assertion is asked for when a grant needs it, and only then", async 
   expect(await Caller.with(parlour, first).revoke()).toBe(200);
   cable.cut();
   await widget.say("thanks");
-  await expect(widget.row("You are welcome!")).toHaveCount(1, { timeout: 15_000 });
+  await expect(widget.row("You are welcome!")).toHaveCount(1);
   expect(backend.asked).toBe(2);
   expect(token()).not.toBe(first);
   await expect(widget.rows).toHaveCount(6);
@@ -145,7 +143,7 @@ for (const [name, sign] of wrong) {
       Parlour.on("auth:expired", () => (window as any).expired++);
     });
     const widget = await openOn(page, parlour.baseURL);
-    await expect(widget.notice).toContainText("The chat could not be opened for you.", { timeout: 15_000 });
+    await expect(widget.notice).toContainText("The chat could not be opened for you.");
     expect(await page.evaluate("expired")).toBe(1);
     // Tried again with a fresh one now and then, not for ever.
     expect(backend.asked).toBeLessThanOrEqual(4);
@@ -154,7 +152,7 @@ for (const [name, sign] of wrong) {
 
     backend.sign = () => assertionFor("ann");
     await widget.notice.getByRole("button", { name: "Try again" }).click();
-    await expect(widget.row("Nice to meet you")).toHaveCount(1, { timeout: 15_000 });
+    await expect(widget.row("Nice to meet you")).toHaveCount(1);
     await expect(widget.notice).toBeHidden();
     expect((await texts(parlour, "ann")).filter((text) => text === "hello")).toHaveLength(1);
   });
@@ -164,7 +162,7 @@ test("an assertion of a website that lies about its user's app is refused", asyn
   const parlour = await startParlour({ config: testApp() });
   await signedIn(page, hostSite, parlour.baseURL, () => assertionFor("ann", { claims: { iss: "cs-other" } }));
   const widget = await openOn(page, parlour.baseURL);
-  await expect(widget.notice).toContainText("The chat could not be opened for you.", { timeout: 15_000 });
+  await expect(widget.notice).toContainText("The chat could not be opened for you.");
   expect(await texts(parlour, "ann"), APP).toEqual([]);
 });
 
@@ -173,9 +171,9 @@ test("a website's function that fails is no refusal: the widget keeps trying", a
   const backend = await signedIn(page, hostSite, parlour.baseURL, () => Promise.reject(new Error("the backend is down")));
   const widget = await openOn(page, parlour.baseURL);
   await widget.say("hello");
-  await expect(widget.notice).toContainText(/Reconnecting|No connection/, { timeout: 15_000 });
+  await expect(widget.notice).toContainText(/Reconnecting|No connection/);
   backend.sign = () => assertionFor("ann");
-  await expect(widget.row("Nice to meet you")).toHaveCount(1, { timeout: 15_000 });
+  await expect(widget.row("Nice to meet you")).toHaveCount(1);
   await expect(widget.mine).toHaveCount(1);
 });
 

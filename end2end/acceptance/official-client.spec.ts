@@ -37,7 +37,6 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
     startParlour,
     hostSite,
   }) => {
-    test.setTimeout(90_000);
     const parlour = await startParlour({ config: testApp() });
     const cable = await Cable.to(parlour);
     await page.exposeFunction("sign", () => assertionFor(ANN));
@@ -49,7 +48,7 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
     const welcomes = async () => (await stored()).filter(({ text }) => text.includes(WELCOME[1])).length;
 
     // Grant, start, and exactly one welcome, on the screen and in the store.
-    await expect(client.rows).toHaveCount(2, { timeout: 15_000 });
+    await expect(client.rows).toHaveCount(2);
     await expect(client.rows.nth(0)).toContainText(WELCOME[0]);
     await expect(client.rows.nth(1)).toContainText(WELCOME[1]);
     expect((await stored()).map(({ from }) => from)).toEqual(["bot", "bot"]);
@@ -88,10 +87,10 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
     // The socket is cut: the client comes back by itself, says so, and is not welcomed again.
     expect(client.sockets).toHaveLength(1);
     await cut(cable, parlour);
-    await expect.poll(() => client.sockets.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => client.sockets.length).toBe(2);
     expect(new URL(client.sockets[1]).searchParams.get("isReconnect")).toBe("true");
     await client.say("tell me a joke");
-    await expect(client.rows.filter({ hasText: "mix up Halloween" })).toHaveCount(1, { timeout: 15_000 });
+    await expect(client.rows.filter({ hasText: "mix up Halloween" })).toHaveCount(1);
     await client.acknowledged();
     expect(client.frames.filter(({ socket, data }) => socket === 1 && data.type === "bot_response")).toHaveLength(1);
     expect(await welcomes()).toBe(1);
@@ -99,7 +98,7 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
     // A reload shows what is stored, in its order and once, and no welcome.
     const newest = (await stored()).slice(-10).map(({ id }) => id);
     await page.reload();
-    await expect(page.getByText("End of chat history")).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText("End of chat history")).toBeVisible();
     await expect.poll(() => client.rows.evaluateAll((rows) => rows.map((row) => row.id))).toEqual(newest);
     await expect(client.rows.filter({ hasText: "Your balance is" })).toHaveCount(1);
     await expect(client.rows.filter({ hasText: "Check balance" }).last()).toBeVisible();
@@ -112,13 +111,12 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
 }
 
 test("the official client shows an answer that others see growing once and whole", async ({ page, startParlour, hostSite }) => {
-  test.slow();
   const parlour = await startParlour({ config: testApp() });
   await page.exposeFunction("sign", () => assertionFor(ANN));
   const client = await Official.open(page, hostSite, { api: `${parlour.baseURL}/api/`, identity: ways[1].identity(parlour.baseURL) });
-  await expect(client.rows).toHaveCount(2, { timeout: 15_000 });
+  await expect(client.rows).toHaveCount(2);
   await client.say("stream");
-  await expect(client.rows.nth(3)).toContainText("and this is the", { timeout: 30_000 });
+  await expect(client.rows.nth(3)).toContainText("and this is the");
   await expect(client.rows.nth(3)).toContainText("This answer comes");
   // What comes after it would show a second one.
   await client.say("thanks");

@@ -10,7 +10,6 @@ const WHOLE = { timeout: 60_000 };
 
 // The browser itself writes a line for each request that fails.
 test.use({ expectedProblems: ["ERR_CONNECTION", "WebSocket"] });
-test.slow();
 
 const growing = (chat: Chat) => chat.window.locator("article.growing");
 const stopButton = (chat: Chat) => chat.window.getByRole("button", { name: "Stop answering" });
@@ -122,7 +121,7 @@ test("cut in the middle, it goes on in its bubble and is exact in the page and i
   for (let cuts = 1; cuts <= 2; cuts++) {
     await line.cut();
     await expect(chat.row("word by word")).toHaveCount(1);
-    await expect.poll(line.opened, { timeout: 10_000 }).toBe(cuts + 1);
+    await expect.poll(line.opened).toBe(cuts + 1);
     await chat.online();
     await expect(growing(chat)).toHaveCount(1);
   }
