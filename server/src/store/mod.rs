@@ -42,13 +42,6 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<User, StoreError>;
 
-    /// The user with this identity, when there is one.
-    async fn user_by_identity(&self, app: &str, identity: &str)
-    -> Result<Option<User>, StoreError>;
-
-    /// The user with this id, when there is one.
-    async fn user_by_id(&self, id: &str) -> Result<Option<User>, StoreError>;
-
     /// Spends an assertion, makes its user when there is none, and keeps the token: all of it or nothing.
     /// `None`: the assertion was used before (a replay), and nothing changed.
     async fn grant(&self, grant: NewGrant) -> Result<Option<User>, StoreError>;

@@ -16,7 +16,7 @@ pub(super) fn user(
     new_id: &str,
     now: Millis,
 ) -> Result<User, StoreError> {
-    if let Some(found) = user_by_identity(connection, app, identity)? {
+    if let Some(found) = known_user(connection, app, identity)? {
         return Ok(found);
     }
     connection
@@ -49,7 +49,7 @@ pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<
     Ok(Some(user))
 }
 
-pub(super) fn user_by_identity(
+fn known_user(
     connection: &Connection,
     app: &str,
     identity: &str,
@@ -59,13 +59,6 @@ pub(super) fn user_by_identity(
             "SELECT id, app, identity, created FROM users WHERE app = ?1 AND identity = ?2",
         )
         .and_then(|mut query| query.query_row([app, identity], user_row).optional())
-        .map_err(store_error)
-}
-
-pub(super) fn user_by_id(connection: &Connection, id: &str) -> Result<Option<User>, StoreError> {
-    connection
-        .prepare_cached("SELECT id, app, identity, created FROM users WHERE id = ?1")
-        .and_then(|mut query| query.query_row([id], user_row).optional())
         .map_err(store_error)
 }
 

@@ -134,30 +134,9 @@ impl Store for SqliteStore {
         new_id: &str,
         now: Millis,
     ) -> Result<User, StoreError> {
-        if let Some(found) = self.user_by_identity(app, identity).await? {
-            return Ok(found);
-        }
         let (app, identity, id) = (app.to_owned(), identity.to_owned(), new_id.to_owned());
         self.writer
             .run(move |it| access::user(it, &app, &identity, &id, now))
-            .await
-    }
-
-    async fn user_by_identity(
-        &self,
-        app: &str,
-        identity: &str,
-    ) -> Result<Option<User>, StoreError> {
-        let (app, identity) = (app.to_owned(), identity.to_owned());
-        self.readers
-            .run(move |it| access::user_by_identity(it, &app, &identity))
-            .await
-    }
-
-    async fn user_by_id(&self, id: &str) -> Result<Option<User>, StoreError> {
-        let id = id.to_owned();
-        self.readers
-            .run(move |it| access::user_by_id(it, &id))
             .await
     }
 
