@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::say;
-use crate::config::{Config, ConfigError, Sources};
+use crate::config::{Config, ConfigError, OriginPattern, Sources};
 use crate::first_start::{DEMO_BOT, make_folder, make_secret};
 use crate::ids::{Ids as _, RandomIds};
 
@@ -24,11 +24,15 @@ pub(super) struct Add {
     #[arg(long, default_value = "")]
     name: String,
     /// Page that may embed the widget, for example `https://shop.example.com`; may be repeated
-    #[arg(long = "origin", value_name = "ORIGIN")]
-    origins: Vec<String>,
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = origin)]
+    origins: Vec<OriginPattern>,
     /// Bot that the app may open [default: the demo bot]; may be repeated
     #[arg(long = "bot", value_name = "BOT_ID")]
     bots: Vec<String>,
+}
+
+fn origin(text: &str) -> Result<OriginPattern, String> {
+    OriginPattern::try_from(text.to_owned())
 }
 
 pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), ConfigError> {
@@ -128,12 +132,13 @@ fn section(args: &Add, id: &str, bots: &[String], before: &Config, secret: &Path
             .collect::<Vec<_>>()
             .join(", ")
     };
+    let origins: Vec<String> = args.origins.iter().map(ToString::to_string).collect();
     let _ = write!(
         text,
         "\n[apps.{id}]\nname = {}\nbots = [{}]\norigins = [{}]\n\n[[apps.{id}.keys]]\nkid = \"1\"\nalgorithm = \"HS256\"\nsecret_file = {}\n",
         quoted(&args.name),
         list(bots),
-        list(&args.origins),
+        list(&origins),
         quoted(&secret.display().to_string()),
     );
     text
@@ -179,7 +184,7 @@ mod tests {
         Add {
             id: Some(id.to_owned()),
             name: "The \"Shop\"".to_owned(),
-            origins: vec!["https://shop.example.com".to_owned()],
+            origins: vec![origin("https://shop.example.com").unwrap()],
             bots: vec!["st-shop".to_owned()],
         }
     }
@@ -232,7 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_origin_leaves_everything_as_it_was() {
+    fn an_origin_is_a_whole_one() {
+        assert!(origin("https://shop.example.com:8443").is_ok());
+        let error = origin("shop.example.com").unwrap_err();
+        assert!(error.contains("is not an origin"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_bot_leaves_everything_as_it_was() {
         let folder = folder();
         let file = folder.join("parlour.toml");
         let sources = Sources {
@@ -243,11 +255,11 @@ mod tests {
             ..Sources::default()
         };
         let wrong = Add {
-            origins: vec!["shop.example.com".to_owned()],
+            bots: vec!["st shop".to_owned()],
             ..new_app("cs-shop")
         };
         let error = add(&wrong, &file, &sources).unwrap_err().to_string();
-        assert!(error.contains("is not an origin"), "{error}");
+        assert!(error.contains("cannot stand in an address"), "{error}");
         assert!(!file.exists() && !folder.join("data").exists());
         assert!(
             add(
