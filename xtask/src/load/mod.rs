@@ -15,6 +15,7 @@ pub(crate) mod figures;
 pub(crate) mod http;
 mod idle;
 mod page;
+mod repeat;
 pub(crate) mod server;
 mod sign;
 mod slow;

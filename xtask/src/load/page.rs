@@ -4,64 +4,44 @@
 //! again and again, one after the other.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use anyhow::ensure;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
-use super::figures::{Figures, exact};
+use super::Plan;
+use super::figures::Figures;
 use super::http::{Http, address_of};
+use super::repeat::Tally;
 use super::server::{PAGE, Server};
-use super::{HOME_WITHIN, Meter, Plan};
 
 /// The page shows twenty messages, and a welcome and ten turns are more than that.
 const TURNS: usize = 10;
-const WARM_UP: Duration = Duration::from_secs(1);
 
 pub(super) async fn page(server: &Server, plan: &Plan) -> anyhow::Result<Figures> {
-    let (drawn, failed) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-    let bytes = Arc::<AtomicU64>::default();
-    let end = watch::Sender::new(false);
+    let tally = Arc::<Tally>::default();
     let mut connections = JoinSet::new();
+    let mut bytes = 0;
     for user in 0..plan.users {
         let mut http = Http::new(server.address, address_of(user));
-        let cookie = talk(&mut http).await?;
-        let (drawn, failed, bytes) = (Arc::clone(&drawn), Arc::clone(&failed), Arc::clone(&bytes));
-        let ended = end.subscribe();
+        let (cookie, page) = talk(&mut http).await?;
+        bytes = page.len();
+        let tally = Arc::clone(&tally);
         connections.spawn(async move {
-            while !*ended.borrow() {
-                match http.page(PAGE, &cookie).await {
-                    Ok(answer) if full(&answer.body) => {
-                        bytes.store(answer.body.len() as u64, Relaxed);
-                        drawn.fetch_add(1, Relaxed)
-                    }
-                    _ => failed.fetch_add(1, Relaxed),
-                };
+            while tally.goes_on() {
+                let answer = http.page(PAGE, &cookie).await;
+                tally.count(answer.is_ok_and(|answer| full(&answer.body)));
             }
         });
     }
-    sleep(WARM_UP).await;
-    let before = drawn.load(Relaxed);
-    let meter = Meter::start(server)?;
-    sleep(plan.time()).await;
-    let count = drawn.load(Relaxed) - before;
-    let mut figures = Figures::default();
-    figures.count("connections", plan.users as u64, "");
-    meter.all(&mut figures, "pages", exact(count), "22000 or more")?;
-    figures.count("bytes of a page", bytes.load(Relaxed), "");
-    figures.count("failed", failed.load(Relaxed), "0");
-    end.send_replace(true);
-    timeout(HOME_WITHIN, connections.join_all()).await?;
-    ensure!(count > 0, "no page was drawn");
+    let mut figures = tally
+        .measure(connections, (server, plan), "pages", "22000 or more")
+        .await?;
+    figures.count("bytes of a page", bytes as u64, "");
     Ok(figures)
 }
 
-/// What a visitor says without JavaScript, and the cookie that this gives.
-async fn talk(http: &mut Http) -> anyhow::Result<String> {
+/// What a visitor says without JavaScript: the cookie and the page that this gives.
+async fn talk(http: &mut Http) -> anyhow::Result<(String, String)> {
     let mut cookie = String::new();
     for turn in 1..=TURNS {
         let answer = http
@@ -73,7 +53,7 @@ async fn talk(http: &mut Http) -> anyhow::Result<String> {
     ensure!(!cookie.is_empty(), "the visitor got no cookie");
     let page = http.page(PAGE, &cookie).await?;
     ensure!(full(&page.body), "the transcript is not on the page");
-    Ok(cookie)
+    Ok((cookie, page.body))
 }
 
 /// Is the last answer on the page?
