@@ -150,8 +150,10 @@ impl Chat {
     /// Shows this from now on.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn show(&self, shown: Shown) {
-        if shown != self.shown() {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *now != shown {
+            *now = shown;
+            drop(now);
             follower::tell();
         }
     }

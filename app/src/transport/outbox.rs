@@ -205,9 +205,10 @@ impl Driver {
     fn journal(&self) -> Vec<Outgoing> {
         let journal = self.ledger.journal.borrow();
         let session = self.session.borrow();
-        let mut messages = session.outbox().to_vec();
-        messages.retain(|message| journal.contains(&message.id));
-        messages
+        let kept = session.outbox().iter();
+        kept.filter(|message| journal.contains(&message.id))
+            .cloned()
+            .collect()
     }
 
     fn write_journal(&self) {
