@@ -132,17 +132,16 @@ pub(super) fn may_load_older(driver: &Driver) -> bool {
 pub(super) async fn older(driver: Rc<Driver>) {
     let chat = &driver.chat;
     chat.change(|shown| shown.loading_older = true);
-    let place = {
+    let first = || driver.session.borrow().transcript().first_seq();
+    let asked = first();
+    let place = if let Some(seq) = asked {
+        format!("&before={seq}")
+    } else {
+        // Kore counts from the newest one (`kore-protocol.md` 6.1); doubles know each other.
         let session = driver.session.borrow();
-        let transcript = session.transcript();
-        if let Some(seq) = transcript.first_seq() {
-            format!("&before={seq}")
-        } else {
-            // Kore counts from the newest one (`kore-protocol.md` 6.1); doubles know each other.
-            let stored = |entry: &&Entry| entry.message_id.is_some();
-            let skip = transcript.entries().iter().filter(stored).count();
-            format!("&offset={skip}")
-        }
+        let stored = |entry: &&Entry| entry.message_id.is_some();
+        let skip = session.transcript().entries().iter().filter(stored);
+        format!("&offset={}", skip.count())
     };
     let mut page = history(&driver, OLDER, &place).await;
     if let Err(Failure::Reauthorize) = page {
@@ -151,7 +150,10 @@ pub(super) async fn older(driver: Rc<Driver>) {
         driver.feed(event);
         page = history(&driver, OLDER, &place).await;
     }
-    if let Ok(page) = page {
+    // A list that was loaded anew meanwhile begins elsewhere: between the two would be a gap.
+    if let Ok(page) = page
+        && first() == asked
+    {
         let entries = page.messages.iter().map(Entry::of_history).collect();
         chat.change(|shown| shown.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));

@@ -111,7 +111,10 @@ impl Driver {
         spawn(async move {
             if driver.ask_for(how).await == Some(true) {
                 driver.read_kept().await;
-                driver.feed(Event::Lead);
+                // Another may have taken it meanwhile.
+                if driver.tabs.release.borrow().is_some() {
+                    driver.feed(Event::Lead);
+                }
             }
         });
     }

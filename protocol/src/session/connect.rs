@@ -5,6 +5,7 @@ use super::{
 };
 use crate::error::Failure;
 use crate::start::{ConnectionMode, socket_url};
+use crate::transcript::{Author, Delivery, Entry};
 
 /// A step of connecting that takes longer has failed.
 const STEP_DEADLINE: Effect = Effect::Arm {
@@ -239,9 +240,11 @@ impl Session {
     }
 
     fn history(&mut self, page: NewestPage, effects: &mut Vec<Effect>) {
-        let live = matches!(self.phase, Phase::Following | Phase::Online);
-        let anew = live && page.last_seq.is_some();
-        if anew {
+        // Only what comes after a row of the server's that is whole is news.
+        let is_whole = |row: &&Entry| row.message_id.is_some() && row.delivery != Delivery::Growing;
+        let known = self.transcript.entries().iter().rev().find(is_whole);
+        let known = known.map(|row| row.key.clone());
+        if self.phase != Phase::Loading && page.last_seq.is_some() {
             self.transcript.replace(page.entries, page.last_seq);
         } else {
             for entry in page.entries {
@@ -255,6 +258,16 @@ impl Session {
         self.unauthorized = 0;
         self.watch_growth(effects);
         effects.push(Effect::Show);
+        if let Some(known) = known {
+            let rows = self.transcript.entries();
+            let place = rows.iter().rposition(|row| row.key == known);
+            for row in &rows[place.map_or(0, |place| place + 1)..] {
+                if row.author == Author::Bot && is_whole(&row) {
+                    let key = row.key.clone();
+                    effects.push(Effect::Arrived { key });
+                }
+            }
+        }
         if self.phase == Phase::Loading {
             self.next_step(effects);
         }
@@ -298,6 +311,11 @@ impl Session {
     }
 
     fn step_failed(&mut self, at: Moment, failure: Failure, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Waiting {
+            // Too late: the next attempt asks for all of it again.
+            self.has_token &= failure != Failure::Reauthorize;
+            return;
+        }
         if self.follows() || self.phase == Phase::Online {
             // Only the history can fail here; it is asked for again with the next ping. The token may have ended since.
             self.needs_history = failure != Failure::Refused;

@@ -388,13 +388,14 @@ impl Session {
             });
         } else {
             self.fail(id, effects);
+            self.flush(effects);
         }
     }
 
     fn show(&mut self, entry: Entry, effects: &mut Vec<Effect>) {
         let key = entry.key.clone();
         let tell = entry.author != Author::Visitor;
-        if self.transcript.insert(entry) && tell {
+        if self.transcript.arrive(entry) && tell {
             effects.push(Effect::Arrived { key });
         }
         effects.push(Effect::Show);

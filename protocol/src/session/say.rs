@@ -57,7 +57,7 @@ impl Session {
     pub(super) fn is_stored(&self, id: u64) -> bool {
         let key = own_key(&id.into());
         let mut rows = self.transcript.entries().iter().rev();
-        rows.any(|row| row.key == key && row.delivery == Delivery::Sent)
+        rows.any(|row| row.key == key && row.delivery.is_stored())
     }
 
     /// Puts everything on the socket that has not been put on this one yet.

@@ -148,7 +148,9 @@ impl Session {
             match &frame {
                 ServerFrame::BotResponse(frame) => self.relay(frame.seq, text.to_owned(), effects),
                 ServerFrame::UserMessage(frame) => self.relay(frame.seq, text.to_owned(), effects),
-                ServerFrame::Resync(_) => self.relay(None, text.to_owned(), effects),
+                ServerFrame::Other(_) | ServerFrame::Resync(_) => {
+                    self.relay(None, text.to_owned(), effects);
+                }
                 _ => {}
             }
         }
@@ -262,8 +264,17 @@ impl Session {
             "refused" => Connection::Refused,
             _ => Connection::Connecting,
         };
+        let stood = self.company.stands;
         self.company.stands = Some((stands, fields.get_or_default("typing")));
         effects.push(Effect::Show);
+        // A leader that is back without sequences has loaded what was missed, and tells nothing of it.
+        if self.cursor.is_none()
+            && stands == Connection::Online
+            && stood.is_some_and(|(stood, _)| stood != Connection::Online)
+        {
+            self.needs_history = true;
+            effects.push(Effect::LoadHistory(self.attempt));
+        }
         let answer = fields.get::<Vec<Outgoing>>("unsent");
         let behind = fields.get::<u64>("cursor") > self.cursor;
         match answer {

@@ -47,9 +47,22 @@ impl Transcript {
     /// Puts a message where it belongs. False: it was there already (what the server knows of
     /// it now, its sequence and that it is stored, is taken over). One that grew until now is news.
     pub fn insert(&mut self, entry: Entry) -> bool {
+        self.put(entry, false)
+    }
+
+    /// The same for a message that a frame has brought. Where the platform does not count, frames come in the order in
+    /// which they are shown (`kore-protocol.md` 4.6): the times of its clock and of this browser's say nothing together.
+    pub fn arrive(&mut self, entry: Entry) -> bool {
+        self.put(entry, true)
+    }
+
+    fn put(&mut self, entry: Entry, live: bool) -> bool {
         if let Some(at) = self.find(&entry) {
             let known = &mut self.entries[at];
             let news = known.seq.is_none() && entry.seq.is_some();
+            if known.message_id.is_none() && known.seq == entry.seq {
+                known.at_ms = entry.at_ms;
+            }
             let grew = known.delivery == Delivery::Growing;
             known.message_id = known.message_id.take().or(entry.message_id);
             if matches!(entry.delivery, Delivery::Sent | Delivery::Stopped) {
@@ -71,7 +84,12 @@ impl Transcript {
             }
             return ended;
         }
-        let at = self.place(&entry);
+        let at = match entry.delivery {
+            Delivery::Sent | Delivery::Stopped if live && entry.seq.is_none() => {
+                self.end_of_stored()
+            }
+            _ => self.place(&entry),
+        };
         self.entries.insert(at, entry);
         true
     }
@@ -155,15 +173,6 @@ impl Transcript {
     /// Where a row goes. With a sequence: behind the last smaller one. Without: a row on its way
     /// goes to the end, but before what grows; a stored one (a platform that does not count) goes by its time.
     fn place(&self, entry: &Entry) -> usize {
-        let behind_last = |is_it: fn(&Delivery) -> bool| {
-            let last = self
-                .entries
-                .iter()
-                .rposition(|known| is_it(&known.delivery));
-            last.map_or(0, |at| at + 1)
-        };
-        let end_of_stored =
-            behind_last(|known| !matches!(known, Delivery::Sending | Delivery::Growing));
         match entry.seq {
             Some(seq) => {
                 let smaller = |known: &Entry| known.seq.is_some_and(|known| known < seq);
@@ -178,21 +187,32 @@ impl Transcript {
                     .entries
                     .iter()
                     .position(greater)
-                    .unwrap_or(end_of_stored);
+                    .unwrap_or_else(|| self.end_of_stored());
                 after.max(before)
             }
             None if matches!(entry.delivery, Delivery::Sending | Delivery::Failed) => {
-                behind_last(|known| *known != Delivery::Growing)
+                self.behind_last(|known| *known != Delivery::Growing)
             }
             None if entry.delivery == Delivery::Growing => self.entries.len(),
             None => {
                 let later = |known: &Entry| known.at_ms > entry.at_ms;
-                let earlier = self.entries[..end_of_stored]
+                let earlier = self.entries[..self.end_of_stored()]
                     .iter()
                     .rposition(|known| !later(known));
                 earlier.map_or(0, |at| at + 1)
             }
         }
+    }
+
+    /// Before what is on its way and what grows.
+    fn end_of_stored(&self) -> usize {
+        self.behind_last(|known| !matches!(known, Delivery::Sending | Delivery::Growing))
+    }
+
+    fn behind_last(&self, is_it: fn(&Delivery) -> bool) -> usize {
+        let mut entries = self.entries.iter();
+        let last = entries.rposition(|known| is_it(&known.delivery));
+        last.map_or(0, |at| at + 1)
     }
 }
 
