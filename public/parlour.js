@@ -160,6 +160,8 @@ animation:in .2s ease-out}
   let opened = false;
   let still = false; // opened without a movement
   let unread = 0;
+  // The frame was told to forget who is signed in, and has not said that it did.
+  let parting = false;
   let title = option("title") || "";
   let frame; // the iframe, made at the first open
   let ready = false; // the frame listens
@@ -204,10 +206,10 @@ animation:in .2s ease-out}
 
   const tell = (focus = false) => post({ type: opened ? "shown" : "hidden", focus });
 
-  const load = (focus) => {
+  const load = (focus, fresh) => {
     if (frame) return;
     const url = new URL(`embed/${encodeURIComponent(bot)}`, base);
-    const query = { origin: location.origin, app: option("app"), lang: locale, theme, brand: option("brand") && brand, identity: assertion && "host" };
+    const query = { origin: location.origin, app: option("app"), lang: locale, theme, brand: option("brand") && brand, identity: assertion && "host", fresh };
     for (const name in query) if (query[name]) url.searchParams.set(name, query[name]);
     // The composer then takes the focus as soon as it is parsed: a focus() from here would go to an empty document.
     if (focus) url.hash = "focus";
@@ -223,17 +225,20 @@ animation:in .2s ease-out}
     frame = undefined;
     ready = false;
   };
-  // Another identity or language: the frame starts anew, and open stays open.
-  const reload = () => {
+  // Another identity or language: the frame starts anew, and open stays open. `fresh`: it keeps nothing of the last one.
+  const reload = (fresh) => {
     if (!frame) return;
     unload();
-    load();
+    load(false, fresh);
   };
 
   const answer = async (id) => {
+    const asked = frame;
     let jwt;
     try { jwt = await assertion(); } catch { /* the frame shows it, and offers to try again */ }
-    if (frame) post({ type: "assertion", id, jwt: typeof jwt === "string" ? jwt : null });
+    // Not for a frame that has come since: it may be another person's.
+    if (frame !== asked) return;
+    post({ type: "assertion", id, jwt: typeof jwt === "string" ? jwt : null });
     if (!jwt) emit("error", { code: "assertion" });
   };
 
@@ -241,6 +246,8 @@ animation:in .2s ease-out}
   const heard = {
     ready({ name }) {
       ready = true;
+      unread = 0;
+      dismiss();
       tell(shadow.activeElement === frame);
       if (!title && typeof name === "string") title = name.slice(0, 80);
       for (const message of waiting.splice(0)) post(message);
@@ -258,8 +265,10 @@ animation:in .2s ease-out}
     received: ({ id }) => emit("message:received", { id: String(id) }),
     assertion: ({ id }) => assertion && answer(id),
     expired: () => emit("auth:expired", {}),
-    error: ({ code }) => emit("error", { code: String(code) }),
-    forgotten: reload,
+    forgotten() {
+      parting = false;
+      reload();
+    },
   };
   listen(window, "message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== base.origin) return;
@@ -399,13 +408,14 @@ animation:in .2s ease-out}
     setAssertion(fn) {
       if (fn === assertion) return;
       assertion = typeof fn === "function" ? fn : undefined;
-      reload();
+      if (!parting) reload(1); // else when the frame has forgotten who was signed in
     },
     logout() {
       assertion = undefined;
       unread = 0;
       dismiss();
       load();
+      parting = true;
       post({ type: "logout" }); // it forgets the visitor, says so, and is loaded anew
       draw();
     },

@@ -10,4 +10,4 @@ b=a.then(j).then(o=>p(g,{assertion:o.jwt,botInfo})),
 c=b.then(j).then(async o=>{if((await navigator.locks.query()).held.some(l=>l.name==`parlour:${v.id}:${o.userInfo.userId}`))throw 0;setTimeout(()=>delete m[r],25e3);return p(r,{botInfo,language},{Authorization:"bearer "+o.authorization.accessToken})}),
 m={[s]:a,[g]:b,[r]:c};
 for(let x of[b,c])x.catch(b=>b);
-self.fetch=(u,o)=>{let x=m[u];delete m[u];return x?x.catch(()=>f(u,o)):f(u,o)}}}catch{}
+self.fetch=(u,o)=>{let x=m[u],n=()=>f(u,o);delete m[u];return x?o.method=="POST"?x.catch(n):x.then(n,n):n()}}}catch{}

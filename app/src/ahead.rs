@@ -9,8 +9,9 @@
 //! 1. Nothing where cookies are refused: who the visitor is, is then known by the wasm only (`transport/keep.rs`).
 //! 2. Asks for the assertion, then the grant, then the start, each with the body that `requests.rs` sends. A step that fails ends it.
 //! 3. Asks for no start where another tab leads (its Web Lock, named in `transport/tabs.rs`, is held): this tab needs none.
-//! 4. Stands in for the page's `fetch`: the first request of each address gets the answer that was asked for ahead, whatever its
-//!    status; if there is none, it goes over the network like every later one. That is half a kilobyte of wasm less than taking the
+//! 4. Stands in for the page's `fetch`: the first `POST` to each address gets the answer that was asked for ahead, whatever its
+//!    status; if there is none, it goes over the network like every later one. Another method (the visitor is forgotten) goes out
+//!    when that answer is there: a cookie that it sets must not come after. That is half a kilobyte of wasm less than taking the
 //!    answers by a name of their own.
 //!
 //! **Invariants.** Each answer is used once. A ticket that nobody took is forgotten before its 30 seconds are over. A page whose

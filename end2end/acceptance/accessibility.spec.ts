@@ -248,6 +248,40 @@ test("Tab goes from the header over the transcript to the composer, and the arro
   await expect(chat.composer).toBeFocused();
 });
 
+test("the arrows walk a message's controls in the direction of reading, and leave what scrolls alone", async ({ page, parlour }) => {
+  for (const [language, on] of [["en", "ArrowRight"], ["ar", "ArrowLeft"]]) {
+    const chat = await standalone(page, parlour, `/chat/demo?lang=${language}`);
+    const chips = chat.row("Where shall we start?").getByRole("button");
+    await chips.first().focus();
+    await page.keyboard.press(on);
+    await expect(chips.nth(1)).toBeFocused();
+    await page.keyboard.press(on === "ArrowLeft" ? "ArrowRight" : "ArrowLeft");
+    await expect(chips.first()).toBeFocused();
+  }
+  const chat = await standalone(page, parlour, "/chat/demo?lang=en");
+  await chat.tell("markup");
+  const code = chat.rows.last().locator("pre");
+  await code.focus();
+  for (const key of ["ArrowRight", "ArrowLeft", "ArrowUp", "Home", "End"]) {
+    await page.keyboard.press(key);
+    await expect(code).toBeFocused();
+  }
+  await page.keyboard.press("Escape");
+  await expect(chat.rows.last()).toBeFocused();
+});
+
+test("the focus goes on when the control that had it is gone", async ({ page, parlour }) => {
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  line.refuse("thanks");
+  for (const name of ["Retry", "Delete"]) {
+    await chat.say("thanks");
+    await chat.mine.last().getByRole("button", { name }).focus();
+    await page.keyboard.press("Enter");
+    await expect(chat.composer).toBeFocused();
+  }
+});
+
 test("F6 goes round the parts of the window", async ({ page, parlour }) => {
   const chat = await standalone(page, parlour);
   await chat.composer.focus();

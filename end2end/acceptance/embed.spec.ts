@@ -189,6 +189,24 @@ test("signing out forgets the visitor", async ({ page, hostSite, parlour }) => {
   }).toPass();
 });
 
+test("signing out on a page where nobody opened the chat forgets the visitor, too", async ({ page, hostSite, parlour }) => {
+  const url = shop(hostSite, parlour);
+  await visit(page, url);
+  const chat = await openByHand(page, parlour);
+  await chat.tell("call me Ada");
+  await press(page);
+  await visit(page, url);
+  const forgotten = page.waitForResponse((answer) => answer.request().method() === "DELETE");
+  await page.evaluate(() => (window as any).Parlour.logout());
+  expect((await forgotten).status()).toBe(204);
+  await press(page);
+  await expect(async () => {
+    const fresh = await chatIn(page, parlour);
+    await fresh.welcomed();
+    await expect(fresh.mine).toHaveCount(0);
+  }).toPass();
+});
+
 test("a page that is not listed gets a friendly refusal in the frame", async ({ page, hostSite, startParlour }) => {
   const parlour = await startParlour({ config: CLOSED });
   await visit(page, shop(hostSite, parlour));

@@ -88,6 +88,52 @@ test("a starter pressed before the wasm comes is said", async ({ page, parlour }
   expect((await history(page)).filter(({ by }) => by === "visitor")).toHaveLength(1);
 });
 
+test("a message waits for the wasm when the network fails meanwhile, and is said once", async ({ page, parlour }) => {
+  let failed = 0;
+  await page.route(/\.wasm(\?|$)/, (route) => (failed++ ? route.continue() : route.abort()));
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("hello");
+  await expect(page.locator(early)).toHaveText("hello");
+  await chat.online();
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  expect(failed).toBe(2);
+  expect(await saidByVisitor(page)).toEqual(["hello"]);
+});
+
+test("what the tab kept is nothing to the next person that a host page names", async ({ page, parlour }) => {
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  await chat.say("of the one");
+  await expect(page.locator(early)).toHaveText("of the one");
+  await page.goto(`${parlour.baseURL}/chat/demo?fresh=1&lang=en`);
+  await expect(page).toHaveURL(`${parlour.baseURL}/chat/demo?lang=en`);
+  await expect(page.locator(early)).toHaveCount(0);
+  await chat.say("of the other");
+  await page.reload();
+  await expect(page.locator(early)).toHaveText("of the other");
+  release();
+  await chat.online();
+  await expect(chat.mine.locator(".bubble")).toHaveText(["of the other"]);
+});
+
+test("a draft stays when something else is said beside it", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  await chat.composer.fill("half a sentence");
+  await page.getByRole("list", { name: "Suggestions" }).getByRole("button").first().click();
+  await expect(chat.mine).toHaveCount(1);
+  await chat.settled();
+  await page.reload();
+  await expect(chat.composer).toHaveValue("half a sentence");
+  await chat.online();
+  await chat.composer.press("Enter");
+  await chat.settled();
+  await page.reload();
+  await chat.online();
+  await expect(chat.composer).toHaveValue("");
+});
+
 test("when the wasm never comes, the page still opens its menu and shows its messages", async ({ page, parlour }) => {
   await holdWasm(page);
   await page.goto(`${parlour.baseURL}/chat/demo`);

@@ -126,6 +126,42 @@ test("an assertion is asked for by the frame and answered with what the page's f
   ]);
 });
 
+test("an answer for one person never reaches the frame of the next", async ({ page, hostSite }) => {
+  await page.addInitScript(() => {
+    (window as any).Parlour = { assertion: () => new Promise((resolve) => ((window as any).late = resolve)) };
+  });
+  const on = await stage(page, hostSite);
+  await press(page);
+  await on.say({ type: "assertion", id: 1 });
+  await page.waitForFunction("window.late");
+  await page.evaluate(() => Parlour.setAssertion(async () => "jwt-b"));
+  await expect.poll(async () => (await on.frame()).url()).toContain("fresh=1");
+  await page.evaluate("late('jwt-a')");
+  await on.say({ type: "assertion", id: 1 });
+  const answers = async () => (await on.heard()).filter(({ type }) => type === "assertion");
+  await expect.poll(answers).toEqual([{ parlour: 1, type: "assertion", id: 1, jwt: "jwt-b" }]);
+});
+
+test("who signs out is forgotten before the next one is let in, with all that was unread", async ({ page, hostSite }) => {
+  const on = await stage(page, hostSite);
+  await press(page);
+  await on.frame();
+  await press(page);
+  await on.say({ type: "unread", count: 3, name: "Demo bot", text: "Your order has left." });
+  await expect(page.getByRole("button", { name: "Open chat, 3 unread" })).toBeVisible();
+  await page.evaluate(() => Parlour.setLocale("de"));
+  await expect(page.getByRole("button", { name: "Chat öffnen", exact: true })).toBeVisible();
+  await expect(page.getByRole("button", { name: /Your order has left/ })).toBeHidden();
+  await page.evaluate(() => {
+    Parlour.logout();
+    Parlour.setAssertion(async () => "jwt-b");
+  });
+  await expect.poll(async () => (await on.heard()).map(({ type }) => type)).toContain("logout");
+  expect((await on.frame()).url()).not.toContain("identity=host");
+  await on.say({ type: "forgotten" });
+  await expect.poll(async () => (await on.frame()).url()).toContain("identity=host");
+});
+
 test("a message while closed is counted in the launcher's name and previewed", async ({ page, hostSite, expectAccessible }) => {
   const on = await stage(page, hostSite);
   await press(page);

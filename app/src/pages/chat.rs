@@ -15,6 +15,9 @@ use leptos::{config::LeptosOptions, nonce::Nonce, prelude::*};
 pub(super) const MARK: &str = "early-script";
 /// Shows the newest message before anything is painted.
 const TO_END: &str = "(e=>{e.scrollTop=e.scrollHeight})(document.querySelector('[role=log]'));";
+/// Forgets what the tab keeps under the names of `transport/keep.rs`, once: a reload keeps what is said from now on.
+const FORGET: &str = "try{let l=location,p=l.pathname,u=new URL(l);u.searchParams.delete(\"fresh\");history.replaceState(null,\"\",u);\
+     for(let k of[\"unsent\",\"draft\",\"last\"])sessionStorage.removeItem(k+\":\"+p)}catch{}";
 
 /// A bot's chat.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct ChatPage {
     pub theme: Theme,
     /// The language of `settings.texts`.
     pub language: Language,
+    /// The page around the frame has named somebody else: what the tab kept is not theirs.
+    pub fresh: bool,
 }
 
 impl ChatPage {
@@ -40,7 +45,8 @@ impl ChatPage {
         } else {
             TO_END
         };
-        let early = [to_end, early::SCRIPT].concat();
+        let forget = if self.fresh { FORGET } else { "" };
+        let early = [forget, to_end, early::SCRIPT].concat();
         // Only the host knows who the visitor is.
         let ahead = if settings.host_identity {
             ""
@@ -64,12 +70,17 @@ impl ChatPage {
 
 /// Fetches glue and wasm side by side, goes `ahead` and wakes the one island, when the screen stands. Leptos' `HydrationScripts`
 /// looks for any number of islands at any depth; here that would be half a kilobyte of every first visit.
+///
+/// Where the network fails meanwhile, it is tried again after two seconds more each time, or as soon as there is a network: what
+/// was said in the first second waits for it. Under another address, because a browser may remember that a module failed.
 fn wake(options: &LeptosOptions, ahead: &str) -> String {
     let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
     format!(
-        "{{let w=fetch(\"/{path}_bg.wasm\"),g=import(\"/{path}.js\");\
-         (self.requestIdleCallback||setTimeout)(async()=>{{{ahead}let m=await g;await m.default({{module_or_path:w}});m.hydrate();\
-         let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}},{{timeout:2e3}})}}"
+        "{{let l=n=>Promise.all([import(\"/{path}.js\"+n),fetch(\"/{path}_bg.wasm\")]),a=l(\"\");a.catch(b=>b);\
+         (self.requestIdleCallback||setTimeout)(async()=>{{{ahead}let n=0,m;\
+         while(!m)try{{let[g,w]=await a;await g.default({{module_or_path:w}});m=g}}\
+         catch{{await new Promise(r=>{{setTimeout(r,++n*2e3);addEventListener(\"online\",r)}});a=l(\"?\"+n)}}\
+         m.hydrate();let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}},{{timeout:2e3}})}}"
     )
 }
 
@@ -79,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_inline_scripts_can_stand_in_a_script_element() {
-        for script in [TO_END, early::SCRIPT, ahead::SCRIPT] {
+        for script in [FORGET, TO_END, early::SCRIPT, ahead::SCRIPT] {
             assert!(!script.contains("</"), "`</` would end the script element");
             assert!(
                 !script.contains("<!--"),

@@ -10,10 +10,11 @@
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri, header};
 use protocol::auth::{SignReply, SignRequest};
+use serde::Deserialize;
 
 use crate::config::App;
 use crate::error::{ApiError, JsonOrForm};
@@ -22,6 +23,13 @@ use crate::security::origin::{Caller, caller_of};
 use crate::signing::{AppKeys, Identity, Signed, Visitor, identity_fits, sign};
 use crate::state::AppState;
 
+/// In the address that our own page asks at.
+#[derive(Debug, Default, Deserialize)]
+pub struct Through {
+    /// The app, where several may open the bot; a `clientId` in the body comes first.
+    app: Option<String>,
+}
+
 /// Signs an assertion for the identity that the caller proves.
 ///
 /// # Errors
@@ -29,14 +37,16 @@ use crate::state::AppState;
 pub async fn create(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
+    Query(through): Query<Through>,
     uri: Uri,
     headers: HeaderMap,
-    JsonOrForm(request): JsonOrForm<SignRequest>,
+    JsonOrForm(mut request): JsonOrForm<SignRequest>,
 ) -> Result<Response, ApiError> {
     state
         .sign_by_address
         .check(&AddressKey::from(client.ip))
         .map_err(ApiError::TooMany)?;
+    request.client_id = request.client_id.or(through.app);
     let (id, app) = find_app(&state, &request)?;
     let table = state.keys.table();
     let keys = table.app(id).ok_or(ApiError::Credentials)?;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri, header};
 use protocol::transcript::Entry;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::render::{Frame, render};
 use super::{Looks, base_path, language, theme};
@@ -37,6 +38,8 @@ pub(super) struct Asked {
     brand: Option<String>,
     /// `host`: the page around the frame hands over assertions.
     identity: Option<String>,
+    /// There, whatever it says: the page around the frame has named somebody else than before.
+    fresh: Option<String>,
 }
 
 /// A request for a bot's page.
@@ -148,6 +151,7 @@ impl<'a> Visit<'a> {
     fn chat_page(&self, looks: &Looks, place: &Place<'_>, transcript: Transcript) -> ChatPage {
         let config = &self.state.config;
         let (bot, base) = (place.bot, base_path(config));
+        let through = self.through(place);
         let wish = self.asked.lang.as_deref();
         let language = language(wish.or(only_language(bot)), self.headers);
         ChatPage {
@@ -165,7 +169,7 @@ impl<'a> Visit<'a> {
                         Some(url) => url.as_str().to_owned(),
                         None => format!("{base}api/"),
                     },
-                    sign_url: format!("{base}api/users/sts"),
+                    sign_url: format!("{base}api/users/sts{through}"),
                 },
                 mode: if self.embedded {
                     Mode::Embedded
@@ -179,12 +183,23 @@ impl<'a> Visit<'a> {
                 rendered_at_ms: self.state.clock.now().0,
                 host_identity: self.host_identity(),
                 max_message_chars: u32::try_from(MAX_TEXT_CHARS).unwrap_or(u32::MAX),
-                form_action: format!("{base}chat/{}", bot.page.as_str()),
+                form_action: format!("{base}chat/{}{through}", bot.page.as_str()),
             },
             theme_css: looks.css(place.bot_id, self.asked.brand.as_deref()),
             theme: theme(self.asked.theme.as_deref(), bot.theme),
             language,
+            fresh: self.asked.fresh.is_some(),
         }
+    }
+
+    /// What the addresses of this page end with, so that what it asks for comes through the app that it was asked for.
+    pub(super) fn through(&self, place: &Place<'_>) -> String {
+        let asked = self.asked.app.as_deref() == Some(place.app_id);
+        let query = asked.then(|| {
+            let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+            query.append_pair("app", place.app_id).finish()
+        });
+        query.unwrap_or_default()
     }
 
     fn host_identity(&self) -> bool {
