@@ -83,8 +83,6 @@ pub enum Notice {
     Full,
     /// What is unsent is not kept over a reload: the browser stores nothing. Told once, for a moment.
     NotKept,
-    /// The conversation is over. Offers [`Chat::new_conversation`].
-    Ended,
 }
 
 /// What a component asks for.
@@ -93,6 +91,8 @@ pub enum Notice {
     expect(dead_code, reason = "read by the driver, which only a browser has")
 )]
 pub(crate) enum Action {
+    /// Let a screen reader say this.
+    Announce(String),
     /// The window should close (embedded only).
     CloseWindow,
     /// A failed message is taken back.
@@ -200,6 +200,11 @@ impl Chat {
         if let Some(id) = own_id(key) {
             driver::act(Action::Delete(id));
         }
+    }
+
+    /// Lets a screen reader say this, once.
+    pub fn announce(&self, text: &str) {
+        driver::act(Action::Announce(text.to_owned()));
     }
 
     /// Ends the answer that grows.

@@ -17,7 +17,6 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "حذف",
         Message::Delivered => "تم التسليم",
         Message::Download => "تنزيل المحادثة",
-        Message::Ended => "انتهت هذه المحادثة.",
         Message::Full => "رسائل كثيرة تنتظر الإرسال. يبقى نصك هنا.",
         Message::Greeting => "مرحبًا، أنا {name}",
         Message::JustNow => "الآن",

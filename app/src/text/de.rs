@@ -17,7 +17,6 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Löschen",
         Message::Delivered => "Zugestellt",
         Message::Download => "Gespräch herunterladen",
-        Message::Ended => "Dieses Gespräch ist beendet.",
         Message::Full => "Zu viele Nachrichten warten noch. Ihr Text bleibt hier stehen.",
         Message::Greeting => "Hallo, ich bin {name}",
         Message::JustNow => "Gerade eben",

@@ -17,7 +17,6 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Delete",
         Message::Delivered => "Delivered",
         Message::Download => "Download transcript",
-        Message::Ended => "This conversation has ended.",
         Message::Full => "Too many messages are waiting to be sent. Your text stays here.",
         Message::Greeting => "Hi, I’m {name}",
         Message::JustNow => "Just now",

@@ -65,7 +65,6 @@ messages! {
         /// Saves the conversation as a file.
         Download,
         /// The conversation is over.
-        Ended,
         /// Too much waits to be sent: the composer keeps the text.
         Full,
         /// The empty state's title.

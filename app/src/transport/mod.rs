@@ -236,6 +236,7 @@ impl Driver {
     /// What a component asks for.
     fn act(self: &Rc<Self>, action: Action) -> bool {
         match action {
+            Action::Announce(text) => self.announce(&text),
             Action::CloseWindow => {
                 if let Some(host) = &self.host {
                     host.close();
@@ -264,16 +265,16 @@ impl Driver {
         if !room || text.chars().count() > limit {
             return false;
         }
-        let typed = payload.is_none();
+        // What still stands in the composer, as beside a starter or a word of the host page, stays kept.
+        if page::written().trim() == text {
+            keep::draft("");
+        }
         let body = match payload {
             Some(payload) => UserBody::choice(payload, text),
             None => UserBody::text(text),
         };
         self.seen(id);
         self.feed(Event::Said { id, body });
-        if typed {
-            keep::draft("");
-        }
         self.connect();
         true
     }
@@ -285,7 +286,7 @@ impl Driver {
             Command::Logout => self.logout(),
             Command::Prefill(text) => page::fill(&text),
             Command::Send(text) => {
-                self.say(text.trim().to_owned(), None);
+                self.chat.send(text);
             }
             Command::Shown { focus } => {
                 self.look(true);

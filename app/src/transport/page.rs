@@ -64,6 +64,11 @@ pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
     heard.forget();
 }
 
+/// What stands in the composer.
+pub(super) fn written() -> String {
+    composer().map_or_else(String::new, |field| field.value())
+}
+
 /// Puts the draft of this tab into the composer, unless something stands there already.
 pub(super) fn restore_draft() {
     match (composer(), keep::kept_draft()) {

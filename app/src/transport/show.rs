@@ -20,7 +20,7 @@ const LOST_AFTER_MS: u64 = 2_000;
 const LATE_AFTER_MS: u64 = 15_000;
 /// A sentence that asks for nothing stands this long.
 const TOLD_AFTER_MS: u64 = 8_000;
-/// The live region is emptied after this: a screen reader has taken it by then.
+/// The live region is emptied after this: a screen reader has taken it by then, and nobody meets it by browsing.
 const QUIET_AFTER_MS: u64 = 1_000;
 
 /// Whether somebody looks, and how much came while nobody did.
@@ -160,23 +160,16 @@ impl Driver {
     pub(super) fn arrived(&self, key: &str) {
         let Some(entry) = self.row(key) else { return };
         let text = &*entry.content.spoken();
-        let mut shown = self.chat.shown();
-        if !shown.announce.is_empty() {
-            shown.announce.push('\n');
-        }
-        shown.announce.push_str(text);
+        self.announce(text);
         if entry.delivery == Delivery::Stopped {
-            shown.announce.push('\n');
-            shown
-                .announce
-                .push_str(self.settings.texts.say(Message::Stopped));
+            self.announce(self.settings.texts.say(Message::Stopped));
         }
         let looking = self.watch.looking();
-        if !looking && shown.unread_from.is_none() {
-            shown.unread_from = Some(key.to_owned());
+        if !looking {
+            self.chat.change(|shown| {
+                shown.unread_from.get_or_insert_with(|| key.to_owned());
+            });
         }
-        self.chat.show(shown);
-        self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
         if looking {
             self.tell(|host| host.received(key));
             self.tell_seen();
@@ -189,6 +182,17 @@ impl Driver {
             host.received(key);
             host.unread(count, Some((name, text)));
         });
+    }
+
+    /// Puts a line into the live region.
+    pub(super) fn announce(&self, text: &str) {
+        self.chat.change(|shown| {
+            if !shown.announce.is_empty() {
+                shown.announce.push('\n');
+            }
+            shown.announce.push_str(text);
+        });
+        self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
     }
 
     /// The live region has been read.

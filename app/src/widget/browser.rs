@@ -71,22 +71,10 @@ pub(super) fn next_frame(then: &Function) {
     let _ = window().request_animation_frame(then);
 }
 
-/// Calls `then` once, after so many milliseconds; by the number it gets it can be cancelled.
-pub(super) fn later(then: &Function, after_ms: i32) -> i32 {
-    window()
-        .set_timeout_with_callback_and_timeout_and_arguments_0(then, after_ms)
-        .unwrap_or(0)
-}
-
 /// Calls `then` again and again, for the life of the page.
 pub(super) fn every(then: &Function, after_ms: i32) {
     // Without it times only grow old.
     let _ = window().set_interval_with_callback_and_timeout_and_arguments_0(then, after_ms);
-}
-
-/// Takes back what was to be called [`later`]. 0 is nothing.
-pub(super) fn cancel(timer: i32) {
-    window().clear_timeout_with_handle(timer);
 }
 
 /// Where an element begins, in pixels from the top of the screen.

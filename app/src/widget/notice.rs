@@ -24,11 +24,6 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
             Message::Refused,
             Some((Message::TryAgain, act::RECONNECT)),
         ),
-        Notice::Ended => (
-            Icon::Check,
-            Message::Ended,
-            Some((Message::NewConversation, act::NEW)),
-        ),
     };
     let way_out = way_out.map(|(label, does)| {
         let button = sheet.el("button", "act").set("type", "button");

@@ -35,7 +35,10 @@ fn draw(room: &Room) -> Node {
     let skip = PLAIN.el("a", "button skip quiet").set("href", "#message");
     let notices = PLAIN.el("div", "").set("role", "status");
     let foot = notices.add_some(shown.notice.map(|notice| notice::draw(room, notice)));
-    let said = PLAIN.el("div", "quiet").set("role", "status");
+    let said = PLAIN
+        .el("div", "quiet")
+        .set("role", "status")
+        .set("aria-atomic", "false");
     PLAIN
         .el("main", "room")
         .label(&room.settings.bot.name)

@@ -1,5 +1,6 @@
 //! The keyboard in the window. The transcript is one stop of the Tab key; inside it the arrows go from message
-//! to message, Enter goes into a message's links and buttons, Escape comes back out.
+//! to message, Enter goes into a message's links and buttons, the arrows go from one to the next, Escape comes back out.
+//! What scrolls inside a message (code, a table) keeps its arrows for itself.
 //!
 //! Where F6 and Escape lead: F6 to the next part of the window; Escape from a control to its message, from a
 //! message to the composer, and from the rest out of the embedded window.
@@ -18,6 +19,11 @@ pub(super) fn to_composer() {
     if !browser::touch() {
         focus(part("#message"));
     }
+}
+
+/// Puts the focus on the transcript, as after a control in it that goes away.
+pub(super) fn to_transcript() {
+    focus(part("[role=log]"));
 }
 
 impl Live {
@@ -75,8 +81,24 @@ fn in_the_transcript(event: &KeyboardEvent, target: &Element, list: &Element) {
         ("Escape", Some(_)) if on_row => part("#message"),
         ("Escape", Some(_)) => row.clone(),
         ("Enter", Some(row)) if on_row => controls(row).into_iter().next(),
-        ("ArrowRight" | "ArrowDown", Some(_)) if !on_row => target.next_element_sibling(),
-        ("ArrowLeft" | "ArrowUp", Some(_)) if !on_row => target.previous_element_sibling(),
+        (_, Some(_)) if !on_row && !is_control(target) => return,
+        ("ArrowRight" | "ArrowDown" | "ArrowLeft" | "ArrowUp", Some(_)) if !on_row => {
+            let rightwards = part("[dir=rtl]").is_none();
+            let on = key == "ArrowDown"
+                || key
+                    == if rightwards {
+                        "ArrowRight"
+                    } else {
+                        "ArrowLeft"
+                    };
+            let beside = if on {
+                target.next_element_sibling()
+            } else {
+                target.previous_element_sibling()
+            };
+            beside.filter(is_control)
+        }
+        ("Home" | "End", Some(_)) if !on_row => return,
         ("ArrowUp", Some(row)) => article(row.previous_element_sibling()),
         ("ArrowDown", Some(row)) => article(row.next_element_sibling()),
         ("ArrowUp" | "End", _) => rows(list).pop(),
@@ -121,6 +143,10 @@ fn controls(row: &Element) -> Vec<Element> {
             (0..found.length()).filter_map(move |place| found.item(place))
         })
         .collect()
+}
+
+fn is_control(element: &Element) -> bool {
+    matches!(&*element.tag_name(), "BUTTON" | "A")
 }
 
 fn article(element: Option<Element>) -> Option<Element> {

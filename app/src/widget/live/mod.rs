@@ -39,8 +39,6 @@ use crate::{chat::Shown, text::Message};
 
 /// How soon the shown ages are old.
 const REFRESH_MS: i32 = 30_000;
-/// How long the live region keeps its text: long enough to be read out, gone before it is met by browsing.
-const SPOKEN_MS: i32 = 1_000;
 
 /// The window while it is alive.
 struct Live {
@@ -58,10 +56,6 @@ struct Live {
 struct Tasks {
     /// Before the next paint: settles the list.
     frame: Function,
-    /// Empties the live region.
-    quiet: Function,
-    /// The dots appear; they have been there for too long.
-    dots: [Function; 2],
 }
 
 /// Makes the window alive that the server drew from these settings.
@@ -77,11 +71,6 @@ pub(super) fn take_over(room: Arc<Room>) {
         drawn: RefCell::default(),
         tasks: Tasks {
             frame: task(live, |live, _| live.settle()),
-            quiet: task(live, |live, _| live.announce("")),
-            dots: [
-                task(live, |live, _| live.dots(true)),
-                task(live, |live, _| live.dots(false)),
-            ],
         },
         parts,
         room,
@@ -160,13 +149,25 @@ impl Live {
         match does.as_str() {
             act::CLOSE => chat.close_window(),
             act::COPY => self.copy(&control),
-            act::DELETE => chat.delete(&key()),
+            act::DELETE => {
+                chat.delete(&key());
+                keys::to_composer();
+            }
             act::DOWNLOAD => self.download(&control),
             act::LATEST => self.to_news(),
             act::NEW => chat.new_conversation(),
-            act::OLDER => chat.load_older(),
-            act::RECONNECT => chat.reconnect_now(),
-            act::RETRY => chat.retry(&key()),
+            act::OLDER => {
+                chat.load_older();
+                keys::to_transcript();
+            }
+            act::RECONNECT => {
+                chat.reconnect_now();
+                keys::to_composer();
+            }
+            act::RETRY => {
+                chat.retry(&key());
+                keys::to_composer();
+            }
             act::STOP => chat.stop(),
             _ => {}
         }
@@ -202,8 +203,7 @@ impl Live {
         if code.is_some_and(|code| browser::copy(&code)) {
             let copied = self.room.say(Message::Copied);
             button.set_text_content(Some(copied));
-            self.announce(copied);
-            browser::later(&self.tasks.quiet, SPOKEN_MS);
+            self.room.chat.announce(copied);
         }
     }
 
@@ -231,11 +231,6 @@ impl Live {
 
     fn embedded(&self) -> bool {
         self.room.settings.mode == Mode::Embedded
-    }
-
-    fn announce(&self, text: &str) {
-        let chat = &self.room.chat;
-        chat.change(|shown| text.clone_into(&mut shown.announce));
     }
 
     /// Draws what is not as it was drawn the last time; on the first time all.

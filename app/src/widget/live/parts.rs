@@ -3,17 +3,12 @@
 use super::{Live, keys, slot::Slot};
 use crate::{
     chat::{Connection, Notice, Shown},
-    widget::{browser, composer, header, notice, room::Room, transcript::Before, typing},
+    widget::{composer, header, node::PLAIN, notice, room::Room, transcript::Before, typing},
 };
 use leptos::prelude::document;
 use std::cell::Cell;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlTextAreaElement};
-
-/// An answer this quick needs no dots.
-const PATIENCE_MS: i32 = 300;
-/// A bot that has said nothing for this long is not typing any more.
-const LIMIT_MS: i32 = 10_000;
 
 /// Where everything is.
 pub(super) struct Parts {
@@ -33,8 +28,6 @@ pub(super) struct Parts {
     pub(super) early: Element,
     pub(super) pill: Slot,
     typing: Slot,
-    /// The timers of the dots.
-    timers: Cell<[i32; 2]>,
     notice: Slot,
     notice_is: Cell<Option<Notice>>,
     pub(super) field: HtmlTextAreaElement,
@@ -65,7 +58,6 @@ impl Parts {
             early: find("#early")?,
             pill: Slot::new(&stage, Some(&scroller), None),
             typing: Slot::new(&list, Some(&find("#latest")?), None),
-            timers: Cell::default(),
             notice: Slot::new(&form.previous_element_sibling()?, None, None),
             notice_is: Cell::default(),
             field: find("#message")?.unchecked_into(),
@@ -95,24 +87,10 @@ impl Live {
         }
     }
 
-    /// The dots: not for what is answered at once, and not for ever.
+    /// The dots; the session says when.
     pub(super) fn draw_typing(&self, typing: bool) {
-        for timer in self.parts.timers.take() {
-            browser::cancel(timer);
-        }
-        self.dots(false);
-        if typing {
-            let [on, off] = &self.tasks.dots;
-            let timers = [
-                browser::later(on, PATIENCE_MS),
-                browser::later(off, LIMIT_MS),
-            ];
-            self.parts.timers.set(timers);
-        }
-    }
-
-    pub(super) fn dots(&self, on: bool) {
-        self.parts.typing.put(on.then(|| typing::draw(&self.room)));
+        let dots = typing.then(|| typing::draw(&self.room));
+        self.parts.typing.put(dots);
     }
 
     /// The keyboard that was on the button goes on in the field.
@@ -126,8 +104,19 @@ impl Live {
         }
     }
 
+    /// What is new in it is an element of its own, so that nothing is read twice.
     pub(super) fn draw_said(&self, said: &str) {
-        set_text(&self.parts.said, said);
+        let region = &self.parts.said;
+        let read = region.text_content().unwrap_or_default();
+        match said.strip_prefix(&*read) {
+            Some("") => {}
+            Some(news) => {
+                if let Some(line) = PLAIN.el("div", "").say(news).build() {
+                    let _ = region.append_child(&line);
+                }
+            }
+            None => region.set_text_content(Some(said)),
+        }
     }
 }
 
