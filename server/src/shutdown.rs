@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +32,11 @@ pub struct Drained {
     /// Tasks that were still running when the time was over; zero is a clean end.
     pub left: usize,
 }
+
+/// A task that was waited for panicked; the panic is logged and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a task panicked")]
+pub struct Panicked;
 
 impl Shutdown {
     /// A server that runs.
@@ -51,6 +57,23 @@ impl Shutdown {
                 tracing::error!(task = name, "a task panicked and was ended");
             }
         })
+    }
+
+    /// Runs a task and waits for what it gives. A caller that is dropped leaves the task running: what was
+    /// begun in the store is ended although the visitor has hung up.
+    ///
+    /// # Errors
+    /// When the task panicked.
+    pub async fn finish<F>(&self, name: &'static str, task: F) -> Result<F::Output, Panicked>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let (done, outcome) = oneshot::channel();
+        self.spawn(name, async move {
+            // Nobody waits any more: the task was run for what it does.
+            let _ = done.send(task.await);
+        });
+        outcome.await.map_err(|_| Panicked)
     }
 
     /// Tells everybody to end. Does not wait.
@@ -134,6 +157,20 @@ mod tests {
         assert!(task.await.is_ok());
         assert_eq!(shutdown.panics(), 1);
         assert!(!shutdown.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn what_is_to_be_finished_outlives_whoever_waits_for_it() {
+        let shutdown = Shutdown::new();
+        let (go, wait) = oneshot::channel::<u8>();
+        let mut waiting = Box::pin(shutdown.finish("duty", wait));
+        assert!((&mut waiting).now_or_never().is_none());
+        drop(waiting);
+        tokio::task::yield_now().await;
+        assert_eq!(go.send(7), Ok(()), "the task still waits");
+        assert_eq!(shutdown.finish("duty", async { 7 }).await, Ok(7));
+        let unlucky = shutdown.finish::<_>("unlucky", async { panic!("on purpose") });
+        assert_eq!(unlucky.await.map(|()| 0), Err(Panicked));
     }
 
     #[tokio::test]

@@ -74,8 +74,14 @@ pub async fn revoke(
     State(rtm): State<Arc<Rtm>>,
     Bearer(token): Bearer,
 ) -> Result<Response, ApiError> {
-    rtm.store.revoke_token(token.hash).await?;
-    rtm.registry.revoke(token.hash);
+    let revoking = Arc::clone(&rtm);
+    // Also when the caller hangs up: a second call would not be let in to end the sockets.
+    let revoked = rtm.shutdown.finish("revocation", async move {
+        revoking.store.revoke_token(token.hash).await?;
+        revoking.registry.revoke(token.hash);
+        Ok::<_, ApiError>(())
+    });
+    revoked.await.map_err(anyhow::Error::from)??;
     Ok(private(Json(serde_json::json!({ "revoked": true }))))
 }
 

@@ -1,9 +1,16 @@
 //! `oAuth/token/jwtgrant`: who gets an access token, and who does not.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use server::clock::Clock as _;
+use server::rtm::bearer::Bearer;
+use server::rtm::token;
+use server::store::SecretHash;
 
 use crate::test_app::{PAGE, Reply, SECRETS, TestApp, bot_info};
 use crate::test_socket::Socket;
@@ -211,6 +218,20 @@ async fn a_revoked_token_takes_its_sockets_along() {
     // Nor does an address that the token got before open another.
     let refused = Socket::open(&app, &ticket, &[]).await.err().unwrap();
     assert_eq!(refused.0, 401, "{}", refused.1);
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_begun_is_ended_although_nobody_waits() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    let rtm = &app.state.rtm;
+    let hash = SecretHash::of(&ann.token);
+    let token = rtm.store.token(hash, app.clock.now()).await.unwrap();
+    let revoking = token::revoke(State(Arc::clone(rtm)), Bearer(token.unwrap()));
+    // Asked, and then dropped by its connection.
+    assert!(revoking.now_or_never().is_none());
+    assert_eq!(socket.closed().await, Some(1008));
 }
 
 #[tokio::test]

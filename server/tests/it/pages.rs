@@ -1,6 +1,12 @@
 //! The pages: what is in the first HTML, what browsers are told, and the chat without JavaScript.
 
-use crate::test_app::{PAGE, Reply, SECRETS, TestApp};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::test_app::{PAGE, Reply, SECRETS, SOON, TestApp};
 
 /// Fetches a page as a browser does.
 async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -215,6 +221,41 @@ async fn a_visitor_chats_without_javascript() {
         !embedded.body.contains("Opening hours"),
         "the host page will say who it is"
     );
+}
+
+#[tokio::test]
+async fn a_form_whose_sender_hangs_up_is_answered_all_the_same() {
+    let app = TestApp::start();
+    let own = format!("http://{}", app.address);
+    let browser = [("origin", own.as_str())];
+    let visitor = cookie(&post(&app, "", &browser, "text=hello").await);
+    // A new session, whose welcome takes its time.
+    app.clock.advance(Duration::from_hours(24));
+    app.bot.wait_to_greet.store(true, Ordering::SeqCst);
+    let mut hasty = TcpStream::connect(app.address).await.unwrap();
+    let form = format!(
+        "POST /chat/test HTTP/1.1\r\nhost: {0}\r\norigin: http://{0}\r\ncookie: {visitor}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 10\r\n\r\ntext=later",
+        app.address
+    );
+    hasty.write_all(form.as_bytes()).await.unwrap();
+    while app.bot.asked.load(Ordering::SeqCst) < 3 {
+        tokio::task::yield_now().await;
+    }
+    let tasks = app.shutdown.running();
+    drop(hasty);
+    while app.shutdown.running() >= tasks {
+        tokio::task::yield_now().await;
+    }
+    app.bot.go.notify_one();
+    let answered = async {
+        while !open(&app, "/chat/test", &[("cookie", &visitor)])
+            .await
+            .body
+            .contains("echo later")
+        {}
+    };
+    tokio::time::timeout(SOON, answered).await.unwrap();
 }
 
 #[tokio::test]

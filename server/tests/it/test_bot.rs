@@ -1,6 +1,6 @@
 //! A bot that does what the visitor says.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use protocol::reply::BotMessage;
@@ -15,6 +15,8 @@ pub(crate) struct TestBot {
     pub(crate) asked: AtomicUsize,
     /// Lets turns that said "wait" go on.
     pub(crate) go: Notify,
+    /// The next welcome waits too.
+    pub(crate) wait_to_greet: AtomicBool,
 }
 
 #[async_trait]
@@ -22,7 +24,12 @@ impl Bot for TestBot {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let body = match turn.kind {
-            TurnKind::Connect => return answers.push(&BotMessage::text("Welcome")),
+            TurnKind::Connect => {
+                if self.wait_to_greet.swap(false, Ordering::SeqCst) {
+                    self.go.notified().await;
+                }
+                return answers.push(&BotMessage::text("Welcome"));
+            }
             TurnKind::Close => return Ok(()),
             TurnKind::Message { body, .. } => body,
         };

@@ -4,9 +4,10 @@
 //! then shows message and answer.
 //!
 //! Invariants: the message goes the same way as one over a socket (session, store with its job,
-//! bus, answerer). Only our own page may post. The answer is waited for by the bus, never by
-//! sleeping, and not for long: it is in the store anyway.
+//! bus, answerer), and is stored and answered although the visitor hangs up. Only our own page may post.
+//! The answer is waited for by the bus, never by sleeping, and not for long: it is in the store anyway.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::pages::Problem;
@@ -145,28 +146,40 @@ async fn say(
         .store
         .user(place.app_id, &identity, &rtm.ids.user(), now)
         .await?;
-    let opened = rtm
-        .store
-        .open_session(OpenSession {
-            user: user.id,
-            bot: place.bot_id.to_owned(),
-            app: place.app_id.to_owned(),
-            mode: OpenMode::Default,
-            new_session_id: rtm.ids.session(),
-            idle: rtm.config.sessions.idle.0,
-            now,
-            context: "{}".to_owned(),
-        })
-        .await?;
+    let open = OpenSession {
+        user: user.id,
+        bot: place.bot_id.to_owned(),
+        app: place.app_id.to_owned(),
+        mode: OpenMode::Default,
+        new_session_id: rtm.ids.session(),
+        idle: rtm.config.sessions.idle.0,
+        now,
+        context: "{}".to_owned(),
+    };
+    let keeping = keep(Arc::clone(rtm), open, text);
+    let kept = rtm.shutdown.finish("form", keeping).await;
+    let (conversation, mut ear) = kept.map_err(anyhow::Error::from)??;
+    answered(rtm, conversation, &mut ear, ANSWER_WITHIN).await;
+    Ok(cookie)
+}
+
+/// Opens the session, stores the message and wakes who answers. Not part of the request, which ends when the
+/// visitor hangs up: what is stored is answered.
+async fn keep(
+    rtm: Arc<Rtm>,
+    open: OpenSession,
+    text: String,
+) -> Result<(ConversationId, Subscription), ApiError> {
+    let opened = rtm.store.open_session(open).await?;
     let conversation = opened.conversation;
-    let mut subscription = rtm
-        .bus
-        .subscribe(conversation)
-        .await
-        .map_err(anyhow::Error::from)?;
-    if opened.job.is_some() {
-        answers::wake(rtm, conversation);
-        answered(rtm, conversation, &mut subscription, WELCOME_WITHIN).await;
+    let greeted = opened.job.is_some();
+    if greeted {
+        answers::wake(&rtm, conversation);
+    }
+    let subscribed = rtm.bus.subscribe(conversation).await;
+    let mut ear = subscribed.map_err(anyhow::Error::from)?;
+    if greeted {
+        answered(&rtm, conversation, &mut ear, WELCOME_WITHIN).await;
     }
     let body = serde_json::to_string(&UserBody::text(text)).map_err(anyhow::Error::from)?;
     let appended = rtm
@@ -182,9 +195,8 @@ async fn say(
         })
         .await?;
     rtm.publish(appended.message).await;
-    answers::wake(rtm, conversation);
-    answered(rtm, conversation, &mut subscription, ANSWER_WITHIN).await;
-    Ok(cookie)
+    answers::wake(&rtm, conversation);
+    Ok((conversation, ear))
 }
 
 /// Waits until the conversation has no open job, but not longer than `within`.
