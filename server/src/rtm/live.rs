@@ -128,16 +128,19 @@ async fn run(mut live: Box<Live>, greet: bool) {
 
 impl Live {
     async fn serve(&mut self, greet: bool) -> End {
-        if let Err(end) = Box::pin(self.catch_up()).await {
+        let caught_up = Box::pin(self.catch_up()).await;
+        if greet {
+            // Also for a socket that ends here: the session has begun, and no later one is greeted for it.
+            answers::wake(&self.rtm, self.conversation);
+        }
+        if let Err(end) = caught_up {
             return end;
         }
-        if greet {
-            answers::wake(&self.rtm, self.conversation);
-            if !self.ours
-                && let Err(end) = Box::pin(self.hold()).await
-            {
-                return end;
-            }
+        if greet
+            && !self.ours
+            && let Err(end) = Box::pin(self.hold()).await
+        {
+            return end;
         }
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();

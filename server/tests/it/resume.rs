@@ -1,8 +1,11 @@
 //! A socket that comes back gets what it missed, once and in order, or is told that it cannot.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::test_app::{TestApp, text_of};
+use crate::test_app::{SOON, TestApp, text_of};
 
 fn seq(frame: &Value) -> u64 {
     frame["seq"].as_u64().unwrap()
@@ -71,7 +74,7 @@ async fn too_much_or_an_impossible_cursor_is_a_resync_and_then_live() {
         for _ in 0..3 {
             writer.next().await;
         }
-        app.clock.advance(std::time::Duration::from_millis(100));
+        app.clock.advance(Duration::from_millis(100));
         if id % 30 == 29 {
             // A fresh socket has a fresh allowance of frames.
             writer = ann.socket("").await;
@@ -101,6 +104,23 @@ async fn too_much_or_an_impossible_cursor_is_a_resync_and_then_live() {
     writer.say(1000, "live").await;
     assert_eq!(seq(&late.next().await), 203);
     assert_eq!(seq(&late.next().await), 204);
+}
+
+#[tokio::test]
+async fn a_session_is_greeted_although_its_first_socket_is_cut_off_on_opening() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    drop(ann.welcomed().await);
+    app.clock.advance(Duration::from_hours(1));
+    app.tamper("ALTER TABLE messages RENAME TO hidden");
+    let mut socket = ann.socket("&after=0").await;
+    assert_eq!(socket.closed().await, Some(1011));
+    let greeted = async {
+        while app.bot.asked.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, greeted).await.unwrap();
 }
 
 #[tokio::test]

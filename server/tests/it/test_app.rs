@@ -164,6 +164,12 @@ impl TestApp {
         self.state.store.close().await.unwrap();
     }
 
+    /// Changes the database behind the server's back, so that it fails.
+    pub(crate) fn tamper(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.folder.join("parlour.db")).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
+
     /// The next process on the same folder.
     pub(crate) fn again(&self) -> Self {
         Self::start_in(self.folder.clone(), self.clock.now(), None)
