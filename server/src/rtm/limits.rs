@@ -31,6 +31,11 @@ pub const FRAMES_PER_SECOND: u32 = 20;
 /// with a mistake that sends one bad frame now and then; a flood reaches it in a second.
 pub const MAX_OFFENCES: u32 = 100;
 
+/// How long our widget's messages are refused after one that could not be taken: those that were under way
+/// behind it must not overtake it. Longer than a round trip, and shorter than the two seconds after which the
+/// widget sends again, oldest first.
+pub const REFUSED_FOR: Duration = Duration::from_millis(1_500);
+
 /// A refused frame is forgiven after so many good ones.
 pub const GOOD_FRAMES_PER_PARDON: u32 = 10;
 

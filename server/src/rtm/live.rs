@@ -4,7 +4,8 @@
 //! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
 //! bus brings goes out.
 //!
-//! Invariants: nothing is acknowledged that is not stored. Every event is told once and in order
+//! Invariants: nothing is acknowledged that is not stored. What our widget sends is stored in the order it was
+//! said in, also when the store refuses one of it. Every event is told once and in order
 //! of its sequence: the [`Cursor`] decides, the store fills gaps. Frames that are ready together go out
 //! together, and nothing that is ready waits for anything else. For a socket that does not read wait what goes out
 //! together and a bounded backlog of the bus; it is cut off when the backlog is full or a write takes
@@ -26,7 +27,7 @@ use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
     FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
-    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REPLAY_BYTES, WRITE_WITHIN,
+    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
@@ -50,9 +51,11 @@ struct Live {
     listener: Listener,
     cursor: Cursor,
     told: Told,
-    /// Our widget, which knows `resync`.
+    /// Our widget, which knows `resync` and sends again what was refused.
     ours: bool,
     pace: Pace,
+    /// Until then no message is taken: see [`REFUSED_FOR`].
+    refusing_until: Option<Instant>,
     offences: u32,
     good_frames: u32,
     /// Freed when the task ends.
@@ -109,6 +112,7 @@ async fn enter(
         }),
         ours: entrance.after.is_some(),
         pace: Pace::new(Instant::now()),
+        refusing_until: None,
         offences: 0,
         good_frames: 0,
         subscription,
@@ -246,6 +250,7 @@ impl Live {
         let step = if self.pace.allows(Instant::now()) {
             Step::of(&text)
         } else {
+            self.refuse_what_follows();
             Step::of_too_fast(&text)
         };
         drop(text);
@@ -269,6 +274,12 @@ impl Live {
     /// Store, then tell the others and the bot, then acknowledge. The bot's answer cannot overtake
     /// the acknowledgement: this task is the only writer of the socket.
     async fn store(&mut self, said: Said) -> Result<(), End> {
+        if self
+            .refusing_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return self.write(written(not_stored(said.reply_to))).await;
+        }
         let claim = answers::claim(&self.rtm, self.conversation);
         let stored = self.rtm.store.append_message(NewMessage {
             conversation: self.conversation,
@@ -284,6 +295,7 @@ impl Live {
             Err(error) => {
                 // Others work on the conversation while this one writes.
                 drop(claim);
+                self.refuse_what_follows();
                 return self.could_not_store(&error, said.reply_to).await;
             }
         };
@@ -325,6 +337,13 @@ impl Live {
         let news = News::Stop(message_id.into());
         self.rtm.tell(self.conversation, news).await;
         Ok(())
+    }
+
+    /// A message was refused. Only our widget sends such again by itself, and oldest first.
+    fn refuse_what_follows(&mut self) {
+        if self.ours {
+            self.refusing_until = Some(Instant::now() + REFUSED_FOR);
+        }
     }
 
     async fn could_not_store(

@@ -1,6 +1,7 @@
 //! Frames that should not be: ignored or refused, counted, and in the end the socket is closed.
 
 use serde_json::json;
+use server::rtm::limits::REFUSED_FOR;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::test_app::{TestApp, message, text_of};
@@ -66,6 +67,34 @@ async fn a_refusal_names_the_frame_and_why() {
     assert_eq!(ann.history().await.len(), 1, "nothing was stored");
     // The id is free for the corrected message.
     socket.say(5, "corrected").await;
+}
+
+#[tokio::test]
+async fn what_our_widget_sends_never_overtakes_what_could_not_be_stored() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let mut socket = ann.socket("&after=0").await;
+    assert_eq!(text_of(&socket.next().await), "Welcome");
+    app.tamper(
+        "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.body LIKE '%first%'
+         BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+    );
+    for (id, body) in [(1, "first"), (2, "second")] {
+        socket.send(&message(&json!(id), body)).await;
+    }
+    for id in [1, 2] {
+        let refused = socket.next().await;
+        assert_eq!(refused["errors"][0]["code"], 503, "{refused}");
+        assert_eq!(refused["replyto"], id, "{refused}");
+    }
+    app.tamper("DROP TRIGGER refuse");
+    tokio::time::pause();
+    tokio::time::advance(REFUSED_FOR).await;
+    tokio::time::resume();
+    for (id, body) in [(1, "first"), (2, "second")] {
+        socket.say(id, body).await;
+        assert_eq!(text_of(&socket.next().await), format!("echo {body}"));
+    }
 }
 
 #[tokio::test]
