@@ -37,8 +37,10 @@ pub const ACCEPT_BACKLOG: u32 = 4096;
 /// Wait after a failed accept (no descriptors left): trying at once would spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long threads that are still busy after the drain are waited for: a part of the second that
-/// `Server::drain_tasks` leaves.
+/// How long the store may take to close, besides what the drain has left of its time: half of the second that
+/// `Server::drain_tasks` leaves. A log that was not folded in by then is read at the next start.
+pub const CLOSE_STORE: Duration = Duration::from_millis(500);
+/// How long threads that are still busy then are waited for: the other half.
 pub const STOP_THREADS: Duration = Duration::from_millis(500);
 
 /// Characters of an identity: an e-mail address has at most 254.

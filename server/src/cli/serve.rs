@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{load, say};
 use crate::clock::SystemClock;
 use crate::config::{Config, Sources};
 use crate::dev::DevBuild;
 use crate::first_start::prepare;
 use crate::ids::RandomIds;
-use crate::limits::STOP_THREADS;
+use crate::limits::{CLOSE_STORE, STOP_THREADS};
 use crate::listen;
 use crate::router::router;
 use crate::shutdown::Shutdown;
 use crate::state::{AppState, StartError, World};
+use crate::store::StoreError;
 use crate::store::sqlite::copy::Presence;
 use crate::telemetry;
 
@@ -79,15 +82,26 @@ async fn run(
     if delay > Duration::ZERO {
         tokio::time::sleep(delay).await;
     }
-    let drained = shutdown.drain(state.config.server.drain_tasks()).await;
+    let tasks = state.config.server.drain_tasks();
+    let closed_by = Instant::now() + tasks + CLOSE_STORE;
+    let drained = shutdown.drain(tasks).await;
     if drained.left > 0 {
         tracing::warn!(tasks = drained.left, "ended before everything was finished");
     }
-    if let Err(error) = state.store.close().await {
-        tracing::error!(%error, "the store was not closed cleanly");
-    }
+    close(state.store.close(), closed_by).await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Waits for the store to close, but not for a disk that hangs.
+async fn close(closing: impl Future<Output = Result<(), StoreError>>, until: Instant) {
+    match tokio::time::timeout_at(until, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the store was not closed cleanly"),
+        Err(_late) => {
+            tracing::error!("the store was not closed in time; the next start reads its log");
+        }
+    }
 }
 
 /// What an operator should know at every start.
@@ -200,5 +214,17 @@ impl Signals {
             std::future::pending::<()>().await;
         }
         Signal::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_does_not_hold_up_the_exit() {
+        let until = Instant::now() + CLOSE_STORE;
+        close(std::future::pending(), until).await;
+        assert_eq!(Instant::now(), until);
     }
 }
