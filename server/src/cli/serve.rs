@@ -71,7 +71,6 @@ async fn run(
         shutdown.clone(),
     );
     shutdown.spawn("listener", serving);
-    state.rtm.resume();
 
     while matches!(signals.next().await, Signal::Reload) {
         reload(&state, sources);

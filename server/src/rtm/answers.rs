@@ -106,18 +106,26 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
     let rtm = Arc::clone(rtm);
     let shutdown = rtm.shutdown.clone();
     shutdown.spawn("resume answers", async move {
-        match rtm.store.open_conversations_with_jobs().await {
-            Ok(open) => {
-                if !open.is_empty() {
-                    tracing::info!(conversations = open.len(), "going on with open answers");
+        let open = loop {
+            match rtm.store.open_conversations_with_jobs().await {
+                Ok(open) => break open,
+                Err(error) if error.is_temporary() => {
+                    tracing::warn!(error = %error, "open answers cannot be read; trying again");
+                    if let After::Stop = pause(&rtm, STORE_RETRY_AFTER).await {
+                        return;
+                    }
                 }
-                for conversation in open {
-                    wake(&rtm, conversation);
+                Err(error) => {
+                    tracing::error!(error = %error, "open answers cannot be read; a restart tries again");
+                    return;
                 }
             }
-            Err(error) => {
-                tracing::error!(error = %error, "open answers cannot be read; a restart tries again");
-            }
+        };
+        if !open.is_empty() {
+            tracing::info!(conversations = open.len(), "going on with open answers");
+        }
+        for conversation in open {
+            wake(&rtm, conversation);
         }
     });
 }
