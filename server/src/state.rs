@@ -66,9 +66,9 @@ pub struct Parts {
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
-    /// The signing service, by address.
+    /// The signing service and new visitors without JavaScript, by address.
     pub sign_by_address: Arc<Limiter<AddressKey>>,
-    /// The signing service, by app and identity.
+    /// The signing service and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
     /// The widget's files.
     pub site: Site,

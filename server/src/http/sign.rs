@@ -70,7 +70,7 @@ pub async fn create(
     let identity = proof.identity();
     state
         .sign_by_identity
-        .check(&format!("{id}\0{}", identity.subject))
+        .check(&counted_as(id, &identity.subject))
         .map_err(ApiError::TooMany)?;
 
     let audience = state
@@ -152,6 +152,11 @@ fn find_app<'a>(
         Some(bot) if !app.opens(bot) => Err(ApiError::Forbidden("this app may not open that bot")),
         _ => Ok((id, app)),
     }
+}
+
+/// What an identity's requests are counted by: the same name in two apps is two.
+pub(super) fn counted_as(app: &str, subject: &str) -> String {
+    format!("{app}\0{subject}")
 }
 
 /// Why an identity may be signed.

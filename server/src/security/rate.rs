@@ -1,6 +1,7 @@
 //! How often somebody may ask.
 //!
-//! In the path: the signing handler asks one limiter by address and one by identity.
+//! In the path: the signing handler, and the form without JavaScript that goes around it, ask one limiter by
+//! address and one by identity.
 //!
 //! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`]; a key that has its full allowance again
 //! is forgotten. Time here is governor's own monotonic clock: only intervals count.

@@ -291,6 +291,32 @@ async fn a_form_from_elsewhere_or_too_long_is_refused() {
 }
 
 #[tokio::test]
+async fn forms_are_counted_by_address_for_a_new_visitor_and_by_visitor_always() {
+    let app = TestApp::start_with(
+        "[rate]\nsign_address_burst = 1\nsign_address_per_minute = 1\n\
+         sign_identity_burst = 2\nsign_identity_per_minute = 1\n",
+    );
+    let own = format!("http://{}", app.address);
+    let browser = [("origin", own.as_str())];
+    let first = post(&app, "", &browser, "text=hello").await;
+    let visitor = cookie(&first);
+    assert_eq!(first.status, 303);
+    let too_many = |refused: &Reply| {
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        refused.status == 429
+            && (1..=60).contains(&wait)
+            && refused.header("set-cookie").is_empty()
+            && refused.header("content-type").starts_with("text/html")
+    };
+    assert!(too_many(&post(&app, "", &browser, "text=hello").await));
+    let again = post(&app, &visitor, &browser, "text=hello").await;
+    assert_eq!(again.status, 303);
+    assert!(too_many(
+        &post(&app, &visitor, &browser, "text=hello").await
+    ));
+}
+
+#[tokio::test]
 async fn what_was_said_is_shown_as_text() {
     let app = TestApp::start();
     let own = format!("http://{}", app.address);

@@ -291,11 +291,14 @@ impl<'a> Visit<'a> {
         render(self.state, &frame, status, Page::Problem(page)).await
     }
 
-    /// Our own fault, told as a page. What happened stays with the answer for the log.
+    /// What keeps us from doing it, told as a page. What happened stays with the answer for the log.
     pub(super) async fn failed(&self, error: ApiError) -> Response {
         let told = error.into_response();
         let mut page = self.problem(Problem::Server, told.status()).await;
         page.extensions_mut().extend(told.extensions().clone());
+        if let Some(wait) = told.headers().get(header::RETRY_AFTER) {
+            page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+        }
         page
     }
 }

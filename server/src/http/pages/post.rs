@@ -5,7 +5,8 @@
 //!
 //! Invariants: the message goes the same way as one over a socket (session, store with its job,
 //! bus, answerer), and is stored and answered although the visitor hangs up. Only our own page may post.
-//! The answer is waited for by the bus, never by sleeping, and not for long: it is in the store anyway.
+//! Who posts is counted as at the signing service, which this goes around. The answer is waited for by the
+//! bus, never by sleeping, and not for long: it is in the store anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,11 @@ use super::base_path;
 use super::chat::{Asked, Place, Visit};
 use crate::bus::Subscription;
 use crate::error::ApiError;
+use crate::http::sign::counted_as;
 use crate::records::ConversationId;
 use crate::rtm::limits::MAX_TEXT_CHARS;
 use crate::rtm::{Rtm, answers};
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller};
 use crate::state::AppState;
 use crate::store::{NewMessage, NextJob, OpenMode, OpenSession};
@@ -91,7 +93,7 @@ pub(super) async fn post(
     let cookie = if text.is_empty() {
         Ok(None)
     } else {
-        say(&state, &place, &headers, text).await
+        say(&state, &place, client, &headers, text).await
     };
     match cookie {
         Ok(cookie) => {
@@ -126,12 +128,20 @@ fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
 async fn say(
     state: &AppState,
     place: &Place<'_>,
+    client: Client,
     headers: &HeaderMap,
     text: String,
 ) -> Result<Option<HeaderValue>, ApiError> {
     let rtm = &state.rtm;
     let now = rtm.clock.now();
     let known = state.visitors.of_cookie(headers, now);
+    if known.is_none() {
+        // Each such form makes a visitor.
+        state
+            .sign_by_address
+            .check(&AddressKey::from(client.ip))
+            .map_err(ApiError::TooMany)?;
+    }
     let fresh = known
         .as_ref()
         .is_none_or(|visitor| visitor.wants_renewal(now));
@@ -142,6 +152,10 @@ async fn say(
         None
     };
     let identity = visitor.identity().subject;
+    state
+        .sign_by_identity
+        .check(&counted_as(place.app_id, &identity))
+        .map_err(ApiError::TooMany)?;
     let user = rtm
         .store
         .user(place.app_id, &identity, &rtm.ids.user(), now)
