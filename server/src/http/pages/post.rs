@@ -6,7 +6,7 @@
 //! Invariants: the message goes the same way as one over a socket (session, store with its job,
 //! bus, answerer), and is stored and answered although the visitor hangs up. Only our own page may post.
 //! Who posts is counted as at the signing service, which this goes around. The answer is waited for by the
-//! bus, never by sleeping, and not for long: it is in the store anyway.
+//! bus, and not for long: it is in the store anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::base_path;
 use super::chat::{Asked, Place, Visit};
-use crate::bus::Subscription;
+use crate::bus::{BusEvent, News, Subscription, Wake};
 use crate::error::ApiError;
 use crate::http::sign::counted_as;
 use crate::records::ConversationId;
@@ -36,6 +36,8 @@ use crate::store::{NewMessage, NextJob, OpenMode, OpenSession};
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the welcome is waited for, so that it stands above the first message.
 const WELCOME_WITHIN: Duration = Duration::from_secs(2);
+/// How often the store is asked meanwhile: a turn that ends without an answer tells nobody.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -217,14 +219,22 @@ async fn keep(
 async fn answered(
     rtm: &Rtm,
     conversation: ConversationId,
-    subscription: &mut Subscription,
+    ear: &mut Subscription,
     within: Duration,
 ) {
     let done = async {
         while let Ok(NextJob::Ready(_) | NextJob::NotBefore(_)) =
             rtm.store.next_job(conversation, rtm.clock.now()).await
         {
-            subscription.recv().await;
+            let told = async {
+                // An answer that grows has not ended.
+                while let BusEvent::Wake(Wake {
+                    news: News::Growing(_),
+                    ..
+                }) = ear.recv().await
+                {}
+            };
+            let _ = tokio::time::timeout(LOOK_AGAIN, told).await;
         }
     };
     // Too late is no failure: the answer is stored when it comes, and the page shows it then.
@@ -234,6 +244,39 @@ async fn answered(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::test_state;
+
+    #[tokio::test]
+    async fn a_turn_that_ends_without_an_answer_is_not_waited_for() {
+        let state = test_state("");
+        let (rtm, now) = (&state.rtm, state.rtm.clock.now());
+        let user = rtm.store.user("cs-1", "ann", "u-1", now).await.unwrap();
+        let opened = rtm
+            .store
+            .open_session(OpenSession {
+                user: user.id,
+                bot: "st-1".to_owned(),
+                app: "cs-1".to_owned(),
+                mode: OpenMode::Default,
+                new_session_id: "s-1".to_owned(),
+                idle: rtm.config.sessions.idle.0,
+                now,
+                context: "{}".to_owned(),
+            })
+            .await
+            .unwrap();
+        let mut ear = rtm.bus.subscribe(opened.conversation).await.unwrap();
+        let for_ever = Duration::from_hours(1);
+        let waiting = answered(rtm, opened.conversation, &mut ear, for_ever);
+        tokio::pin!(waiting);
+        // It has asked the store and listens.
+        let listening = tokio::time::timeout(Duration::from_millis(50), &mut waiting);
+        assert!(listening.await.is_err());
+        let job = opened.job.unwrap();
+        rtm.store.complete_job(job, Vec::new(), now).await.unwrap();
+        let soon = tokio::time::timeout(Duration::from_secs(10), waiting);
+        assert_eq!(soon.await, Ok(()));
+    }
 
     #[test]
     fn only_our_own_page_may_post() {
