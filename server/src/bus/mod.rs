@@ -26,7 +26,7 @@ pub use subscription::{Backlog, Subscription};
 /// reads takes each at once; more than this means a peer that does not read.
 pub const BACKLOG: usize = 256;
 
-/// Bytes of bodies that one subscriber may be behind: four of the largest answers.
+/// Bytes of bodies and ids that one subscriber may be behind: four of the largest answers.
 pub const BACKLOG_BYTES: usize = 256 * 1024;
 
 /// Something happened in a conversation.
@@ -82,7 +82,7 @@ impl Wake {
     fn bytes(&self) -> usize {
         match &self.news {
             News::Growing(growing) => growing.text.len(),
-            News::Stop(_) => 0,
+            News::Stop(id) => id.len(),
             News::Stored(message) => message.body.len(),
         }
     }

@@ -166,6 +166,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_bytes_of_every_kind_of_news_count() {
+        let mut ear = ear();
+        let stop = Wake {
+            conversation: ConversationId(1),
+            news: News::Stop("ms-1".into()),
+        };
+        ear.backlog.put(wake_of(1, 1, 6));
+        ear.backlog.put(stop);
+        assert_eq!(ear.backlog.lock().bytes, 6 + 4);
+        ear.recv().await;
+        ear.recv().await;
+        assert_eq!(ear.backlog.lock().bytes, 0);
+    }
+
+    #[tokio::test]
     async fn an_answer_that_grows_waits_with_its_beginning_and_its_newest_state() {
         let mut ear = ear();
         let grown = |from: usize, bytes: usize| Wake {

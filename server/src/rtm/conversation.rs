@@ -10,7 +10,7 @@
 
 use protocol::Extra;
 use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserMessage};
-use protocol::message_ref::MessageRef;
+use protocol::message_ref::{MAX_ID_BYTES, MessageRef};
 use protocol::reply::{Ack, BotMessage, ErrorFrame, Pong, Resync, ServerFrame};
 use protocol::timestamp;
 use serde::Serialize;
@@ -60,7 +60,7 @@ pub enum Offence {
     WrongType,
     /// Neither text nor a file.
     Empty,
-    /// Longer than [`MAX_TEXT_CHARS`], or more than [`MAX_ATTACHMENTS`].
+    /// Longer than [`MAX_TEXT_CHARS`] or [`MAX_ID_BYTES`], or more than [`MAX_ATTACHMENTS`].
     TooLong,
     /// Faster than the limits.
     TooFast,
@@ -103,6 +103,9 @@ impl Step {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Message(message)) => Self::of_message(message),
             Ok(ClientFrame::Ping(ping)) => Self::Pong(ping.reference().cloned()),
+            Ok(ClientFrame::Stop(stop)) if stop.message_id.len() > MAX_ID_BYTES => {
+                Self::Refuse(Offence::TooLong, None)
+            }
             Ok(ClientFrame::Stop(stop)) => Self::Stop(stop.message_id),
             Ok(ClientFrame::CloseSession(close)) => Self::CloseSession(close.reference().cloned()),
             Ok(ClientFrame::Event(event) | ClientFrame::Unknown(event)) => Self::of_other(&event),

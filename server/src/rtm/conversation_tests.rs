@@ -75,6 +75,15 @@ fn what_a_visitor_saw_and_what_hosts_add_is_kept() {
 }
 
 #[test]
+fn a_stop_names_an_answer_that_could_be() {
+    let stop = |id: &str| step(&json!({"type": "stop", "messageId": id}));
+    let longest = "x".repeat(MAX_ID_BYTES);
+    assert_eq!(stop(&longest), Step::Stop(longest.clone()));
+    let refused = Step::Refuse(Offence::TooLong, None);
+    assert_eq!(stop(&format!("{longest}x")), refused);
+}
+
+#[test]
 fn wrong_types_emptiness_and_length_are_refused_with_the_id() {
     let id = || Some(MessageRef::from(5));
     for (body, offence) in [
