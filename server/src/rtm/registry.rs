@@ -8,12 +8,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::limits::SOCKETS_PER_USER;
+use crate::security::client_ip::AddressKey;
 use crate::store::SecretHash;
 
 /// The sockets of this process.
@@ -26,7 +27,7 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Counts {
     users: HashMap<Arc<str>, u32>,
-    addresses: HashMap<IpAddr, u32>,
+    addresses: HashMap<AddressKey, u32>,
     tokens: HashMap<SecretHash, Granted>,
     all: usize,
 }
@@ -52,7 +53,7 @@ pub enum Full {
 pub struct Seat {
     registry: Arc<Registry>,
     user: Arc<str>,
-    address: IpAddr,
+    address: AddressKey,
     token: SecretHash,
     revoked: CancellationToken,
 }
@@ -76,7 +77,7 @@ impl Registry {
         address: IpAddr,
         token: SecretHash,
     ) -> Result<Seat, Full> {
-        let address = network(address);
+        let address = AddressKey::from(address);
         let mut counts = self.lock();
         if counts
             .users
@@ -165,17 +166,6 @@ fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: K) {
         if *entry.get() == 0 {
             entry.remove();
         }
-    }
-}
-
-/// One customer: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 
