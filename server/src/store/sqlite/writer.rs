@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::convert::store_error;
 use crate::store::StoreError;
 
-/// The last failure of the disk, shared with the health check.
+/// The last failure of the disk, until a trial write of the health check succeeds.
 pub(super) type Failure = Arc<Mutex<Option<StoreError>>>;
 
 /// Gives a connection to write with after a failed sync, once nothing rests on the old log any more.
@@ -139,7 +139,8 @@ impl Writer {
         answer.await.unwrap_or(Ok(()))
     }
 
-    /// The last failure of the disk, when none of its writes succeeded since.
+    /// The last failure of the disk. Stays until [`Writer::recovered`], whatever is committed meanwhile: a small
+    /// write may find room where a usual one does not.
     pub(super) fn failure(&self) -> Option<StoreError> {
         self.failure
             .lock()
