@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -288,6 +290,50 @@ async fn a_form_from_elsewhere_or_too_long_is_refused() {
         )
         .await;
     assert_eq!(nobody.status, 404);
+}
+
+#[tokio::test]
+async fn a_page_that_names_one_of_several_apps_goes_through_it() {
+    let app = TestApp::start_with(
+        "[apps.cs-two]\nbots = [\"st-test\"]\norigins = []\n\
+         [[apps.cs-two.keys]]\nkid = \"1\"\nalgorithm = \"HS256\"\nsecret = \"vB4t2QmS0cW8yXrE6uJ1zPaB5dHnLfGq\"\n",
+    );
+    let own = format!("http://{}", app.address);
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", own.as_str()),
+    ];
+    let path = "/chat/test?app=cs-two";
+    let posted = app.request("POST", path, &headers, "text=hello").await;
+    assert_eq!((posted.status, posted.header("location")), (303, path));
+    let visitor = cookie(&posted);
+    let page = open(&app, path, &[("cookie", &visitor)]).await;
+    assert!(page.body.contains("echo hello"), "{}", page.body);
+    assert!(page.body.contains(&format!("action=\"{path}\"")));
+    assert!(page.body.contains("/api/users/sts?app=cs-two"));
+    let first = open(&app, "/chat/test", &[("cookie", &visitor)]).await;
+    assert!(!first.body.contains("echo hello"), "another app's visitor");
+
+    let sign = |path: &'static str| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("origin", own.as_str()),
+        ];
+        let app = &app;
+        async move {
+            app.request("POST", path, &headers, r#"{"bot":"st-test"}"#)
+                .await
+        }
+    };
+    let issuer = |reply: &Reply| {
+        let reply: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+        let claims = reply["jwt"].as_str().unwrap().split('.').nth(1).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        claims["iss"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(issuer(&sign("/api/users/sts").await), "cs-test");
+    assert_eq!(issuer(&sign("/api/users/sts?app=cs-two").await), "cs-two");
 }
 
 #[tokio::test]

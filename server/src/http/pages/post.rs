@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::pages::Problem;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -55,11 +55,12 @@ pub(super) async fn post(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
     Path(name): Path<String>,
+    Query(asked): Query<Asked>,
     uri: Uri,
     headers: HeaderMap,
     form: Result<Form<Composed>, axum::extract::rejection::FormRejection>,
 ) -> Response {
-    let visit = Visit::new(&state, client, &headers, &uri, Asked::default(), false);
+    let visit = Visit::new(&state, client, &headers, &uri, asked, false);
     let Some(place) = visit.place(&name) else {
         return visit
             .problem(Problem::UnknownBot, StatusCode::NOT_FOUND)
@@ -100,7 +101,8 @@ pub(super) async fn post(
     match cookie {
         Ok(cookie) => {
             let page = place.bot.page.as_str();
-            let location = format!("{}chat/{page}", base_path(&state.config));
+            let through = visit.through(&place);
+            let location = format!("{}chat/{page}{through}", base_path(&state.config));
             let headers = [
                 (header::LOCATION, location),
                 (header::CACHE_CONTROL, "no-store".into()),
