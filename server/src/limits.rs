@@ -24,7 +24,10 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(30);
 pub const WRITE_STALL: Duration = Duration::from_secs(10);
 /// A connection with nothing in progress; catches silence before the protocol is even known.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(20);
-/// How often a connection is looked at for [`IDLE_CONNECTION`].
+/// A request in progress of which nothing is seen: longer than [`BODY_TIME`] and [`ANSWER_TIME`] together. A peer that
+/// opens no window (HTTP/2) takes no byte, and none is written that [`WRITE_STALL`] could miss.
+pub const STUCK_REQUEST: Duration = Duration::from_mins(1);
+/// How often a connection is looked at for [`IDLE_CONNECTION`] and [`STUCK_REQUEST`].
 pub const IDLE_CHECK: Duration = Duration::from_secs(5);
 /// Requests at once on one HTTP/2 connection. A page loads about ten files.
 pub const H2_STREAMS: u32 = 64;

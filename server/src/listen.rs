@@ -31,7 +31,7 @@ use tower::Service as _;
 use crate::config::Config;
 use crate::limits::{
     ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_PENDING_RESETS, H2_SEND_BUFFER, H2_STREAMS, HEAD_BYTES,
-    HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION, WRITE_STALL,
+    HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION, STUCK_REQUEST, WRITE_STALL,
 };
 use crate::security::client_ip::{AddressKey, Peer, is_proxy};
 use crate::shutdown::Shutdown;
@@ -148,13 +148,13 @@ async fn connection(
             let mut router = router.clone();
             async move {
                 let response = router.call(request.map(Body::new)).await?;
-                Ok::<_, Infallible>(response.map(|body| Answering { body, _busy: busy }))
+                Ok::<_, Infallible>(response.map(|body| Answering { body, busy }))
             }
         })
     };
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut ending = false;
-    let mut seen = activity.count();
+    let mut seen = activity.steps();
     let mut quiet_since = Instant::now();
     loop {
         tokio::select! {
@@ -165,11 +165,12 @@ async fn connection(
                 serving.as_mut().graceful_shutdown();
             }
             () = tokio::time::sleep(IDLE_CHECK) => {
-                let now = activity.count();
-                if now != seen || activity.in_progress() {
+                let now = activity.steps();
+                let patience = if activity.in_progress() { STUCK_REQUEST } else { IDLE_CONNECTION };
+                if now != seen {
                     seen = now;
                     quiet_since = Instant::now();
-                } else if quiet_since.elapsed() >= IDLE_CONNECTION {
+                } else if quiet_since.elapsed() >= patience {
                     return;
                 }
             }
@@ -182,6 +183,8 @@ async fn connection(
 struct Activity {
     begun: AtomicU32,
     ended: AtomicU32,
+    /// Pieces of answers that were asked for.
+    pieces: AtomicU32,
 }
 
 impl Activity {
@@ -190,9 +193,11 @@ impl Activity {
         Busy(Arc::clone(self))
     }
 
-    /// Requests so far; wraps, since only a difference counts.
-    fn count(&self) -> u32 {
-        self.begun.load(Ordering::Relaxed)
+    /// Whatever was seen so far; wraps, since only a difference counts.
+    fn steps(&self) -> u32 {
+        let counters = [&self.begun, &self.ended, &self.pieces];
+        let counts = counters.map(|counter| counter.load(Ordering::Relaxed));
+        counts.into_iter().fold(0, u32::wrapping_add)
     }
 
     fn in_progress(&self) -> bool {
@@ -212,7 +217,7 @@ impl Drop for Busy {
 /// The answer's body; as long as it is being written, the connection is busy.
 struct Answering {
     body: Body,
-    _busy: Busy,
+    busy: Busy,
 }
 
 impl HttpBody for Answering {
@@ -223,6 +228,7 @@ impl HttpBody for Answering {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.busy.0.pieces.fetch_add(1, Ordering::Relaxed);
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -92,6 +92,20 @@ async fn half_a_body_is_cut_off() {
     assert!(began.elapsed() <= BODY_TIME + IDLE_CONNECTION + 2 * IDLE_CHECK);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_opens_no_window_is_cut_off() {
+    let (address, _shutdown) = start("");
+    // Windows of no byte, then `GET /`.
+    let settings = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00";
+    let request = b"\x00\x00\x06\x01\x05\x00\x00\x00\x01\x82\x84\x86\x41\x01x";
+    let began = Instant::now();
+    let preface = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
+    let heard = talk(address, &[preface, settings, request].concat()).await;
+    assert!(!heard.contains("hello"), "{heard:?}");
+    let within = STUCK_REQUEST..=STUCK_REQUEST + 2 * IDLE_CHECK;
+    assert!(within.contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn an_endless_head_is_refused() {
     let (address, _shutdown) = start("");
