@@ -75,7 +75,7 @@ pub const RATE_SWEEP: Duration = Duration::from_mins(1);
 /// How often expired tokens and tickets are removed from the store. They open nothing meanwhile.
 pub const STORE_SWEEP: Duration = Duration::from_mins(1);
 
-/// How often conversations are looked through for messages that need not be kept. A day's age is then a day
+/// How often conversations are looked through for messages that need not be kept. Eight days are then eight days
 /// and ten minutes.
 pub const RETENTION_SWEEP: Duration = Duration::from_mins(10);
 /// Nothing younger is removed. A widget may send a message again for a week ([`protocol::session::GIVE_UP_AFTER_MS`]); its double is

@@ -37,10 +37,14 @@ impl Language {
             .find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
-    /// The language asked for by name (the host page's choice), else the first of `Accept-Language` that we speak
-    /// in the order of its weights, else English.
-    pub fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {
-        asked.and_then(Self::of_tag).unwrap_or_else(|| {
+    /// One of those that are `spoken` (all, where none is named): the one asked for by name (the host page's choice), else the
+    /// first of `Accept-Language` in the order of its weights, else the first of `spoken`, else English.
+    pub fn choose(spoken: &[Self], asked: Option<&str>, accept_language: Option<&str>) -> Self {
+        let spoken_of_tag = |tag: &str| {
+            let language = Self::of_tag(tag)?;
+            (spoken.is_empty() || spoken.contains(&language)).then_some(language)
+        };
+        asked.and_then(spoken_of_tag).unwrap_or_else(|| {
             let mut wishes: Vec<(f32, Self)> = accept_language
                 .unwrap_or_default()
                 .split(',')
@@ -48,14 +52,13 @@ impl Language {
                 .filter_map(|wish| {
                     let (tag, weight) = wish.split_once(';').unwrap_or((wish, "q=1"));
                     let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
-                    Some((weight, Self::of_tag(tag)?)).filter(|(weight, _)| *weight > 0.0)
+                    Some((weight, spoken_of_tag(tag)?)).filter(|(weight, _)| *weight > 0.0)
                 })
                 .collect();
             // Stable: equal weights keep the visitor's order.
             wishes.sort_by(|one, two| two.0.total_cmp(&one.0));
-            wishes
-                .first()
-                .map_or_else(Self::default, |(_, language)| *language)
+            let best = wishes.first().map(|(_, language)| *language);
+            best.or(spoken.first().copied()).unwrap_or_default()
         })
     }
 
@@ -117,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_hosts_choice_comes_first_then_the_visitors_in_its_order() {
-        let choose = Language::choose;
+        let choose = |asked, accepted| Language::choose(&[], asked, accepted);
         assert_eq!(choose(Some("de-AT"), Some("ar")), Language::German);
         assert_eq!(
             choose(Some("tlh"), Some("ar-EG, en;q=0.8")),
@@ -130,5 +133,17 @@ mod tests {
         assert_eq!(choose(None, Some("de;q=0, fr")), Language::English);
         assert_eq!(choose(None, Some(";;q=,,=")), Language::English);
         assert_eq!(choose(None, None), Language::English);
+    }
+
+    #[test]
+    fn only_what_a_bot_speaks_is_chosen() {
+        let spoken = [Language::German, Language::English];
+        let choose = |asked, accepted| Language::choose(&spoken, asked, accepted);
+        assert_eq!(choose(Some("ar"), Some("en")), Language::English);
+        assert_eq!(choose(None, Some("ar, fr;q=0.5")), Language::German);
+        assert_eq!(choose(None, None), Language::German);
+        let english = [Language::English];
+        let chosen = Language::choose(&english, Some("de"), Some("de"));
+        assert_eq!(chosen, Language::English);
     }
 }

@@ -1,5 +1,6 @@
 //! `[bots.…]`: what a visitor talks to.
 
+use app::text::Language;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 
@@ -35,9 +36,9 @@ pub struct Bot {
     /// The script's file; none or empty: the demo's.
     #[serde(default)]
     pub script: Option<RelativePathBuf>,
-    /// Languages of the widget's own texts, default first.
-    #[serde(default = "english")]
-    pub languages: Vec<String>,
+    /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
+    #[serde(default)]
+    pub languages: Vec<Spoken>,
     /// Where pictures may come from.
     #[serde(default = "any_https")]
     pub image_sources: Vec<ImageSource>,
@@ -58,7 +59,7 @@ impl Bot {
                 .into(),
             kind: BotKind::default(),
             script: None,
-            languages: english(),
+            languages: Vec::new(),
             image_sources: any_https(),
         })
     }
@@ -74,12 +75,25 @@ impl Bot {
     }
 }
 
-fn english() -> Vec<String> {
-    vec!["en".to_owned()]
-}
-
 fn any_https() -> Vec<ImageSource> {
     vec![ImageSource::any_https()]
+}
+
+/// A language of the widget by its tag: `de`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Spoken(pub Language);
+
+impl TryFrom<String> for Spoken {
+    type Error = String;
+
+    fn try_from(tag: String) -> Result<Self, String> {
+        Language::of_tag(&tag).map(Self).ok_or_else(|| {
+            let known: Vec<_> = Language::ALL.iter().map(|known| known.tag()).collect();
+            let known = known.join(", ");
+            format!("`{tag}` is no language of the widget; it speaks {known}")
+        })
+    }
 }
 
 /// A bot's name in addresses: small letters, digits and dashes.

@@ -152,8 +152,8 @@ impl<'a> Visit<'a> {
         let config = &self.state.config;
         let (bot, base) = (place.bot, base_path(config));
         let through = self.through(place);
-        let wish = self.asked.lang.as_deref();
-        let language = language(wish.or(only_language(bot)), self.headers);
+        let spoken: Vec<_> = bot.languages.iter().map(|spoken| spoken.0).collect();
+        let language = language(&spoken, self.asked.lang.as_deref(), self.headers);
         ChatPage {
             settings: WidgetSettings {
                 bot: BotFace {
@@ -280,7 +280,7 @@ impl<'a> Visit<'a> {
     pub(super) async fn problem(&self, problem: Problem, status: StatusCode) -> Response {
         let page = ProblemPage {
             problem,
-            language: language(self.asked.lang.as_deref(), self.headers),
+            language: language(&[], self.asked.lang.as_deref(), self.headers),
             theme_css: super::palette(crate::theme::Brand::default()),
             embedded: self.embedded,
         };
@@ -300,13 +300,5 @@ impl<'a> Visit<'a> {
             page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
         }
         page
-    }
-}
-
-/// The bot's one language, where it has only one and that is not English.
-fn only_language(bot: &Bot) -> Option<&str> {
-    match bot.languages.as_slice() {
-        [only] if only != "en" => Some(only),
-        _ => None,
     }
 }

@@ -60,7 +60,7 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     }
     let problem = ProblemPage {
         problem: Problem::UnknownPage,
-        language: language(None, headers),
+        language: language(&[], None, headers),
         theme_css: palette(Brand::default()),
         embedded: false,
     };
@@ -174,9 +174,13 @@ fn base_path(config: &Config) -> &str {
 }
 
 /// The visitor's language: what the host page or the address asks for, else what the browser does.
-fn language(asked: Option<&str>, headers: &HeaderMap) -> Language {
+fn language(spoken: &[Language], asked: Option<&str>, headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE);
-    Language::choose(asked, accepted.and_then(|value| value.to_str().ok()))
+    Language::choose(
+        spoken,
+        asked,
+        accepted.and_then(|value| value.to_str().ok()),
+    )
 }
 
 /// The theme by its name.
