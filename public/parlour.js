@@ -78,8 +78,8 @@ svg.down,.open svg.bubble{opacity:0;transform:rotate(-30deg) scale(.6)}
 background:#c4162e;color:#fff;box-shadow:0 0 0 2px #fff;font-size:12px;line-height:18px;font-weight:600;text-align:center;
 font-variant-numeric:tabular-nums}
 .left .badge{right:auto;left:-3px}
-.window{bottom:calc(var(--parlour-y,20px) + 68px + env(safe-area-inset-bottom));width:400px;max-width:calc(100vw - 40px);
-height:min(704px,100vh - 104px);height:min(704px,100dvh - 104px);border-radius:20px;overflow:hidden;visibility:hidden;opacity:0;
+.window{bottom:calc(var(--parlour-y,20px) + 68px + env(safe-area-inset-bottom));width:400px;max-width:calc(100vw - 20px - var(--parlour-x,20px));
+height:min(704px,100vh - 84px - var(--parlour-y,20px));height:min(704px,100dvh - 84px - var(--parlour-y,20px));border-radius:20px;overflow:hidden;visibility:hidden;opacity:0;
 background:#fff;box-shadow:0 0 0 1px #0000000f,0 2px 6px #0000001a,0 16px 48px #0003;transform:translateY(12px) scale(.97);
 transform-origin:100% 100%;transition:transform .15s ease-in,opacity .15s ease-in,visibility 0s .15s}
 .left .window{transform-origin:0 100%}
@@ -104,8 +104,10 @@ animation:in .2s ease-out}
 @keyframes in{from{opacity:0;transform:scale(.9)}}
 @media (max-width:480px),(max-height:500px){
 .window,.left .window{inset:0;width:100%;max-width:none;height:100%;height:100dvh;border-radius:0;box-shadow:none}
-.open .launcher{visibility:hidden}}
+.open .launcher{top:8px;bottom:auto;width:44px;height:44px}
+.open.ready .launcher{visibility:hidden}}
 @media (max-height:500px){.preview{display:none}}
+@media (forced-colors:active){.window{border:1px solid}}
 @media (prefers-reduced-motion:reduce){
 .launcher,.launcher svg,.preview{animation:none;transition:none;transform:none!important}
 .window,.open .window{transform:none;transition:opacity .1s,visibility .1s}}
@@ -175,7 +177,7 @@ animation:in .2s ease-out}
     const right = rtl();
     const side = option("side") || "end";
     const left = side === "left" || side === (right ? "end" : "start");
-    const is = { open: opened, still, left, rtl: right, dark: isDark };
+    const is = { open: opened, ready, still, left, rtl: right, dark: isDark };
     for (const name in is) stage.classList.toggle(name, is[name]);
     stage.lang = language();
     const name = word(opened ? 1 : 0);
@@ -224,6 +226,7 @@ animation:in .2s ease-out}
     if (frame) frame.remove();
     frame = undefined;
     ready = false;
+    draw();
   };
   // Another identity or language: the frame starts anew, and open stays open. `fresh`: it keeps nothing of the last one.
   const reload = (fresh) => {
@@ -282,6 +285,7 @@ animation:in .2s ease-out}
     live.replaceChildren();
   };
   const preview = (text, name) => {
+    const focused = live.contains(shadow.activeElement);
     dismiss();
     const card = make("div", "preview", live);
     const say = make("button", "say", card);
@@ -297,14 +301,15 @@ animation:in .2s ease-out}
       timer = setTimeout(() => (card.matches(":hover,:focus-within") ? wait() : dismiss()), 10_000);
     };
     wait();
+    if (focused) say.focus();
   };
 
   // ---- a phone's full screen --------------------------------------------------------------------------------
   // The page behind neither scrolls nor takes focus, the back button closes the window, and the window is as high
-  // as the keyboard leaves it.
+  // as the keyboard leaves it. Who magnifies sees a part of it as it is.
   const fit = () => {
     const view = window.visualViewport;
-    const on = opened && phone.matches && view;
+    const on = opened && phone.matches && view && view.scale < 1.05;
     panel.style.height = on ? `${view.height}px` : "";
     panel.style.top = on ? `${view.offsetTop}px` : "";
   };
@@ -366,7 +371,7 @@ animation:in .2s ease-out}
   const wished = () => !!navigator.userActivation?.isActive;
 
   listen(launcher, "click", () => (opened ? close() : open(true)));
-  listen(shadow, "keydown", (event) => event.key === "Escape" && (opened ? close() : dismiss()));
+  listen(shadow, "keydown", (event) => event.key === "Escape" && (opened ? close() : live.firstChild && (dismiss(), launcher.focus())));
   // The first sign of interest warms the connection.
   const warm = () => {
     if (frame || warm.done) return;

@@ -282,6 +282,20 @@ test("the focus goes on when the control that had it is gone", async ({ page, pa
   }
 });
 
+test("a text that is too long is told when it is sent, and keeps its place", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  const told: string[] = [];
+  await page.exposeFunction("told", (text: string) => told.push(text));
+  await page.evaluate(() => {
+    const region = document.querySelector("main")!.lastElementChild!;
+    new MutationObserver(() => region.textContent && (window as any).told(region.textContent)).observe(region, { childList: true });
+  });
+  await chat.composer.fill("x".repeat(12_000));
+  await chat.composer.press("Enter");
+  await expect.poll(() => told.join()).toContain("2000 characters too many");
+  await expect(chat.composer).toHaveValue(/x{12000}/);
+});
+
 test("F6 goes round the parts of the window", async ({ page, parlour }) => {
   const chat = await standalone(page, parlour);
   await chat.composer.focus();

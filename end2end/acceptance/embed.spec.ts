@@ -177,6 +177,14 @@ test("calls of the host reach the chat", async ({ page, hostSite, parlour }) => 
   await expect(german.getByRole("textbox", { name: "Nachricht" })).toBeVisible();
 });
 
+test("Escape closes the window also after a click on nothing", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.window.locator("header p").click();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+});
+
 test("signing out forgets the visitor", async ({ page, hostSite, parlour }) => {
   await visit(page, shop(hostSite, parlour));
   const chat = await openByHand(page, parlour);
@@ -263,6 +271,20 @@ test.describe("where cookies of other sites are refused", () => {
 
 test.describe("on a phone", () => {
   test.use({ viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true });
+
+  test("a window that has not come alive can be closed", async ({ page, hostSite, parlour }) => {
+    const release = await holdWasm(page);
+    await visit(page, shop(hostSite, parlour));
+    await page.touchscreen.tap(launcher(page).x, launcher(page).y);
+    const chat = await chatIn(page, parlour);
+    await expect(chat.composer).toBeVisible();
+    await page.getByRole("button", { name: "Close chat", exact: true }).and(page.locator(".launcher")).tap();
+    await expect(page.getByRole("dialog")).toBeHidden();
+    release();
+    await page.touchscreen.tap(launcher(page).x, launcher(page).y);
+    await chat.online();
+    await expect(page.locator(".launcher")).toBeHidden();
+  });
 
   test("the chat fills the screen, does not raise the keyboard, and is closed by its button", async ({ page, hostSite, parlour }) => {
     await visit(page, shop(hostSite, parlour));

@@ -134,6 +134,15 @@ test("a draft stays when something else is said beside it", async ({ page, parlo
   await expect(chat.composer).toHaveValue("");
 });
 
+test("a page that is opened with an anchor, as after the skip link, takes no focus", async ({ page, parlour }) => {
+  await page.goto(`${parlour.baseURL}/chat/demo#latest`);
+  const chat = new Chat(page);
+  await chat.online();
+  await expect(chat.composer).not.toBeFocused();
+  await page.goto(`${parlour.baseURL}/embed/demo#focus`);
+  await expect(chat.composer).toBeFocused();
+});
+
 test("when the wasm never comes, the page still opens its menu and shows its messages", async ({ page, parlour }) => {
   await holdWasm(page);
   await page.goto(`${parlour.baseURL}/chat/demo`);

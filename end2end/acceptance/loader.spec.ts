@@ -126,6 +126,16 @@ test("an assertion is asked for by the frame and answered with what the page's f
   ]);
 });
 
+test("the window stays on the screen wherever the launcher is put", async ({ page, hostSite }) => {
+  await page.setViewportSize({ width: 1000, height: 600 });
+  const on = await stage(page, hostSite, { head: "<style>body { --parlour-y: 120px; --parlour-x: 90px }</style>" });
+  await page.locator(".launcher").click();
+  await on.frame();
+  const { x, y } = (await page.getByRole("dialog").boundingBox())!;
+  expect(x).toBeGreaterThan(0);
+  expect(y).toBeGreaterThan(0);
+});
+
 test("an answer for one person never reaches the frame of the next", async ({ page, hostSite }) => {
   await page.addInitScript(() => {
     (window as any).Parlour = { assertion: () => new Promise((resolve) => ((window as any).late = resolve)) };
@@ -135,7 +145,7 @@ test("an answer for one person never reaches the frame of the next", async ({ pa
   await on.say({ type: "assertion", id: 1 });
   await page.waitForFunction("window.late");
   await page.evaluate(() => Parlour.setAssertion(async () => "jwt-b"));
-  await expect.poll(async () => (await on.frame()).url()).toContain("fresh=1");
+  await expect(page.locator("[data-parlour] iframe")).toHaveAttribute("src", /fresh=1/);
   await page.evaluate("late('jwt-a')");
   await on.say({ type: "assertion", id: 1 });
   const answers = async () => (await on.heard()).filter(({ type }) => type === "assertion");
@@ -157,9 +167,10 @@ test("who signs out is forgotten before the next one is let in, with all that wa
     Parlour.setAssertion(async () => "jwt-b");
   });
   await expect.poll(async () => (await on.heard()).map(({ type }) => type)).toContain("logout");
-  expect((await on.frame()).url()).not.toContain("identity=host");
+  const frame = page.locator("[data-parlour] iframe");
+  await expect(frame).not.toHaveAttribute("src", /identity=host/);
   await on.say({ type: "forgotten" });
-  await expect.poll(async () => (await on.frame()).url()).toContain("identity=host");
+  await expect(frame).toHaveAttribute("src", /identity=host/);
 });
 
 test("a message while closed is counted in the launcher's name and previewed", async ({ page, hostSite, expectAccessible }) => {
@@ -174,6 +185,12 @@ test("a message while closed is counted in the launcher's name and previewed", a
   await expectAccessible(page);
   await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(page.getByRole("button", { name: /Your order has left/ })).toBeHidden();
+  await on.say({ type: "unread", count: 3, name: "Demo bot", text: "It has come back." });
+  await page.getByRole("button", { name: /It has come back/ }).focus();
+  await on.say({ type: "unread", count: 4, name: "Demo bot", text: "It is on its way." });
+  await expect(page.getByRole("button", { name: /It is on its way/ })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Open chat, 4 unread" })).toBeFocused();
   await press(page);
   await expect(page.getByRole("button", { name: "Close chat", exact: true })).toBeVisible();
 });

@@ -165,10 +165,9 @@ impl Driver {
             self.announce(self.settings.texts.say(Message::Stopped));
         }
         let looking = self.watch.looking();
-        if !looking {
-            self.chat.change(|shown| {
-                shown.unread_from.get_or_insert_with(|| key.to_owned());
-            });
+        if !looking && self.watch.unread.get() == 0 {
+            self.chat
+                .change(|shown| shown.unread_from = Some(key.to_owned()));
         }
         if looking {
             self.tell(|host| host.received(key));

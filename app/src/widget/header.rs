@@ -41,7 +41,6 @@ pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
     let save = sheet
         .el("a", "item")
         .set("href", "#latest")
-        .set("download", "chat.txt")
         .does(act::DOWNLOAD)
         .add(icon(Icon::Download))
         .say(room.say(Message::Download));

@@ -41,12 +41,16 @@ impl Pen<'_> {
                 start,
             } => {
                 let list = if *ordered {
-                    let list = self.sheet.el("ol", "block list");
+                    let list = self.sheet.el("ol", "block list").auto();
                     list.set("start", &start.to_string())
                 } else {
-                    self.sheet.el("ul", "block list bare")
+                    self.sheet.el("ul", "block list bare").auto()
                 };
-                let items = items.iter().map(|item| self.words("li", "point", item));
+                // Of one direction with their list, beside whose edge their marks stand.
+                let items = items.iter().map(|item| {
+                    let item = self.spans(item);
+                    self.sheet.el("li", "point").add_all(item)
+                });
                 list.add_all(items.collect())
             }
             Block::Quote(spans) => self.words("blockquote", "block quote", spans),

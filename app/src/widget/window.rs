@@ -41,6 +41,8 @@ fn draw(room: &Room) -> Node {
         .set("aria-atomic", "false");
     PLAIN
         .el("main", "room")
+        // A click between its parts leaves the focus in it, where its keys are heard.
+        .set("tabindex", "-1")
         .label(&room.settings.bot.name)
         .add(skip.say(room.say(Message::ToComposer)))
         .add(header::draw(room, &shown))

@@ -37,6 +37,10 @@ impl Live {
     /// Sends what the field holds; asked of the field itself, because a script may have filled it without an event.
     pub(super) fn send(&self) {
         if !self.measure() {
+            if let Some(count) = keys::part("#count") {
+                let much = count.text_content().unwrap_or_default();
+                self.room.chat.announce(&much);
+            }
             return;
         }
         let field = &self.parts.field;

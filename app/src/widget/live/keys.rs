@@ -68,7 +68,7 @@ impl Live {
     }
 }
 
-fn part(name: &str) -> Option<Element> {
+pub(super) fn part(name: &str) -> Option<Element> {
     document().query_selector(name).ok().flatten()
 }
 

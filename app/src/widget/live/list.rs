@@ -134,7 +134,8 @@ impl Live {
     /// Puts the words of all times right; on the first time all of them, then those that can change.
     pub(super) fn tell_times(&self, first: bool) {
         let now = Now::here();
-        self.now.set(now);
+        // By the clock of the last time: a page that slept has not seen the end of "a minute ago".
+        let was = self.now.replace(now);
         let texts = &self.room.settings.texts;
         for row in &self.list.borrow().0 {
             let part = |tag: &str, place| row.element.get_elements_by_tag_name(tag).item(place);
@@ -143,7 +144,7 @@ impl Live {
             {
                 set_text(&day, &now.day(row.at_ms, texts));
             }
-            if (first || now.is_recent(row.at_ms))
+            if (first || was.is_recent(row.at_ms))
                 && let Some(time) = part("time", 0)
             {
                 set_text(&time, &now.time(row.at_ms, texts));

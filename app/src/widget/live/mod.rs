@@ -160,10 +160,7 @@ impl Live {
                 chat.load_older();
                 keys::to_transcript();
             }
-            act::RECONNECT => {
-                chat.reconnect_now();
-                keys::to_composer();
-            }
+            act::RECONNECT => chat.reconnect_now(),
             act::RETRY => {
                 chat.retry(&key());
                 keys::to_composer();
@@ -215,6 +212,7 @@ impl Live {
         }
         let link: &HtmlAnchorElement = link.unchecked_ref();
         link.set_href(&browser::text_file(&text));
+        link.set_download("chat.txt");
     }
 
     fn line(&self, entry: &Entry, text: &mut String) {

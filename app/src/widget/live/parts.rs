@@ -1,6 +1,6 @@
 //! The parts of the window, found once, and the small ones that change: header, notice, dots, what is said.
 
-use super::{Live, keys, slot::Slot};
+use super::{Live, slot::Slot};
 use crate::{
     chat::{Connection, Notice, Shown},
     widget::{composer, header, node::PLAIN, notice, room::Room, transcript::Before, typing},
@@ -93,15 +93,9 @@ impl Live {
         self.parts.typing.put(dots);
     }
 
-    /// The keyboard that was on the button goes on in the field.
     pub(super) fn draw_stop(&self, may_stop: bool) {
-        let focused = document().active_element();
-        let left = focused.is_some_and(|focused| focused.class_list().contains("stop"));
         let button = may_stop.then(|| composer::stop(&self.room));
         self.parts.stop.put(button);
-        if left {
-            keys::to_composer();
-        }
     }
 
     /// What is new in it is an element of its own, so that nothing is read twice.
