@@ -2,9 +2,9 @@
 //!
 //! In the path: `parlour db`; `serve` holds a [`Presence`] for as long as it runs.
 //!
-//! Invariants: nothing that exists is overwritten; what is replaced is kept. A copy stands under its
-//! name only when it is whole, checked and synced, and its owner alone may read it. Nothing is put
-//! into the folder of a running server.
+//! Invariants: nothing that exists is overwritten; what is replaced is kept, also when the replacement
+//! is cut off anywhere. A copy stands under its name only when it is whole, checked and synced, and its
+//! owner alone may read it. Nothing is put into the folder of a running server.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -184,16 +184,73 @@ pub fn restore(
     let part = beside(&file, ".part");
     let census = copy(source, &part)?;
     let kept = occupied.then(|| free_name(&file));
-    if let Some(kept) = &kept {
-        for end in PARTS {
-            let (from, to) = (beside(&file, end), beside(kept, end));
-            if from.exists() {
-                fs::rename(&from, &to).map_err(|error| unwritable(&to, &error))?;
-            }
+    // A damaged one is not written to: it is kept as it is, with its log.
+    if kept.is_some() && check(&file).is_ok() {
+        fold(&file);
+    }
+    swap(&part, &file, kept.as_deref())?;
+    Ok((census, kept))
+}
+
+/// Brings what only the log holds into the file, so that the file alone has it all. Where that fails the
+/// log is kept beside it.
+fn fold(file: &Path) {
+    let folded = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|connection| {
+        let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let folded = connection.query_row(pragma, [], |_| Ok(()));
+        folded.map_err(store_error)
+    });
+    drop(folded);
+}
+
+/// Gives a finished copy the name of the database and what had it the name `kept`; on an error
+/// everything has its old name.
+fn swap(part: &Path, file: &Path, kept: Option<&Path>) -> Result<(), CopyError> {
+    let swapped = kept
+        .map_or(Ok(()), |kept| set_aside(file, kept))
+        .and_then(|()| fs::rename(part, file));
+    if let Err(error) = swapped {
+        if let Some(kept) = kept {
+            take_back(kept, file);
+        }
+        drop(fs::remove_file(part));
+        return Err(unwritable(file, &error));
+    }
+    sync_folder(file)
+}
+
+/// Gives the database a second name with all its parts, and only then takes its log away: cut off
+/// anywhere, one of the names has everything.
+fn set_aside(file: &Path, kept: &Path) -> io::Result<()> {
+    // The log first: where there are no second names (FAT), a start must not meet a log without its
+    // database, which SQLite deletes.
+    for end in PARTS.iter().rev() {
+        let (from, to) = (beside(file, end), beside(kept, end));
+        if from.exists() {
+            fs::hard_link(&from, &to).or_else(|_| fs::rename(&from, &to))?;
         }
     }
-    put(&part, &file)?;
-    Ok((census, kept))
+    sync_folder(kept).map_err(io::Error::other)?;
+    for end in &PARTS[1..] {
+        let log = beside(file, end);
+        if log.exists() {
+            fs::remove_file(log)?;
+        }
+    }
+    Ok(())
+}
+
+/// Undoes as much of [`set_aside`] as was done.
+fn take_back(kept: &Path, file: &Path) {
+    for end in PARTS {
+        let (from, to) = (beside(kept, end), beside(file, end));
+        // What has both names loses the second.
+        drop(if to.exists() {
+            fs::remove_file(from)
+        } else {
+            fs::rename(from, to)
+        });
+    }
 }
 
 /// A whole, checked and synced copy at `part`. It is one read transaction of SQLite, so it is the
@@ -228,8 +285,12 @@ fn copy(source: &Path, part: &Path) -> Result<Census, CopyError> {
 /// Gives a finished copy its name.
 fn put(part: &Path, target: &Path) -> Result<(), CopyError> {
     fs::rename(part, target).map_err(|error| unwritable(target, &error))?;
+    sync_folder(target)
+}
+
+/// A name is on the disk when its folder is. Only Unix opens folders.
+fn sync_folder(target: &Path) -> Result<(), CopyError> {
     let folder = target.parent().filter(|it| !it.as_os_str().is_empty());
-    // A name is on the disk when its folder is. Only Unix opens folders.
     #[cfg(unix)]
     File::open(folder.unwrap_or(Path::new(".")))
         .and_then(|folder| folder.sync_all())
@@ -308,5 +369,83 @@ fn unwritable(path: &Path, error: &io::Error) -> CopyError {
     CopyError::Unwritable {
         path: path.to_owned(),
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Ids as _, RandomIds};
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("parlour-copy-{}", RandomIds.uuid()));
+        make_folder(&folder).unwrap();
+        folder
+    }
+
+    /// A database of one visitor. What a killed server leaves: all of it is in the log only.
+    fn killed(folder: &Path) -> PathBuf {
+        let origin = file_in(&self::folder());
+        let mut connection = Connection::open(&origin).unwrap();
+        let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;";
+        connection.execute_batch(wal).unwrap();
+        migrations::run(&mut connection).unwrap();
+        let ann = "INSERT INTO users VALUES ('u-1', 'cs-1', 'ann', 1)";
+        connection.execute_batch(ann).unwrap();
+        let file = file_in(folder);
+        for end in ["", "-wal"] {
+            fs::copy(beside(&origin, end), beside(&file, end)).unwrap();
+        }
+        file
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_only_the_log_held_is_in_the_file_that_is_kept() {
+        let (old, new) = (folder(), folder());
+        let backup = new.join("backup.db");
+        killed(&new);
+        super::backup(&new, &backup).unwrap();
+        killed(&old);
+        let (_, kept) = restore(&backup, &old, true).unwrap();
+        assert_eq!(names(&old), [FILE, "parlour.db.old", LOCK]);
+        // Alone, as it is when a restore is cut off before a log is moved.
+        let alone = file_in(&folder());
+        fs::copy(kept.unwrap(), &alone).unwrap();
+        assert_eq!(check(&alone).unwrap().users, 1);
+    }
+
+    #[test]
+    fn a_damaged_database_is_kept_with_its_log() {
+        let (old, new) = (folder(), folder());
+        let backup = new.join("backup.db");
+        killed(&new);
+        super::backup(&new, &backup).unwrap();
+        fs::write(old.join(FILE), "no database").unwrap();
+        fs::write(old.join("parlour.db-wal"), "no log").unwrap();
+        restore(&backup, &old, true).unwrap();
+        let log = fs::read(old.join("parlour.db.old-wal")).unwrap();
+        assert_eq!(log, b"no log");
+        assert_eq!(check(&old.join(FILE)).unwrap().users, 1);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_database_and_log_where_they_were() {
+        let folder = folder();
+        let file = killed(&folder);
+        let before = names(&folder);
+        let (part, kept) = (beside(&file, ".part"), beside(&file, ".old"));
+        // There is no part: the last step fails.
+        swap(&part, &file, Some(&kept)).unwrap_err();
+        assert_eq!(names(&folder), before);
+        assert_eq!(check(&file).unwrap().users, 1);
     }
 }
