@@ -5,27 +5,38 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, filter};
 
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// Never louder than this, whatever the configuration says.
-const QUIET: [&str; 4] = [
-    "tungstenite=info",
-    "tokio_tungstenite=info",
-    "hyper=info",
-    "h2=info",
-];
+/// Never louder than `info`, whatever the configuration says: below it these write whole frames and headers,
+/// which are nobody's business.
+const QUIET: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "h2"];
 
 /// Starts logging. A second call (tests) changes nothing.
 ///
 /// # Errors
 /// When the filter cannot be read.
 pub fn start(config: &Config) -> Result<(), ConfigError> {
+    // Fails only when a log was started before.
+    drop(lines(config, io::stderr)?.try_init());
+    Ok(())
+}
+
+/// Everything that is logged, as lines to a writer.
+fn lines<W>(
+    config: &Config,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + use<W>, ConfigError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let log = &config.log;
-    let filter = EnvFilter::try_new(&log.level).map_err(|_| {
+    let wanted = EnvFilter::try_new(&log.level).map_err(|_| {
         config.at(
             "log.level",
             format!(
@@ -34,22 +45,60 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
             ),
         )
     })?;
-    // At `trace` these write whole frames and headers, which are nobody's business.
-    let filter = QUIET
-        .iter()
-        .fold(filter, |filter, quiet| match quiet.parse() {
-            Ok(quiet) => filter.add_directive(quiet),
-            Err(_) => filter,
-        });
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
-    let registry = tracing_subscriber::registry().with(filter);
-    // Fails only when a log was started before.
-    drop(match log.format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
-    });
-    Ok(())
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // A filter of its own: of two directives in one the more specific wins, and that may be the operator's.
+    let registry = tracing_subscriber::registry().with(lines);
+    Ok(registry.with(wanted).with(filter::filter_fn(is_fit)))
+}
+
+/// Is it from a crate that may say this much?
+fn is_fit(event: &Metadata<'_>) -> bool {
+    let from = |name: &&str| {
+        let rest = event.target().strip_prefix(*name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    *event.level() <= Level::INFO || !QUIET.iter().any(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Cursor;
+
+    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
+
+    use super::*;
+    use crate::config::test_config;
+    use crate::ids::{Ids as _, RandomIds};
+
+    #[test]
+    fn no_filter_brings_the_text_of_a_message_into_the_log() {
+        let level =
+            "info,tungstenite=trace,tungstenite::protocol=trace,hyper::proto=trace,mine=trace";
+        let config = test_config(&format!("[log]\nlevel = \"{level}\""));
+        let written = std::env::temp_dir().join(format!("parlour-log-{}", RandomIds.uuid()));
+        let writer = fs::File::create(&written).unwrap();
+        // Also takes what is written with the crate `log`, as tungstenite does.
+        let listening = lines(&config, writer).unwrap().set_default();
+        let frame = b"\x81\x0fmy card is 4111".to_vec();
+        let mut socket = WebSocket::from_raw_socket(Cursor::new(frame), Role::Client, None);
+        assert_eq!(socket.read().unwrap().to_text().unwrap(), "my card is 4111");
+        tracing::debug!(target: "hyper::proto", "my card is 4111");
+        tracing::trace!(target: "mine", "a fine point");
+        tracing::info!(target: "tungstenite::protocol", "a plain word");
+        drop(listening);
+
+        let log = fs::read_to_string(&written).unwrap();
+        fs::remove_file(&written).unwrap();
+        assert!(log.contains("a fine point"), "{log}");
+        assert!(log.contains("a plain word"), "{log}");
+        assert!(!log.contains("4111"), "{log}");
+    }
 }
