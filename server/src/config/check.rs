@@ -150,6 +150,12 @@ impl Config {
                 return Err(self.at(key, "must be at least 1s"));
             }
         }
+        if tokens.assertion_max_life.0 < tokens.assertion_life.0 {
+            return Err(self.at(
+                "tokens.assertion_max_life",
+                "must be at least assertion_life, or our own assertions are refused; raise it or lower assertion_life",
+            ));
+        }
         Ok(())
     }
 }

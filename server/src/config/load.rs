@@ -342,6 +342,10 @@ mod tests {
                 "[tokens]\nassertion_life = \"6m\"".to_owned(),
                 "between 1s and 5m",
             ),
+            (
+                "[tokens]\nassertion_max_life = \"4m\"".to_owned(),
+                "tokens.assertion_max_life: must be at least assertion_life",
+            ),
             ("[tokens]\nleeway = \"2m\"".to_owned(), "at most 60s"),
             ("[tokens]\naudience = []".to_owned(), "tokens.audience"),
             (
