@@ -100,6 +100,13 @@ impl Config {
                 "require_https needs the https address that pages are led to, for example https://chat.example.com/",
             ));
         }
+        // TLS ends at the proxy, and only a trusted one is believed when it says https.
+        if self.server.require_https && self.server.trusted_proxies.is_empty() {
+            return Err(self.at(
+                "server.trusted_proxies",
+                "require_https needs the address of the proxy in front, for example [\"127.0.0.1\"]; without it everything is refused",
+            ));
+        }
         Ok(())
     }
 

@@ -339,6 +339,11 @@ mod tests {
                 "server.public_url",
             ),
             (
+                "[server]\nrequire_https = true\npublic_url = \"https://chat.example.com/\""
+                    .to_owned(),
+                "server.trusted_proxies: require_https needs",
+            ),
+            (
                 "[tokens]\nassertion_life = \"6m\"".to_owned(),
                 "between 1s and 5m",
             ),
