@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -149,23 +150,36 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// Puts the new text in the place of the old in one step.
+/// Puts the new text in the place of the old in one step. Secrets may stand in it, so at no moment may
+/// anybody read the new file who may not read the old one.
 fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
-    let mut name = file.as_os_str().to_owned();
+    // Where a link leads to: the link itself stays.
+    let place = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let mut name = place.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    fs::write(&new, text)
-        .and_then(|()| match fs::metadata(file) {
-            Ok(old) => fs::set_permissions(&new, old.permissions()),
-            Err(_) => Ok(()),
-        })
-        .and_then(|()| fs::rename(&new, file))
-        .map_err(|error| {
-            ConfigError::in_file(
-                file,
-                format!("cannot be written ({error}); change its permissions"),
-            )
-        })
+    // Left by an addition that was cut off.
+    drop(fs::remove_file(&new));
+    let written = || {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut made = options.open(&new)?;
+        if let Ok(old) = fs::metadata(&place) {
+            made.set_permissions(old.permissions())?;
+        }
+        made.write_all(text.as_bytes())?;
+        made.sync_all()?;
+        fs::rename(&new, &place)
+    };
+    written().map_err(|error| {
+        drop(fs::remove_file(&new));
+        ConfigError::in_file(
+            file,
+            format!("cannot be written ({error}); change its permissions"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -272,5 +286,41 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_may_read_the_new_file_who_may_not_read_the_old_one() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = folder();
+        let (place, link) = (folder.join("real.toml"), folder.join("parlour.toml"));
+        fs::write(&place, "old").unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&place, &link).unwrap();
+        // Somebody's own file, open under the name that the new one has at first.
+        let new = folder.join("real.toml.new");
+        fs::write(&new, "").unwrap();
+        let mut prying = fs::File::open(&new).unwrap();
+
+        replace(&link, "secret").unwrap();
+        assert_eq!(std::io::read_to_string(&mut prying).unwrap(), "");
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&place).unwrap(), "secret");
+        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+
+        let fresh = folder.join("fresh.toml");
+        replace(&fresh, "secret").unwrap();
+        let mode = fs::metadata(&fresh).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_its_place_is_not_left_beside_it() {
+        let folder = folder();
+        let file = folder.join("parlour.toml");
+        fs::create_dir(&file).unwrap();
+        replace(&file, "secret").unwrap_err();
+        assert!(!folder.join("parlour.toml.new").exists());
     }
 }
