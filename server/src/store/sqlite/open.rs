@@ -83,6 +83,8 @@ fn not_writable(folder: &Path, error: &io::Error) -> StoreError {
 pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_small(file, &connection)?;
+    // Before anything is written: a file that is not for us stays as it was.
+    migrations::identify(&connection)?;
     settings(&connection, options)?;
     migrations::run(&mut connection)?;
     bound(&connection, options)?;

@@ -149,6 +149,22 @@ async fn a_database_of_the_first_version_keeps_everything() {
 }
 
 #[test]
+fn a_file_that_is_refused_stays_as_it_was() {
+    let newer = format!("PRAGMA user_version = {}", migrations::known() + 1);
+    for content in ["CREATE TABLE theirs (id)", newer.as_str()] {
+        let folder = Folder::new();
+        fs::create_dir_all(folder.path()).expect("a folder");
+        let file = Connection::open(folder.file()).expect("opens");
+        file.execute_batch(content).expect("writes");
+        drop(file);
+        let before = fs::read(folder.file()).expect("reads");
+        folder.open().err().expect("is refused");
+        let after = fs::read(folder.file()).expect("reads");
+        assert!(before == after, "{content}");
+    }
+}
+
+#[test]
 fn a_newer_database_is_refused_with_both_versions() {
     let folder = Folder::new();
     drop(folder.open().expect("opens"));
