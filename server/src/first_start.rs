@@ -60,23 +60,35 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
              (`parlour app add` makes a real one)"
         ));
     }
-    let visitor_secret = match config.visitor_secret()? {
+    let own = data.join(VISITOR_SECRET);
+    if matches!(config.visitor_secret()?, VisitorSecret::Own) && make_secret(&own, ids)? {
+        notes.push(format!(
+            "made the visitors' secret {} (mode 0600)",
+            shown(&own)
+        ));
+    }
+    let visitor_secret = visitor_secret(config)?
+        .ok_or_else(|| ConfigError::in_file(&own, "cannot be found; correct its permissions"))?;
+    Ok(Prepared {
+        notes,
+        visitor_secret,
+    })
+}
+
+/// The secret that signs visitors, read and measured. `None`: a start will make it.
+///
+/// # Errors
+/// When it cannot be read or is too short.
+pub(crate) fn visitor_secret(config: &Config) -> Result<Option<SecretString>, ConfigError> {
+    let read = |file: &Path, key: &str| read_secret(file).map_err(|what| config.at(key, what));
+    let own = config.server.data.join(VISITOR_SECRET);
+    let secret = match config.visitor_secret()? {
         VisitorSecret::Value(value) => value,
-        VisitorSecret::File(file) => {
-            read_secret(&file).map_err(|what| config.at("tokens.visitor_secret_file", what))?
-        }
-        VisitorSecret::Own => {
-            let file = data.join(VISITOR_SECRET);
-            if make_secret(&file, ids)? {
-                notes.push(format!(
-                    "made the visitors' secret {} (mode 0600)",
-                    shown(&file)
-                ));
-            }
-            read_secret(&file).map_err(|what| config.at("tokens.visitor_secret", what))?
-        }
+        VisitorSecret::File(file) => read(&file, "tokens.visitor_secret_file")?,
+        VisitorSecret::Own if own.exists() => read(&own, "tokens.visitor_secret")?,
+        VisitorSecret::Own => return Ok(None),
     };
-    let length = visitor_secret.expose_secret().len();
+    let length = secret.expose_secret().len();
     if length < SECRET_BYTES {
         return Err(config.at(
             "tokens.visitor_secret",
@@ -85,10 +97,7 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
             ),
         ));
     }
-    Ok(Prepared {
-        notes,
-        visitor_secret,
-    })
+    Ok(Some(secret))
 }
 
 /// The demo app, and the demo bot when there is no other bot.

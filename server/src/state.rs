@@ -306,8 +306,12 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, StartError> {
-    let open = |bot: &crate::config::Bot| -> Result<Arc<dyn Bot>, StartError> {
+/// Every configured bot; reads its script.
+///
+/// # Errors
+/// The first script that is wrong.
+pub(crate) fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, ConfigError> {
+    let open = |bot: &crate::config::Bot| -> Result<Arc<dyn Bot>, BotError> {
         match bot.kind {
             BotKind::Scripted => Ok(Arc::new(match bot.script_file() {
                 Some(file) => ScriptedBot::open(&file)?,
@@ -315,10 +319,10 @@ fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, StartErro
             })),
         }
     };
-    let bots = config
-        .bots
-        .iter()
-        .map(|(id, bot)| Ok((id.clone(), open(bot)?)));
+    let bots = config.bots.iter().map(|(id, bot)| {
+        let mistake = |error: BotError| config.at(&format!("bots.{id}.script"), error.to_string());
+        Ok((id.clone(), open(bot).map_err(mistake)?))
+    });
     bots.collect()
 }
 

@@ -27,6 +27,20 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What the operator wants to read.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub(crate) fn wanted(config: &Config) -> Result<EnvFilter, ConfigError> {
+    let level = &config.log.level;
+    EnvFilter::try_new(level).map_err(|_| {
+        config.at(
+            "log.level",
+            format!("`{level}` is not a level; write error, warn, info, debug or a filter"),
+        )
+    })
+}
+
 /// Everything that is logged, as lines to a writer.
 fn lines<W>(
     config: &Config,
@@ -35,21 +49,12 @@ fn lines<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let log = &config.log;
-    let wanted = EnvFilter::try_new(&log.level).map_err(|_| {
-        config.at(
-            "log.level",
-            format!(
-                "`{}` is not a level; write error, warn, info, debug or a filter",
-                log.level
-            ),
-        )
-    })?;
+    let wanted = wanted(config)?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
-    let lines = match log.format {
+    let lines = match config.log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };

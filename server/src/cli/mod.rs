@@ -18,10 +18,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
-use crate::first_start::prepare;
+use crate::first_start::{prepare, visitor_secret};
 use crate::ids::RandomIds;
 use crate::signing::{KeyTable, install_crypto};
-use crate::state::StartError;
+use crate::state::{StartError, open_bots};
 
 /// Read when no `--config` names another and it is there.
 const USUAL_FILE: &str = "parlour.toml";
@@ -189,7 +189,10 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
 /// Everything that a start would read, without making anything.
 fn check(sources: &Sources) -> Result<Config, StartError> {
     let config = Config::load(sources)?;
+    crate::telemetry::wanted(&config)?;
     KeyTable::load(&config)?;
+    visitor_secret(&config)?;
+    open_bots(&config)?;
     crate::http::assets::Site::find(config.server.site.as_deref())?;
     Ok(config)
 }
@@ -211,6 +214,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::ids::Ids as _;
 
     #[test]
     fn the_arguments_are_consistent() {
@@ -230,5 +234,37 @@ mod tests {
             help.contains("Examples:") && help.contains("parlour app add"),
             "{help}"
         );
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_start_is_not_right() {
+        install_crypto();
+        let data = std::env::temp_dir().join(format!("parlour-check-{}", RandomIds.uuid()));
+        for (section, key, value) in [
+            ("LOG", "LEVEL", "parlour=loud"),
+            ("TOKENS", "VISITOR_SECRET", "short"),
+            ("TOKENS", "VISITOR_SECRET_FILE", "/nowhere/visitor.secret"),
+            ("BOTS", "ST_A__SCRIPT", "/nowhere/a.script.toml"),
+        ] {
+            let variable = format!("PARLOUR_{section}__{key}");
+            let environment = [
+                ("PARLOUR_BOTS__ST_A__PAGE", "a"),
+                ("PARLOUR_BOTS__ST_A__NAME", "A"),
+                (&variable, value),
+            ];
+            let sources = Sources {
+                environment: environment
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec(),
+                flags: Flags {
+                    data: Some(data.clone()),
+                    ..Flags::default()
+                },
+                ..Sources::default()
+            };
+            let error = check(&sources).unwrap_err().to_string();
+            assert!(error.contains(&variable), "{error}");
+        }
+        assert!(!data.exists());
     }
 }
