@@ -92,8 +92,8 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
             "\n"
         }
     );
-    // The whole file, before anything is written.
-    Config::from_text(&text)?;
+    // The whole file as a start will read it, before anything is written.
+    Config::load_text(&text, sources)?;
     make_folder(&data)?;
     if !make_secret(&secret, &RandomIds)? {
         return Err(ConfigError::in_file(
@@ -322,5 +322,31 @@ mod tests {
         fs::create_dir(&file).unwrap();
         replace(&file, "secret").unwrap_err();
         assert!(!folder.join("parlour.toml.new").exists());
+    }
+
+    #[test]
+    fn what_the_environment_says_counts_for_the_new_file_too() {
+        let folder = folder();
+        let file = folder.join("parlour.toml");
+        fs::write(&file, "[server]\nrequire_https = true").unwrap();
+        let environment = [
+            ("PARLOUR_SERVER__PUBLIC_URL", "https://chat.example.com/"),
+            ("PARLOUR_SERVER__TRUSTED_PROXIES", "[\"127.0.0.1\"]"),
+            ("PARLOUR_BOTS__ST_SHOP__PAGE", "shop"),
+            ("PARLOUR_BOTS__ST_SHOP__NAME", "Ada"),
+        ];
+        let sources = Sources {
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            flags: Flags {
+                data: Some(folder.join("data")),
+                ..Flags::default()
+            },
+            ..Sources::default()
+        };
+        add(&new_app("cs-shop"), &file, &sources).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("[apps.cs-shop]"), "{text}");
     }
 }

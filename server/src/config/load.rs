@@ -62,6 +62,14 @@ impl Config {
         Self::of(&figment(sources)?)
     }
 
+    /// What [`Config::load`] would give if this were the text of the file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load_text(text: &str, sources: &Sources) -> Result<Self, ConfigError> {
+        Self::of(&above_file(defaults().merge(Toml::string(text)), sources)?)
+    }
+
     /// The defaults with the text of a file, checked.
     ///
     /// # Errors
@@ -97,7 +105,12 @@ pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
         }
         figment = figment.merge(Toml::file_exact(file));
     }
-    figment = figment.merge(Environment(&sources.environment));
+    above_file(figment, sources)
+}
+
+/// Merges what is stronger than a file: the environment and the flags.
+fn above_file(figment: Figment, sources: &Sources) -> Result<Figment, ConfigError> {
+    let mut figment = figment.merge(Environment(&sources.environment));
     let flags = &sources.flags;
     for (name, key, value) in [
         ("--listen", "listen", flags.listen.as_ref().map(OsStr::new)),
