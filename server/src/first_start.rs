@@ -75,6 +75,27 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
     })
 }
 
+/// Completes the configuration with the demo of an earlier start; makes nothing.
+///
+/// # Errors
+/// When there was no such start.
+pub(crate) fn find_demo(config: &mut Config) -> Result<(), ConfigError> {
+    if !config.apps.is_empty() {
+        return Ok(());
+    }
+    let secret = config.server.data.join(DEMO_SECRET);
+    if !secret.exists() {
+        return Err(config.at(
+            "server.data",
+            format!(
+                "there is no {}; give the server's folder with --data, or its file with --config",
+                shown(&secret)
+            ),
+        ));
+    }
+    add_demo(config, &secret)
+}
+
 /// The secret that signs visitors, read and measured. `None`: a start will make it.
 ///
 /// # Errors

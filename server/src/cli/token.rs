@@ -1,7 +1,8 @@
 //! `parlour token sign`: an assertion by hand, to try an app or to script against it. `parlour token check`: why
 //! one is refused, in clearer words than the platform may use.
 //!
-//! Invariant: neither prints a secret; a checked assertion is told by its claims, not repeated.
+//! Invariants: neither prints a secret nor makes one, since no server would know it; a checked assertion is told
+//! by its claims, not repeated.
 
 use std::io::Read as _;
 
@@ -10,9 +11,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{load, say};
+use super::say;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Sources;
+use crate::config::{Config, ConfigError, Sources};
+use crate::first_start::find_demo;
 use crate::ids::{Ids as _, RandomIds};
 use crate::limits::ASSERTION_BYTES;
 use crate::signing::{
@@ -23,6 +25,13 @@ use crate::state::StartError;
 
 /// More than any assertion that the platform reads.
 const MOST: u64 = 2 * ASSERTION_BYTES as u64;
+
+/// The configuration as the server that runs, or ran, on the folder has it.
+fn load(sources: &Sources) -> Result<Config, ConfigError> {
+    let mut config = Config::load(sources)?;
+    find_demo(&mut config)?;
+    Ok(config)
+}
 
 /// Whose assertion.
 #[derive(Debug, Args)]
@@ -45,7 +54,7 @@ pub(super) struct Sign {
 }
 
 pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
-    let (config, _) = load(sources)?;
+    let config = load(sources)?;
     let at = |what: String| StartError::from(config.at(&format!("apps.{}", args.app), what));
     let app = config.apps.get(&args.app).ok_or_else(|| {
         let known: Vec<&str> = config.apps.keys().map(String::as_str).collect();
@@ -104,7 +113,7 @@ pub(super) struct Check {
 
 /// Says what it claims and whether it holds. `false`: it is refused.
 pub(super) fn check(args: &Check, sources: &Sources) -> Result<bool, StartError> {
-    let (config, _) = load(sources)?;
+    let config = load(sources)?;
     let table = KeyTable::load(&config)?;
     let policy = Policy::from(&config.tokens);
     let token = if args.token == "-" {
@@ -181,7 +190,7 @@ mod tests {
             },
             ..Sources::default()
         };
-        let (config, _) = load(&sources).unwrap();
+        let (config, _) = super::super::load(&sources).unwrap();
         let table = KeyTable::load(&config).unwrap();
         let policy = Policy::from(&config.tokens);
         let what = Signed {
@@ -200,5 +209,32 @@ mod tests {
         assert!(holds(token.clone()));
         assert!(!holds(format!("{token}x")));
         assert!(!holds("nonsense".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_made_where_no_server_was() {
+        let data = std::env::temp_dir().join(format!("parlour-token-{}", RandomIds.uuid()));
+        let sources = Sources {
+            flags: Flags {
+                data: Some(data.clone()),
+                ..Flags::default()
+            },
+            ..Sources::default()
+        };
+        let ann = Sign {
+            app: "cs-demo".to_owned(),
+            identity: "ann".to_owned(),
+            bot: None,
+            anonymous: false,
+            audience: None,
+        };
+        let token = "a.b.c".to_owned();
+        let signed = sign(&ann, &sources).unwrap_err().to_string();
+        let checked = check(&Check { token }, &sources).unwrap_err().to_string();
+        for error in [signed, checked] {
+            assert!(error.contains("there is no"), "{error}");
+            assert!(error.contains("--data"), "{error}");
+        }
+        assert!(!data.exists());
     }
 }
