@@ -10,7 +10,6 @@ mod db;
 mod serve;
 mod token;
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -110,22 +109,20 @@ enum TokenCommand {
 }
 
 impl PlaceArgs {
-    fn sources(&self) -> Sources {
+    fn sources(&self) -> Result<Sources, ConfigError> {
         let usual = PathBuf::from(USUAL_FILE);
-        Sources {
+        Ok(Sources {
             file: self
                 .config
                 .clone()
                 .or_else(|| usual.is_file().then_some(usual)),
-            environment: std::env::vars_os()
-                .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
-                .collect(),
+            environment: Sources::environment(std::env::vars_os())?,
             flags: Flags {
                 listen: self.listen.clone(),
                 data: self.data.clone(),
                 site: self.site.clone(),
             },
-        }
+        })
     }
 
     /// The file that `app add` writes.
@@ -134,10 +131,6 @@ impl PlaceArgs {
             .clone()
             .unwrap_or_else(|| PathBuf::from(USUAL_FILE))
     }
-}
-
-fn text(value: OsString) -> Option<String> {
-    value.into_string().ok()
 }
 
 /// Reads the arguments, does what they say.
@@ -155,7 +148,7 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
-    let sources = cli.place.sources();
+    let sources = cli.place.sources()?;
     match &cli.command {
         None => serve::serve(&sources)?,
         Some(Command::Config(ConfigCommand::Check)) => {

@@ -1,6 +1,6 @@
 //! Reads the sources in their order and words what is wrong with them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -18,10 +18,33 @@ pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
 pub struct Sources {
     /// A file; none: the defaults only.
     pub file: Option<PathBuf>,
-    /// Variables of the environment, as `std::env::vars_os` gives them.
+    /// Variables of the environment, see [`Sources::environment`].
     pub environment: Vec<(String, String)>,
     /// What the command line says.
     pub flags: Flags,
+}
+
+impl Sources {
+    /// The variables that are text. Those of other programs may be anything.
+    ///
+    /// # Errors
+    /// One of ours is not UTF-8.
+    pub fn environment(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Vec<(String, String)>, ConfigError> {
+        let mut texts = Vec::new();
+        for (name, value) in variables {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => texts.push((name, value)),
+                (Ok(name), Err(_)) if Environment::takes(&name) => {
+                    let place = Place::Variable(name).says("");
+                    return Err(ConfigError::of(&place, "is not UTF-8; write it in UTF-8"));
+                }
+                _ => {}
+            }
+        }
+        Ok(texts)
+    }
 }
 
 /// Settings that have a flag.
@@ -292,6 +315,23 @@ mod tests {
         .unwrap();
         assert_eq!(config.server.trusted_proxies.len(), 2);
         assert_eq!(config.bots["st-demo"].name, "Ada");
+    }
+
+    #[test]
+    fn a_whole_table_in_a_variable_has_the_dash_in_its_id_too() {
+        let config = environment(&[("PARLOUR_BOTS__ST_SHOP", "{page=\"x\",name=\"y\"}")]).unwrap();
+        assert_eq!(config.bots["st-shop"].name, "y");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_of_ours_that_is_no_text_is_refused_by_its_name() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let of = |name: &str| [(name.into(), OsString::from_vec(vec![0xff]))];
+        let error = Sources::environment(of("PARLOUR_LOG__LEVEL")).unwrap_err();
+        let expected = "the environment, PARLOUR_LOG__LEVEL: is not UTF-8";
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert_eq!(Sources::environment(of("LS_COLORS")), Ok(Vec::new()));
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl Provider for Flag {
 pub(super) struct Environment<'a>(pub(super) &'a [(String, String)]);
 
 impl Environment<'_> {
+    /// Does a variable of this name set a key?
+    pub(super) fn takes(variable: &str) -> bool {
+        Self::path(variable).is_some()
+    }
+
     /// `PARLOUR_BOTS__ST_DEMO__NAME` is `bots.st-demo.name`: a shell cannot write the dash.
     fn path(variable: &str) -> Option<Vec<String>> {
         let name = variable.strip_prefix(PREFIX)?;
@@ -68,7 +73,7 @@ impl Environment<'_> {
             return None;
         }
         let mut parts: Vec<String> = name.split(SEPARATOR).map(str::to_ascii_lowercase).collect();
-        if parts.len() > 2 && matches!(parts[0].as_str(), "apps" | "bots") {
+        if matches!(parts[0].as_str(), "apps" | "bots") {
             parts[1] = parts[1].replace('_', "-");
         }
         Some(parts)
