@@ -280,7 +280,7 @@ test.describe("frames", () => {
     const long = "long ".repeat(2002).trim();
     await widget.composer.fill(long);
     await widget.composer.press("Enter");
-    await expect(page.getByText("9 characters too many")).toBeVisible();
+    await expect(page.locator("#count")).toHaveText("9 characters too many");
     await expect(widget.composer).toHaveValue(long);
     await expect(widget.mine).toHaveCount(0);
     await widget.say("hello");
