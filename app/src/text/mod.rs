@@ -64,7 +64,6 @@ messages! {
         Delivered,
         /// Saves the conversation as a file.
         Download,
-        /// The conversation is over.
         /// Too much waits to be sent: the composer keeps the text.
         Full,
         /// The empty state's title.

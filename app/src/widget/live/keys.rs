@@ -83,15 +83,11 @@ fn in_the_transcript(event: &KeyboardEvent, target: &Element, list: &Element) {
         ("Enter", Some(row)) if on_row => controls(row).into_iter().next(),
         (_, Some(_)) if !on_row && !is_control(target) => return,
         ("ArrowRight" | "ArrowDown" | "ArrowLeft" | "ArrowUp", Some(_)) if !on_row => {
-            let rightwards = part("[dir=rtl]").is_none();
-            let on = key == "ArrowDown"
-                || key
-                    == if rightwards {
-                        "ArrowRight"
-                    } else {
-                        "ArrowLeft"
-                    };
-            let beside = if on {
+            let onwards = match part("[dir=rtl]") {
+                None => "ArrowRight",
+                Some(_) => "ArrowLeft",
+            };
+            let beside = if key == "ArrowDown" || key == onwards {
                 target.next_element_sibling()
             } else {
                 target.previous_element_sibling()
