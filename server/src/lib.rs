@@ -8,7 +8,8 @@
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
 //!   [`records`]: the words they share.
-//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks.
+//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks; [`swap`]: what is replaced
+//!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 
 pub mod bot;
@@ -31,5 +32,6 @@ pub mod shutdown;
 pub mod signing;
 pub mod state;
 pub mod store;
+pub mod swap;
 pub mod telemetry;
 pub mod theme;

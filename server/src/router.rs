@@ -18,7 +18,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 
-use crate::config::Config;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
 use crate::http::{health, pages, sign};
@@ -30,10 +29,11 @@ use crate::state::AppState;
 
 /// The whole server.
 pub fn router(state: AppState) -> Router {
-    let config = Arc::clone(&state.config);
+    // What of it goes around every request is read once.
+    let config = state.config();
 
     // Kore clients and our widget; both prefixes are in use (`kore-protocol.md`, fact 4).
-    let api = api(&config);
+    let api = api(&state);
     let dev = state.dev_build.map(DevBuild::routes);
     let routes = Router::new()
         .nest("/api/1.1", api.clone())
@@ -41,7 +41,7 @@ pub fn router(state: AppState) -> Router {
         // The socket: the address comes from rtm/start.
         .route("/rtm/bot", get(socket::open))
         // People.
-        .merge(pages::routes(&state))
+        .merge(pages::routes())
         // Balancers and service managers.
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -66,7 +66,7 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// What other origins may call.
-fn api(config: &Arc<Config>) -> Router<AppState> {
+fn api(state: &AppState) -> Router<AppState> {
     Router::new()
         .route(
             "/users/sts",
@@ -82,17 +82,16 @@ fn api(config: &Arc<Config>) -> Router<AppState> {
         .route("/websdkthemes/{bot}/activetheme", get(theme::active))
         .fallback(|| async { ApiError::NotFound("there is no such address") })
         .layer(from_fn(shape))
-        .layer(cors(config))
+        .layer(cors(state.clone()))
 }
 
 /// Pages of the apps' origins may call; which app it is for is the handler's to check, since a preflight
 /// does not say. No credentials: the official clients use none, and our own frame is of our own origin.
-fn cors(config: &Arc<Config>) -> CorsLayer {
-    let config = Arc::clone(config);
+fn cors(state: AppState) -> CorsLayer {
     let allowed = AllowOrigin::predicate(move |origin, _| {
         origin
             .to_str()
-            .is_ok_and(|origin| config.any_app_allows(origin))
+            .is_ok_and(|origin| state.config().any_app_allows(origin))
     });
     CorsLayer::new()
         .allow_origin(allowed)

@@ -29,6 +29,7 @@ use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
 use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use crate::store::{Retention, Store, StoreError};
+use crate::swap::Swap;
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -44,8 +45,8 @@ impl Deref for AppState {
 
 /// What [`AppState`] holds.
 pub struct Parts {
-    /// Read once.
-    pub config: Arc<Config>,
+    /// Apps and bots of it are read again on SIGHUP.
+    config: Arc<Swap<Config>>,
     /// Read again on SIGHUP.
     pub keys: Arc<Keys>,
     /// Rules for assertions.
@@ -62,7 +63,7 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
-    /// By id, `st-…`; for reading their scripts again.
+    /// In place of the configured ones.
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
@@ -76,6 +77,13 @@ pub struct Parts {
     pub readiness: Readiness,
     /// The build, while developing.
     pub dev_build: Option<DevBuild>,
+}
+
+impl Parts {
+    /// The configuration at this moment. Who asks twice may get two: a request keeps its own.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.get()
+    }
 }
 
 /// Whether the server wants more work.
@@ -148,7 +156,6 @@ impl AppState {
         visitor_secret: &SecretString,
         world: World,
     ) -> Result<Self, StartError> {
-        let config = Arc::new(config);
         let keys = Arc::new(Keys::new(KeyTable::load(&config)?));
         let rate = &config.rate;
         let sign_by_address = Arc::new(Limiter::new(
@@ -164,27 +171,29 @@ impl AppState {
         let store = open_store(&config)?;
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
         let mut bots = open_bots(&config)?;
-        bots.extend(world.bots);
+        bots.extend(world.bots.clone());
+        let policy = Policy::from(&config.tokens);
+        let mut site = Site::find(config.server.site.as_deref())?;
+        let config = Arc::new(Swap::new(config));
         let rtm = Rtm::new(rtm::Parts {
             config: Arc::clone(&config),
             keys: Arc::clone(&keys),
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
-            bots: bots.clone(),
+            bots,
             clock: Arc::clone(&world.clock),
             ids: Arc::clone(&world.ids),
             shutdown: world.shutdown.clone(),
         });
-        let mut site = Site::find(config.server.site.as_deref())?;
         if world.dev_build.is_some() {
             site = site.asked_again();
         }
         Ok(Self(Arc::new(Parts {
-            policy: Policy::from(&config.tokens),
+            policy,
             visitors: Visitors::new(visitor_secret),
             store,
             bus,
-            bots,
+            bots: world.bots,
             rtm,
             site,
             dev_build: world.dev_build,
@@ -199,22 +208,28 @@ impl AppState {
         })))
     }
 
-    /// Reads keys and scripts again. What is wrong stays as it was, the rest is taken over.
+    /// Goes on with the apps, bots, keys and scripts of a configuration that was read again: with all of them, or
+    /// with none when one is wrong. Gives the other sections that have changed, which need a restart.
     ///
     /// # Errors
-    /// The first key or script that is wrong.
-    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
-        let keys = KeyTable::load(config).map(|table| self.keys.replace(table));
-        // Every script, also after one that is wrong.
-        let scripts: Vec<_> = self.bots.values().map(|bot| bot.reload()).collect();
-        keys?;
-        Ok(scripts.into_iter().collect::<Result<(), _>>()?)
+    /// The first thing that is wrong; then nothing has changed.
+    pub fn reload(&self, fresh: &Config) -> Result<Vec<String>, StartError> {
+        let running = self.config();
+        let next = running.taking_over(fresh)?;
+        let keys = KeyTable::load(&next)?;
+        let mut bots = open_bots(&next)?;
+        bots.extend(self.bots.clone());
+        // Keys first: an app is met when it can sign.
+        self.keys.replace(keys);
+        self.rtm.replace_bots(bots);
+        self.config.replace(next);
+        Ok(running.restart_for(fresh))
     }
 
     /// Starts what goes on by itself: open jobs of the last process, forgetting what has expired or is too old.
     pub fn start_background(&self) {
         self.rtm.resume();
-        let retention = &self.config.retention;
+        let retention = &self.config().retention;
         if retention.age.is_some() || retention.messages > 0 {
             self.shutdown.spawn("retention", keep_pruned(self.clone()));
         }
@@ -272,7 +287,7 @@ async fn keep_pruned(state: AppState) {
 
 /// One walk over all conversations; how many messages are gone.
 async fn prune(state: &AppState) -> Result<u64, StoreError> {
-    let configured = &state.config.retention;
+    let configured = &state.config().retention;
     let now = state.clock.now();
     let retention = Retention {
         sent_again_from: now.minus(SENT_AGAIN_WITHIN),

@@ -128,12 +128,4 @@ pub trait Bot: Send + Sync + 'static {
     /// before an error is not stored, unless pieces were shown. A visitor who has enough stops the turn: it is
     /// dropped wherever it waits.
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
-
-    /// Reads its script or settings again (SIGHUP). On an error the last good ones stay.
-    ///
-    /// # Errors
-    /// [`BotError::Script`] or [`BotError::Unreadable`], with what to correct.
-    fn reload(&self) -> Result<(), BotError> {
-        Ok(())
-    }
 }

@@ -82,6 +82,20 @@ impl ScriptedBot {
         Arc::clone(&self.lock().script)
     }
 
+    /// On an error the last good script stays.
+    pub(super) fn reload(&self) -> Result<(), BotError> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        // Stamp first: a file that changes while it is read is read once more.
+        let seen = stamp(path);
+        let script = read(path);
+        let mut current = self.lock();
+        current.seen = seen;
+        current.script = script?;
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,19 +121,6 @@ impl Bot for ScriptedBot {
                 }
             }
         }
-        Ok(())
-    }
-
-    fn reload(&self) -> Result<(), BotError> {
-        let Some(path) = &self.path else {
-            return Ok(());
-        };
-        // Stamp first: a file that changes while it is read is read once more.
-        let seen = stamp(path);
-        let script = read(path);
-        let mut current = self.lock();
-        current.seen = seen;
-        current.script = script?;
         Ok(())
     }
 }

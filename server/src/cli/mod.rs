@@ -150,7 +150,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
     let sources = cli.place.sources()?;
     match &cli.command {
-        None => serve::serve(&sources)?,
+        None => serve::serve(&cli.place, &sources)?,
         Some(Command::Config(ConfigCommand::Check)) => {
             let config = check(&sources)?;
             let demo = if config.apps.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{load, say};
+use super::{PlaceArgs, load, say};
 use crate::clock::SystemClock;
 use crate::config::{Config, Sources};
 use crate::dev::DevBuild;
@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::copy::Presence;
 use crate::telemetry;
 
-pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
+pub(super) fn serve(place: &PlaceArgs, sources: &Sources) -> Result<(), StartError> {
     let config = Config::load(sources)?;
     let dev_build = DevBuild::of(&sources.environment)?;
     telemetry::start(&config)?;
@@ -34,14 +34,14 @@ pub(super) fn serve(sources: &Sources) -> Result<(), StartError> {
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(sources, config, dev_build));
+    let done = runtime.block_on(run(place, config, dev_build));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
 }
 
 async fn run(
-    sources: &Sources,
+    place: &PlaceArgs,
     mut config: Config,
     dev_build: Option<DevBuild>,
 ) -> Result<(), StartError> {
@@ -67,21 +67,22 @@ async fn run(
     let serving = listen::serve(
         listener,
         router(state.clone()),
-        Arc::clone(&state.config),
+        state.config(),
         shutdown.clone(),
     );
     shutdown.spawn("listener", serving);
 
     while matches!(signals.next().await, Signal::Reload) {
-        reload(&state, sources);
+        reload(&state, place);
     }
     tracing::info!("ending");
     state.readiness.drain();
-    let delay = state.config.server.drain_delay.0;
+    let server = &state.config().server;
+    let delay = server.drain_delay.0;
     if delay > Duration::ZERO {
         tokio::time::sleep(delay).await;
     }
-    let tasks = state.config.server.drain_tasks();
+    let tasks = server.drain_tasks();
     let closed_by = Instant::now() + tasks + CLOSE_STORE;
     let drained = shutdown.drain(tasks).await;
     if drained.left > 0 {
@@ -105,8 +106,8 @@ async fn close(closing: impl Future<Output = Result<(), StoreError>>, until: Ins
 
 /// What an operator should know at every start.
 fn warn(state: &AppState) {
-    for (id, app) in state
-        .config
+    let config = state.config();
+    for (id, app) in config
         .apps
         .iter()
         .filter(|(_, app)| app.trust_claimed_identity)
@@ -123,7 +124,7 @@ fn warn(state: &AppState) {
             "there is no built widget: pages work without scripts only; build it with `cargo xtask build`, or give --site"
         );
     }
-    if state.config.server.public_url.is_none() && !state.config.server.listen.ip().is_loopback() {
+    if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("server.public_url is not set: addresses are taken from each request");
     }
 }
@@ -134,7 +135,8 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
     for note in notes {
         say(&format!("  {note}"));
     }
-    let base = match &state.config.server.public_url {
+    let config = state.config();
+    let base = match &config.server.public_url {
         Some(url) => url.as_str().to_owned(),
         // A browser cannot open 0.0.0.0 everywhere.
         None if address.ip().is_unspecified() => format!("http://localhost:{}/", address.port()),
@@ -143,20 +145,34 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
     say(&format!("listening on http://{address}"));
     say(&format!("  start here    {base}"));
     say(&format!("  demo page     {base}demo"));
-    for bot in state.config.bots.values() {
+    for bot in config.bots.values() {
         say(&format!("  chat          {base}chat/{}", bot.page.as_str()));
     }
 }
 
-/// Reads keys and scripts again. What is wrong stays as it was.
-fn reload(state: &AppState, sources: &Sources) {
-    let done = load(sources)
+/// Takes over apps, bots, keys and scripts. What is wrong leaves everything as it was.
+fn reload(state: &AppState, place: &PlaceArgs) {
+    // The usual file may have been made since the start: `parlour app add` does.
+    let done = place
+        .sources()
+        .and_then(|sources| load(&sources))
         .map_err(StartError::from)
         .and_then(|(config, _)| state.reload(&config));
     match done {
-        Ok(()) => tracing::info!("keys and scripts were read again"),
+        Ok(restart) => {
+            let config = state.config();
+            let (apps, bots) = (config.apps.len(), config.bots.len());
+            tracing::info!(apps, bots, "apps, bots, keys and scripts were read again");
+            if !restart.is_empty() {
+                let sections = restart.join(", ");
+                tracing::warn!(
+                    sections,
+                    "these sections have changed, too: restart to use them"
+                );
+            }
+        }
         Err(error) => {
-            tracing::error!(%error, "not everything was read again: correct this and send SIGHUP once more");
+            tracing::error!(%error, "nothing was taken over: correct this and send SIGHUP once more");
         }
     }
 }

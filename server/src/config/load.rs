@@ -9,6 +9,7 @@ use figment::providers::{Format as _, Toml};
 use super::Config;
 use super::places::{Place, Places};
 use super::providers::{Defaults, Environment, Flag};
+use super::reload::Sections;
 
 /// Every key with its default and a sentence: the manual, compiled in.
 pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -106,6 +107,7 @@ impl Config {
         let mut config: Self = figment
             .extract()
             .map_err(|error| explain(&error, &places))?;
+        config.sections = Sections::of(figment).map_err(|error| explain(&error, &places))?;
         config.places = places;
         config.check()?;
         Ok(config)

@@ -1,7 +1,7 @@
-//! The configuration: read once, parsed into types that cannot be wrong, never read again.
+//! The configuration, parsed into types that cannot be wrong. Read at the start; SIGHUP takes over apps and bots.
 //!
 //! In the path: `cli` names the [`Sources`], [`Config::load`] reads them, everything else gets the
-//! finished [`Config`] from the state. `config.default.toml` is compiled in and is the manual.
+//! finished [`Config`] of this moment from the state. `config.default.toml` is compiled in and is the manual.
 //!
 //! Invariants: an unknown key, a wrong type or a reference to something that does not exist stops
 //! the start with the source, the key and what to do. Secrets are `SecretString`: no `Debug`, no
@@ -15,6 +15,7 @@ mod places;
 mod platform;
 mod policy;
 mod providers;
+mod reload;
 mod server;
 mod show;
 mod values;
@@ -59,6 +60,9 @@ pub struct Config {
     /// Where all of it came from.
     #[serde(skip)]
     places: places::Places,
+    /// What of it differs after a SIGHUP.
+    #[serde(skip)]
+    sections: reload::Sections,
 }
 
 impl Config {

@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use protocol::auth::{SignReply, SignRequest};
 use serde::Deserialize;
 
-use crate::config::App;
+use crate::config::{App, Config};
 use crate::error::{ApiError, JsonOrForm};
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller_of};
@@ -47,10 +47,11 @@ pub async fn create(
         .check(&AddressKey::from(client.ip))
         .map_err(ApiError::TooMany)?;
     request.client_id = request.client_id.or(through.app);
-    let (id, app) = find_app(&state, &request)?;
+    let config = state.config();
+    let (id, app) = find_app(&config, &request)?;
     let table = state.keys.table();
     let keys = table.app(id).ok_or(ApiError::Credentials)?;
-    let public_url = state.config.server.public_url.as_ref();
+    let public_url = config.server.public_url.as_ref();
     let caller = caller_of(public_url, &headers, &uri, client);
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
@@ -121,7 +122,8 @@ pub async fn forget(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let public_url = state.config.server.public_url.as_ref();
+    let config = state.config();
+    let public_url = config.server.public_url.as_ref();
     if !matches!(caller_of(public_url, &headers, &uri, client), Caller::Own) {
         return Err(ApiError::Forbidden("only our own pages forget a visitor"));
     }
@@ -130,22 +132,19 @@ pub async fn forget(
 }
 
 /// The app by its client id, or the one that signs for our own pages of the bot.
-fn find_app<'a>(
-    state: &'a AppState,
-    request: &SignRequest,
-) -> Result<(&'a str, &'a App), ApiError> {
+fn find_app<'a>(config: &'a Config, request: &SignRequest) -> Result<(&'a str, &'a App), ApiError> {
     let bot = request.bot.as_deref().filter(|bot| !bot.is_empty());
     let app = if let Some(id) = request.client_id.as_deref().filter(|id| !id.is_empty()) {
-        let found = state.config.apps.get_key_value(id);
+        let found = config.apps.get_key_value(id);
         found.map(|(id, app)| (id.as_str(), app))
     } else {
         let bot = bot.ok_or_else(|| {
             ApiError::Invalid("name the app as `clientId` or the bot as `bot`".to_owned())
         })?;
-        if !state.config.bots.contains_key(bot) {
+        if !config.bots.contains_key(bot) {
             return Err(ApiError::NotFound("there is no such bot"));
         }
-        state.config.app_of_bot(bot)
+        config.app_of_bot(bot)
     };
     let (id, app) = app.ok_or(ApiError::Credentials)?;
     match bot {

@@ -284,7 +284,8 @@ async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended
     let failed = |reason: &str| BotError::Failed {
         reason: reason.to_owned(),
     };
-    let Some(staffed) = rtm.bots.get(&job.bot) else {
+    let bots = rtm.bots.get();
+    let Some(staffed) = bots.get(&job.bot) else {
         return Some(Err(failed("there is no bot of this id any more")));
     };
     let Some(turn) = turn_of(job) else {
@@ -318,7 +319,7 @@ async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended
     };
     let ending = async {
         rtm.shutdown.cancelled().await;
-        tokio::time::sleep(rtm.config.server.drain_bots()).await;
+        tokio::time::sleep(rtm.config().server.drain_bots()).await;
     };
     tokio::select! {
         biased;

@@ -61,10 +61,11 @@ pub fn check_page(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<(), ApiError> {
-    match caller_of(rtm.config.server.public_url.as_ref(), headers, uri, client) {
+    let config = rtm.config();
+    match caller_of(config.server.public_url.as_ref(), headers, uri, client) {
         Caller::Own | Caller::Nobody => Ok(()),
         Caller::Foreign(origin) => {
-            let app = rtm.config.apps.get(app);
+            let app = config.apps.get(app);
             if app.is_some_and(|app| app.allows(&origin)) {
                 Ok(())
             } else {

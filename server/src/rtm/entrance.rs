@@ -53,7 +53,7 @@ pub(super) async fn open(
                 ConnectionMode::Reconnect => OpenMode::Reconnect,
             },
             new_session_id: rtm.ids.session(),
-            idle: rtm.config.sessions.idle.0,
+            idle: rtm.config().sessions.idle.0,
             now: rtm.clock.now(),
             context: entrance.context.clone(),
         })

@@ -148,7 +148,7 @@ impl Live {
         }
         let shutdown = self.rtm.shutdown.clone();
         let ending = shutdown.cancelled();
-        let spread = self.rtm.config.server.drain_spread();
+        let spread = self.rtm.config().server.drain_spread();
         let mut heard = Instant::now();
         let timer = tokio::time::sleep_until(heard + PING_AFTER);
         let revoked = self.seat.revoked().clone();

@@ -36,6 +36,7 @@ use crate::records::{ConversationId, StoredMessage};
 use crate::shutdown::Shutdown;
 use crate::signing::{Keys, Policy};
 use crate::store::Store;
+use crate::swap::Swap;
 
 pub mod answers;
 pub mod bearer;
@@ -62,7 +63,7 @@ use registry::Registry;
 /// What the platform side is built from.
 pub struct Parts {
     /// Apps, bots, lives of tokens.
-    pub config: Arc<Config>,
+    pub config: Arc<Swap<Config>>,
     /// The apps' keys.
     pub keys: Arc<Keys>,
     /// The truth.
@@ -81,8 +82,7 @@ pub struct Parts {
 
 /// What handlers, sockets and the answerer share.
 pub struct Rtm {
-    /// Apps, bots, lives of tokens.
-    pub config: Arc<Config>,
+    config: Arc<Swap<Config>>,
     /// The apps' keys.
     pub keys: Arc<Keys>,
     /// Rules for assertions.
@@ -99,28 +99,27 @@ pub struct Rtm {
     pub shutdown: Shutdown,
     /// Who is here.
     pub registry: Arc<Registry>,
-    bots: HashMap<String, Staffed>,
+    bots: Swap<Bots>,
     busy: Busy,
 }
 
+/// By id, `st-…`.
+type Bots = HashMap<String, Staffed>;
+
 /// A bot and how many of its turns may run at once: one that hangs holds up no other bot.
+#[derive(Clone)]
 struct Staffed {
     bot: Arc<dyn Bot>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Rtm {
     /// Puts the parts together. Starts nothing: see [`Rtm::resume`].
     pub fn new(parts: Parts) -> Arc<Self> {
-        let staffed = |bot| Staffed {
-            bot,
-            turns: Semaphore::new(BOT_TURNS_AT_ONCE),
-        };
+        let config = parts.config.get();
         Arc::new(Self {
-            policy: Policy::from(&parts.config.tokens),
-            registry: Arc::new(Registry::new(
-                parts.config.server.max_connections_per_address,
-            )),
+            policy: Policy::from(&config.tokens),
+            registry: Arc::new(Registry::new(config.server.max_connections_per_address)),
             config: parts.config,
             keys: parts.keys,
             store: parts.store,
@@ -128,13 +127,20 @@ impl Rtm {
             clock: parts.clock,
             ids: parts.ids,
             shutdown: parts.shutdown,
-            bots: parts
-                .bots
-                .into_iter()
-                .map(|(id, bot)| (id, staffed(bot)))
-                .collect(),
+            bots: Swap::new(staffed(parts.bots, &Bots::new())),
             busy: Busy::default(),
         })
+    }
+
+    /// Apps, bots, lives of tokens at this moment.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.get()
+    }
+
+    /// Goes on with other bots. Turns that run end with the bot that they began with.
+    pub fn replace_bots(&self, bots: HashMap<String, Arc<dyn Bot>>) {
+        let present = self.bots.get();
+        self.bots.replace(staffed(bots, &present));
     }
 
     /// Goes on with the jobs that were open when the last process ended.
@@ -161,4 +167,16 @@ impl Rtm {
             tracing::warn!(error = %error, "the bus did not take a wake");
         }
     }
+}
+
+/// The bots with their places; one of before keeps its places, so that those which are taken stay counted.
+fn staffed(bots: HashMap<String, Arc<dyn Bot>>, present: &Bots) -> Bots {
+    let staffed = bots.into_iter().map(|(id, bot)| {
+        let turns = present.get(&id).map_or_else(
+            || Arc::new(Semaphore::new(BOT_TURNS_AT_ONCE)),
+            |known| Arc::clone(&known.turns),
+        );
+        (id, Staffed { bot, turns })
+    });
+    staffed.collect()
 }

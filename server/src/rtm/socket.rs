@@ -176,11 +176,12 @@ pub(super) fn icon(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Option<Box<str>> {
-    let avatar = rtm.config.bots.get(bot)?.avatar.as_str();
+    let config = rtm.config();
+    let avatar = config.bots.get(bot)?.avatar.as_str();
     if avatar.contains("://") {
         return Some(avatar.into());
     }
-    let public = rtm.config.server.public_url.as_ref();
+    let public = config.server.public_url.as_ref();
     let origin = own_origin(public, headers, uri, client)?;
     let place = url::Url::parse(&origin).ok()?;
     let place = place.join(public.map_or("/", BaseUrl::path)).ok()?;

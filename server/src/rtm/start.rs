@@ -19,7 +19,7 @@ use super::Rtm;
 use super::bearer::Bearer;
 use super::socket::TicketContext;
 use super::token::private;
-use crate::config::Bot;
+use crate::config::{Bot, Config};
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
@@ -46,7 +46,8 @@ pub async fn create(
     KoreJson(request): KoreJson<StartRequest>,
 ) -> Result<Response, ApiError> {
     let bot_id = &request.bot_info.task_bot_id;
-    let bot = bot_of_app(&rtm, &token.app, bot_id)?;
+    let config = rtm.config();
+    let bot = bot_of_app(&config, &token.app, bot_id)?;
     let nonce = headers.contains_key(RTM_VERSION).then(|| rtm.secret());
     let context = TicketContext {
         name: short(&request.bot_info.chat_bot, MAX_NAME_CHARS).unwrap_or_else(|| bot.name.clone()),
@@ -63,7 +64,7 @@ pub async fn create(
         token: Some(URL_SAFE_NO_PAD.encode(token.hash.0)),
     };
     let sid = rtm.secret();
-    let expires = rtm.clock.now().plus(rtm.config.tokens.ticket_life.0);
+    let expires = rtm.clock.now().plus(config.tokens.ticket_life.0);
     let url = socket_address(&rtm, client, &headers, &uri)?;
     rtm.store
         .put_ticket(TicketRecord {
@@ -85,13 +86,12 @@ pub async fn create(
 ///
 /// # Errors
 /// 404 for a bot that there is not, 403 for one of other apps.
-pub fn bot_of_app<'a>(rtm: &'a Rtm, app: &str, bot: &str) -> Result<&'a Bot, ApiError> {
-    let found = rtm
-        .config
+pub fn bot_of_app<'a>(config: &'a Config, app: &str, bot: &str) -> Result<&'a Bot, ApiError> {
+    let found = config
         .bots
         .get(bot)
         .ok_or(ApiError::NotFound("there is no such bot"))?;
-    let opens = rtm.config.apps.get(app).is_some_and(|app| app.opens(bot));
+    let opens = config.apps.get(app).is_some_and(|app| app.opens(bot));
     if opens {
         Ok(found)
     } else {
@@ -106,7 +106,7 @@ fn socket_address(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<String, ApiError> {
-    if let Some(url) = &rtm.config.server.public_url {
+    if let Some(url) = &rtm.config().server.public_url {
         return Ok(format!("{}{}rtm/bot", url.socket_origin(), url.path()));
     }
     let own = own_origin(None, headers, uri, client)

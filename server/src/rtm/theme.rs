@@ -28,7 +28,8 @@ pub async fn active(
     Bearer(token): Bearer,
     Path(bot): Path<String>,
 ) -> Result<Response, ApiError> {
-    let found = bot_of_app(&rtm, &token.app, &bot)?;
+    let config = rtm.config();
+    let found = bot_of_app(&config, &token.app, &bot)?;
     Ok(private(Json(of_brand(&bot, found.brand))))
 }
 

@@ -39,7 +39,7 @@ pub async fn grant(
     let verified = signing::verify(&rtm.keys.table(), &rtm.policy, &request.assertion, now)?;
     check_page(&rtm, &verified.app, client, &headers, &uri)?;
     let token = rtm.secret();
-    let expires = now.plus(rtm.config.tokens.access_life.0);
+    let expires = now.plus(rtm.config().tokens.access_life.0);
     let user = rtm
         .store
         .grant(NewGrant {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
@@ -19,6 +19,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::config::{App, Config, KeyAlgorithm, KeyEntry};
 use crate::limits::{KEY_FILE_BYTES, RSA_BITS, SECRET_BYTES};
+use crate::swap::Swap;
 
 /// What is wrong with a key: one sentence with the key and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,22 +121,22 @@ impl KeyTable {
 
 /// The live key table. A reader keeps the table it began with.
 #[derive(Debug)]
-pub struct Keys(RwLock<Arc<KeyTable>>);
+pub struct Keys(Swap<KeyTable>);
 
 impl Keys {
     /// Begins with this table.
     pub fn new(table: KeyTable) -> Self {
-        Self(RwLock::new(Arc::new(table)))
+        Self(Swap::new(table))
     }
 
     /// The present table.
     pub fn table(&self) -> Arc<KeyTable> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.get()
     }
 
     /// Goes on with another table.
     pub fn replace(&self, table: KeyTable) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.0.replace(table);
     }
 }
 

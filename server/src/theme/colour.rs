@@ -8,11 +8,11 @@ use std::{fmt, str::FromStr};
 use super::palette::TEXT;
 
 /// A colour on the screen. Written `#0b6e4f`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 /// The colour a bot's owner chose: `#0b6e4f` or `#074`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Brand(pub Rgb);
 

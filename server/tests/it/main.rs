@@ -19,6 +19,7 @@ mod ids;
 mod input;
 mod pages;
 mod quiet;
+mod reload;
 mod resume;
 mod retention;
 mod slow;

@@ -39,7 +39,8 @@ pub(crate) const NOW: Millis = Millis(1_795_227_301_830);
 /// A page of the app.
 pub(crate) const PAGE: &str = "https://shop.test";
 
-const CONFIG: &str = r#"
+/// Two apps, three bots.
+pub(crate) const CONFIG: &str = r#"
 [apps.cs-test]
 bots = ["st-test", "st-broken"]
 origins = ["https://shop.test"]
@@ -129,8 +130,8 @@ impl TestApp {
         let shutdown = Shutdown::new();
         let ids = Arc::new(TestIds::default());
         let bot = Arc::new(TestBot::default());
-        let bots =
-            ["st-test", "st-other"].map(|id| (id.to_owned(), Arc::clone(&bot) as Arc<dyn Bot>));
+        let bots = ["st-test", "st-other", "st-new"]
+            .map(|id| (id.to_owned(), Arc::clone(&bot) as Arc<dyn Bot>));
         let world = World {
             clock: Arc::clone(&clock) as _,
             ids: Arc::clone(&ids) as _,
@@ -142,7 +143,7 @@ impl TestApp {
         let state = AppState::build(config, secret, world).unwrap();
         let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Arc::clone(&state.config);
+        let config = state.config();
         let serving = listen::serve(listener, router(state.clone()), config, shutdown.clone());
         shutdown.spawn("listener", serving);
         state.rtm.resume();

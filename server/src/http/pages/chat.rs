@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::render::{Frame, render};
 use super::{Looks, base_path, language, theme};
-use crate::config::{App, Bot, ImageSource};
+use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
 use crate::rtm::{history, limits::MAX_TEXT_CHARS};
 use crate::security::client_ip::Client;
@@ -45,6 +45,8 @@ pub(super) struct Asked {
 /// A request for a bot's page.
 pub(super) struct Visit<'a> {
     pub(super) state: &'a AppState,
+    /// As it was when the request came.
+    pub(super) config: Arc<Config>,
     pub(super) headers: &'a HeaderMap,
     pub(super) own_origin: Option<String>,
     pub(super) asked: Asked,
@@ -90,19 +92,21 @@ impl<'a> Visit<'a> {
         asked: Asked,
         embedded: bool,
     ) -> Self {
-        let public_url = state.config.server.public_url.as_ref();
+        let config = state.config();
+        let public_url = config.server.public_url.as_ref();
         Self {
             state,
             headers,
             own_origin: own_origin(public_url, headers, uri, client),
             asked,
             embedded,
+            config,
         }
     }
 
     /// The bot by its name in addresses, or by its id.
-    pub(super) fn place(&self, name: &str) -> Option<Place<'a>> {
-        let config = &self.state.config;
+    pub(super) fn place(&self, name: &str) -> Option<Place<'_>> {
+        let config = &*self.config;
         let by_id = || {
             config
                 .bots
@@ -149,7 +153,7 @@ impl<'a> Visit<'a> {
     }
 
     fn chat_page(&self, looks: &Looks, place: &Place<'_>, transcript: Transcript) -> ChatPage {
-        let config = &self.state.config;
+        let config = &*self.config;
         let (bot, base) = (place.bot, base_path(config));
         let through = self.through(place);
         let spoken: Vec<_> = bot.languages.iter().map(|spoken| spoken.0).collect();
@@ -185,7 +189,7 @@ impl<'a> Visit<'a> {
                 max_message_chars: u32::try_from(MAX_TEXT_CHARS).unwrap_or(u32::MAX),
                 form_action: format!("{base}chat/{}{through}", bot.page.as_str()),
             },
-            theme_css: looks.css(place.bot_id, self.asked.brand.as_deref()),
+            theme_css: looks.css(bot, self.asked.brand.as_deref()),
             theme: theme(self.asked.theme.as_deref(), bot.theme),
             language,
             fresh: self.asked.fresh.is_some(),
@@ -210,7 +214,7 @@ impl<'a> Visit<'a> {
     /// whom the host page will name, nor of one on another platform.
     async fn transcript(&self, place: &Place<'_>) -> Result<Transcript, ApiError> {
         let state = self.state;
-        if self.host_identity() || state.config.platform.is_external() {
+        if self.host_identity() || self.config.platform.is_external() {
             return Ok(Transcript::default());
         }
         let Some(visitor) = state.visitors.of_cookie(self.headers, state.clock.now()) else {
@@ -253,11 +257,11 @@ impl<'a> Visit<'a> {
         if self.asked.app.is_some() {
             return place.app.allows(host);
         }
-        let embedders = self.state.config.embedders(place.bot_id);
+        let embedders = self.config.embedders(place.bot_id);
         embedders.iter().any(|pattern| pattern.matches(host))
     }
 
-    fn frame(&self, place: &Place<'a>) -> Frame<'a> {
+    fn frame<'b>(&'b self, place: &Place<'b>) -> Frame<'b> {
         let mut images = place.bot.image_sources.clone();
         let avatar = url::Url::parse(&place.bot.avatar).ok();
         let avatar = avatar.map(|url| url.origin().ascii_serialization());
@@ -268,7 +272,7 @@ impl<'a> Visit<'a> {
             embedders: match (self.embedded, self.asked.app.is_some()) {
                 (false, _) => Vec::new(),
                 (true, true) => place.app.origins.iter().collect(),
-                (true, false) => self.state.config.embedders(place.bot_id),
+                (true, false) => self.config.embedders(place.bot_id),
             },
             embedded: self.embedded,
             images,

@@ -8,7 +8,8 @@
 //! frame a page is said by the apps that open its bot. A page never holds a secret: neither a token
 //! nor an assertion nor the visitor's own token.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use app::pages::{DemoPage, DemoSettings, HomePage, Problem, ProblemPage};
 use app::text::Language;
@@ -21,7 +22,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use serde::Deserialize;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
-use crate::config::Config;
+use crate::config::{Bot, Config};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::state::AppState;
@@ -37,10 +38,10 @@ use render::{Frame, render};
 const BROTLI: CompressionLevel = CompressionLevel::Precise(4);
 
 /// Every page.
-pub fn routes(state: &AppState) -> Router<AppState> {
+pub fn routes() -> Router<AppState> {
     // Rendering wants to know how to spawn. Set once for the process; a second time changes nothing.
     let _ = any_spawner::Executor::init_tokio();
-    let looks = Arc::new(Looks::new(&state.config));
+    let looks = Arc::new(Looks::default());
     Router::new()
         .route("/", get(home))
         .route("/demo", get(demo))
@@ -75,14 +76,10 @@ async fn home(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let origin = own_origin(
-        state.config.server.public_url.as_ref(),
-        &headers,
-        &uri,
-        client,
-    );
-    let base = base_path(&state.config);
-    let bots = state.config.bots.values();
+    let config = state.config();
+    let origin = own_origin(config.server.public_url.as_ref(), &headers, &uri, client);
+    let base = base_path(&config);
+    let bots = config.bots.values();
     let page = Page::Home(HomePage {
         theme_css: palette(Brand::default()),
         bots: bots
@@ -110,10 +107,9 @@ struct DemoQuery {
 /// `/demo`. What the address asks for and is not known is left at its default.
 async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> Response {
     let usual = DemoSettings::default();
-    let bots = &state.config.bots;
-    let bot = asked
-        .bot
-        .filter(|name| state.config.bot_of_page(name).is_some());
+    let config = state.config();
+    let bots = &config.bots;
+    let bot = asked.bot.filter(|name| config.bot_of_page(name).is_some());
     let first = bots.values().next().map(|bot| bot.page.as_str().to_owned());
     let brand = asked
         .brand
@@ -136,27 +132,26 @@ async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> 
     render(&state, &Frame::nobody(), StatusCode::OK, page).await
 }
 
-/// The palettes of the configured bots, computed once.
-#[derive(Debug)]
-struct Looks(std::collections::HashMap<String, Arc<str>>);
+/// The palettes of the configured bots, each computed once. What a page may ask for is not kept, so it holds the
+/// colours that stood in the configuration since the start.
+#[derive(Debug, Default)]
+struct Looks(RwLock<HashMap<Brand, Arc<str>>>);
 
 impl Looks {
-    fn new(config: &Config) -> Self {
-        let bots = config.bots.iter();
-        Self(
-            bots.map(|(id, bot)| (id.clone(), palette(bot.brand).into()))
-                .collect(),
-        )
-    }
-
     /// The bot's own colours, or those of the colour that the host page asks for.
-    fn css(&self, bot: &str, asked: Option<&str>) -> String {
+    fn css(&self, bot: &Bot, asked: Option<&str>) -> String {
         if let Some(brand) = asked.and_then(|asked| asked.parse::<Brand>().ok()) {
             return palette(brand);
         }
-        self.0
-            .get(bot)
-            .map_or_else(String::new, ToString::to_string)
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(css) = known.get(&bot.brand) {
+            return css.to_string();
+        }
+        drop(known);
+        let css = palette(bot.brand);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(bot.brand, css.as_str().into());
+        css
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn post(
             .problem(Problem::Server, StatusCode::PAYLOAD_TOO_LARGE)
             .await;
     }
-    if state.config.platform.is_external() {
+    if visit.config.platform.is_external() {
         // The conversation is on another platform, which only the widget can reach.
         return visit
             .problem(Problem::Server, StatusCode::NOT_IMPLEMENTED)
@@ -102,7 +102,7 @@ pub(super) async fn post(
         Ok(cookie) => {
             let page = place.bot.page.as_str();
             let through = visit.through(&place);
-            let location = format!("{}chat/{page}{through}", base_path(&state.config));
+            let location = format!("{}chat/{page}{through}", base_path(&visit.config));
             let headers = [
                 (header::LOCATION, location),
                 (header::CACHE_CONTROL, "no-store".into()),
@@ -170,7 +170,7 @@ async fn say(
         app: place.app_id.to_owned(),
         mode: OpenMode::Default,
         new_session_id: rtm.ids.session(),
-        idle: rtm.config.sessions.idle.0,
+        idle: rtm.config().sessions.idle.0,
         now,
         context: "{}".to_owned(),
     };
@@ -261,7 +261,7 @@ mod tests {
                 app: "cs-1".to_owned(),
                 mode: OpenMode::Default,
                 new_session_id: "s-1".to_owned(),
-                idle: rtm.config.sessions.idle.0,
+                idle: rtm.config().sessions.idle.0,
                 now,
                 context: "{}".to_owned(),
             })

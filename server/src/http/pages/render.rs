@@ -21,7 +21,7 @@ use leptos::nonce::Nonce;
 use leptos::prelude::{IntoView, provide_context};
 
 use super::base_path;
-use crate::config::{ImageSource, OriginPattern};
+use crate::config::{Config, ImageSource, OriginPattern};
 use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
 use crate::state::AppState;
 
@@ -54,11 +54,12 @@ pub(super) async fn render(
     status: StatusCode,
     page: Page,
 ) -> Response {
+    let config = state.config();
     let nonce = URL_SAFE_NO_PAD.encode(&state.ids.secret()[..16]);
     let policy = PagePolicy {
         nonce: &nonce,
         own_origin: frame.own_origin.as_deref(),
-        connect: &state.config.platform.connect_sources(),
+        connect: &config.platform.connect_sources(),
         images: &frame.images,
         embedders: &frame.embedders,
         embed_own: frame.embedded,
@@ -67,8 +68,8 @@ pub(super) async fn render(
     let csp = HeaderValue::try_from(policy.csp());
     let script = state
         .dev_build
-        .map(|build| DevScript(build.script(base_path(&state.config))));
-    let mut response = draw(options(state), page, nonce, script).await;
+        .map(|build| DevScript(build.script(base_path(&config))));
+    let mut response = draw(options(state, &config), page, nonce, script).await;
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -114,9 +115,9 @@ fn whole<View: IntoView + 'static>(
 }
 
 /// Where the widget's wasm and its glue are.
-fn options(state: &AppState) -> LeptosOptions {
+fn options(state: &AppState, config: &Config) -> LeptosOptions {
     let pkg = state.site.pkg().trim_start_matches('/');
-    let below = format!("{}{pkg}", base_path(&state.config).trim_start_matches('/'));
+    let below = format!("{}{pkg}", base_path(config).trim_start_matches('/'));
     LeptosOptions::builder()
         .output_name("frontend")
         .site_pkg_dir(pkg)
