@@ -1,4 +1,4 @@
-try{let d=document,k="parlour-probe=",z=";path=/;Secure;SameSite=None;Partitioned";d.cookie=k+1+z;
+try{let d=document,k="parlour-probe=",z=";Secure;SameSite=None;Partitioned";d.cookie=k+1+z;
 if(self.parlourEarly&&d.cookie.includes(k+1)){d.cookie=k+";Max-Age=0"+z;
 let {bot:v,platform:{base:u,sign_url:s},texts:{language}}=JSON.parse(d.querySelector("#settings").textContent),g=u+"oAuth/token/jwtgrant",r=u+"rtm/start",
 botInfo={chatBot:v.name,taskBotId:v.id,uiVersion:"v3"},

@@ -15,6 +15,8 @@
 
 #[cfg(feature = "ssr")]
 pub mod ahead;
+#[cfg(feature = "ssr")]
+mod base_path;
 pub mod chat;
 pub mod early;
 #[cfg(target_arch = "wasm32")]
@@ -27,6 +29,8 @@ pub mod text;
 mod transport;
 pub mod widget;
 
+#[cfg(feature = "ssr")]
+pub use base_path::BasePath;
 #[cfg(feature = "ssr")]
 pub use pages::{Page, shell};
 pub use widget::WidgetSettings;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: without the number nothing of this exists.
 
+use app::BasePath;
 use axum::Router;
 use axum::routing::get;
 use http::{HeaderValue, header};
@@ -41,11 +42,12 @@ impl DevBuild {
 
     /// Asks twice a second and loads the page again when another build answers; while the server restarts
     /// nobody does.
-    pub fn script(self, base: &str) -> String {
+    pub fn script(self, base: &BasePath) -> String {
         let Self(number) = self;
+        let address = base.at(ADDRESS);
         format!(
             "(async()=>{{for(;;){{await new Promise(r=>setTimeout(r,500));\
-             try{{const r=await fetch(\"{base}{ADDRESS}\",{{cache:\"no-store\"}});\
+             try{{const r=await fetch(\"{address}\",{{cache:\"no-store\"}});\
              if(r.ok&&await r.text()!==\"{number}\")return location.reload()}}catch{{}}}}}})()"
         )
     }

@@ -2,7 +2,7 @@
 //!
 //! # Layout, in the order of a request
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`listen`]: connections; [`router`]: every route; [`state`]: what handlers share.
+//! - [`listen`]: connections; [`base_path`] and [`router`]: every route; [`state`]: what handlers share.
 //! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
@@ -12,6 +12,7 @@
 //!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 
+pub mod base_path;
 pub mod bot;
 pub mod bus;
 pub mod cli;

@@ -1,28 +1,30 @@
 //! Every route on one page, grouped by who calls it.
 //!
-//! In the path: `listen` hands each request to this router. From outside to inside a request passes: its
-//! number and the panic net, who is calling, what browsers are told, https, time and size limits; then its
+//! In the path: `listen` hands each request to this router. From outside to inside a request passes: its base
+//! path goes, its number and the panic net, who is calling, what browsers are told, https, time and size limits; then its
 //! handler.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::{HeaderName, Method, StatusCode, header};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 
+use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
 use crate::http::{health, pages, sign};
 use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
 use crate::rtm::{history, socket, start, theme, token};
+use crate::security::proxy::Faults;
 use crate::security::{client_ip, headers, https};
 use crate::shutdown::Shutdown;
 use crate::state::AppState;
@@ -50,19 +52,29 @@ pub fn router(state: AppState) -> Router {
         // Browsers: the widget's files, or nothing.
         .fallback(site);
 
+    let faults = Arc::new(Faults::default());
+    let front = (Arc::clone(&config), Arc::clone(&faults));
     let around = ServiceBuilder::new()
+        .layer(from_fn_with_state(
+            base_path::left_on(&config),
+            base_path::take_away,
+        ))
         .layer(from_fn_with_state(Arc::clone(&state.ids), number))
         .layer(CatchPanicLayer::custom(panicked(state.shutdown.clone())))
-        .layer(from_fn_with_state(Arc::clone(&config), client_ip::identify))
-        .layer(from_fn_with_state(Arc::clone(&config), headers::harden))
-        .layer(from_fn_with_state(config, https::guard))
+        .layer(Extension(faults))
+        .layer(from_fn_with_state(front.clone(), client_ip::identify))
+        .layer(from_fn_with_state(config, headers::harden))
+        .layer(from_fn_with_state(front, https::guard))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             ANSWER_TIME,
         ))
         .layer(RequestBodyDeadlineLayer::new(BODY_TIME))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
-    routes.layer(around).with_state(state)
+    // Around the router, not around its routes: these are chosen by the address without the base path.
+    Router::new()
+        .fallback_service(routes.with_state(state))
+        .layer(around)
 }
 
 /// What other origins may call.

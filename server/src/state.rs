@@ -173,6 +173,7 @@ impl AppState {
         let mut bots = open_bots(&config)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
+        let visitors = Visitors::new(visitor_secret, config.base_path());
         let mut site = Site::find(config.server.site.as_deref())?;
         let config = Arc::new(Swap::new(config));
         let rtm = Rtm::new(rtm::Parts {
@@ -190,7 +191,7 @@ impl AppState {
         }
         Ok(Self(Arc::new(Parts {
             policy,
-            visitors: Visitors::new(visitor_secret),
+            visitors,
             store,
             bus,
             bots: world.bots,

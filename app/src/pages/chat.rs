@@ -5,7 +5,7 @@
 
 use super::Theme;
 use crate::{
-    ahead, early,
+    BasePath, ahead, early,
     text::Language,
     widget::{EarlyBubble, Widget, WidgetSettings, settings::ELEMENT},
 };
@@ -35,7 +35,12 @@ pub struct ChatPage {
 }
 
 impl ChatPage {
-    pub(super) fn view(self, options: &LeptosOptions, nonce: Option<Nonce>) -> impl IntoView {
+    pub(super) fn view(
+        self,
+        options: &LeptosOptions,
+        base: &BasePath,
+        nonce: Option<Nonce>,
+    ) -> impl IntoView {
         let mut settings = self.settings;
         settings.texts = settings.texts.naming(&settings.bot.name);
         let text = settings.to_text();
@@ -56,8 +61,8 @@ impl ChatPage {
         provide_context(settings);
         // A server without a built widget has nothing to load.
         let alive = !options.site_pkg_dir.is_empty();
-        let wake =
-            alive.then(|| view! { <script nonce=nonce.clone()>{wake(options, ahead)}</script> });
+        let wake = alive
+            .then(|| view! { <script nonce=nonce.clone()>{wake(options, base, ahead)}</script> });
         view! {
             <Widget/>
             <EarlyBubble/>
@@ -73,10 +78,11 @@ impl ChatPage {
 ///
 /// Where the network fails meanwhile, it is tried again after two seconds more each time, or as soon as there is a network: what
 /// was said in the first second waits for it. Under another address, because a browser may remember that a module failed.
-fn wake(options: &LeptosOptions, ahead: &str) -> String {
+fn wake(options: &LeptosOptions, base: &BasePath, ahead: &str) -> String {
     let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
+    let path = base.at(&path);
     format!(
-        "{{let l=n=>Promise.all([import(\"/{path}.js\"+n),fetch(\"/{path}_bg.wasm\")]),a=l(\"\");a.catch(b=>b);\
+        "{{let l=n=>Promise.all([import(\"{path}.js\"+n),fetch(\"{path}_bg.wasm\")]),a=l(\"\");a.catch(b=>b);\
          (self.requestIdleCallback||setTimeout)(async()=>{{{ahead}let n=0,m;\
          while(!m)try{{let[g,w]=await a;await g.default({{module_or_path:w}});m=g}}\
          catch{{await new Promise(r=>{{setTimeout(r,++n*2e3);addEventListener(\"online\",r)}});a=l(\"?\"+n)}}\

@@ -3,6 +3,7 @@
 //! The bar at its top sets what a host can set, by the attributes of the script tag: it is a plain form
 //! that loads the page again. Nothing of the site is ours but the one script line.
 
+use crate::BasePath;
 use leptos::{nonce::use_nonce, prelude::*};
 
 /// The company on the sign.
@@ -98,7 +99,7 @@ const QUESTIONS: [(&str, &str); 4] = [
 ];
 
 impl DemoPage {
-    pub(super) fn view(self) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
         let scope = stylers::style_sheet!("app/src/pages/demo.css");
         let DemoSettings {
             bot,
@@ -185,7 +186,7 @@ impl DemoPage {
             <script
                 nonce=use_nonce()
                 async=true
-                src="/parlour.js"
+                src=base.at("parlour.js")
                 data-bot=bot
                 data-brand=brand
                 data-theme=theme

@@ -1,5 +1,6 @@
 //! `/`: tells a newcomer where to go and how to embed.
 
+use crate::BasePath;
 use crate::icons::{Icon, icon};
 use leptos::prelude::*;
 
@@ -15,7 +16,7 @@ pub struct HomePage {
 }
 
 impl HomePage {
-    pub(super) fn view(self) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
         let scope = stylers::style_sheet!("app/src/pages/home.css");
         let bot = self.bots.first().map_or("demo", |(page, _)| page);
         let line = format!(
@@ -23,11 +24,8 @@ impl HomePage {
             self.public_url
         );
         let chats = self.bots.iter().map(|(page, name)| {
-            let (href, address, name) = (
-                format!("/chat/{page}"),
-                format!("/chat/{page}"),
-                name.clone(),
-            );
+            let address = base.at(&format!("chat/{page}"));
+            let (href, name) = (address.clone(), name.clone());
             view! { class = scope,
                 <li class="door">
                     <a class="way" href=href>
@@ -44,17 +42,17 @@ impl HomePage {
         view! { class = scope,
             <main class="home">
                 <header>
-                    <img class="mark" src="/icon.svg" alt="" width="48" height="48"/>
+                    <img class="mark" src=base.at("icon.svg") alt="" width="48" height="48"/>
                     <h1 class="title">"Parlour is running"</h1>
                     <p class="lead">"A chat for your bots, on your own server. Here is where to go."</p>
                 </header>
                 <ul class="doors">
                     {chats}
                     <li class="door">
-                        <a class="way" href="/demo">
+                        <a class="way" href=base.at("demo")>
                             <span class="where">
                                 <strong>"See it on a website"</strong>
-                                <span class="address">"/demo"</span>
+                                <span class="address">{base.at("demo")}</span>
                             </span>
                             {icon(Icon::Chevron)}
                         </a>

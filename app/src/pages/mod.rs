@@ -15,7 +15,7 @@ pub use demo::{DemoPage, DemoSettings};
 pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
 
-use crate::{text::Language, widget::settings::Mode};
+use crate::{BasePath, text::Language, widget::settings::Mode};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 
 /// Tokens, reset and what components share.
@@ -92,8 +92,8 @@ struct Head {
     public: bool,
 }
 
-/// The whole document.
-pub fn shell(options: LeptosOptions, page: Page) -> impl IntoView {
+/// The whole document; its addresses begin at `base`.
+pub fn shell(options: LeptosOptions, base: &BasePath, page: Page) -> impl IntoView + use<> {
     let head = head(&page);
     let nonce = use_nonce();
     let style = [&head.colours, MAIN, head.sheet].concat();
@@ -109,10 +109,10 @@ pub fn shell(options: LeptosOptions, page: Page) -> impl IntoView {
     let reload = use_context::<DevScript>()
         .map(|DevScript(script)| view! { <script nonce=nonce.clone()>{script}</script> });
     let body = match page {
-        Page::Chat(page) => page.view(&options, nonce.clone()).into_any(),
-        Page::Demo(page) => page.view().into_any(),
-        Page::Home(page) => page.view().into_any(),
-        Page::Problem(page) => page.view().into_any(),
+        Page::Chat(page) => page.view(&options, base, nonce.clone()).into_any(),
+        Page::Demo(page) => page.view(base).into_any(),
+        Page::Home(page) => page.view(base).into_any(),
+        Page::Problem(page) => page.view(base).into_any(),
     };
     view! {
         <!DOCTYPE html>
@@ -123,7 +123,7 @@ pub fn shell(options: LeptosOptions, page: Page) -> impl IntoView {
                 <title>{head.title}</title>
                 {description}
                 {robots}
-                <link rel="icon" href="/icon.svg" type="image/svg+xml"/>
+                <link rel="icon" href=base.at("icon.svg") type="image/svg+xml"/>
                 {whole}
                 <style nonce=nonce>{style}</style>
             </head>

@@ -1,6 +1,7 @@
 //! Something is not here, not allowed or broken: one sentence, one way out, in the same room.
 
 use crate::{
+    BasePath,
     icons::{Icon, icon},
     text::Language,
 };
@@ -38,14 +39,14 @@ impl ProblemPage {
         self.language.problem(self.problem)[0]
     }
 
-    pub(super) fn view(self) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
         let scope = stylers::style_sheet!("app/src/pages/problem.css");
         let [title, sentence, way_out] = self.language.problem(self.problem);
         // "Try again" is the same address once more.
         let href = if self.problem == Problem::Server {
-            ""
+            String::new()
         } else {
-            "/"
+            base.at("")
         };
         let way_out = (!self.embedded || self.problem == Problem::Server)
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });

@@ -143,7 +143,8 @@ pub(super) fn cookies() -> bool {
     };
     let jar = "cookie".into();
     let set = |value: &str| Reflect::set(&document, &jar, &value.into()).is_ok();
-    let shape = "path=/; Secure; SameSite=None; Partitioned";
+    // Without a path: that of this page, since others of this host may not be ours.
+    let shape = "Secure; SameSite=None; Partitioned";
     set(&format!("parlour-probe=1; {shape}"))
         && Reflect::get(&document, &jar)
             .ok()

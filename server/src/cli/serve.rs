@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{PlaceArgs, load, say};
+use crate::base_path::must_be_taken_away;
 use crate::clock::SystemClock;
-use crate::config::{Config, Sources};
+use crate::config::{BaseUrl, Config, Sources};
 use crate::dev::DevBuild;
 use crate::first_start::prepare;
 use crate::ids::RandomIds;
@@ -126,6 +127,26 @@ fn warn(state: &AppState) {
     }
     if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("server.public_url is not set: addresses are taken from each request");
+    }
+    warn_of_proxy(&config);
+}
+
+/// What is known at the start of the proxy in front.
+fn warn_of_proxy(config: &Config) {
+    let server = &config.server;
+    let https = server.public_url.as_ref().is_some_and(BaseUrl::is_https);
+    if https && server.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "server.public_url is https, so a proxy stands in front, but server.trusted_proxies is empty: every visitor counts as the proxy; \
+             add its address, for example [\"127.0.0.1\"]"
+        );
+    }
+    let base = config.base_path();
+    if must_be_taken_away(&base) {
+        tracing::warn!(
+            %base,
+            "the path of server.public_url begins like an address of Parlour's own: the proxy must take it away before it asks here"
+        );
     }
 }
 

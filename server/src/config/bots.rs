@@ -1,5 +1,6 @@
 //! `[bots.…]`: what a visitor talks to.
 
+use app::BasePath;
 use app::text::Language;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
@@ -62,6 +63,17 @@ impl Bot {
             languages: Vec::new(),
             image_sources: any_https(),
         })
+    }
+
+    /// The picture's address; what names no host is a file of ours.
+    pub fn avatar_at(&self, base: &BasePath) -> Option<String> {
+        let avatar = self.avatar.as_str();
+        let ours = !avatar.starts_with("//") && url::Url::parse(avatar).is_err();
+        match avatar {
+            "" => None,
+            _ if ours => Some(base.at(avatar.trim_start_matches('/'))),
+            _ => Some(avatar.to_owned()),
+        }
     }
 
     /// The script's file, seen from the folder of the file that names it; none: the demo's.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use app::BasePath;
+
 use super::{Config, ConfigError};
 use crate::limits::SENT_AGAIN_WITHIN;
 
@@ -88,6 +90,13 @@ impl Config {
     fn check_server(&self) -> Result<(), ConfigError> {
         if !DRAIN.contains(&self.server.drain_within.0) {
             return Err(self.at("server.drain_within", "must lie between 2s and 1h"));
+        }
+        let public_url = self.server.public_url.as_ref();
+        if public_url.is_some_and(|url| BasePath::new(url.path()).is_none()) {
+            return Err(self.at(
+                "server.public_url",
+                "its path may hold letters, digits, `-`, `_`, `.` and `~` between single slashes, for example https://example.com/help/chat/",
+            ));
         }
         let https = self
             .server

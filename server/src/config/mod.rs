@@ -22,6 +22,7 @@ mod values;
 
 use std::collections::BTreeMap;
 
+use app::BasePath;
 use serde::Deserialize;
 
 pub use apps::{App, KeyAlgorithm, KeyEntry};
@@ -66,6 +67,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where this server's own addresses begin.
+    pub fn base_path(&self) -> BasePath {
+        let public_url = self.server.public_url.as_ref();
+        // `check` has refused every other path.
+        let path = public_url.and_then(|url| BasePath::new(url.path()));
+        path.unwrap_or_default()
+    }
+
     /// The bot with this name in addresses.
     pub fn bot_of_page(&self, page: &str) -> Option<(&str, &Bot)> {
         self.bots

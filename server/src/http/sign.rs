@@ -127,7 +127,12 @@ pub async fn forget(
     if !matches!(caller_of(public_url, &headers, &uri, client), Caller::Own) {
         return Err(ApiError::Forbidden("only our own pages forget a visitor"));
     }
-    let cookie = AppendHeaders([(header::SET_COOKIE, Visitor::FORGET)]);
+    let cookie = AppendHeaders(
+        state
+            .visitors
+            .forget()
+            .map(|value| (header::SET_COOKIE, value)),
+    );
     Ok((StatusCode::NO_CONTENT, cookie).into_response())
 }
 

@@ -27,10 +27,10 @@ use super::limits::{
     MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, WRITE_AT_ONCE_BYTES,
 };
 use super::live;
-use crate::config::BaseUrl;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
+use crate::security::proxy::{Fault, Faults};
 use crate::store::SecretHash;
 
 /// The sub-protocol that a v3 client must get back when it offered a nonce.
@@ -75,13 +75,19 @@ impl TicketContext {
 pub async fn open(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
+    Extension(faults): Extension<Arc<Faults>>,
     uri: Uri,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     upgradable: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let upgradable = upgradable
-        .map_err(|_| ApiError::Invalid("open this address with a WebSocket".to_owned()))?;
+    let upgradable = upgradable.map_err(|_| {
+        // Proxies take away what belongs to the connection, and pass on what belongs to the handshake.
+        if headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+            faults.tell(Fault::NoUpgrade);
+        }
+        ApiError::Invalid("open this address with a WebSocket".to_owned())
+    })?;
     if rtm.shutdown.is_cancelled() {
         return Err(ApiError::Busy(std::time::Duration::from_secs(1)));
     }
@@ -177,16 +183,15 @@ pub(super) fn icon(
     uri: &Uri,
 ) -> Option<Box<str>> {
     let config = rtm.config();
-    let avatar = config.bots.get(bot)?.avatar.as_str();
-    if avatar.contains("://") {
-        return Some(avatar.into());
+    let base = config.base_path();
+    let avatar = config.bots.get(bot)?.avatar_at(&base);
+    let picture = avatar.unwrap_or_else(|| base.at(OWN_ICON));
+    if url::Url::parse(&picture).is_ok() {
+        return Some(picture.into());
     }
-    let public = config.server.public_url.as_ref();
-    let origin = own_origin(public, headers, uri, client)?;
-    let place = url::Url::parse(&origin).ok()?;
-    let place = place.join(public.map_or("/", BaseUrl::path)).ok()?;
-    let picture = if avatar.is_empty() { OWN_ICON } else { avatar };
-    Some(String::from(place.join(picture).ok()?).into())
+    let own = own_origin(config.server.public_url.as_ref(), headers, uri, client)?;
+    let own = url::Url::parse(&own).ok()?;
+    Some(String::from(own.join(&picture).ok()?).into())
 }
 
 /// What the bot's turns may know about the client.

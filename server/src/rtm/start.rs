@@ -106,12 +106,11 @@ fn socket_address(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<String, ApiError> {
-    if let Some(url) = &rtm.config().server.public_url {
-        return Ok(format!("{}{}rtm/bot", url.socket_origin(), url.path()));
-    }
-    let own = own_origin(None, headers, uri, client)
+    let config = rtm.config();
+    let own = own_origin(config.server.public_url.as_ref(), headers, uri, client)
         .ok_or_else(|| ApiError::Invalid("the request names no host".to_owned()))?;
-    Ok(format!("{}/rtm/bot", own.replacen("http", "ws", 1)))
+    let path = config.base_path().at("rtm/bot");
+    Ok(format!("{}{path}", own.replacen("http", "ws", 1)))
 }
 
 /// The text when it is not empty, cut to what we carry.

@@ -4,7 +4,7 @@
 //!
 //! Invariant: `X-Forwarded-For` and `X-Forwarded-Proto` count only when the peer is a listed proxy,
 //! and the list is walked from the right: everything left of the first stranger is his own claim.
-//! The header `Forwarded` is ignored; proxies that write it can write the other two.
+//! `wss` in the latter is `https`. The header `Forwarded` is ignored; proxies that write it can write the other two.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use ipnet::IpNet;
 
+use super::proxy::{Fault, Faults};
 use crate::config::Config;
 
 /// The other end of the connection. The listener puts it into every request.
@@ -69,8 +70,34 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
     }
     // One plain hop in the chain is enough to be read on the way.
     let mut protocols = from_the_right(headers, "x-forwarded-proto").peekable();
-    let secure = protocols.peek().is_some() && protocols.all(|p| p.eq_ignore_ascii_case("https"));
+    let secure = protocols.peek().is_some() && protocols.all(is_secure);
     Client { ip, secure }
+}
+
+/// Sockets have names of their own for the same two schemes.
+fn is_secure(scheme: &str) -> bool {
+    ["https", "wss"]
+        .iter()
+        .any(|secure| scheme.eq_ignore_ascii_case(secure))
+}
+
+/// Why a proxy's request may count as one in the clear although the visitor used https. None: nobody says that they did.
+pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<Fault> {
+    let peer = peer.to_canonical();
+    if !is_proxy(peer, proxies) {
+        return says_forwarded(headers).then_some(Fault::NotListed(peer));
+    }
+    match from_the_right(headers, "x-forwarded-proto").last() {
+        None | Some("") => Some(Fault::NoScheme),
+        Some(first) => is_secure(first).then_some(Fault::PlainHop),
+    }
+}
+
+/// Does somebody say to have passed the request on?
+fn says_forwarded(headers: &HeaderMap) -> bool {
+    ["x-forwarded-for", "x-forwarded-proto", "forwarded"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 /// Is this the address of a listed proxy?
@@ -106,7 +133,7 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 
 /// Leaves a [`Client`] in the request's extensions.
 pub async fn identify(
-    State(config): State<Arc<Config>>,
+    State((config, faults)): State<(Arc<Config>, Arc<Faults>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -115,7 +142,11 @@ pub async fn identify(
         .extensions()
         .get::<Peer>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let client = client(peer, request.headers(), &config.server.trusted_proxies);
+    let proxies = &config.server.trusted_proxies;
+    let client = client(peer, request.headers(), proxies);
+    if !is_proxy(peer, proxies) && says_forwarded(request.headers()) {
+        faults.tell(Fault::NotListed(peer.to_canonical()));
+    }
     request.extensions_mut().insert(client);
     next.run(request).await
 }
@@ -194,6 +225,11 @@ mod tests {
         for (value, secure) in [
             ("https", true),
             ("HTTPS", true),
+            ("wss", true),
+            ("ws", false),
+            ("https, wss", true),
+            ("wss, ws", false),
+            ("httpss", false),
             ("http", false),
             ("https, http", false),
             ("http, https", false),
@@ -206,6 +242,53 @@ mod tests {
             );
         }
         assert!(!seen("10.0.0.1", &[]).secure);
+    }
+
+    #[test]
+    fn who_misleads_us_about_https_is_found() {
+        let listed = "10.0.0.1";
+        let stranger = Some(Fault::NotListed(ip("203.0.113.9")));
+        for (peer, lines, fault) in [
+            (listed, &[][..], Some(Fault::NoScheme)),
+            (
+                listed,
+                &[("x-forwarded-for", "198.51.100.1")],
+                Some(Fault::NoScheme),
+            ),
+            (
+                listed,
+                &[("forwarded", "proto=https")],
+                Some(Fault::NoScheme),
+            ),
+            (listed, &[("x-forwarded-proto", "")], Some(Fault::NoScheme)),
+            (
+                listed,
+                &[("x-forwarded-proto", "https, http")],
+                Some(Fault::PlainHop),
+            ),
+            (listed, &[("x-forwarded-proto", "http")], None),
+            (listed, &[("x-forwarded-proto", "ws")], None),
+            (listed, &[("x-forwarded-proto", "http, https")], None),
+            ("203.0.113.9", &[], None),
+            ("203.0.113.9", &[("x-forwarded-proto", "https")], stranger),
+            (
+                "203.0.113.9",
+                &[("x-forwarded-for", "198.51.100.1")],
+                stranger,
+            ),
+            (
+                "::ffff:203.0.113.9",
+                &[("forwarded", "proto=https")],
+                stranger,
+            ),
+        ] {
+            let proxies: Vec<IpNet> = PROXIES.iter().map(|p| p.parse().unwrap()).collect();
+            let mut map = HeaderMap::new();
+            for (name, value) in lines {
+                map.append(*name, value.parse().unwrap());
+            }
+            assert_eq!(misled(ip(peer), &map, &proxies), fault, "{peer} {lines:?}");
+        }
     }
 
     #[test]

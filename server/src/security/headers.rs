@@ -32,6 +32,8 @@ pub struct PagePolicy<'a> {
     pub nonce: &'a str,
     /// Our own origin, for browsers whose `'self'` leaves sockets out.
     pub own_origin: Option<&'a str>,
+    /// Our own address where it is narrower than `'self'`: behind a proxy the rest of the host is not ours.
+    pub own_place: Option<&'a str>,
     /// Other platforms, from [`crate::config::Platform::connect_sources`].
     pub connect: &'a [String],
     /// Where pictures in messages may come from.
@@ -48,16 +50,17 @@ impl PagePolicy<'_> {
     /// The `Content-Security-Policy` of the page.
     pub fn csp(&self) -> String {
         let nonce = self.nonce;
-        let mut connect = String::from("'self'");
-        if let Some(own) = self.own_origin {
+        let own = self.own_place.unwrap_or("'self'");
+        let mut connect = String::from(own);
+        if let Some(sockets) = self.own_place.or(self.own_origin) {
             connect.push(' ');
-            connect.push_str(&own.replacen("http", "ws", 1));
+            connect.push_str(&sockets.replacen("http", "ws", 1));
         }
         for source in self.connect {
             connect.push(' ');
             connect.push_str(source);
         }
-        let mut images = String::from("'self' data:");
+        let mut images = format!("{own} data:");
         for source in self.images {
             images.push(' ');
             images.push_str(source.as_str());
@@ -77,8 +80,8 @@ impl PagePolicy<'_> {
         let ancestors = ancestors.join(" ");
         format!(
             "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
-             style-src 'self' 'nonce-{nonce}'; connect-src {connect}; img-src {images}; font-src 'self'; \
-             frame-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors {ancestors}"
+             style-src {own} 'nonce-{nonce}'; connect-src {connect}; img-src {images}; font-src {own}; \
+             frame-src {own}; base-uri 'none'; form-action {own}; object-src 'none'; frame-ancestors {ancestors}"
         )
     }
 }
@@ -138,6 +141,7 @@ mod tests {
         let policy = PagePolicy {
             nonce: "abc",
             own_origin: Some("https://chat.example.com"),
+            own_place: None,
             connect: &[
                 "https://bots.example.com".to_owned(),
                 "wss://rtm.example.com".to_owned(),
@@ -157,10 +161,32 @@ mod tests {
     }
 
     #[test]
+    fn below_a_base_path_the_rest_of_the_host_is_not_ours() {
+        let policy = PagePolicy {
+            nonce: "n",
+            own_origin: Some("https://example.com"),
+            own_place: Some("https://example.com/p/"),
+            connect: &[],
+            images: &[],
+            embedders: &[],
+            embed_own: true,
+            embed_anywhere: false,
+        };
+        assert_eq!(
+            policy.csp(),
+            "default-src 'none'; script-src 'nonce-n' 'strict-dynamic' 'wasm-unsafe-eval'; \
+             style-src https://example.com/p/ 'nonce-n'; connect-src https://example.com/p/ wss://example.com/p/; \
+             img-src https://example.com/p/ data:; font-src https://example.com/p/; frame-src https://example.com/p/; \
+             base-uri 'none'; form-action https://example.com/p/; object-src 'none'; frame-ancestors 'self'"
+        );
+    }
+
+    #[test]
     fn a_page_that_names_nobody_cannot_be_framed() {
         let policy = PagePolicy {
             nonce: "n",
             own_origin: None,
+            own_place: None,
             connect: &[],
             images: &[],
             embedders: &[],

@@ -10,4 +10,5 @@ pub mod client_ip;
 pub mod headers;
 pub mod https;
 pub mod origin;
+pub mod proxy;
 pub mod rate;

@@ -8,6 +8,7 @@
 
 use std::sync::LazyLock;
 
+use app::BasePath;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header};
@@ -22,6 +23,8 @@ use crate::limits::{VISITOR_LIFE, VISITOR_RENEW};
 
 /// `__Host-`: only this very host over https (or loopback) can set it.
 pub const VISITOR_COOKIE: &str = "__Host-parlour-visitor";
+/// Below a base path, where the rest of the host is not ours. `__Host-` would allow no other path than `/`.
+const VISITOR_COOKIE_BELOW: &str = "__Secure-parlour-visitor";
 
 /// The header of every token, as text.
 static HEADER: LazyLock<String> =
@@ -38,10 +41,6 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// The cookie header that makes a browser forget its visitor.
-    pub const FORGET: &str =
-        "__Host-parlour-visitor=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=None; Partitioned";
-
     /// What assertions call the visitor. The same in every app, and another user in each.
     pub fn identity(&self) -> Identity {
         Identity {
@@ -68,6 +67,7 @@ struct VisitorClaims {
 pub struct Visitors {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    base: BasePath,
 }
 
 /// Never shows the key.
@@ -78,12 +78,13 @@ impl std::fmt::Debug for Visitors {
 }
 
 impl Visitors {
-    /// With the secret of this deployment.
-    pub fn new(secret: &SecretString) -> Self {
+    /// With the secret of this deployment, and where its addresses begin.
+    pub fn new(secret: &SecretString, base: BasePath) -> Self {
         let secret = secret.expose_secret().as_bytes();
         Self {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
+            base,
         }
     }
 
@@ -146,20 +147,37 @@ impl Visitors {
             .filter_map(|line| line.to_str().ok())
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == VISITOR_COOKIE)
+            .filter(|(name, _)| *name == self.cookie_name())
             .find_map(|(_, token)| self.read(token, now))
     }
 
     /// The `Set-Cookie` that makes a browser remember the token, also inside other sites' pages: there
     /// separately for each site (`Partitioned`).
     pub fn cookie(&self, token: &str) -> Option<HeaderValue> {
-        let life = VISITOR_LIFE.as_secs();
+        self.set_cookie(token, VISITOR_LIFE.as_secs())
+    }
+
+    /// The `Set-Cookie` that makes a browser forget its visitor.
+    pub fn forget(&self) -> Option<HeaderValue> {
+        self.set_cookie("", 0)
+    }
+
+    fn set_cookie(&self, token: &str, life: u64) -> Option<HeaderValue> {
+        let (name, path) = (self.cookie_name(), &self.base);
         let text = format!(
-            "{VISITOR_COOKIE}={token}; Path=/; Max-Age={life}; Secure; HttpOnly; SameSite=None; Partitioned"
+            "{name}={token}; Path={path}; Max-Age={life}; Secure; HttpOnly; SameSite=None; Partitioned"
         );
         let mut value = HeaderValue::try_from(text).ok()?;
         value.set_sensitive(true);
         Some(value)
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        if self.base.is_root() {
+            VISITOR_COOKIE
+        } else {
+            VISITOR_COOKIE_BELOW
+        }
     }
 }
 
@@ -175,7 +193,7 @@ mod tests {
 
     fn visitors(secret: &str) -> Visitors {
         install_crypto();
-        Visitors::new(&SecretString::from(secret.to_owned()))
+        Visitors::new(&SecretString::from(secret.to_owned()), BasePath::default())
     }
 
     #[test]
@@ -204,6 +222,35 @@ mod tests {
             "__Host-parlour-visitor=t; Path=/; Max-Age=34560000; Secure; HttpOnly; SameSite=None; Partitioned"
         );
         assert!(cookie.is_sensitive());
+    }
+
+    #[test]
+    fn below_a_base_path_the_rest_of_the_host_does_not_get_the_cookie() {
+        install_crypto();
+        let secret = SecretString::from("0123456789abcdef0123456789abcdef".to_owned());
+        let visitors = Visitors::new(&secret, BasePath::new("/p/").unwrap());
+        for (cookie, start) in [
+            (
+                visitors.cookie("t"),
+                "__Secure-parlour-visitor=t; Path=/p/; Max-Age=34560000; Secure; HttpOnly;",
+            ),
+            (
+                visitors.forget(),
+                "__Secure-parlour-visitor=; Path=/p/; Max-Age=0; Secure; HttpOnly;",
+            ),
+        ] {
+            let cookie = cookie.unwrap();
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.starts_with(start), "{cookie}");
+        }
+        let ann = visitors.create(&SeededIds::new(1), NOW);
+        let token = visitors.token(&ann, NOW).unwrap();
+        let carried = |name: &str| {
+            let line = format!("{name}={token}").parse().unwrap();
+            visitors.of_cookie(&HeaderMap::from_iter([(header::COOKIE, line)]), NOW)
+        };
+        assert_eq!(carried(VISITOR_COOKIE_BELOW), Some(ann));
+        assert_eq!(carried(VISITOR_COOKIE), None);
     }
 
     #[test]

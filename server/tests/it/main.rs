@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod base_path;
 mod chat;
 mod database;
 mod faults;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::render::{Frame, render};
-use super::{Looks, base_path, language, theme};
+use super::{Looks, language, theme};
 use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
 use crate::rtm::{history, limits::MAX_TEXT_CHARS};
@@ -154,7 +154,7 @@ impl<'a> Visit<'a> {
 
     fn chat_page(&self, looks: &Looks, place: &Place<'_>, transcript: Transcript) -> ChatPage {
         let config = &*self.config;
-        let (bot, base) = (place.bot, base_path(config));
+        let (bot, base) = (place.bot, config.base_path());
         let through = self.through(place);
         let spoken: Vec<_> = bot.languages.iter().map(|spoken| spoken.0).collect();
         let language = language(&spoken, self.asked.lang.as_deref(), self.headers);
@@ -165,15 +165,15 @@ impl<'a> Visit<'a> {
                     id: place.bot_id.to_owned(),
                     name: bot.name.clone(),
                     tagline: bot.tagline.clone(),
-                    avatar: (!bot.avatar.is_empty()).then(|| bot.avatar.clone()),
+                    avatar: bot.avatar_at(&base),
                     starters: bot.starters.clone(),
                 },
                 platform: Platform {
                     base: match &config.platform.base_url {
                         Some(url) => url.as_str().to_owned(),
-                        None => format!("{base}api/"),
+                        None => base.at("api/"),
                     },
-                    sign_url: format!("{base}api/users/sts{through}"),
+                    sign_url: base.at(&format!("api/users/sts{through}")),
                 },
                 mode: if self.embedded {
                     Mode::Embedded
@@ -187,7 +187,7 @@ impl<'a> Visit<'a> {
                 rendered_at_ms: self.state.clock.now().0,
                 host_identity: self.host_identity(),
                 max_message_chars: u32::try_from(MAX_TEXT_CHARS).unwrap_or(u32::MAX),
-                form_action: format!("{base}chat/{}{through}", bot.page.as_str()),
+                form_action: base.at(&format!("chat/{}{through}", bot.page.as_str())),
             },
             theme_css: looks.css(bot, self.asked.brand.as_deref()),
             theme: theme(self.asked.theme.as_deref(), bot.theme),

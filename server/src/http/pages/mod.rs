@@ -22,7 +22,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use serde::Deserialize;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
-use crate::config::{Bot, Config};
+use crate::config::Bot;
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::state::AppState;
@@ -78,7 +78,7 @@ async fn home(
 ) -> Response {
     let config = state.config();
     let origin = own_origin(config.server.public_url.as_ref(), &headers, &uri, client);
-    let base = base_path(&config);
+    let base = config.base_path();
     let bots = config.bots.values();
     let page = Page::Home(HomePage {
         theme_css: palette(Brand::default()),
@@ -88,7 +88,7 @@ async fn home(
         public_url: format!(
             "{}{}",
             origin.unwrap_or_default(),
-            base.trim_end_matches('/')
+            base.as_str().trim_end_matches('/')
         ),
     });
     render(&state, &Frame::nobody(), StatusCode::OK, page).await
@@ -157,15 +157,6 @@ impl Looks {
 
 fn palette(brand: Brand) -> String {
     Palette::new(brand).css()
-}
-
-/// Where this server's own addresses begin: `/`, or the path that a proxy serves it under.
-fn base_path(config: &Config) -> &str {
-    config
-        .server
-        .public_url
-        .as_ref()
-        .map_or("/", |url| url.path())
 }
 
 /// The visitor's language: what the host page or the address asks for, else what the browser does.

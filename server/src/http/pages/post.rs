@@ -19,7 +19,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use protocol::message::UserBody;
 use serde::Deserialize;
 
-use super::base_path;
 use super::chat::{Asked, Place, Visit};
 use crate::bus::{BusEvent, News, Subscription, Wake};
 use crate::error::ApiError;
@@ -102,7 +101,10 @@ pub(super) async fn post(
         Ok(cookie) => {
             let page = place.bot.page.as_str();
             let through = visit.through(&place);
-            let location = format!("{}chat/{page}{through}", base_path(&visit.config));
+            let location = visit
+                .config
+                .base_path()
+                .at(&format!("chat/{page}{through}"));
             let headers = [
                 (header::LOCATION, location),
                 (header::CACHE_CONTROL, "no-store".into()),

@@ -7,8 +7,8 @@
 use std::future::{Future, ready};
 use std::pin::Pin;
 
-use app::Page;
 use app::pages::DevScript;
+use app::{BasePath, Page};
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
@@ -20,7 +20,6 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::{IntoView, provide_context};
 
-use super::base_path;
 use crate::config::{Config, ImageSource, OriginPattern};
 use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
 use crate::state::AppState;
@@ -59,6 +58,7 @@ pub(super) async fn render(
     let policy = PagePolicy {
         nonce: &nonce,
         own_origin: frame.own_origin.as_deref(),
+        own_place: own_place(&config),
         connect: &config.platform.connect_sources(),
         images: &frame.images,
         embedders: &frame.embedders,
@@ -66,10 +66,9 @@ pub(super) async fn render(
         embed_anywhere: frame.anywhere,
     };
     let csp = HeaderValue::try_from(policy.csp());
-    let script = state
-        .dev_build
-        .map(|build| DevScript(build.script(base_path(&config))));
-    let mut response = draw(options(state, &config), page, nonce, script).await;
+    let base = config.base_path();
+    let script = state.dev_build.map(|build| DevScript(build.script(&base)));
+    let mut response = draw(options(state), base, page, nonce, script).await;
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -89,6 +88,7 @@ type Pieces = Pin<Box<dyn Stream<Item = String> + Send>>;
 /// One pass over the page's components.
 async fn draw(
     options: LeptosOptions,
+    base: BasePath,
     page: Page,
     nonce: String,
     script: Option<DevScript>,
@@ -99,7 +99,7 @@ async fn draw(
             provide_context(script.clone());
         }
     };
-    let page = move || app::shell(options, page);
+    let page = move || app::shell(options, &base, page);
     leptos_axum::handle_response_inner(context, page, Request::new(Body::empty()), whole).await
 }
 
@@ -114,13 +114,18 @@ fn whole<View: IntoView + 'static>(
     Box::pin(ready(Box::pin(stream::once(ready(html))) as Pieces))
 }
 
-/// Where the widget's wasm and its glue are.
-fn options(state: &AppState, config: &Config) -> LeptosOptions {
+/// Our own address, where it has a path that narrows `'self'`. An address of IPv6 is no source that a policy can name.
+fn own_place(config: &Config) -> Option<&str> {
+    let url = config.server.public_url.as_ref()?;
+    let narrows = !config.base_path().is_root() && !url.as_str().contains('[');
+    narrows.then(|| url.as_str())
+}
+
+/// Where the widget's wasm and its glue are, below the base path.
+fn options(state: &AppState) -> LeptosOptions {
     let pkg = state.site.pkg().trim_start_matches('/');
-    let below = format!("{}{pkg}", base_path(config).trim_start_matches('/'));
     LeptosOptions::builder()
         .output_name("frontend")
         .site_pkg_dir(pkg)
-        .site_pkg_url(below)
         .build()
 }

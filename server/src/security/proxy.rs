@@ -1,0 +1,101 @@
+//! What a proxy in front gets wrong: one line in the log each, with its remedy.
+//!
+//! In the path: `client_ip::identify`, `https::guard` and the socket's handshake notice a [`Fault`] and [`Faults::tell`] it.
+//!
+//! Invariant: a fault is told once while the process lives, so that nobody fills the log by asking again.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+/// Peers that are named: a handful of balancers. Anybody can look like one.
+const MAX_PEERS: usize = 8;
+
+/// What is missing or wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A listed proxy does not say whether the visitor used https.
+    NoScheme,
+    /// The visitor used https, but a proxy behind the first was asked in the clear and says so.
+    PlainHop,
+    /// The browser used https, but the proxy says http.
+    SaysHttp,
+    /// A `WebSocket` arrives as a plain request.
+    NoUpgrade,
+    /// Somebody passes requests on and is not in `server.trusted_proxies`.
+    NotListed(IpAddr),
+}
+
+impl Fault {
+    /// What it is and what mends it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NoScheme => {
+                "the proxy does not say whether visitors use https: let it send the header X-Forwarded-Proto \
+                 (nginx: proxy_set_header X-Forwarded-Proto $scheme;)"
+            }
+            Self::PlainHop => {
+                "X-Forwarded-Proto says that the visitor used https and a proxy behind that one http: \
+                 let only the outermost proxy set X-Forwarded-Proto, and the others pass it on"
+            }
+            Self::SaysHttp => {
+                "X-Forwarded-Proto says http although the visitor's browser uses https: where TLS ends at another proxy, \
+                 pass its X-Forwarded-Proto on instead of setting it anew"
+            }
+            Self::NoUpgrade => {
+                "a WebSocket came without its upgrade: let the proxy pass it on (nginx: proxy_http_version 1.1; \
+                 proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";)"
+            }
+            Self::NotListed(_) => {
+                "requests are passed on by a proxy that is not in server.trusted_proxies, so its X-Forwarded-For and \
+                 X-Forwarded-Proto do not count: if it is yours, add its address"
+            }
+        }
+    }
+}
+
+/// What has been told.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<HashSet<Fault>>);
+
+impl Faults {
+    /// Logs the fault, the first time.
+    pub fn tell(&self, fault: Fault) {
+        if !self.is_new(fault) {
+            return;
+        }
+        let remedy = fault.remedy();
+        if let Fault::NotListed(peer) = fault {
+            tracing::warn!(%peer, "{remedy}");
+        } else {
+            tracing::warn!("{remedy}");
+        }
+    }
+
+    fn is_new(&self, fault: Fault) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_peer = |fault: &Fault| matches!(fault, Fault::NotListed(_));
+        if is_peer(&fault) && told.iter().filter(|told| is_peer(told)).count() >= MAX_PEERS {
+            return false;
+        }
+        told.insert(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn each_fault_is_told_once_and_a_few_peers_are_named() {
+        let faults = Faults::default();
+        assert!(faults.is_new(Fault::NoScheme) && faults.is_new(Fault::NoUpgrade));
+        assert!(!faults.is_new(Fault::NoScheme));
+        let peers = (0..100).map(|n| Fault::NotListed(Ipv4Addr::from(n).into()));
+        let named = peers.filter(|peer| faults.is_new(*peer)).count();
+        assert_eq!(named, MAX_PEERS);
+        assert!(faults.is_new(Fault::PlainHop));
+    }
+}
