@@ -1,7 +1,7 @@
 // Answers that grow: in one bubble, stopped by the visitor, and exact after whatever happens in the middle.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
-import { type Chat, history, standalone, wire } from "../fixtures/chat";
+import { announced, type Chat, history, standalone, wire } from "../fixtures/chat";
 
 // The demo's streamed answer takes some seconds. The slow one takes half a minute: no machine is so busy that it misses
 // the middle of it.
@@ -19,17 +19,6 @@ async function begun(chat: Chat, question: string): Promise<void> {
   await expect(growing(chat).locator(".bubble")).toContainText("word by word", WHOLE);
 }
 
-// What the live region has said since.
-async function announced(page: Page): Promise<string[]> {
-  const told: string[] = [];
-  await page.exposeFunction("told", (text: string) => told.push(text));
-  await page.evaluate(() => {
-    const region = document.querySelector("main")!.lastElementChild!;
-    new MutationObserver(() => region.textContent && (window as any).told(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
-  });
-  return told;
-}
-
 // The text of each row, as it is on the screen.
 const shown = (chat: Chat) => chat.bubbles.allInnerTexts();
 
@@ -40,7 +29,9 @@ async function exact(page: Page, chat: Chat): Promise<void> {
   const stored = await history(page);
   expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, at) => at + 1));
   const keys = () => chat.rows.evaluateAll((rows) => rows.map((row) => row.classList.contains("mine")));
-  expect(await keys()).toEqual(stored.map(({ by }) => by === "visitor"));
+  const place = ({ seq, behind }: { seq: number; behind?: number }) => (behind ?? seq) * 1e6 + seq;
+  const order = stored.toSorted((one, other) => place(one) - place(other));
+  expect(await keys()).toEqual(order.map(({ by }) => by === "visitor"));
   const before = await shown(chat);
   await page.reload();
   await chat.online();
@@ -152,18 +143,23 @@ test("a server that crashes in the middle answers again, in the same bubble", as
   await exact(page, chat);
 });
 
-test("what is said meanwhile and two answers after each other keep their places", async ({ page, parlour }) => {
+test("what is said meanwhile stands below the answer that grows and stays there, on every session and after a reload", async ({ page, context, parlour }) => {
   const chat = await standalone(page, parlour);
+  const other = await standalone(await context.newPage(), parlour);
   await begun(chat, "stream");
   await chat.say("stream slowly");
   await chat.settled();
+  const mine = (chat: Chat) => chat.rows.evaluateAll((rows) => rows.slice(2).map((row) => row.classList.contains("mine")));
+  for (const window of [chat, other]) await expect.poll(() => mine(window)).toEqual([true, false, true]);
   // The second begins when the first is whole.
   await expect(chat.window.locator("article:not(.growing)").filter({ hasText: LAST })).toHaveCount(1, WHOLE);
   await expect(growing(chat)).toContainText("word by word", WHOLE);
   await stopButton(chat).click();
   await expect(growing(chat)).toHaveCount(0);
-  const texts = (await shown(chat)).slice(2).map((text) => text.slice(0, 12));
-  expect(texts).toEqual(["stream", "stream slowl", "This answer ", "This answer "]);
+  for (const window of [chat, other]) {
+    const texts = async () => (await shown(window)).slice(2).map((text) => text.slice(0, 12));
+    await expect.poll(texts).toEqual(["stream", "This answer ", "stream slowl", "This answer "]);
+  }
   await expect(chat.row("word by word").first()).toContainText(LAST);
   await expect(chat.row("word by word").last()).not.toContainText(LAST);
   await exact(page, chat);

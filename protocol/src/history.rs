@@ -58,6 +58,9 @@ pub struct HistoryMessage {
     /// Ours: an answer that was stopped before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<bool>,
+    /// Ours: an answer that was told while it grew stands behind this sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
     /// `lang`, `author`, `botId`, `channels`, `status`, …
     #[serde(flatten)]
     pub extra: Extra,
@@ -141,6 +144,7 @@ impl Read for HistoryMessage {
             tags: fields.get("tags"),
             seq: fields.get("seq"),
             stopped: fields.get("stopped"),
+            behind: fields.get("behind"),
             extra: fields.extra(),
         })
     }

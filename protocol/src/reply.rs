@@ -135,6 +135,9 @@ pub struct BotMessage {
     /// Ours: the visitor stopped it, or it broke off; this is what was said until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<bool>,
+    /// Ours: it was told while it grew, and began behind this sequence: there it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
     /// Everything else.
     #[serde(flatten)]
     pub extra: Extra,
@@ -202,6 +205,7 @@ impl BotMessage {
                 extra: Extra::new(),
             }),
             stopped: None,
+            behind: None,
             extra: Extra::new(),
         }
     }
@@ -377,6 +381,7 @@ impl Read for BotMessage {
             component: fields.get("component"),
             c_info: fields.get("cInfo"),
             stopped: fields.get("stopped"),
+            behind: fields.get("behind"),
             extra: fields.extra(),
         })
     }

@@ -219,7 +219,7 @@ fn our_own_frames_and_fields_survive_too() {
         json!({"type":"bot_response","from":"bot","messageId":"ms-3","sM":true,"endChunk":false,"at":3,
             "message":[{"cInfo":{"body":"lo "}}]}),
         json!({"type":"bot_response","from":"bot","messageId":"ms-3","seq":4,
-            "message":[{"cInfo":{"body":"Hello"},"stopped":true}]}),
+            "message":[{"cInfo":{"body":"Hello"},"stopped":true,"behind":2}]}),
     ] {
         let kind = format!("server {}", word(&frame["type"]));
         assert_eq!(through_its_type(&kind, &frame), frame);

@@ -106,6 +106,7 @@ fn bot(number: u64, seq: Option<u64>, at_ms: u64) -> Entry {
         content: Content::Text(number.to_string()),
         delivery: Delivery::Sent,
         seq,
+        behind: None,
         message_id: Some(format!("ms-{number}")),
     }
 }

@@ -58,11 +58,29 @@ struct World {
     arrived: Vec<String>,
     /// Frames under way; pieces are `true`.
     wire: Vec<(bool, String)>,
-    /// What is stored, in order: frame, id and text.
-    log: Vec<(String, String, String)>,
-    /// The answer that grows: how far it was told, and its text.
-    growing: Option<(usize, String)>,
+    /// What is stored, in order.
+    log: Vec<Stored>,
+    growing: Option<Growing>,
+    answers: usize,
     tries: usize,
+}
+
+struct Stored {
+    frame: String,
+    id: String,
+    text: String,
+    /// Where it is shown.
+    place: (usize, usize),
+}
+
+/// The answer that grows.
+struct Growing {
+    id: String,
+    /// How far it was told.
+    told: usize,
+    text: String,
+    /// So much was stored when it began.
+    behind: usize,
 }
 
 const WORDS: &str = "Größe, *Maß* and 雪 — so on and on. ";
@@ -81,6 +99,7 @@ impl World {
             wire: Vec::new(),
             log: Vec::new(),
             growing: None,
+            answers: 0,
             tries: 0,
         };
         world.handle(Event::Start);
@@ -104,7 +123,7 @@ impl World {
                     self.wire.clear();
                     let missed = self.log.iter().skip(after.unwrap_or(0));
                     self.wire
-                        .extend(missed.map(|(frame, ..)| (false, frame.clone())));
+                        .extend(missed.map(|stored| (false, stored.frame.clone())));
                     self.handle(Event::SocketOpened(attempt));
                 }
                 Effect::Send(text) => self.sent.push(text),
@@ -113,36 +132,42 @@ impl World {
         }
     }
 
-    fn id(&self) -> String {
-        format!("ms-{}", self.log.len() + 1)
-    }
-
     fn tell(&mut self, from: usize) {
-        let Some((_, text)) = &self.growing else {
+        let Some(growing) = &self.growing else {
             return;
         };
-        let frame = json!({"type": "bot_response", "messageId": self.id(), "sM": true, "endChunk": false,
-            "at": from, "message": [BotMessage::text(&text[from..])]});
+        let mut piece = BotMessage::text(&growing.text[from..]);
+        piece.behind = Some(growing.behind as u64);
+        let frame = json!({"type": "bot_response", "messageId": growing.id, "sM": true, "endChunk": false,
+            "at": from, "message": [piece]});
         self.wire.push((true, frame.to_string()));
     }
 
-    fn store(&mut self, id: &str, text: &str, frame: &serde_json::Value) {
-        self.log
-            .push((frame.to_string(), id.to_owned(), text.to_owned()));
+    fn store(&mut self, id: &str, text: &str, behind: Option<usize>, frame: &serde_json::Value) {
+        let seq = self.log.len() + 1;
+        self.log.push(Stored {
+            frame: frame.to_string(),
+            id: id.to_owned(),
+            text: text.to_owned(),
+            place: (behind.unwrap_or(seq), seq),
+        });
         self.wire.push((false, frame.to_string()));
     }
 
     fn store_answer(&mut self, stopped: bool) {
-        let Some((_, text)) = self.growing.take() else {
+        let Some(growing) = self.growing.take() else {
             return;
         };
-        let id = self.id();
+        let Growing {
+            id, text, behind, ..
+        } = growing;
         let mut message = BotMessage::text(&text);
         message.stopped = stopped.then_some(true);
+        message.behind = Some(behind as u64);
         let frame = json!({"type": "bot_response", "messageId": id, "message": [message],
             "seq": self.log.len() + 1});
         // The client trims a text; ours have a word at each end.
-        self.store(&id, text.trim(), &frame);
+        self.store(&id, text.trim(), Some(behind), &frame);
     }
 
     fn arrive(&mut self, frame: &str) {
@@ -156,16 +181,24 @@ impl World {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Grows(letters) => {
-                let (told, text) = self.growing.get_or_insert_with(|| (0, "A".to_owned()));
-                let begin = text.chars().count();
-                text.extend(
+                let growing = self.growing.get_or_insert_with(|| {
+                    self.answers += 1;
+                    Growing {
+                        id: format!("ms-{}", self.answers),
+                        told: 0,
+                        text: "A".to_owned(),
+                        behind: self.log.len(),
+                    }
+                });
+                let begin = growing.text.chars().count();
+                growing.text.extend(
                     WORDS
                         .chars()
                         .cycle()
                         .skip(begin + self.tries)
                         .take(*letters),
                 );
-                let from = std::mem::replace(told, text.len());
+                let from = std::mem::replace(&mut growing.told, growing.text.len());
                 self.tell(from);
             }
             Step::Whole => self.tell(0),
@@ -173,8 +206,9 @@ impl World {
             Step::Stopped => self.store_answer(true),
             Step::Again => {
                 self.tries += 1;
-                if let Some((told, text)) = &mut self.growing {
-                    (*told, *text) = (0, "A".to_owned());
+                if let Some(growing) = &mut self.growing {
+                    (growing.told, growing.text) = (0, "A".to_owned());
+                    growing.behind = self.log.len();
                 }
             }
             Step::Arrives if !self.wire.is_empty() => {
@@ -195,13 +229,11 @@ impl World {
             Step::Cut => self.cut(),
             Step::Silence => self.handle(Event::Fired(protocol::session::Timer::Typing)),
             Step::Says => {
-                let id = format!("ms-{}", self.log.len() + 1);
-                // It takes the sequence that the answer would have had.
-                let frame = json!({"type": "user_message", "message": {"body": "hi"}, "id": self.log.len(),
-                    "clientMessageId": format!("other-{id}"), "messageId": format!("u{id}"), "seq": self.log.len() + 1});
-                if self.growing.is_none() {
-                    self.store(&format!("u{id}"), "hi", &frame);
-                }
+                let seq = self.log.len() + 1;
+                let id = format!("u-{seq}");
+                let frame = json!({"type": "user_message", "message": {"body": "hi"}, "id": seq,
+                    "clientMessageId": format!("other-{seq}"), "messageId": id, "seq": seq});
+                self.store(&id, "hi", None, &frame);
             }
             Step::Arrives | Step::Overtakes(_) | Step::Twice | Step::Lost => {}
         }
@@ -210,13 +242,11 @@ impl World {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), entries.len(), "twice: {entries:#?}");
-        let last = entries
-            .iter()
-            .rposition(|entry| entry.delivery != Delivery::Growing);
-        let first = entries
-            .iter()
-            .position(|entry| entry.delivery == Delivery::Growing);
-        assert!(first.is_none_or(|first| last.is_none_or(|last| last < first)));
+        let places = entries.iter().map(|entry| {
+            let seq = entry.seq.unwrap_or(u64::MAX);
+            (entry.behind.unwrap_or(seq), seq)
+        });
+        assert!(places.is_sorted(), "out of order: {entries:#?}");
     }
 
     fn cut(&mut self) {
@@ -249,13 +279,14 @@ proptest! {
         world.settle();
         let entries = world.session.transcript().entries();
         let shown: Vec<_> = entries.iter().map(|entry| entry.content.plain_text()).collect();
-        let stored: Vec<_> = world.log.iter().map(|(.., text)| text.as_str()).collect();
+        world.log.sort_by_key(|stored| stored.place);
+        let stored: Vec<_> = world.log.iter().map(|stored| stored.text.as_str()).collect();
         prop_assert_eq!(shown, stored);
         prop_assert!(entries.iter().all(|entry| entry.seq.is_some()));
         prop_assert!(entries.iter().all(|entry| entry.delivery != Delivery::Growing));
         // Told once to those who cannot see it; one that was taken for dead was told as far as it came.
         let silences = steps.iter().filter(|step| matches!(step, Step::Silence)).count() + 1;
-        for (_, id, _) in world.log.iter().filter(|(_, id, _)| id.starts_with("ms-")) {
+        for Stored { id, .. } in world.log.iter().filter(|stored| stored.id.starts_with("ms-")) {
             let told = world.arrived.iter().filter(|key| *key == id).count();
             prop_assert!((1..=1 + silences).contains(&told), "{} was told {} times", id, told);
         }

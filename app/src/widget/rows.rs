@@ -131,6 +131,7 @@ mod tests {
             content: Content::Text(format!("text of {key}")),
             delivery: Delivery::Sent,
             seq: None,
+            behind: None,
             message_id: None,
         }
     }

@@ -172,6 +172,7 @@ mod tests {
             content,
             delivery,
             seq: Some(7),
+            behind: None,
             message_id: None,
         }
     }

@@ -25,6 +25,8 @@ pub struct Entry {
     pub delivery: Delivery,
     /// Its place in the conversation, where the server counts.
     pub seq: Option<u64>,
+    /// It was told while it grew, and began behind this sequence: there it stands.
+    pub behind: Option<u64>,
     /// The server's id, where it has one.
     pub message_id: Option<String>,
 }
@@ -85,6 +87,7 @@ impl Read for Entry {
             content: fields.get("content")?,
             delivery: fields.get("delivery")?,
             seq: fields.get("seq"),
+            behind: fields.get("behind"),
             message_id: fields.get("message_id"),
         })
     }
@@ -123,6 +126,20 @@ pub fn own_key(client_message_id: &MessageRef) -> String {
 }
 
 impl Entry {
+    /// What the list is sorted by, where the server counts: an answer that grew stands behind what was there when it
+    /// began, and before everything that was said meanwhile.
+    pub(super) fn place(&self) -> Option<(u64, u64)> {
+        let behind = self
+            .behind
+            .filter(|behind| Some(*behind) < self.seq.or(Some(u64::MAX)));
+        match (self.seq, behind) {
+            (Some(seq), behind) => Some((behind.unwrap_or(seq), seq)),
+            // It is stored after everything that there is.
+            (None, Some(behind)) => Some((behind, u64::MAX)),
+            (None, None) => None,
+        }
+    }
+
     /// A row for what the visitor has just typed or chosen.
     #[must_use]
     pub fn own(client_message_id: u64, shown: &str, at_ms: u64) -> Self {
@@ -133,6 +150,7 @@ impl Entry {
             content: Content::Text(shown.to_owned()),
             delivery: Delivery::Sending,
             seq: None,
+            behind: None,
             message_id: None,
         }
     }
@@ -164,6 +182,7 @@ impl Entry {
             content,
             delivery: Delivery::of_bot(frame.message.first().and_then(|first| first.stopped)),
             seq: frame.seq,
+            behind: frame.message.first().and_then(|first| first.behind),
             message_id: frame.message_id.clone(),
         }
     }
@@ -190,6 +209,7 @@ impl Entry {
             content: Content::Text(frame.message.shown()),
             delivery: Delivery::Sent,
             seq: frame.seq,
+            behind: None,
             message_id: frame.message_id.clone(),
         }
     }
@@ -220,6 +240,7 @@ impl Entry {
             content,
             delivery: Delivery::of_bot(message.stopped),
             seq: message.seq,
+            behind: message.behind,
             message_id: Some(message.id.clone()),
         }
     }

@@ -4,7 +4,8 @@
 //! [`Transcript::insert`], has the last word.
 //!
 //! # Invariants
-//! - While it grows, a row stands at the end: the answer is stored after everything that is said meanwhile.
+//! - A row stays where it began, where the server says that, also after it is stored: what is said meanwhile comes
+//!   below it. Where the server does not say it, it stays where it is until it is stored.
 //! - A piece that says where it begins can come twice, late or never: the text is never anything but a part of
 //!   what was said. One that does not say so is taken for the next.
 //! - A text grows to [`MAX_GROWTH_BYTES`] at most.
@@ -32,13 +33,15 @@ impl Transcript {
     /// Adds a piece to its row; `row` (see [`Entry::growing`]) is what it is if it is new. `at` is where in the text the
     /// piece begins, where the server says so.
     pub fn grow(&mut self, row: Entry, at: Option<u64>, piece: &str, end: bool) -> Grown {
-        let (seq, at_ms) = (row.seq, row.at_ms);
+        let (seq, behind, at_ms) = (row.seq, row.behind, row.at_ms);
         let place = match self.find(&row) {
             Some(place) => place,
             None if at.is_some_and(|at| at > 0) => return Grown::Torn,
             None => {
-                self.entries.push(Entry { seq: None, ..row });
-                self.entries.len() - 1
+                let row = Entry { seq: None, ..row };
+                let place = self.place(&row);
+                self.entries.insert(place, row);
+                place
             }
         };
         let known = &mut self.entries[place];
@@ -66,6 +69,7 @@ impl Transcript {
             let mut whole = self.entries.remove(place);
             whole.delivery = Delivery::Sent;
             whole.seq = seq;
+            whole.behind = behind;
             whole.at_ms = at_ms;
             let place = if seq.is_some() {
                 self.place(&whole)
@@ -75,11 +79,14 @@ impl Transcript {
             self.entries.insert(place, whole);
             return Grown::Ended;
         }
-        if known.delivery == Delivery::Stopped {
+        let lives = std::mem::replace(&mut known.delivery, Delivery::Growing) != Delivery::Growing;
+        if known.behind != behind {
+            // The turn is run again, and began anew.
             let mut row = self.entries.remove(place);
-            row.delivery = Delivery::Growing;
-            self.entries.push(row);
-        } else if shown {
+            row.behind = behind;
+            let place = self.place(&row);
+            self.entries.insert(place, row);
+        } else if shown && !lives {
             return Grown::Known;
         }
         Grown::Shown
@@ -118,6 +125,7 @@ mod tests {
             content: Content::Text(String::new()),
             delivery: Delivery::Growing,
             seq,
+            behind: None,
             message_id: Some(id.to_owned()),
         }
     }
@@ -201,20 +209,53 @@ mod tests {
         assert_eq!(list.grow(row("c", None), None, "lo", true), Grown::Torn);
     }
 
+    fn keys(list: &Transcript) -> Vec<&str> {
+        list.entries().iter().map(|row| row.key.as_str()).collect()
+    }
+
+    fn began_behind(behind: u64, row: Entry) -> Entry {
+        Entry {
+            behind: Some(behind),
+            ..row
+        }
+    }
+
     #[test]
-    fn what_is_said_meanwhile_stands_before_the_answer_that_grows() {
+    fn what_is_said_meanwhile_stands_below_the_answer_that_grows_and_stays_there() {
         let mut list = Transcript::new(vec![stored("a", 1, "one")]);
-        list.grow(row("b", None), Some(0), "Hel", false);
+        list.grow(began_behind(1, row("b", None)), Some(0), "Hel", false);
         list.insert(Entry::own(7, "hi", 5));
-        let keys = |list: &Transcript| -> Vec<String> {
-            list.entries().iter().map(|row| row.key.clone()).collect()
-        };
-        assert_eq!(keys(&list), ["a", "own-7", "b"]);
+        list.grow(began_behind(1, row("b", None)), Some(3), "lo", false);
+        assert_eq!(keys(&list), ["a", "b", "own-7"]);
         list.delivered("own-7", Some(2), None);
-        assert_eq!(keys(&list), ["a", "own-7", "b"]);
-        list.insert(stored("b", 3, "Hello"));
+        assert_eq!(keys(&list), ["a", "b", "own-7"]);
+        list.insert(began_behind(1, stored("b", 3, "Hello")));
         list.insert(stored("d", 4, "more"));
-        assert_eq!(keys(&list), ["a", "own-7", "b", "d"]);
+        assert_eq!(keys(&list), ["a", "b", "own-7", "d"]);
+        let again = Transcript::new(list.entries().to_vec());
+        assert_eq!(keys(&again), keys(&list));
+    }
+
+    #[test]
+    fn an_answer_begins_above_what_is_on_its_way_and_below_what_was_stored_before_it() {
+        let mut list = Transcript::new(vec![stored("a", 1, "one"), stored("b", 2, "two")]);
+        list.insert(Entry::own(7, "hi", 5));
+        list.grow(began_behind(2, row("c", None)), Some(0), "Hel", false);
+        assert_eq!(keys(&list), ["a", "b", "c", "own-7"]);
+        // The turn is run again after a crash, and what was said is stored by then.
+        list.delivered("own-7", Some(3), None);
+        list.grow(began_behind(3, row("c", None)), Some(0), "Hel", false);
+        assert_eq!(keys(&list), ["a", "b", "own-7", "c"]);
+    }
+
+    #[test]
+    fn a_platform_that_does_not_count_leaves_it_where_it_began() {
+        let mut list = Transcript::new(vec![Entry::own(6, "stream", 5)]);
+        list.grow(row("b", None), None, "Hel", false);
+        list.insert(Entry::own(7, "hi", 5));
+        list.delivered("own-7", None, None);
+        list.grow(row("b", None), None, "lo", true);
+        assert_eq!(keys(&list), ["own-6", "b", "own-7"]);
     }
 
     #[test]

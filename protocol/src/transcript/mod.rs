@@ -7,7 +7,8 @@
 //!   a reconnect, in the history, or as the echo of what this widget sent itself.
 //! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
 //!   at the end until the server has said where it belongs; a failed one stays where it failed.
-//! - An answer that grows is the last row of all (see [`Grown`]); what is stored of it takes its row.
+//! - An answer that grows stays where it began (see [`Grown`]), also when it is stored, later than what was said
+//!   meanwhile: the order on the screen is the order after a reload.
 
 mod entry;
 mod growing;
@@ -38,10 +39,16 @@ impl Transcript {
         &self.entries
     }
 
+    /// The same, for one who needs nothing else.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
     /// The smallest sequence shown: older pages come before it.
     #[must_use]
     pub fn first_seq(&self) -> Option<u64> {
-        self.entries.iter().find_map(|entry| entry.seq)
+        self.entries.iter().filter_map(|entry| entry.seq).min()
     }
 
     /// Puts a message where it belongs. False: it was there already (what the server knows of
@@ -78,6 +85,7 @@ impl Transcript {
             let ended = grew && known.delivery != Delivery::Growing;
             if news {
                 known.seq = entry.seq;
+                known.behind = entry.behind;
                 let known = self.entries.remove(at);
                 let at = self.place(&known);
                 self.entries.insert(at, known);
@@ -162,6 +170,27 @@ impl Transcript {
         }
     }
 
+    /// Every message: those that the server has stored, oldest first, and those that only this list knows. Not made
+    /// by inserting one after the other, which for a long conversation would take minutes.
+    #[must_use]
+    pub fn with_all(&self, stored: Vec<Entry>) -> Vec<Entry> {
+        let mut all = stored;
+        let is_known = |row: &&Entry| {
+            let same_id =
+                |known: &Entry| known.message_id.is_some() && known.message_id == row.message_id;
+            all.iter()
+                .any(|known| known.key == row.key || same_id(known))
+        };
+        let missing = self.entries.iter().filter(|row| !is_known(row)).cloned();
+        let (placed, waiting): (Vec<_>, Vec<_>) = missing.partition(|row| row.place().is_some());
+        all.extend(placed);
+        if all.iter().all(|row| row.place().is_some()) {
+            all.sort_by_key(Entry::place);
+        }
+        all.extend(waiting);
+        all
+    }
+
     fn find(&self, entry: &Entry) -> Option<usize> {
         self.entries.iter().rposition(|known| {
             known.key == entry.key
@@ -170,19 +199,19 @@ impl Transcript {
         })
     }
 
-    /// Where a row goes. With a sequence: behind the last smaller one. Without: a row on its way
-    /// goes to the end, but before what grows; a stored one (a platform that does not count) goes by its time.
+    /// Where a row goes. With a place (see [`Entry::place`]): behind the last smaller one. Without: a row on its way, or
+    /// one that begins to grow, goes to the end; a stored one (a platform that does not count) goes by its time.
     fn place(&self, entry: &Entry) -> usize {
-        match entry.seq {
-            Some(seq) => {
-                let smaller = |known: &Entry| known.seq.is_some_and(|known| known < seq);
+        match entry.place() {
+            Some(place) => {
+                let smaller = |known: &Entry| known.place().is_some_and(|known| known < place);
                 let after = self
                     .entries
                     .iter()
                     .rposition(smaller)
                     .map_or(0, |at| at + 1);
-                let greater = |known: &Entry| known.seq.is_some_and(|known| known > seq);
-                // Rows without a sequence in between (failed ones) came before it.
+                let greater = |known: &Entry| known.place().is_some_and(|known| known > place);
+                // Rows without a place in between (failed ones) came before it.
                 let before = self
                     .entries
                     .iter()
@@ -190,10 +219,13 @@ impl Transcript {
                     .unwrap_or_else(|| self.end_of_stored());
                 after.max(before)
             }
-            None if matches!(entry.delivery, Delivery::Sending | Delivery::Failed) => {
-                self.behind_last(|known| *known != Delivery::Growing)
+            None if matches!(
+                entry.delivery,
+                Delivery::Sending | Delivery::Failed | Delivery::Growing
+            ) =>
+            {
+                self.entries.len()
             }
-            None if entry.delivery == Delivery::Growing => self.entries.len(),
             None => {
                 let later = |known: &Entry| known.at_ms > entry.at_ms;
                 let earlier = self.entries[..self.end_of_stored()]
@@ -204,14 +236,10 @@ impl Transcript {
         }
     }
 
-    /// Before what is on its way and what grows.
+    /// Before what is on its way.
     fn end_of_stored(&self) -> usize {
-        self.behind_last(|known| !matches!(known, Delivery::Sending | Delivery::Growing))
-    }
-
-    fn behind_last(&self, is_it: fn(&Delivery) -> bool) -> usize {
         let mut entries = self.entries.iter();
-        let last = entries.rposition(|known| is_it(&known.delivery));
+        let last = entries.rposition(|known| known.delivery != Delivery::Sending);
         last.map_or(0, |at| at + 1)
     }
 }
@@ -229,6 +257,7 @@ mod tests {
             content: Content::Text(String::new()),
             delivery: Delivery::Sent,
             seq: Some(seq),
+            behind: None,
             message_id: Some(format!("ms-{seq}")),
         }
     }
@@ -284,6 +313,41 @@ mod tests {
         assert_eq!(keys(&transcript), ["ms-1", "own-7", "ms-2"]);
         transcript.mark("own-7", Delivery::Sending);
         assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7"]);
+    }
+
+    #[test]
+    fn an_answer_that_grew_stands_where_it_began_whichever_page_brings_it() {
+        let grew = |seq, behind| Entry {
+            behind: Some(behind),
+            ..bot(seq)
+        };
+        let order = ["ms-1", "ms-4", "ms-2", "ms-3", "ms-5"];
+        let rows = [bot(1), bot(2), bot(3), grew(4, 1), bot(5)];
+        assert_eq!(keys(&Transcript::new(rows.to_vec())), order);
+        // Its question is on the page before.
+        let mut transcript = Transcript::new(vec![bot(3), grew(4, 1), bot(5)]);
+        assert_eq!(keys(&transcript), ["ms-4", "ms-3", "ms-5"]);
+        assert_eq!(transcript.first_seq(), Some(3));
+        for earlier in [bot(1), bot(2)] {
+            transcript.insert(earlier);
+        }
+        assert_eq!(keys(&transcript), order);
+        // Two of one turn keep their order; a place that cannot be is none.
+        let list = Transcript::new(vec![bot(1), bot(2), grew(3, 1), grew(4, 1), grew(5, 9)]);
+        assert_eq!(keys(&list), ["ms-1", "ms-3", "ms-4", "ms-2", "ms-5"]);
+    }
+
+    #[test]
+    fn the_whole_conversation_is_what_is_stored_and_what_only_this_list_knows() {
+        let mut list = Transcript::new(vec![bot(3), bot(4)]);
+        list.insert(Entry::own(7, "hi", 5));
+        let grew = Entry {
+            behind: Some(1),
+            ..bot(3)
+        };
+        let all = list.with_all(vec![bot(1), bot(2), grew]);
+        let keys: Vec<_> = all.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, ["ms-1", "ms-3", "ms-2", "ms-4", "own-7"]);
     }
 
     #[test]

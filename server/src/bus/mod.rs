@@ -59,6 +59,8 @@ pub struct Growing {
     pub attempt: u32,
     /// When this answer began.
     pub began: Millis,
+    /// The conversation's newest sequence at that moment: the answer stands behind it.
+    pub behind: Option<u64>,
     /// Where the text was the last time; 0 at the beginning.
     pub from: usize,
     /// What was said so far.

@@ -189,6 +189,7 @@ mod tests {
                 message_id: "ms-1".into(),
                 attempt: 0,
                 began: Millis(0),
+                behind: None,
                 from,
                 text: "x".repeat(bytes),
                 session_id: "s".into(),

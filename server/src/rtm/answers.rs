@@ -23,7 +23,7 @@ use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
 use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER};
-use super::stream::{Interrupted, answer_id, tell};
+use super::stream::{Begun, Interrupted, answer_id, places, tell};
 use crate::bot::{Answers, BotError, Turn, TurnKind};
 use crate::records::ConversationId;
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob};
@@ -239,7 +239,8 @@ async fn pause(rtm: &Rtm, wait: Duration) -> After {
 async fn run(claim: &Claim, job: Job) -> After {
     let rtm = &claim.rtm;
     let mut answers = Answers::new();
-    let bodies = match ask(rtm, &job, &mut answers).await {
+    let mut told = Vec::new();
+    let bodies = match ask(rtm, &job, &mut answers, &mut told).await {
         Some(Ok(Ended::Finished)) => answers.into_bodies(),
         Some(Ok(Ended::Stopped)) => answers.broken_off(),
         // The server ends and the bot is not done: the next start asks again.
@@ -268,7 +269,19 @@ async fn run(claim: &Claim, job: Job) -> After {
             bodies
         }
     };
-    finish(claim, &job, bodies).await
+    finish(claim, &job, placed(bodies, &told)).await
+}
+
+/// Notes in each answer where it stands, if it is not where it ends.
+fn placed(bodies: Vec<String>, told: &[Begun]) -> Vec<String> {
+    let note = |(body, behind): (String, Option<u64>)| {
+        let read = behind.and_then(|_| serde_json::from_str::<BotMessage>(&body).ok());
+        let noted = read.map(|message| BotMessage { behind, ..message });
+        let noted = noted.and_then(|message| serde_json::to_string(&message).ok());
+        noted.unwrap_or(body)
+    };
+    let places = places(told, bodies.len());
+    bodies.into_iter().zip(places).map(note).collect()
 }
 
 /// How a turn came to its end.
@@ -280,7 +293,12 @@ enum Ended {
 }
 
 /// Gives the job to its bot. `None`: the server ends before the bot has answered.
-async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended, BotError>> {
+async fn ask(
+    rtm: &Rtm,
+    job: &Job,
+    answers: &mut Answers,
+    told: &mut Vec<Begun>,
+) -> Option<Result<Ended, BotError>> {
     let failed = |reason: &str| BotError::Failed {
         reason: reason.to_owned(),
     };
@@ -295,7 +313,7 @@ async fn ask(rtm: &Rtm, job: &Job, answers: &mut Answers) -> Option<Result<Ended
         let Ok(_permit) = staffed.turns.acquire().await else {
             return Err(failed("the bot is closed"));
         };
-        let telling = tell(rtm, job, answers.growth());
+        let telling = tell(rtm, job, answers.growth(), told);
         let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
         let interrupted = tokio::select! {
             biased;
@@ -406,6 +424,7 @@ fn apology(kind: JobKind) -> Vec<String> {
             extra: Extra::new(),
         }),
         stopped: None,
+        behind: None,
         extra: Extra::new(),
     };
     serde_json::to_string(&message).into_iter().collect()

@@ -256,7 +256,10 @@ impl Listener {
 
     /// The frame for the next piece of an answer that grows.
     pub fn piece(&self, growing: &Growing, at: usize, piece: &str) -> Option<String> {
-        let entry = BotMessage::text(piece);
+        let entry = BotMessage {
+            behind: growing.behind,
+            ..BotMessage::text(piece)
+        };
         let frame = LiveAnswer {
             streaming: Some(true),
             end_chunk: Some(false),

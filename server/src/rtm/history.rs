@@ -107,16 +107,19 @@ impl Asked {
 
 /// A stored message as the history shows it.
 pub fn message(stored: &StoredMessage) -> HistoryMessage {
-    let (direction, text, tags, stopped) = match stored.author {
+    let mut marks = (None, None);
+    let (direction, text, tags) = match stored.author {
         Author::Bot => {
-            let (text, stopped) = bot_text(&stored.body);
-            (Direction::Outgoing, text, None, stopped)
+            let answer: BotMessage = serde_json::from_str(&stored.body).unwrap_or_default();
+            marks = (answer.stopped, answer.behind);
+            (Direction::Outgoing, bot_text(&answer), None)
         }
         Author::User => {
             let (text, tags) = user_text(&stored.body);
-            (Direction::Incoming, text, tags, None)
+            (Direction::Incoming, text, tags)
         }
     };
+    let (stopped, behind) = marks;
     let mut extra = Extra::new();
     extra.insert("lang".to_owned(), "en".into());
     HistoryMessage {
@@ -138,6 +141,7 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
         tags,
         seq: Some(stored.seq),
         stopped,
+        behind,
         extra,
     }
 }
@@ -156,23 +160,21 @@ fn user_text(body: &str) -> (String, Option<Tags>) {
     (text, tags)
 }
 
-/// Text, or the template as the string of `{"type","payload"}`; and whether it was stopped.
-fn bot_text(body: &str) -> (String, Option<bool>) {
-    let answer: BotMessage = serde_json::from_str(body).unwrap_or_default();
+/// Text, or the template as the string of `{"type","payload"}`.
+fn bot_text(answer: &BotMessage) -> String {
     let fallback = answer
         .c_info
         .as_ref()
         .and_then(|info| info.body.as_str())
         .unwrap_or_default();
     let Some(component) = &answer.component else {
-        return (fallback.to_owned(), answer.stopped);
+        return fallback.to_owned();
     };
-    let text = match (component.kind.as_deref(), &component.payload) {
+    match (component.kind.as_deref(), &component.payload) {
         (Some("template"), payload @ Value::Object(_)) => payload.to_text(),
         (_, Value::String(text)) => text.clone(),
         (_, payload) => payload["text"].as_str().unwrap_or(fallback).to_owned(),
-    };
-    (text, answer.stopped)
+    }
 }
 
 #[cfg(test)]

@@ -32,10 +32,27 @@ pub(super) enum Interrupted {
 }
 
 /// An answer that was told.
-struct Begun {
+pub(super) struct Begun {
+    /// Which answer of the turn it is.
+    place: usize,
     message_id: String,
     began: Millis,
+    /// The conversation's newest sequence at that moment.
+    behind: Option<u64>,
     bytes: usize,
+}
+
+/// Behind which sequence each of a turn's answers stands: one that was told while it grew where it began, and those
+/// before it in the turn above it.
+pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
+    let mut places = vec![None; answers];
+    let mut behind = None;
+    for (place, slot) in places.iter_mut().enumerate().rev() {
+        let begun = told.iter().find(|begun| begun.place == place);
+        behind = begun.and_then(|begun| begun.behind).or(behind);
+        *slot = behind;
+    }
+    places
 }
 
 /// The id of the answer at this place of the job's turn: the same whenever the turn is run.
@@ -49,12 +66,16 @@ pub(super) fn answer_id(job: &Job, place: usize) -> String {
     format!("ms-{}", format_uuid(bytes))
 }
 
-/// Tells what grows until there is a reason to end the turn. Dropped when the turn ends by itself.
-pub(super) async fn tell(rtm: &Rtm, job: &Job, mut growth: watch::Receiver<Growth>) -> Interrupted {
+/// Tells what grows, and notes it in `told`, until there is a reason to end the turn. Dropped when the turn ends by itself.
+pub(super) async fn tell(
+    rtm: &Rtm,
+    job: &Job,
+    mut growth: watch::Receiver<Growth>,
+    told: &mut Vec<Begun>,
+) -> Interrupted {
     let end = Instant::now() + BOT_STREAMS_WITHIN;
     let mut silent = Instant::now() + BOT_WITHIN;
     let mut next = Instant::now();
-    let mut told: Vec<Begun> = Vec::new();
     let mut ear = None;
     loop {
         tokio::select! {
@@ -85,9 +106,13 @@ pub(super) async fn tell(rtm: &Rtm, job: &Job, mut growth: watch::Receiver<Growt
         let grown = growth.borrow_and_update().clone();
         for (number, grown) in grown.0.into_iter().enumerate() {
             if number == told.len() {
+                // Where that cannot be read, the answer stands where it ends.
+                let conversation = rtm.store.conversation(&job.user, &job.bot).await;
                 told.push(Begun {
+                    place: grown.place,
                     message_id: answer_id(job, grown.place),
                     began: rtm.clock.now(),
+                    behind: conversation.ok().flatten().map(|found| found.last_seq),
                     bytes: 0,
                 });
             }
@@ -100,6 +125,7 @@ pub(super) async fn tell(rtm: &Rtm, job: &Job, mut growth: watch::Receiver<Growt
                 message_id: begun.message_id.clone(),
                 attempt: job.attempts,
                 began: begun.began,
+                behind: begun.behind,
                 from,
                 text: grown.text,
                 session_id: job.session_id.clone(),
@@ -115,5 +141,25 @@ async fn hear(ear: &mut Option<Subscription>) -> BusEvent {
     match ear {
         Some(open) => open.recv().await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_turn_says_before_an_answer_that_grew_stays_above_it() {
+        let begun = |place, behind| Begun {
+            place,
+            message_id: String::new(),
+            began: Millis(0),
+            behind,
+            bytes: 0,
+        };
+        let told = [begun(1, Some(5)), begun(2, None), begun(3, Some(7))];
+        let expected = [Some(5), Some(5), Some(7), Some(7), None];
+        assert_eq!(places(&told, 5), expected);
+        assert_eq!(places(&[], 2), [None, None]);
     }
 }

@@ -145,6 +145,7 @@ mod tests {
             message_id: "ms-1".to_owned(),
             attempt,
             began: Millis(1),
+            behind: None,
             from,
             text: text.to_owned(),
             session_id: "ss-1".to_owned(),

@@ -176,7 +176,7 @@ async fn what_was_shown_of_an_answer_that_fails_is_kept_before_the_apology() {
 }
 
 #[tokio::test]
-async fn a_visitor_who_talks_meanwhile_is_acknowledged_and_answered_after_it() {
+async fn a_visitor_who_talks_meanwhile_is_answered_after_it_and_it_stands_where_it_began() {
     let app = TestApp::start();
     let ann = app.user("ann").await;
     drop(ann.welcomed().await);
@@ -185,10 +185,27 @@ async fn a_visitor_who_talks_meanwhile_is_acknowledged_and_answered_after_it() {
     read(&mut socket, "Hello ").await;
     assert_eq!(socket.say(2, "hello").await["seq"], 3);
     app.bot.go.notify_one();
-    assert_eq!(text_of(&socket.next().await), "wörld");
+    let piece = socket.next().await;
+    assert_eq!(text_of(&piece), "wörld");
+    // The newest that was stored when it began.
+    assert_eq!(piece["message"][0]["behind"], 2);
     app.bot.go.notify_one();
-    assert_eq!(whole(&mut socket, "Hello wörld!").await["seq"], 4);
-    assert_eq!(text_of(&socket.next().await), "echo hello");
+    let stored = whole(&mut socket, "Hello wörld!").await;
+    assert_eq!(
+        (&stored["seq"], &stored["message"][0]["behind"]),
+        (&json!(4), &json!(2))
+    );
+    let echo = socket.next().await;
+    assert_eq!(text_of(&echo), "echo hello");
+    assert_eq!(echo["message"][0]["behind"], Value::Null);
+    let page = ann.get("/api/botmessages/rtm?botId=st-test").await.json();
+    let behind: Vec<_> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["behind"].as_u64())
+        .collect();
+    assert_eq!(behind, [None, None, None, Some(2), None]);
     socket.send(&message(&json!(2), "hello")).await;
     assert_eq!(socket.next().await["seq"], 3);
 }

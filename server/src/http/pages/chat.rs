@@ -229,8 +229,10 @@ impl<'a> Visit<'a> {
             .messages
             .iter()
             .map(|stored| Entry::of_history(&history::message(stored)));
+        // In the order in which the widget shows them.
+        let shown = protocol::transcript::Transcript::new(entries.collect());
         Ok(Transcript {
-            entries: entries.collect(),
+            entries: shown.into_entries(),
             last_seq: page.last_seq,
             more: page.more,
         })
