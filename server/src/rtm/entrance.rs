@@ -48,6 +48,9 @@ pub(super) async fn open(
             app: entrance.app.clone(),
             mode: match entrance.mode {
                 ConnectionMode::Default => OpenMode::Default,
+                ConnectionMode::StartNew if entrance.after.is_some() => {
+                    OpenMode::StartNewUnlessUnused
+                }
                 ConnectionMode::StartNew => OpenMode::StartNew,
                 ConnectionMode::StartNewResumeAgent => OpenMode::StartNewResumeAgent,
                 ConnectionMode::Reconnect => OpenMode::Reconnect,

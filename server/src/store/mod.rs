@@ -66,7 +66,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Continues the conversation's active session or starts one, with its `ON_CONNECT` job in the
     /// same transaction. An `ON_CONNECT` job that is still open and the last of its conversation
-    /// is taken over, so a client that reconnects in a loop gets one welcome, not many.
+    /// is taken over, so a client that reconnects in a loop gets one welcome, not many. What each mode continues says
+    /// [`OpenMode`].
     async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError>;
 
     /// Ends the active session; the next connection starts a new one. Gives the job that tells the

@@ -92,6 +92,9 @@ pub enum OpenMode {
     Default,
     /// `Start_New`: always start.
     StartNew,
+    /// `Start_New` of our own widget, which shows the whole transcript: start, unless nobody has said a word in the
+    /// active session. Then its welcome stands, and a second one under it would say nothing new.
+    StartNewUnlessUnused,
     /// `Start_New_Resume_Agent`: start, unless a human agent has the conversation. There are no
     /// agents yet, so it starts.
     StartNewResumeAgent,

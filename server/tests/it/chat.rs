@@ -120,6 +120,27 @@ async fn a_new_session_is_welcomed_whatever_the_client_says() {
 }
 
 #[tokio::test]
+async fn our_widget_is_not_greeted_again_before_a_word_was_said() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    drop(ann.welcomed().await);
+    let mut hers = ann.socket("&after=1&ConnectionMode=Start_New").await;
+    hers.nothing_more().await;
+    assert_eq!(ann.history().await.len(), 1);
+    hers.say(1, "hello").await;
+    assert_eq!(text_of(&hers.next().await), "echo hello");
+    for (greetings, after) in [(1, 3), (0, 4), (0, 4)] {
+        let address = format!("&after={after}&ConnectionMode=Start_New");
+        let mut anew = ann.socket(&address).await;
+        for _ in 0..greetings {
+            assert_eq!(text_of(&anew.next().await), "Welcome");
+        }
+        anew.nothing_more().await;
+    }
+    assert_eq!(ann.history().await.len(), 4);
+}
+
+#[tokio::test]
 async fn a_closed_session_is_over() {
     let app = TestApp::start();
     let ann = app.user("ann").await;

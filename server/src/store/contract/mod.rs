@@ -45,6 +45,7 @@ macro_rules! run_contract {
             sessions {
                 the_first_connection_starts_a_session_whatever_its_mode
                 an_active_session_is_continued_or_replaced_by_mode
+                a_session_in_which_nobody_spoke_is_not_replaced_by_our_widget
                 an_idle_session_is_not_continued
                 activity_keeps_a_session_alive
                 a_closed_session_is_followed_by_a_new_one

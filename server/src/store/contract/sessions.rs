@@ -3,9 +3,10 @@
 use super::{APP, BOT, IDLE, NOW, Place, append, minutes, opening, unknown, user};
 use crate::store::{JobKind, NextJob, OpenMode};
 
-const MODES: [OpenMode; 4] = [
+const MODES: [OpenMode; 5] = [
     OpenMode::Default,
     OpenMode::StartNew,
+    OpenMode::StartNewUnlessUnused,
     OpenMode::StartNewResumeAgent,
     OpenMode::Reconnect,
 ];
@@ -57,7 +58,7 @@ pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &d
         append(store.as_ref(), first.conversation, "1").await;
         let opened = opening(&user, mode, "ss-new", NOW.plus(minutes(1)));
         let opened = store.open_session(opened).await.expect("opens");
-        let starts = matches!(mode, OpenMode::StartNew | OpenMode::StartNewResumeAgent);
+        let starts = !matches!(mode, OpenMode::Default | OpenMode::Reconnect);
         assert_eq!(opened.started, starts, "{mode:?}");
         assert_eq!(opened.job.is_some(), starts);
         // The message brought its own session with it.
@@ -67,6 +68,43 @@ pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &d
             (first.conversation, 1)
         );
     }
+}
+
+pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widget(
+    place: &dyn Place,
+) {
+    let store = place.open().await;
+    let user = user(store.as_ref(), "silent").await;
+    let first = opening(&user, OpenMode::Default, "ss-1", NOW);
+    let first = store.open_session(first).await.expect("opens");
+    let anew = |session| opening(&user, OpenMode::StartNewUnlessUnused, session, NOW);
+    // While the welcome is still to be said, and after it.
+    for _ in 0..2 {
+        let again = store.open_session(anew("ss-2")).await.expect("opens");
+        assert_eq!((again.started, again.job), (false, None));
+        assert_eq!(again.session_id, "ss-1");
+        store
+            .complete_job(
+                first.job.expect("a job"),
+                vec![super::answer("welcome")],
+                NOW,
+            )
+            .await
+            .expect("completes");
+    }
+    append(store.as_ref(), first.conversation, "1").await;
+    let next = store.open_session(anew("ss-3")).await.expect("opens");
+    assert!(next.started && next.job.is_some());
+    // What was said before it was said in another session.
+    let again = store.open_session(anew("ss-4")).await.expect("opens");
+    assert_eq!((again.started, again.session_id.as_str()), (false, "ss-3"));
+    // Whoever shows live frames only is greeted all the same.
+    let plain = opening(&user, OpenMode::StartNew, "ss-5", NOW);
+    assert!(store.open_session(plain).await.expect("opens").started);
+    // An idle session is over, used or not.
+    let late = NOW.plus(IDLE).plus(minutes(1));
+    let late = opening(&user, OpenMode::StartNewUnlessUnused, "ss-6", late);
+    assert!(store.open_session(late).await.expect("opens").started);
 }
 
 pub(crate) async fn an_idle_session_is_not_continued(place: &dyn Place) {

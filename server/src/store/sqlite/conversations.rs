@@ -49,8 +49,13 @@ pub(super) fn open_session(
     };
     let active = found
         .filter(|found| found.session_open && open.now.since(found.last_activity) <= open.idle);
-    let resumes = matches!(open.mode, OpenMode::Default | OpenMode::Reconnect);
-    if let (true, Some(session_id)) = (resumes, active.and_then(|active| active.session_id)) {
+    let active = active.and_then(|active| active.session_id);
+    let resumes = match (open.mode, &active) {
+        (OpenMode::Default | OpenMode::Reconnect, _) => true,
+        (OpenMode::StartNewUnlessUnused, Some(session)) => is_unused(connection, id, session)?,
+        _ => false,
+    };
+    if let (true, Some(session_id)) = (resumes, active) {
         connection
             .prepare_cached("UPDATE conversations SET last_activity = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute(params![id, open.now]))
@@ -78,6 +83,26 @@ pub(super) fn open_session(
         last_seq,
         job: Some(job),
     })
+}
+
+/// Has nobody said a word in this session? Reads back to the newest word of the user, which is near.
+fn is_unused(
+    connection: &Connection,
+    conversation: ConversationId,
+    session: &str,
+) -> Result<bool, StoreError> {
+    let spoke_in: Option<String> = connection
+        .prepare_cached(
+            "SELECT session_id FROM messages WHERE conversation = ?1 AND author = ?2
+             ORDER BY seq DESC LIMIT 1",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row(params![conversation, Author::User], |row| row.get(0))
+                .optional()
+        })
+        .map_err(store_error)?;
+    Ok(spoke_in.is_none_or(|spoke_in| spoke_in != session))
 }
 
 fn insert_conversation(
