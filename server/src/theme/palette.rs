@@ -72,13 +72,13 @@ impl Palette {
     }
 
     /// The custom properties of both schemes. `data-theme` on the root decides; without it, or with
-    /// `auto`, the visitor's system does.
+    /// `auto`, the visitor's system does. Paper is light.
     pub fn css(&self) -> String {
         let (light, dark) = (self.light.properties(), self.dark.properties());
         format!(
             ":root{{color-scheme:light;{light}}}\
-             @media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\
-             :root[data-theme=dark]{{color-scheme:dark;{dark}}}"
+             @media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\
+             @media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}"
         )
     }
 }
