@@ -48,8 +48,17 @@ pub struct Shown {
     pub said: Option<String>,
     /// What the live region says; emptied after a second.
     pub announce: String,
+    /// What there is to know about the connection, as long as it is so.
+    pub standing: Option<Notice>,
+    /// What is told for a moment, before that.
+    pub passing: Option<Notice>,
+}
+
+impl Shown {
     /// What the slim row above the composer says.
-    pub notice: Option<Notice>,
+    pub fn notice(&self) -> Option<Notice> {
+        self.passing.or(self.standing)
+    }
 }
 
 /// How the connection stands.
@@ -81,6 +90,10 @@ pub enum Notice {
     Refused,
     /// Too much waits already: the composer keeps its text. For a moment.
     Full,
+    /// The whole conversation could not be loaded. For a moment.
+    NotLoaded,
+    /// The whole conversation is on its way. Until it is there.
+    Loading,
     /// What is unsent is not kept over a reload: the browser stores nothing. Told once, for a moment.
     NotKept,
 }
@@ -99,6 +112,10 @@ pub(crate) enum Action {
     Delete(u64),
     /// The page of messages before the oldest one shown.
     LoadOlder,
+    /// The whole conversation on paper.
+    Print,
+    /// The whole conversation as a file.
+    Save,
     /// A new session, with a new welcome.
     NewConversation,
     /// Try it now.
@@ -129,7 +146,8 @@ impl Chat {
             unread_from: None,
             said: None,
             announce: String::new(),
-            notice: None,
+            standing: None,
+            passing: None,
         })))
     }
 
@@ -215,6 +233,16 @@ impl Chat {
     /// Loads the page before the oldest row.
     pub fn load_older(&self) {
         driver::act(Action::LoadOlder);
+    }
+
+    /// Saves the whole conversation as a file.
+    pub fn save(&self) {
+        driver::act(Action::Save);
+    }
+
+    /// Loads the whole conversation, then prints it.
+    pub fn print(&self) {
+        driver::act(Action::Print);
     }
 
     /// Tries to connect now, also after a refusal.

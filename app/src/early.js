@@ -6,5 +6,6 @@ if(!self.WebAssembly)return;
 try{s=JSON.parse(sessionStorage[k]);s.map(i=>q(`[data-key="own-${i.id}"]`)||show(i))}catch{}
 on("submit",say);
 on("keydown",v=>v.key=="Enter"&&v.target==t&&!v.isComposing&&v.keyCode!=229&&!v.shiftKey&&(!h||v.ctrlKey||v.metaKey)&&say(v));
+on("mousedown",v=>v.target.closest(".send")&&v.preventDefault());
 location.hash=="#focus"&&!h&&t.focus();
 self.parlourEarly={sent:s,take(){c.abort();b.textContent="";return s}}})()

@@ -30,6 +30,8 @@ pub enum Icon {
     Offline,
     /// Leads out to another page. Turned round in right-to-left scripts.
     Open,
+    /// On paper.
+    Print,
     /// Send.
     Send,
     /// Ends what goes on.
@@ -57,6 +59,9 @@ impl Icon {
             }
             Self::Open => {
                 "M8 5H6a1.5 1.5 0 0 0-1.5 1.5v7A1.5 1.5 0 0 0 6 15h7a1.5 1.5 0 0 0 1.5-1.5v-2M11 4.5h4.5V9M15 5l-5.5 5.5"
+            }
+            Self::Print => {
+                "M6 7.5v-4h8v4M6 14.5H4.5A1.5 1.5 0 0 1 3 13V9a1.5 1.5 0 0 1 1.5-1.5h11A1.5 1.5 0 0 1 17 9v4a1.5 1.5 0 0 1-1.5 1.5H14M6 11.5h8v5H6Z"
             }
             Self::Send => "M10 15.5v-11M5.5 9 10 4.5 14.5 9",
             Self::Stop => "M6.5 6.5h7v7h-7Z",

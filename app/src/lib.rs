@@ -8,6 +8,7 @@
 //! - [`widget`]: the chat window.
 //! - [`chat`]: the one store: what is shown, actions a component calls. Behind it, in the browser only,
 //!   `transport` drives `protocol::session`, and `host` speaks with the page around the frame.
+//! - `record`: the conversation as a text to keep.
 //! - [`text`]: every visible string, by language. [`icons`]: the icons.
 //!
 //! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
@@ -24,6 +25,8 @@ mod host;
 pub mod icons;
 #[cfg(feature = "ssr")]
 pub mod pages;
+#[cfg(any(target_arch = "wasm32", all(test, feature = "ssr")))]
+mod record;
 pub mod text;
 #[cfg(target_arch = "wasm32")]
 mod transport;

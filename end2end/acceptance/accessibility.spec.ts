@@ -1,7 +1,7 @@
 // What ears, keyboards and sharp or tired eyes get: axe in every state, the tree of the shell, Tab and arrows, zoom and small screens.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
-import { Chat, holdWasm, standalone, wire } from "../fixtures/chat";
+import { announced, Chat, holdWasm, saidByVisitor, standalone, wire } from "../fixtures/chat";
 import { openByHand, openShadows, shop, visit } from "../fixtures/embed";
 import { press } from "../fixtures/stage";
 
@@ -294,6 +294,77 @@ test("a text that is too long is told when it is sent, and keeps its place", asy
   await chat.composer.press("Enter");
   await expect.poll(() => told.join()).toContain("2000 characters too many");
   await expect(chat.composer).toHaveValue(/x{12000}/);
+});
+
+test("what was not sent and that the bot types is told by a region that is there before", async ({ page, parlour }) => {
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  const told = await announced(page);
+  await expect(page.locator("main > [role=status]:last-child")).toHaveCount(1);
+  line.refuse("hello");
+  await chat.say("hello");
+  await expect(page.locator("article.failed")).toBeVisible();
+  await expect.poll(() => told.join()).toContain("Not sent: hello");
+  line.hold("bot_response");
+  await chat.say("thanks");
+  await expect(page.getByRole("img", { name: "is typing" })).toBeVisible();
+  await expect.poll(() => told.join()).toContain("is typing");
+  line.release();
+  await expect(chat.row("You are welcome!")).toBeVisible();
+  for (const text of told) expect(text.split("Not sent").length).toBeLessThanOrEqual(2);
+});
+
+test("the button that copies keeps its name, and shows that it has copied", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  const told = await announced(page);
+  await chat.tell("markup");
+  const copy = chat.row("let answer").getByRole("button", { name: "Copy", exact: true });
+  await copy.click();
+  await expect.poll(() => told.join()).toContain("Copied");
+  await expect(copy).toHaveClass(/copied/);
+  await expect(copy).toHaveAccessibleName("Copy");
+});
+
+test("a tap on Send leaves the phone its keyboard, before and after the wasm is there", async ({ browser, parlour }) => {
+  const context = await browser.newContext({ hasTouch: true, isMobile: true, viewport: { width: 360, height: 740 } });
+  const page = await context.newPage();
+  const release = await holdWasm(page);
+  await page.goto(`${parlour.baseURL}/chat/demo`);
+  const chat = new Chat(page);
+  const tap = async (text: string) => {
+    await chat.composer.tap();
+    await chat.composer.fill(text);
+    await chat.sendButton.tap();
+    await expect(chat.bubbles.or(page.locator("#early .bubble")).filter({ hasText: text })).toHaveCount(1);
+    await expect(chat.composer).toBeFocused();
+    await expect(chat.composer).toHaveValue("");
+  };
+  await tap("call me One");
+  release();
+  await chat.online();
+  await tap("call me Two");
+  await chat.settled();
+  // Who is not writing is not made to.
+  await page.locator("h1").tap();
+  await chat.composer.evaluate((field: HTMLElement) => field.blur());
+  await chat.row("call me One").first().tap();
+  await expect(chat.composer).not.toBeFocused();
+  expect(await saidByVisitor(page)).toEqual(["call me One", "call me Two"]);
+  await context.close();
+});
+
+test("a rem is the visitor's own size, so targets are as big as they are meant, and dots are round", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  const size = async (part: string) => {
+    const box = await page.locator(part).first().boundingBox();
+    return [box!.width, box!.height];
+  };
+  expect(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize)).toBe("16px");
+  await expect(chat.composer).toHaveCSS("font-size", "15px");
+  expect(await size(".send")).toEqual([40, 40]);
+  expect(await size("header .tool")).toEqual([40, 40]);
+  expect(await size("header .dot")).toEqual([11, 11]);
+  await expect(page.locator("header .status")).toHaveCSS("font-size", "12.5px");
 });
 
 test("F6 goes round the parts of the window", async ({ page, parlour }) => {

@@ -122,6 +122,31 @@ test("a button says its title and the bot hears its payload", async ({ page, par
   expect(said).toHaveLength(2);
 });
 
+test("what is pressed twice is said once: a starter, a button, a chip, Send, and a key that is held", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  const said = async (count: number) => {
+    await expect(chat.mine).toHaveCount(count);
+    await chat.settled();
+  };
+  await page.locator(".starter").first().dblclick();
+  await said(1);
+  await chat.tell("buttons");
+  await chat.row("These stay usable").getByRole("button", { name: "Check balance" }).dblclick();
+  await said(3);
+  await chat.tell("chips");
+  await chat.row("Tea or coffee?").getByRole("button", { name: "Tea" }).dblclick();
+  await said(5);
+  await chat.composer.fill("hello");
+  await chat.sendButton.dblclick();
+  await said(6);
+  await chat.row("These stay usable").getByRole("button", { name: "Say thanks" }).focus();
+  for (let times = 0; times < 5; times++) await page.keyboard.down("Enter");
+  await page.keyboard.up("Enter");
+  await said(7);
+  await expect(chat.row("You are welcome!")).toHaveCount(1);
+  expect(await saidByVisitor(page)).toHaveLength(7);
+});
+
 test("quick replies are walked with the arrows, chosen once, and hand the focus to the composer", async ({ page, parlour }) => {
   const chat = await standalone(page, parlour);
   await chat.tell("chips");
@@ -233,29 +258,47 @@ test("after a reload the transcript is in the first HTML", async ({ page, parlou
   await plain.close();
 });
 
-test("a new conversation begins from the menu with a new welcome", async ({ page, parlour }) => {
+test("a new conversation begins from the menu with a new welcome, and only with one", async ({ page, parlour }) => {
   const chat = await standalone(page, parlour);
+  const item = page.getByRole("button", { name: "New conversation" });
+  const anew = async () => {
+    await page.getByRole("button", { name: "More options" }).click();
+    await item.click();
+    await expect(item).toBeHidden();
+    await expect(chat.composer).toBeFocused();
+  };
+  const greetings = chat.row("Where shall we start?");
+  // Nobody has said a word: the welcome stands.
+  for (let times = 0; times < 3; times++) await anew();
+  await chat.online();
   await chat.tell("hello");
-  await page.getByRole("button", { name: "More options" }).click();
-  await page.getByRole("button", { name: "New conversation" }).click();
-  await expect(chat.row("Where shall we start?")).toHaveCount(2);
-  await expect(page.getByRole("button", { name: "New conversation" })).toBeHidden();
+  await expect(chat.row("Nice to meet you")).toHaveCount(1);
+  await expect(greetings).toHaveCount(1);
+  for (let times = 0; times < 3; times++) await anew();
+  await expect(greetings).toHaveCount(2);
+  await chat.online();
   await chat.tell("thanks");
   await expect(chat.row("You are welcome!")).toHaveCount(1);
+  await expect(greetings).toHaveCount(2);
 });
 
-test("the transcript is downloaded as text from the menu", async ({ page, parlour }) => {
+test("of two offers of quick replies only the last can be chosen from", async ({ page, parlour }) => {
+  const line = await wire(page);
   const chat = await standalone(page, parlour);
-  await chat.tell("hello");
-  await expect(chat.row("Nice to meet you")).toBeVisible();
-  await page.getByRole("button", { name: "More options" }).click();
-  const download = page.waitForEvent("download");
-  await page.getByRole("link", { name: "Download transcript" }).click();
-  const file = await download;
-  expect(file.suggestedFilename()).toBe("chat.txt");
-  const text = await (await import("node:fs/promises")).readFile(await file.path(), "utf8");
-  expect(text).toMatch(/You said: hello\n/);
-  expect(text).toContain("Nice to meet you");
+  const offer = (n: number) => ({
+    type: "bot_response",
+    messageId: `ms-offer-${n}`,
+    message: [{ type: "text", component: { type: "template", payload: { type: "template", payload: { template_type: "quick_replies", text: `Offer ${n}`, quick_replies: [{ content_type: "text", title: "Take it", payload: "joke" }] } } } }],
+  });
+  for (const n of [1, 2]) {
+    line.bring(offer(n));
+    await expect(chat.row(`Offer ${n}`)).toBeVisible();
+  }
+  await expect(chat.row("Where shall we start?").getByRole("button").first()).toBeDisabled();
+  await expect(chat.row("Offer 1").getByRole("button")).toBeDisabled();
+  await chat.row("Offer 2").getByRole("button").click();
+  await expect(chat.row("Oct 31")).toBeVisible();
+  expect(await saidByVisitor(page)).toEqual(["joke"]);
 });
 
 test("days are separated and named, and ages grow old by the visitor's clock", async ({ page, parlour }) => {

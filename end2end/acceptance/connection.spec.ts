@@ -87,7 +87,7 @@ test("a browser without network says so at once, and goes on when it is back", a
   await line.cut();
   await expect(chat.notice).toContainText("No connection. Messages will be sent when you are back online.");
   await expect(chat.notice.getByRole("button", { name: "Retry now" })).toBeVisible();
-  await expect(page.locator("header")).toContainText("Offline");
+  await expect(page.locator("header .status")).toHaveText("Offline");
   await chat.say("thanks");
   await context.setOffline(false);
   await chat.online();

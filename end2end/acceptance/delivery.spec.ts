@@ -270,9 +270,9 @@ test("an agent behind the bot types, gets what the visitor says, and reads it", 
   const event = (message: object) => line.bring({ type: "events", from: "bot", message });
   const agent = { author: { type: "AGENT" } };
   event({ type: "typing", ...agent });
-  await expect(chat.window.getByText("Parlour is typing")).toBeVisible();
+  await expect(chat.window.getByRole("img", { name: "Parlour is typing" })).toBeVisible();
   event({ type: "stoptyping", ...agent });
-  await expect(chat.window.getByText("Parlour is typing")).toHaveCount(0);
+  await expect(chat.window.getByRole("img", { name: "Parlour is typing" })).toHaveCount(0);
   const id = (await chat.mine.first().getAttribute("data-key"))?.replace("own-", "");
   event({ type: "message_read", clientMessageId: Number(id) });
   await expect(chat.mine.first()).toContainText("Read");

@@ -12,6 +12,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Close => "Chat schließen",
         Message::Code => "Code",
         Message::Conversation => "Gespräch",
+        Message::ConversationWith => "Gespräch mit {name}",
         Message::Copy => "Kopieren",
         Message::Copied => "Kopiert",
         Message::Delete => "Löschen",
@@ -21,6 +22,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Greeting => "Hallo, ich bin {name}",
         Message::JustNow => "Gerade eben",
         Message::Loading => "Das Gespräch wird geladen",
+        Message::LoadingAll => "Das ganze Gespräch wird geladen …",
         Message::Menu => "Weitere Optionen",
         Message::MessageLabel => "Nachricht",
         Message::NewConversation => "Neues Gespräch",
@@ -31,11 +33,16 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NotKept => {
             "Dieser Browser speichert nichts: Ungesendetes geht beim Neuladen verloren."
         }
+        Message::NotLoaded => {
+            "Das Gespräch konnte nicht geladen werden. Bitte versuchen Sie es noch einmal."
+        }
         Message::NotSent => "Nicht gesendet",
+        Message::NotWhole => "Hier fehlen frühere Nachrichten.",
         Message::Offline => "Offline",
         Message::Older => "Frühere Nachrichten",
         Message::Picture => "Bild",
         Message::Placeholder => "Nachricht schreiben …",
+        Message::Print => "Drucken",
         Message::Privacy => {
             "Nachrichten werden gespeichert, damit Ihr Gespräch später weitergehen kann."
         }
@@ -44,6 +51,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::RepliesAtOnce => "Antwortet sofort",
         Message::Retry => "Nochmals senden",
         Message::RetryNow => "Jetzt verbinden",
+        Message::SavedAt => "Gespeichert:",
         Message::Seen => "Gelesen",
         Message::Send => "Nachricht senden",
         Message::Sending => "Wird gesendet …",
@@ -53,12 +61,15 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Suggestions => "Vorschläge",
         Message::Table => "Tabelle",
         Message::Tagline => "Fragen Sie mich. Ich bin Tag und Nacht da.",
+        Message::TimeZone => "Zeitzone:",
         Message::Today => "Heute",
         Message::ToLatest => "Zur neuesten Nachricht",
         Message::ToComposer => "Zum Nachrichtenfeld springen",
         Message::TryAgain => "Nochmals versuchen",
         Message::Typing => "{name} schreibt gerade",
+        Message::Unavailable => "Nicht erreichbar",
         Message::Yesterday => "Gestern",
+        Message::You => "Sie",
         Message::YouSaid => "Sie schreiben:",
     }
 }

@@ -54,6 +54,8 @@ messages! {
         Code,
         /// What the transcript is called.
         Conversation,
+        /// The first line of a saved conversation.
+        ConversationWith,
         /// Copies a piece of code.
         Copy,
         /// It was copied.
@@ -72,6 +74,8 @@ messages! {
         JustNow,
         /// While the conversation comes.
         Loading,
+        /// While the whole of it comes, to be saved or printed.
+        LoadingAll,
         /// The menu.
         Menu,
         /// The composer's name.
@@ -84,8 +88,12 @@ messages! {
         NoConnection,
         /// This browser stores nothing.
         NotKept,
+        /// The whole conversation did not come.
+        NotLoaded,
         /// A message that did not get through.
         NotSent,
+        /// A saved or printed conversation that does not begin with its beginning.
+        NotWhole,
         /// Without connection.
         Offline,
         /// Loads earlier messages.
@@ -94,6 +102,8 @@ messages! {
         Picture,
         /// In the empty composer.
         Placeholder,
+        /// Prints the conversation.
+        Print,
         /// The small print.
         Privacy,
         /// A short while without connection.
@@ -106,6 +116,8 @@ messages! {
         Retry,
         /// Connects at once.
         RetryNow,
+        /// When a conversation was saved; a time follows.
+        SavedAt,
         /// An agent has seen it.
         Seen,
         /// The send button.
@@ -124,6 +136,8 @@ messages! {
         Table,
         /// The empty state's sentence, for a bot without a tagline.
         Tagline,
+        /// Of a saved conversation; its name follows.
+        TimeZone,
         /// The day separator of today.
         Today,
         /// To the end of the transcript.
@@ -134,8 +148,12 @@ messages! {
         TryAgain,
         /// The bot is typing.
         Typing,
+        /// The status of a bot that cannot be had.
+        Unavailable,
         /// The day separator of yesterday.
         Yesterday,
+        /// The visitor's name in a saved conversation.
+        You,
         /// Before the text of an own message, for screen readers.
         YouSaid,
     }

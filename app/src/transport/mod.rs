@@ -12,6 +12,7 @@
 //! - [`tabs`]: which of the visitor's tabs leads, and what they say to each other.
 //! - [`page`]: document and window: composer, visibility, clock, dice.
 //! - [`show`]: what is shown, unread count, notices.
+//! - [`whole`]: the whole conversation, for a file or for paper.
 //!
 //! **Invariants.** One driver a page. The session decides, this module never does: it has no
 //! back-off, no resend, no queue of its own. An event is never fed while another is handled: what
@@ -27,6 +28,7 @@ mod show;
 mod socket;
 mod store;
 mod tabs;
+mod whole;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
@@ -69,6 +71,8 @@ struct Driver {
     /// Whether somebody looks, and what came while nobody did.
     watch: Watch,
     started: Cell<bool>,
+    /// The whole conversation is on its way.
+    reading: Cell<bool>,
 }
 
 /// Starts the page's one driver. A second call does nothing.
@@ -127,6 +131,7 @@ impl Driver {
             host,
             settings,
             started: Cell::new(false),
+            reading: Cell::new(false),
         }
     }
 
@@ -245,6 +250,8 @@ impl Driver {
             Action::Delete(id) => self.feed(Event::Delete(id)),
             Action::LoadOlder => self.load_older(),
             Action::Stop => self.feed(Event::Stop),
+            Action::Print => self.print(),
+            Action::Save => self.save(),
             Action::NewConversation => self.feed(Event::NewConversation),
             Action::Reconnect => self.feed(Event::Reconnect),
             Action::Retry(id) => self.feed(Event::Retry(id)),

@@ -1,12 +1,16 @@
 //! Document and window as the driver needs them: the composer, what happens to the page, clock and
 //! dice.
 
-use js_sys::{Array, Date, Intl, Reflect};
+use js_sys::{Array, Date, Intl, Promise, Reflect};
 use protocol::find::find;
 use protocol::json::Value;
 use protocol::write::Object;
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, Event, HtmlTextAreaElement, VisibilityState, window};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    Blob, BlobPropertyBag, Document, Event, HtmlAnchorElement, HtmlTextAreaElement, Url,
+    VisibilityState, window,
+};
 
 use super::keep;
 
@@ -128,12 +132,64 @@ pub(super) fn theme(name: &str) {
 
 /// What every message says about where it was said.
 pub(super) fn meta(language: &str) -> Value {
-    let format = Intl::DateTimeFormat::new(&Array::new(), &js_sys::Object::new());
-    let zone = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok();
     let mut meta = Object::new();
-    meta.put_some("timezone", zone.and_then(|zone| zone.as_string()).as_ref());
+    meta.put_some("timezone", zone().as_ref());
     meta.put("locale", &language.to_owned());
     meta.done()
+}
+
+/// The visitor's time zone by its name.
+pub(super) fn zone() -> Option<String> {
+    let format = Intl::DateTimeFormat::new(&Array::new(), &js_sys::Object::new());
+    let zone = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok()?;
+    zone.as_string()
+}
+
+/// Minutes east of UTC at that moment.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit, and a day has 1440 minutes"
+)]
+pub(super) fn offset_minutes(at_ms: u64) -> i64 {
+    let date = Date::new(&JsValue::from_f64(at_ms as f64));
+    -(date.get_timezone_offset() as i64)
+}
+
+/// Lets the browser save a text as a file; gives the file's address.
+pub(super) fn save(name: &str, text: &str) -> Option<String> {
+    let kind = BlobPropertyBag::new();
+    kind.set_type("text/plain;charset=utf-8");
+    let file = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &kind).ok()?;
+    let address = Url::create_object_url_with_blob(&file).ok()?;
+    let link: HtmlAnchorElement = document()?.create_element("a").ok()?.dyn_into().ok()?;
+    link.set_href(&address);
+    link.set_download(name);
+    link.click();
+    Some(address)
+}
+
+/// The file is saved by now.
+pub(super) fn forget_file(address: &str) {
+    // What stays costs memory as long as the page lives.
+    let _ = Url::revoke_object_url(address);
+}
+
+/// Opens the browser's window for printing.
+pub(super) fn print() {
+    // A browser that cannot print says so itself.
+    let _ = window().map(|window| window.print());
+}
+
+/// Waits.
+pub(super) async fn pause(ms: i32) {
+    let over = Promise::new(&mut |resolve, _| {
+        if let Some(window) = window() {
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+        }
+    });
+    // It has no other end.
+    let _ = JsFuture::from(over).await;
 }
 
 /// Whether a cookie of the kind that the server sets would be kept here.

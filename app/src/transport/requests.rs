@@ -178,7 +178,11 @@ pub(super) async fn revoke(driver: &Driver) {
     .await;
 }
 
-async fn history(driver: &Driver, limit: u32, place: &str) -> Result<HistoryPage, Failure> {
+pub(super) async fn history(
+    driver: &Driver,
+    limit: u32,
+    place: &str,
+) -> Result<HistoryPage, Failure> {
     let bot = &driver.settings.bot.id;
     let url = url(
         driver,

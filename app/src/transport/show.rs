@@ -47,6 +47,14 @@ impl Watch {
     }
 }
 
+/// What these rows give up that those before did not.
+fn given_up(before: &[Entry], rows: &[Entry]) -> Vec<String> {
+    let failed = |row: &&Entry| row.delivery == Delivery::Failed;
+    let known = |key: &str| before.iter().filter(failed).any(|row| row.key == key);
+    let news = rows.iter().filter(failed).filter(|row| !known(&row.key));
+    news.map(|row| row.content.spoken()).collect()
+}
+
 /// What is shown with the next frame, however much comes before it. A page that nobody sees has none: it shows the
 /// answer when it is whole, or when somebody looks.
 #[derive(Default)]
@@ -80,15 +88,26 @@ impl Driver {
         let mut shown = self.chat.shown();
         let session = self.session.borrow();
         let rows = session.transcript().entries();
+        let mut news = Vec::new();
         if *shown.entries != rows {
+            news = given_up(&shown.entries, rows);
             shown.entries = Arc::new(rows.to_vec());
         }
+        let begins_to_type = session.typing() && !shown.typing;
         shown.typing = session.typing();
         shown.may_stop = session.may_stop();
         let stands = session.connection();
         drop(session);
         self.stand(stands, &mut shown);
         self.chat.show(shown);
+        // For those who do not see the rows and the dots.
+        let texts = &self.settings.texts;
+        for text in news {
+            self.announce(&[texts.say(Message::NotSent), ": ", &text].concat());
+        }
+        if begins_to_type {
+            self.announce(texts.say(Message::Typing));
+        }
     }
 
     fn stand(&self, stands: session::Connection, shown: &mut Shown) {
@@ -108,9 +127,7 @@ impl Driver {
             Connection::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
-                if !passing(shown.notice) {
-                    shown.notice = None;
-                }
+                shown.standing = None;
             }
             Connection::Refused => {
                 self.alarms.disarm(Alarm::Lost);
@@ -120,9 +137,9 @@ impl Driver {
                 {
                     host.expired();
                 }
-                shown.notice = Some(Notice::Refused);
+                shown.standing = Some(Notice::Refused);
             }
-            _ if self.started.get() && (shown.notice.is_none() || passing(shown.notice)) => {
+            _ if self.started.get() && shown.standing.is_none() => {
                 self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
                 self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
             }
@@ -138,22 +155,18 @@ impl Driver {
         } else {
             Notice::Reconnecting
         };
-        self.chat.change(|shown| shown.notice = Some(notice));
+        self.chat.change(|shown| shown.standing = Some(notice));
     }
 
     /// Tells the visitor something that asks for nothing and goes by itself.
     pub(super) fn mention(&self, notice: Notice) {
         self.alarms.arm(Alarm::Told, TOLD_AFTER_MS);
-        self.chat.change(|shown| shown.notice = Some(notice));
+        self.chat.change(|shown| shown.passing = Some(notice));
     }
 
     /// It has been read.
     pub(super) fn mentioned(&self) {
-        self.chat.change(|shown| {
-            if passing(shown.notice) {
-                shown.notice = None;
-            }
-        });
+        self.chat.change(|shown| shown.passing = None);
     }
 
     /// A message has come that was not there before.
@@ -211,6 +224,13 @@ impl Driver {
         }
     }
 
+    /// The other tabs are there to be told now: whoever looks here has seen what came.
+    pub(super) fn joined(&self) {
+        if self.watch.looking() {
+            self.tell_seen();
+        }
+    }
+
     /// What came is read, here or in another tab.
     pub(super) fn seen_elsewhere(&self) {
         if self.watch.unread.replace(0) > 0 {
@@ -237,9 +257,4 @@ impl Driver {
             say(host);
         }
     }
-}
-
-/// Whether this sentence goes by itself.
-fn passing(notice: Option<Notice>) -> bool {
-    matches!(notice, Some(Notice::Full | Notice::NotKept))
 }

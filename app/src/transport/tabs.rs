@@ -70,8 +70,12 @@ impl Driver {
             return;
         }
         match self.ask_for("ifAvailable").await {
-            Some(true) => self.feed(Event::Lead),
+            Some(true) => {
+                self.joined();
+                self.feed(Event::Lead);
+            }
             Some(false) => {
+                self.joined();
                 self.feed(Event::Follow);
                 self.stand_by();
             }

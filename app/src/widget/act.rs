@@ -15,6 +15,8 @@ pub(super) const LATEST: &str = "latest";
 pub(super) const NEW: &str = "new";
 /// Loads earlier messages.
 pub(super) const OLDER: &str = "older";
+/// Prints the conversation.
+pub(super) const PRINT: &str = "print";
 /// Connects at once.
 pub(super) const RECONNECT: &str = "reconnect";
 /// Sends again what was not sent.

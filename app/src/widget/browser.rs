@@ -142,12 +142,3 @@ pub(super) fn on_resize(elements: &[&Element], then: &Function) {
         }
     }
 }
-
-/// A file that a link can download, as its address.
-pub(super) fn text_file(text: &str) -> String {
-    [
-        "data:text/plain;charset=utf-8,",
-        &String::from(js_sys::encode_uri_component(text)),
-    ]
-    .concat()
-}

@@ -6,6 +6,7 @@ use super::{
     markup,
     node::{Node, Sheet, icon},
     room::Room,
+    rows::Offer,
 };
 use crate::{icons::Icon, text::Message};
 use protocol::content::{Action, Button, Content};
@@ -13,13 +14,8 @@ use protocol::content::{Action, Button, Content};
 /// How links of a bot are opened: elsewhere, without a handle on this page, without our praise.
 const REL: &str = "noopener nofollow ugc";
 
-/// What the message shows. `bubble` is the sheet in which `.bubble` is styled; `answer` is what the visitor said next.
-pub(super) fn draw(
-    room: &Room,
-    content: &Content,
-    answer: Option<&str>,
-    bubble: Sheet,
-) -> Vec<Node> {
+/// What the message shows. `bubble` is the sheet in which `.bubble` is styled; `offer`: how its choices stand.
+pub(super) fn draw(room: &Room, content: &Content, offer: Offer<'_>, bubble: Sheet) -> Vec<Node> {
     let sheet = Sheet(stylers::style_sheet!("app/src/widget/content.css"));
     let said = |text: &str| bubble.el("div", "bubble").add_all(markup::draw(room, text));
     match content {
@@ -34,7 +30,7 @@ pub(super) fn draw(
         Content::Buttons { text, buttons } => {
             let words = sheet.el("div", "words").add_all(markup::draw(room, text));
             let actions = sheet.el("div", "").set("role", "group");
-            let actions = actions.add_all(choices(room, sheet, buttons, answer, false));
+            let actions = actions.add_all(choices(room, sheet, buttons, offer, false));
             let card = sheet.el("div", "card");
             vec![
                 card.add_some((!text.is_empty()).then_some(words))
@@ -44,7 +40,7 @@ pub(super) fn draw(
         Content::QuickReplies { text, replies } => {
             let chips = sheet.el("div", "chips").set("role", "group");
             let chips = chips.label(room.say(Message::Suggestions));
-            let chips = chips.add_all(choices(room, sheet, replies, answer, true));
+            let chips = chips.add_all(choices(room, sheet, replies, offer, true));
             let mut parts = Vec::new();
             if !text.is_empty() {
                 parts.push(said(text));
@@ -109,11 +105,11 @@ fn choices(
     room: &Room,
     sheet: Sheet,
     buttons: &[Button],
-    answer: Option<&str>,
+    offer: Offer<'_>,
     chips: bool,
 ) -> Vec<Node> {
     let class = if chips { "chip" } else { "action" };
-    let used = answer.is_some();
+    let used = offer != Offer::Open;
     let draw = |button: &Button| {
         let title = button.title.as_str();
         let thumb = button
@@ -127,7 +123,7 @@ fn choices(
                 .add(icon(Icon::Open))
                 .whisper(sheet, room.say(Message::NewTab));
         }
-        let chosen = answer == Some(title);
+        let chosen = offer == Offer::Answered(title);
         let button = choice(sheet, class, title)
             .class_if(used, "used")
             .class_if(chosen, "chosen");

@@ -29,21 +29,19 @@ pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
         .class_if(shown.connection == Connection::Online, "online");
     let face = sheet.el("span", "face").add(room.avatar()).add(dot);
     let name = sheet.el("h1", "name").auto().say(&room.settings.bot.name);
-    let status = sheet.el("p", "status").say(room.say(status(shown.notice)));
-    let anew = sheet
-        .el("button", "item")
-        .set("type", "button")
-        .set("popovertarget", "menu")
-        .set("popovertargetaction", "hide")
-        .does(act::NEW)
-        .add(icon(Icon::New))
-        .say(room.say(Message::NewConversation));
-    let save = sheet
-        .el("a", "item")
-        .set("href", "#latest")
-        .does(act::DOWNLOAD)
-        .add(icon(Icon::Download))
-        .say(room.say(Message::Download));
+    let status = sheet.el("p", "status").say(room.say(status(shown)));
+    // Each closes the menu.
+    let item = |does, sign, label| {
+        let button = sheet.el("button", "item").set("type", "button");
+        let button = button.set("popovertarget", "menu");
+        let button = button.set("popovertargetaction", "hide").does(does);
+        button.add(icon(sign)).say(room.say(label))
+    };
+    let items = vec![
+        item(act::NEW, Icon::New, Message::NewConversation),
+        item(act::DOWNLOAD, Icon::Download, Message::Download),
+        item(act::PRINT, Icon::Print, Message::Print),
+    ];
     let menu = sheet
         .el("div", "menu")
         .class_if(!embedded, "window")
@@ -60,14 +58,55 @@ pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
                 .add(more.add(icon(Icon::Menu)))
                 .add_some(close),
         )
-        .add(menu.add(anew).add(save))
+        .add(menu.add_all(items))
 }
 
-/// A short break is nobody's business: the words change when the notice does.
-pub(super) fn status(notice: Option<Notice>) -> Message {
-    match notice {
-        Some(Notice::Reconnecting) => Message::Reconnecting,
-        Some(Notice::NoConnection) => Message::Offline,
-        _ => Message::RepliesAtOnce,
+/// How the connection stands. A short break is nobody's business: the words change when the notice about it does, whatever
+/// else is told meanwhile.
+pub(super) fn status(shown: &Shown) -> Message {
+    match (shown.connection, shown.standing) {
+        (Connection::Online, _) => Message::RepliesAtOnce,
+        (Connection::Refused, _) | (_, Some(Notice::Refused)) => Message::Unavailable,
+        (Connection::Offline, _) | (_, Some(Notice::NoConnection)) => Message::Offline,
+        (_, Some(Notice::Reconnecting)) => Message::Reconnecting,
+        (Connection::Connecting | Connection::Reconnecting { .. }, _) => Message::RepliesAtOnce,
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+    use crate::{chat::Chat, widget::WidgetSettings};
+
+    #[test]
+    fn the_status_follows_the_connection_whatever_else_is_told() {
+        let lost = Connection::Reconnecting { since_ms: 0 };
+        for (connection, standing, expected) in [
+            (Connection::Connecting, None, Message::RepliesAtOnce),
+            (Connection::Online, None, Message::RepliesAtOnce),
+            (lost, None, Message::RepliesAtOnce),
+            (lost, Some(Notice::Reconnecting), Message::Reconnecting),
+            (lost, Some(Notice::NoConnection), Message::Offline),
+            (Connection::Offline, None, Message::Offline),
+            (
+                Connection::Refused,
+                Some(Notice::Refused),
+                Message::Unavailable,
+            ),
+            // Tried again, and not there yet.
+            (
+                Connection::Connecting,
+                Some(Notice::Refused),
+                Message::Unavailable,
+            ),
+        ] {
+            for passing in [None, Some(Notice::Full), Some(Notice::NotKept)] {
+                let mut shown = Chat::from_settings(&WidgetSettings::default()).shown();
+                shown.connection = connection;
+                shown.standing = standing;
+                shown.passing = passing;
+                assert_eq!(status(&shown), expected, "{connection:?} {standing:?}");
+            }
+        }
     }
 }

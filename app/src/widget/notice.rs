@@ -18,7 +18,9 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
             Some((Message::RetryNow, act::RECONNECT)),
         ),
         Notice::Full => (Icon::Alert, Message::Full, None),
+        Notice::Loading => (Icon::Clock, Message::LoadingAll, None),
         Notice::NotKept => (Icon::Alert, Message::NotKept, None),
+        Notice::NotLoaded => (Icon::Alert, Message::NotLoaded, None),
         Notice::Refused => (
             Icon::Alert,
             Message::Refused,

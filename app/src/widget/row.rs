@@ -40,11 +40,11 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
     };
     let said = sheet
         .el("div", "said")
-        .add_some(who.map(|who| PLAIN.el("span", "quiet").say(room.say(who))));
+        .add_some(who.map(|who| sheet.el("span", "who quiet").say(room.say(who))));
     let said = match &entry.content {
         Content::System(text) => said.add(sheet.el("p", "notice").auto().say(text)),
         Content::Text(text) if mine => said.add(sheet.el("div", "bubble").auto().say(text)),
-        content => said.add_all(content::draw(room, content, row.answer, sheet)),
+        content => said.add_all(content::draw(room, content, row.offer, sheet)),
     };
     let meta = sheet.el("div", "meta");
     let time = || {

@@ -4,6 +4,7 @@
 //! A row never changes; when something about it does, its key does, and the list replaces it. Only an answer that
 //! grows keeps its key, and its place on the page, until it is whole.
 
+use protocol::content::Content;
 #[cfg(any(target_arch = "wasm32", test))]
 use protocol::transcript::Delivery;
 use protocol::transcript::{Author, Entry};
@@ -25,10 +26,21 @@ pub(super) struct Row<'a> {
     pub(super) day: bool,
     /// It is the first that the visitor has not seen.
     pub(super) news: bool,
-    /// What the visitor said next, if this row offers choices and it was answered.
-    pub(super) answer: Option<&'a str>,
+    /// How its choices stand, if it offers some.
+    pub(super) offer: Offer<'a>,
     /// It has just come: it may move.
     pub(super) fresh: bool,
+}
+
+/// How the choices of a row stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer<'a> {
+    /// The visitor said this next.
+    Answered(&'a str),
+    /// They can be made, or there are none.
+    Open,
+    /// Quick replies, and the bot has offered others since, as with a second greeting: those are meant.
+    Over,
 }
 
 impl Row<'_> {
@@ -43,21 +55,19 @@ impl Row<'_> {
             Delivery::Growing | Delivery::Sent | Delivery::Stopped => "",
             Delivery::Failed => "f",
         };
+        let answer = match self.offer {
+            Offer::Answered(answer) => answer,
+            Offer::Open | Offer::Over => "",
+        };
         let flags = [
             flag(self.joined, "j"),
             flag(self.day, "d"),
             flag(self.news, "n"),
+            flag(self.offer == Offer::Over, "o"),
             delivery,
         ]
         .concat();
-        [
-            &self.entry.key,
-            "/",
-            &flags,
-            "/",
-            self.answer.unwrap_or_default(),
-        ]
-        .concat()
+        [&self.entry.key, "/", &flags, "/", answer].concat()
     }
 }
 
@@ -84,20 +94,26 @@ pub(super) fn rows<'a>(
             joined,
             day,
             news,
-            answer: None,
+            offer: Offer::Open,
             fresh: false,
         });
         before = Some((entry, today));
     }
     // From the end, because an answer stands after its question.
     let mut answer = None;
+    let mut others = false;
     for row in rows.iter_mut().rev() {
+        let content = &row.entry.content;
         if row.entry.author == Author::Visitor {
-            answer = Some(row.entry.content.plain_text());
+            answer = Some(content.plain_text());
         }
-        if !row.entry.content.buttons().is_empty() {
-            row.answer = answer;
-        }
+        let replies = matches!(content, Content::QuickReplies { .. });
+        row.offer = match answer {
+            Some(answer) if !content.buttons().is_empty() => Offer::Answered(answer),
+            None if replies && others => Offer::Over,
+            _ => Offer::Open,
+        };
+        others |= replies;
     }
     rows
 }
@@ -119,7 +135,7 @@ pub(super) fn mark_fresh(rows: &mut [Row<'_>], last: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::content::{Action, Button, Content};
+    use protocol::content::{Action, Button};
 
     const MINUTE: u64 = 60_000;
 
@@ -203,14 +219,46 @@ mod tests {
             replies: vec![yes],
         };
         let before = rows(std::slice::from_ref(&offer), None, utc_day);
-        assert_eq!(before[0].answer, None);
+        assert_eq!(before[0].offer, Offer::Open);
         let mut reply = entry("2", Author::Visitor, 1);
         reply.content = Content::Text("Yes".into());
         let list = [offer.clone(), reply];
         let after = rows(&list, None, utc_day);
-        assert_eq!(after[0].answer, Some("Yes"));
+        assert_eq!(after[0].offer, Offer::Answered("Yes"));
         assert_ne!(before[0].key(), after[0].key());
-        assert_eq!(after[1].answer, None);
+        assert_eq!(after[1].offer, Offer::Open);
+    }
+
+    #[test]
+    fn of_two_greetings_only_the_last_can_be_answered() {
+        let greeting = |key: &str, at_ms| Entry {
+            content: Content::QuickReplies {
+                text: "Hello".into(),
+                replies: vec![Button {
+                    title: "Hi".into(),
+                    action: Action::Post {
+                        payload: "hi".into(),
+                    },
+                    image: None,
+                }],
+            },
+            ..entry(key, Author::Bot, at_ms)
+        };
+        let mut list = vec![greeting("1", 0), greeting("2", 1)];
+        let offers = |list: &[Entry]| -> Vec<String> {
+            let rows = rows(list, None, utc_day);
+            rows.iter().map(|row| format!("{:?}", row.offer)).collect()
+        };
+        let alone = rows(&list[..1], None, utc_day)[0].key();
+        assert_eq!(offers(&list), ["Over", "Open"]);
+        assert_ne!(
+            rows(&list, None, utc_day)[0].key(),
+            alone,
+            "it is drawn anew"
+        );
+        list.push(entry("3", Author::Visitor, 2));
+        let answered = r#"Answered("text of 3")"#;
+        assert_eq!(offers(&list), [answered, answered, "Open"]);
     }
 
     #[test]

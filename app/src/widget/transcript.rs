@@ -64,6 +64,7 @@ impl Before {
                 let button = sheet.el("button", "older screen").set("type", "button");
                 let button = button.does(act::OLDER).add(icon(Icon::Up));
                 top.add(button.say(room.say(Message::Older)))
+                    .add(sheet.el("p", "paper").say(room.say(Message::NotWhole)))
             }
             // Grey shapes. They appear after 150 ms, by style.
             Self::Skeleton => loading(sheet.el("div", ""))

@@ -1,4 +1,5 @@
-//! "Is typing": the dots at the end of the transcript.
+//! "Is typing": the dots at the end of the transcript. What a screen reader says of it when it begins is said by the
+//! window's live region, which is there before.
 
 use super::{
     node::{Node, Sheet},
@@ -18,5 +19,4 @@ pub(super) fn draw(room: &Room) -> Node {
         .el("div", "typing")
         .add(sheet.el("span", "face").add(room.avatar()))
         .add(dots)
-        .add(sheet.el("span", "quiet").set("role", "status").say(words))
 }

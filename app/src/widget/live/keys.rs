@@ -31,6 +31,10 @@ impl Live {
     pub(super) fn pressed(&self, event: &KeyboardEvent) {
         let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
         let Some(target) = target else { return };
+        // A key that is held presses a button again and again: one choice is meant.
+        if event.repeat() && target.get_attribute("name").as_deref() == Some("choice") {
+            return event.prevent_default();
+        }
         let parts = &self.parts;
         if parts.field.is_same_node(Some(&target)) {
             self.pressed_in_field(event);

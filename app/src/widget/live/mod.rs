@@ -20,12 +20,8 @@ mod slot;
 use super::{act, browser, room::Room, settings::Mode, transcript::Before, when::Now};
 use js_sys::Function;
 use list::List;
-use parts::Parts;
-use protocol::{
-    content::Action,
-    timestamp,
-    transcript::{Author, Entry},
-};
+use parts::{Parts, set_class};
+use protocol::content::Action;
 use scroll::Scroll;
 use std::{
     cell::{Cell, RefCell},
@@ -33,12 +29,14 @@ use std::{
     sync::Arc,
 };
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Element, Event, HtmlAnchorElement};
+use web_sys::{Element, Event, MouseEvent};
 
 use crate::{chat::Shown, text::Message};
 
 /// How soon the shown ages are old.
 const REFRESH_MS: i32 = 30_000;
+/// Two choices within this are one: the second press of a double click, wherever the first has moved things.
+const ONE_CHOICE_MS: f64 = 400.0;
 
 /// The window while it is alive.
 struct Live {
@@ -50,6 +48,8 @@ struct Live {
     tasks: Tasks,
     /// What was drawn the last time.
     drawn: RefCell<Option<Shown>>,
+    /// When the last choice was made, by the clock of events.
+    chosen: Cell<f64>,
 }
 
 /// What is called later. Each is one function of the page for all its calls.
@@ -69,6 +69,7 @@ pub(super) fn take_over(room: Arc<Room>) {
         list: RefCell::default(),
         scroll: Scroll::default(),
         drawn: RefCell::default(),
+        chosen: Cell::new(f64::NEG_INFINITY),
         tasks: Tasks {
             frame: task(live, |live, _| live.settle()),
         },
@@ -109,7 +110,7 @@ impl Live {
             live.hear(event.unchecked_ref());
         });
         let parts = &self.parts;
-        for kind in ["click", "keydown", "input", "submit"] {
+        for kind in ["click", "keydown", "input", "mousedown", "submit"] {
             // A listener on an element of our own is always taken.
             let _ = parts.room.add_event_listener_with_callback(kind, &heard);
         }
@@ -127,6 +128,7 @@ impl Live {
                 self.measure();
             }
             "keydown" => self.pressed(event.unchecked_ref()),
+            "mousedown" => keep_focus(event),
             "submit" => {
                 event.prevent_default();
                 self.send();
@@ -141,7 +143,9 @@ impl Live {
         };
         let Some(does) = control.get_attribute("data-act") else {
             event.prevent_default();
-            self.choose(&control);
+            if !self.is_chosen_twice(event.unchecked_ref()) {
+                self.choose(&control);
+            }
             return keys::to_composer();
         };
         let chat = &self.room.chat;
@@ -153,13 +157,19 @@ impl Live {
                 chat.delete(&key());
                 keys::to_composer();
             }
-            act::DOWNLOAD => self.download(&control),
+            act::DOWNLOAD => chat.save(),
             act::LATEST => self.to_news(),
-            act::NEW => chat.new_conversation(),
+            act::NEW => {
+                chat.new_conversation();
+                // Also where nothing comes, because the last greeting still stands there.
+                self.to_end();
+                keys::to_composer();
+            }
             act::OLDER => {
                 chat.load_older();
                 keys::to_transcript();
             }
+            act::PRINT => chat.print(),
             act::RECONNECT => chat.reconnect_now(),
             act::RETRY => {
                 chat.retry(&key());
@@ -168,6 +178,14 @@ impl Live {
             act::STOP => chat.stop(),
             _ => {}
         }
+    }
+
+    /// Whether this is the second press of a double click: by the browser's word, which knows the visitor's settings, and
+    /// by time, for what the browser does not count.
+    fn is_chosen_twice(&self, click: &MouseEvent) -> bool {
+        let now = click.time_stamp();
+        let soon = now - self.chosen.replace(now) < ONE_CHOICE_MS;
+        click.detail() > 1 || soon
     }
 
     /// Nothing is lost if it is not taken: the choice stays.
@@ -198,32 +216,12 @@ impl Live {
         let bar = button.parent_element();
         let code = bar.and_then(|bar| bar.next_element_sibling());
         if code.is_some_and(|code| browser::copy(&code)) {
-            let copied = self.room.say(Message::Copied);
-            button.set_text_content(Some(copied));
-            self.room.chat.announce(copied);
-        }
-    }
-
-    /// Turns the link into the file it saves, in the moment it is clicked.
-    fn download(&self, link: &Element) {
-        let mut text = String::new();
-        for entry in &*self.room.chat.shown().entries {
-            self.line(entry, &mut text);
-        }
-        let link: &HtmlAnchorElement = link.unchecked_ref();
-        link.set_href(&browser::text_file(&text));
-        link.set_download("chat.txt");
-    }
-
-    fn line(&self, entry: &Entry, text: &mut String) {
-        let who = match entry.author {
-            Author::Bot => self.room.say(Message::BotSaid),
-            Author::Visitor => self.room.say(Message::YouSaid),
-            Author::System => "",
-        };
-        let at = timestamp::to_iso(entry.at_ms);
-        for part in [&*at, " ", who, " ", &*entry.content.spoken(), "\n"] {
-            text.push_str(part);
+            // For the eye; the button is still called by what it does. The clipboard holds one thing.
+            if let Some(before) = keys::part(".copied") {
+                set_class(&before, "copied", false);
+            }
+            set_class(button, "copied", true);
+            self.room.chat.announce(self.room.say(Message::Copied));
         }
     }
 
@@ -240,7 +238,7 @@ impl Live {
         }
         self.draw_before(&shown);
         self.draw_header(&shown);
-        self.draw_notice(shown.notice);
+        self.draw_notice(shown.notice());
         if old.as_ref().is_none_or(|old| old.typing != shown.typing) {
             self.draw_typing(shown.typing);
         }
@@ -255,6 +253,16 @@ impl Live {
         if self.parts.before_is.replace(before) != before {
             self.parts.before.put(Some(before.draw(&self.room)));
         }
+    }
+}
+
+/// A press on the composer's own buttons leaves the focus in the field: a phone would put its keyboard away.
+fn keep_focus(event: &Event) {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    if target.is_some_and(|target| target.closest(".send").is_ok_and(|found| found.is_some())) {
+        event.prevent_default();
     }
 }
 

@@ -74,7 +74,7 @@ impl Parts {
 
 impl Live {
     pub(super) fn draw_header(&self, shown: &Shown) {
-        let words = self.room.say(header::status(shown.notice));
+        let words = self.room.say(header::status(shown));
         let online = shown.connection == Connection::Online;
         set_text(&self.parts.status, words);
         set_class(&self.parts.dot, "online", online);

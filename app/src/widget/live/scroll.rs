@@ -143,7 +143,7 @@ impl Live {
         self.scroll.pinned.set(end - top <= NEAR);
     }
 
-    fn to_end(&self) {
+    pub(super) fn to_end(&self) {
         let scroller = &self.parts.scroller;
         scroller.set_scroll_top(scroller.scroll_height());
         self.scroll.pinned.set(true);

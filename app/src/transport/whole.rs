@@ -1,0 +1,156 @@
+//! The whole conversation, from the server: as a file, or on paper.
+//!
+//! In the path: the menu asks; pages of the history are read from the newest to the oldest, as big as the server gives
+//! them; [`record`] writes the file.
+//!
+//! **Invariants.** The visitor gets all of it, or is told that something is missing. One reading at a time, and no
+//! reading without an end.
+
+use std::rc::Rc;
+
+use protocol::error::Failure;
+use protocol::history::{HistoryPage, MAX_LIMIT};
+use protocol::session::{Attempt, Event};
+use protocol::transcript::Entry;
+
+use super::{Driver, page, requests, spawn};
+use crate::chat::Notice;
+use crate::record::{self, Heading};
+
+/// A conversation of more messages is cut, and says so: a browser holds all of them at once.
+const MAX_MESSAGES: usize = 100_000;
+/// The window holds no more rows than this for the sake of paper.
+const MAX_PRINTED: usize = 2_000;
+/// A server that is busy is asked again after these pauses. A page is one of many, so each gets its own patience.
+const PATIENCE_MS: [i32; 5] = [500, 1_000, 2_000, 4_000, 8_000];
+/// A saved file stays readable for the browser so long.
+const FILE_FOR_MS: i32 = 60_000;
+
+/// What was read.
+struct Whole {
+    rows: Vec<Entry>,
+    /// It begins with the first message of the conversation.
+    complete: bool,
+}
+
+impl Driver {
+    /// Saves the conversation as a file.
+    pub(super) fn save(self: &Rc<Self>) {
+        self.with_whole(|driver, whole| {
+            let zone = page::zone();
+            let about = Heading {
+                bot: &driver.settings.bot.name,
+                texts: &driver.settings.texts,
+                now_ms: page::now_ms(),
+                zone: zone.as_deref(),
+                whole: whole.complete,
+            };
+            let text = record::write(&about, &whole.rows, page::offset_minutes);
+            if let Some(file) = page::save("chat.txt", &text) {
+                spawn(async move {
+                    page::pause(FILE_FOR_MS).await;
+                    page::forget_file(&file);
+                });
+            }
+        });
+    }
+
+    /// Shows the conversation from its beginning, and prints it.
+    pub(super) fn print(self: &Rc<Self>) {
+        self.with_whole(|driver, whole| {
+            let mut rows = whole.rows;
+            let cut = rows.len().saturating_sub(MAX_PRINTED);
+            rows.drain(..cut);
+            let more = cut > 0 || !whole.complete;
+            driver.chat.change(|shown| shown.more = more);
+            driver.feed(Event::OlderLoaded(rows));
+            spawn(async {
+                // The rows are on the page with the next task.
+                page::pause(0).await;
+                page::print();
+            });
+        });
+    }
+
+    /// Reads it, telling that it takes a moment, and hands it over.
+    fn with_whole(self: &Rc<Self>, then: impl FnOnce(&Rc<Self>, Whole) + 'static) {
+        if self.reading.replace(true) {
+            return;
+        }
+        self.chat
+            .change(|shown| shown.passing = Some(Notice::Loading));
+        let driver = Rc::clone(self);
+        spawn(async move {
+            let whole = read(&driver).await;
+            driver.reading.set(false);
+            driver.chat.change(|shown| shown.passing = None);
+            match whole {
+                Some(whole) => then(&driver, whole),
+                None => driver.mention(Notice::NotLoaded),
+            }
+        });
+    }
+}
+
+/// `None`: the server did not give it.
+async fn read(driver: &Rc<Driver>) -> Option<Whole> {
+    // From the newest page to the oldest.
+    let mut pages: Vec<Vec<Entry>> = Vec::new();
+    let mut place = String::new();
+    let mut count = 0;
+    let mut oldest = None;
+    let complete = loop {
+        let page = match patiently(driver, &place).await {
+            Ok(page) => page,
+            // A platform that shows no history, or no more of it.
+            Err(Failure::Refused) => break false,
+            Err(_) => return None,
+        };
+        let known = pages.last().map_or(&[][..], Vec::as_slice);
+        let fresh = page.messages.iter().map(Entry::of_history);
+        // Pages that are counted from the newest message overlap when one comes meanwhile.
+        let fresh = fresh.filter(|row| known.iter().all(|other| other.key != row.key));
+        let fresh: Vec<Entry> = fresh.collect();
+        let first = page.messages.iter().filter_map(|message| message.seq).min();
+        if !page.more_available {
+            pages.push(fresh);
+            break true;
+        }
+        // A server that gives the same page for ever, or too many.
+        let goes_on = match (first, oldest) {
+            (Some(first), Some(oldest)) => first < oldest,
+            _ => !fresh.is_empty(),
+        };
+        count += fresh.len();
+        pages.push(fresh);
+        if !goes_on || count >= MAX_MESSAGES {
+            break false;
+        }
+        oldest = first;
+        place = match first {
+            Some(seq) => format!("&before={seq}"),
+            None => format!("&offset={count}"),
+        };
+    };
+    let stored = pages.into_iter().rev().flatten().collect();
+    let session = driver.session.borrow();
+    let rows = session.transcript().with_all(stored);
+    Some(Whole { rows, complete })
+}
+
+/// A page, from a server that may be busy and to whom the token may have become old.
+async fn patiently(driver: &Rc<Driver>, place: &str) -> Result<HistoryPage, Failure> {
+    let mut renewed = false;
+    for pause in PATIENCE_MS {
+        match requests::history(driver, MAX_LIMIT, place).await {
+            Err(Failure::Reauthorize) if !renewed => {
+                renewed = true;
+                let event = requests::grant(Rc::clone(driver), Attempt::default()).await;
+                driver.feed(event);
+            }
+            Err(Failure::Retry) => page::pause(pause).await,
+            answer => return answer,
+        }
+    }
+    Err(Failure::Retry)
+}
