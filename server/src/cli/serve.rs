@@ -49,8 +49,8 @@ async fn run(
     // The port first: where another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
     let prepared = prepare(&mut config, &RandomIds)?;
-    // Held to the end: nothing is restored under a running server.
-    let _here = Presence::serving(&config.server.data)?;
+    // Held to the end: nothing is restored under a running server, and no other serves from its folder.
+    let _here = Presence::alone(&config.server.data)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();

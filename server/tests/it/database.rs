@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use rusqlite::Connection;
 use server::ids::{Ids as _, RandomIds};
 
+use crate::program::{Program, new_folder, parlour_in};
 use crate::test_app::{TestApp, User, text_of};
 
 /// A folder that is gone with the test.
@@ -113,7 +114,7 @@ async fn nothing_is_restored_under_a_running_server() {
     let place = Folder::new();
     let backup = place.file("copy.db");
     assert_eq!(parlour(&app.folder, &["db", "backup", &backup]).0, Some(0));
-    let serving = server::store::sqlite::copy::Presence::serving(&app.folder).unwrap();
+    let serving = server::store::sqlite::copy::Presence::alone(&app.folder).unwrap();
     let (code, said) = parlour(&app.folder, &["db", "restore", &backup, "--replace"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("in use by another parlour"), "{said}");
@@ -155,4 +156,31 @@ fn a_database_that_is_damaged_newer_or_not_there_is_one_sentence_and_exit_code_2
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     assert!(!Path::new(&place.file("copy.db")).exists());
+}
+
+#[test]
+fn a_second_server_on_the_folder_is_refused_until_the_first_ends_however_it_ends() {
+    let folder = new_folder();
+    let mut first = Program::start(&folder);
+    let second = || {
+        let mut command = parlour_in(&folder);
+        command.args(["--listen", "127.0.0.1:0"]).output().unwrap()
+    };
+    let refused = second();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.starts_with("parlour: data is in use by another parlour: ") && said.contains("--data"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    // What only reads works beside it.
+    for words in [["db", "check"].as_slice(), &["db", "backup", "copy.db"]] {
+        let beside = parlour_in(&folder).args(words).output().unwrap();
+        assert!(beside.status.success(), "{beside:?}");
+    }
+    assert_eq!(first.status("/livez"), "200");
+    first.kill();
+    let next = Program::start(&folder);
+    assert_eq!(next.status("/livez"), "200");
 }

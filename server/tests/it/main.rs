@@ -19,6 +19,7 @@ mod history;
 mod ids;
 mod input;
 mod pages;
+mod program;
 mod quiet;
 mod reload;
 mod resume;

@@ -1,13 +1,9 @@
 //! What SIGHUP takes over: apps, bots, origins and keys, all of them or none.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::json;
 use server::config::Config;
-use server::ids::{Ids as _, RandomIds};
 
+use crate::program::{Program, new_folder, parlour_in};
 use crate::test_app::{CONFIG, PAGE, TestApp, bot_info};
 
 /// An app, a bot and an origin that were not there at the start.
@@ -117,85 +113,11 @@ async fn one_mistake_leaves_everything_as_it_was() {
     ann.welcomed().await;
 }
 
-/// The real program in a folder of its own; both are gone with the test.
-struct Program {
-    folder: PathBuf,
-    child: Child,
-    log: std::io::Lines<BufReader<std::process::ChildStderr>>,
-    address: String,
-}
-
-impl Program {
-    fn start(folder: PathBuf) -> Self {
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut child = command(&folder)
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = said
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.strip_prefix("listening on http://")?.to_owned()))
-            .expect("it listens");
-        Self {
-            folder,
-            child,
-            log,
-            address,
-        }
-    }
-
-    fn hang_up(&self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Waits for a line of the log.
-    fn logs(&mut self, words: &str) -> String {
-        let mut lines = self.log.by_ref().map_while(Result::ok);
-        lines
-            .find(|line| line.contains(words))
-            .expect("it is logged")
-    }
-
-    fn status(&self, path: &str) -> String {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n",
-            self.address
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap_or_default().to_owned()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
-    command.current_dir(folder);
-    command
-}
-
 #[cfg(unix)]
 #[test]
 fn what_app_add_writes_beside_a_running_server_is_taken_up_on_sighup() {
-    let folder = std::env::temp_dir().join(format!("parlour-reload-{}", RandomIds.uuid()));
-    let mut server = Program::start(folder.clone());
+    let folder = new_folder();
+    let mut server = Program::start(&folder);
     let embed = "/embed/shop?origin=https://shop.test";
     assert_eq!(server.status(embed), "404");
     let words = [
@@ -208,7 +130,7 @@ fn what_app_add_writes_beside_a_running_server_is_taken_up_on_sighup() {
         "--origin",
         "https://shop.test",
     ];
-    let added = command(&folder).args(words).output().unwrap();
+    let added = parlour_in(&folder).args(words).output().unwrap();
     assert!(added.status.success(), "{added:?}");
     server.hang_up();
     server.logs("were read again");

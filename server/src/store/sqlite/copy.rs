@@ -72,7 +72,7 @@ pub enum CopyError {
         folder: PathBuf,
     },
     /// End the server, or wait for the restore.
-    #[error("{} is in use by another parlour: end it first", folder.display())]
+    #[error("{} is in use by another parlour: end it first, or give another folder with --data", folder.display())]
     Running {
         /// The data folder.
         folder: PathBuf,
@@ -92,30 +92,19 @@ pub enum CopyError {
 pub struct Presence(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Presence {
-    /// A server serves from the folder: no restore may begin.
+    /// The folder is this process' alone: no restore may begin, and no second server, which would not hear of
+    /// the messages of the first. Reading, copying and erasing beside it need no presence.
     ///
     /// # Errors
-    /// A restore is going on, or the folder cannot be written to.
-    pub fn serving(folder: &Path) -> Result<Self, CopyError> {
-        Self::take(folder, File::try_lock_shared)
-    }
-
-    /// Nobody else may use the folder.
-    fn alone(folder: &Path) -> Result<Self, CopyError> {
-        Self::take(folder, File::try_lock)
-    }
-
-    fn take(
-        folder: &Path,
-        lock: impl Fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<Self, CopyError> {
+    /// Another server or a restore is there, or the folder cannot be written to.
+    pub fn alone(folder: &Path) -> Result<Self, CopyError> {
         let path = folder.join(LOCK);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let file = owners_only(&mut options)
             .open(&path)
             .map_err(|error| unwritable(&path, &error))?;
-        match lock(&file) {
+        match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(CopyError::Running {
                 folder: folder.to_owned(),
