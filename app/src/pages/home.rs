@@ -13,6 +13,8 @@ pub struct HomePage {
     pub bots: Vec<(String, String)>,
     /// Where this server is reached, without a slash at the end: for the line to copy.
     pub public_url: String,
+    /// Is there a demo page to lead to?
+    pub demo: bool,
 }
 
 impl HomePage {
@@ -39,6 +41,19 @@ impl HomePage {
             }
         });
         let chats = chats.collect_view();
+        let demo = self.demo.then(|| {
+            view! { class = scope,
+                <li class="door">
+                    <a class="way" href=base.at("demo")>
+                        <span class="where">
+                            <strong>"See it on a website"</strong>
+                            <span class="address">{base.at("demo")}</span>
+                        </span>
+                        {icon(Icon::Chevron)}
+                    </a>
+                </li>
+            }
+        });
         view! { class = scope,
             <main class="home">
                 <header>
@@ -48,15 +63,7 @@ impl HomePage {
                 </header>
                 <ul class="doors">
                     {chats}
-                    <li class="door">
-                        <a class="way" href=base.at("demo")>
-                            <span class="where">
-                                <strong>"See it on a website"</strong>
-                                <span class="address">{base.at("demo")}</span>
-                            </span>
-                            {icon(Icon::Chevron)}
-                        </a>
-                    </li>
+                    {demo}
                 </ul>
                 <section>
                     <h2 class="head">"Put it on your own page"</h2>

@@ -32,6 +32,8 @@ pub struct ProblemPage {
     pub theme_css: String,
     /// In a frame a way out would lead the frame astray: none is shown.
     pub embedded: bool,
+    /// Is there a start page to lead to?
+    pub home: bool,
 }
 
 impl ProblemPage {
@@ -48,7 +50,7 @@ impl ProblemPage {
         } else {
             base.at("")
         };
-        let way_out = (!self.embedded || self.problem == Problem::Server)
+        let way_out = (self.problem == Problem::Server || (self.home && !self.embedded))
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
         view! { class = scope,
             <main class="problem">

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::say;
+use super::{reached_at, say};
 use crate::config::{Config, ConfigError, OriginPattern, Sources};
 use crate::first_start::{DEMO_BOT, make_folder, make_secret};
 use crate::ids::{Ids as _, RandomIds};
@@ -93,7 +93,7 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
         }
     );
     // The whole file as a start will read it, before anything is written.
-    Config::load_text(&text, sources)?;
+    let after = Config::load_text(&text, sources)?;
     make_folder(&data)?;
     if !make_secret(&secret, &RandomIds)? {
         return Err(ConfigError::in_file(
@@ -108,8 +108,63 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
         "its secret is in {} (mode 0600)",
         secret.display()
     ));
-    say("restart the server to use it, or check it first: parlour config check");
+    for line in next_steps(&after, &id, file) {
+        say(&line);
+    }
     Ok(())
+}
+
+/// What its owner does now: the line for the site, and what is still to be set.
+fn next_steps(config: &Config, id: &str, file: &Path) -> Vec<String> {
+    let Some(app) = config.apps.get(id) else {
+        return Vec::new();
+    };
+    let mut steps = vec!["the line for the site, before the end of the body:".to_owned()];
+    let base = reached_at(config, config.server.listen);
+    let mut open = Vec::new();
+    let mut to_set = |section: &str, key: &str, why: &str| {
+        open.push(format!("  [{section}] {key}: {why}"));
+    };
+    if config.server.public_url.is_none() {
+        let why = "the address that visitors see; without it the line above is for this machine";
+        to_set("server", "public_url", why);
+    }
+    if app.origins.is_empty() {
+        let why = "no page may embed it yet; for example [\"https://shop.example.com\"]";
+        to_set(&format!("apps.{id}"), "origins", why);
+    }
+    let bots = app.bots.iter();
+    for (bot_id, bot) in bots.filter_map(|bot| Some((bot, config.bots.get(bot)?))) {
+        let page = bot.page.as_str();
+        // Another app is asked first for this bot's pages.
+        let usual = config
+            .app_of_bot(bot_id)
+            .is_some_and(|(first, _)| first == id);
+        let through = if usual {
+            String::new()
+        } else {
+            format!(" data-app=\"{id}\"")
+        };
+        steps.push(format!(
+            "  <script async src=\"{base}parlour.js\" data-bot=\"{page}\"{through}></script>"
+        ));
+        let section = format!("bots.{bot_id}");
+        if bot.name == *bot_id {
+            to_set(&section, "name", "visitors see its id");
+        }
+        if bot.script_file().is_none() {
+            to_set(&section, "script", "it answers with the demo");
+        }
+    }
+    if !open.is_empty() {
+        steps.push(format!("still to be set in {}:", file.display()));
+        steps.append(&mut open);
+    }
+    steps.push(
+        "a running server takes it up on SIGHUP (kill -HUP); check it first: parlour config check"
+            .to_owned(),
+    );
+    steps
 }
 
 /// The app's section, and one for each bot that is not there yet.
@@ -248,6 +303,49 @@ mod tests {
             fs::read_to_string(folder.join("data/cs-shop.secret")).unwrap(),
             secret
         );
+    }
+
+    fn steps(text: &str, id: &str) -> String {
+        let config = Config::from_text(text).unwrap();
+        next_steps(&config, id, Path::new("parlour.toml")).join("\n")
+    }
+
+    #[test]
+    fn the_line_for_the_site_is_printed_and_what_is_missing_is_named() {
+        let bare = "[bots.st-shop]\npage = \"shop\"\nname = \"st-shop\"\n[apps.cs-b]\nbots = [\"st-shop\"]\n";
+        let said = steps(bare, "cs-b");
+        let line =
+            r#"<script async src="http://127.0.0.1:8080/parlour.js" data-bot="shop"></script>"#;
+        for expected in [
+            line,
+            "[server] public_url",
+            "[apps.cs-b] origins",
+            "[bots.st-shop] name",
+            "[bots.st-shop] script",
+            "SIGHUP",
+        ] {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+
+        // Complete, below a path, and behind an app that is asked first.
+        let whole = r#"
+            [server]
+            public_url = "https://chat.example.com/p/"
+            [bots.st-shop]
+            page = "shop"
+            name = "Ada"
+            script = "shop.script.toml"
+            [apps.cs-a]
+            bots = ["st-shop"]
+            [apps.cs-b]
+            bots = ["st-shop"]
+            origins = ["https://shop.example.com"]
+        "#;
+        let said = steps(whole, "cs-b");
+        let line =
+            r#"src="https://chat.example.com/p/parlour.js" data-bot="shop" data-app="cs-b">"#;
+        assert!(said.contains(line), "{said}");
+        assert!(!said.contains("still to be set"), "{said}");
     }
 
     #[test]

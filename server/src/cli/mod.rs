@@ -11,6 +11,7 @@ mod serve;
 mod token;
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -195,6 +196,16 @@ fn load(sources: &Sources) -> Result<(Config, crate::first_start::Prepared), Con
     let mut config = Config::load(sources)?;
     let prepared = prepare(&mut config, &RandomIds)?;
     Ok((config, prepared))
+}
+
+/// Where people reach the server, with a slash at the end.
+fn reached_at(config: &Config, listen: SocketAddr) -> String {
+    match &config.server.public_url {
+        Some(url) => url.as_str().to_owned(),
+        // A browser cannot open 0.0.0.0 everywhere.
+        None if listen.ip().is_unspecified() => format!("http://localhost:{}/", listen.port()),
+        None => format!("http://{listen}/"),
+    }
 }
 
 /// To the standard output. Nobody there to read it is no error.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{PlaceArgs, load, say};
+use super::{PlaceArgs, load, reached_at, say};
 use crate::base_path::must_be_taken_away;
 use crate::clock::SystemClock;
 use crate::config::{BaseUrl, Config, Sources};
@@ -157,15 +157,14 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
         say(&format!("  {note}"));
     }
     let config = state.config();
-    let base = match &config.server.public_url {
-        Some(url) => url.as_str().to_owned(),
-        // A browser cannot open 0.0.0.0 everywhere.
-        None if address.ip().is_unspecified() => format!("http://localhost:{}/", address.port()),
-        None => format!("http://{address}/"),
-    };
+    let base = reached_at(&config, address);
     say(&format!("listening on http://{address}"));
-    say(&format!("  start here    {base}"));
-    say(&format!("  demo page     {base}demo"));
+    if config.server.home_page {
+        say(&format!("  start here    {base}"));
+    }
+    if config.server.demo_page {
+        say(&format!("  demo page     {base}demo"));
+    }
     for bot in config.bots.values() {
         say(&format!("  chat          {base}chat/{}", bot.page.as_str()));
     }

@@ -25,6 +25,10 @@ pub struct Server {
     pub public_url: Option<BaseUrl>,
     /// Refuse plain HTTP.
     pub require_https: bool,
+    /// Is there `/`?
+    pub home_page: bool,
+    /// Is there `/demo`?
+    pub demo_page: bool,
     /// Proxies in front, the only ones who may say where a request came from.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,

@@ -18,6 +18,7 @@ mod grant;
 mod history;
 mod ids;
 mod input;
+mod manuals;
 mod pages;
 mod program;
 mod quiet;

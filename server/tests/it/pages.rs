@@ -52,6 +52,24 @@ fn nonce(reply: &Reply) -> String {
 }
 
 #[tokio::test]
+async fn the_pages_for_newcomers_can_be_switched_off() {
+    let app = TestApp::start_with("[server]\ndemo_page = false\n");
+    assert_eq!(open(&app, "/demo", &[]).await.status, 404);
+    let home = open(&app, "/", &[]).await;
+    assert!(
+        home.status == 200 && !home.body.contains("/demo"),
+        "nothing leads there"
+    );
+    let app = TestApp::start_with("[server]\nhome_page = false\n");
+    let home = open(&app, "/", &[]).await;
+    assert_eq!(home.status, 404);
+    assert!(home.body.contains("<main class=\"problem"), "{}", home.body);
+    assert!(!home.body.contains("href=\"/\""), "nor back to it");
+    assert_eq!(open(&app, "/demo", &[]).await.status, 200);
+    assert_eq!(open(&app, "/chat/test", &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn every_page_is_drawn_with_a_strict_policy_and_is_not_kept() {
     let app = TestApp::start();
     for path in ["/", "/demo", "/chat/test", "/chat/st-test", "/embed/test"] {

@@ -60,14 +60,16 @@ impl Program {
 
     /// The status of a GET.
     pub(crate) fn status(&self, path: &str) -> String {
+        self.status_with(path, &[])
+    }
+
+    /// With lines of headers.
+    pub(crate) fn status_with(&self, path: &str, headers: &[&str]) -> String {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n",
-            self.address
-        )
-        .unwrap();
+        let lines = [headers, &["", ""]].concat().join("\r\n");
+        let host = &self.address;
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: {host}\r\n{lines}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap_or_default().to_owned()

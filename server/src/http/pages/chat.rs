@@ -289,6 +289,7 @@ impl<'a> Visit<'a> {
             language: language(&[], self.asked.lang.as_deref(), self.headers),
             theme_css: super::palette(crate::theme::Brand::default()),
             embedded: self.embedded,
+            home: self.config.server.home_page,
         };
         let frame = Frame {
             anywhere: self.embedded,

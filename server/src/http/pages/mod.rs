@@ -64,6 +64,7 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
         language: language(&[], None, headers),
         theme_css: palette(Brand::default()),
         embedded: false,
+        home: state.config().server.home_page,
     };
     let page = Page::Problem(problem);
     render(state, &Frame::nobody(), StatusCode::NOT_FOUND, page).await
@@ -77,6 +78,9 @@ async fn home(
     headers: HeaderMap,
 ) -> Response {
     let config = state.config();
+    if !config.server.home_page {
+        return not_found(&state, &headers).await;
+    }
     let origin = own_origin(config.server.public_url.as_ref(), &headers, &uri, client);
     let base = config.base_path();
     let bots = config.bots.values();
@@ -90,6 +94,7 @@ async fn home(
             origin.unwrap_or_default(),
             base.as_str().trim_end_matches('/')
         ),
+        demo: config.server.demo_page,
     });
     render(&state, &Frame::nobody(), StatusCode::OK, page).await
 }
@@ -105,9 +110,16 @@ struct DemoQuery {
 }
 
 /// `/demo`. What the address asks for and is not known is left at its default.
-async fn demo(State(state): State<AppState>, Query(asked): Query<DemoQuery>) -> Response {
-    let usual = DemoSettings::default();
+async fn demo(
+    State(state): State<AppState>,
+    Query(asked): Query<DemoQuery>,
+    headers: HeaderMap,
+) -> Response {
     let config = state.config();
+    if !config.server.demo_page {
+        return not_found(&state, &headers).await;
+    }
+    let usual = DemoSettings::default();
     let bots = &config.bots;
     let bot = asked.bot.filter(|name| config.bot_of_page(name).is_some());
     let first = bots.values().next().map(|bot| bot.page.as_str().to_owned());
