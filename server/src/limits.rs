@@ -84,6 +84,12 @@ pub const SENT_AGAIN_WITHIN: Duration = Duration::from_hours(8 * 24);
 /// Between two steps of it: visitors' messages come first.
 pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often the server looks whether somebody was forgotten by a process beside it: one short read. A socket of the
+/// forgotten lives on for so long.
+pub const ERASURE_LOOK: Duration = Duration::from_secs(2);
+/// How long an erasure is told: a server that hung must hear of it, too.
+pub const ERASURE_TOLD: Duration = Duration::from_hours(24);
+
 /// How long browsers may remember a preflight. Chromium caps it at two hours.
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);
 /// How long browsers may use the loader without asking: a new release is everywhere within this.

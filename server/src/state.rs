@@ -20,7 +20,9 @@ use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::ids::Ids;
-use crate::limits::{RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP};
+use crate::limits::{
+    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP,
+};
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Limiter, keep_swept};
@@ -234,6 +236,7 @@ impl AppState {
         if retention.age.is_some() || retention.messages > 0 {
             self.shutdown.spawn("retention", keep_pruned(self.clone()));
         }
+        self.shutdown.spawn("erasures", heed_erasures(self.clone()));
         let (store, clock, ending) = (
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
@@ -262,7 +265,30 @@ impl AppState {
     }
 }
 
-/// Forgets old messages, now and every [`RETENTION_SWEEP`].
+/// Ends what is open of users that another process has forgotten.
+async fn heed_erasures(state: AppState) {
+    let mut due = tokio::time::interval(ERASURE_LOOK);
+    let mut seen = 0;
+    loop {
+        tokio::select! {
+            _ = due.tick() => {}
+            () = state.shutdown.cancelled() => return,
+        }
+        match state.store.erasures(seen).await {
+            Ok(erasures) => {
+                for erasure in erasures {
+                    state.rtm.registry.forget_user(&erasure.user);
+                    seen = erasure.number;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it was not looked for erasures; the next time tries again");
+            }
+        }
+    }
+}
+
+/// Forgets old messages and users that have none, now and every [`RETENTION_SWEEP`].
 async fn keep_pruned(state: AppState) {
     let mut due = tokio::time::interval(RETENTION_SWEEP);
     let ending = state.shutdown.cancelled();
@@ -277,8 +303,14 @@ async fn keep_pruned(state: AppState) {
             () = &mut ending => return,
         };
         match pruned {
-            Ok(0) => {}
-            Ok(messages) => tracing::info!(messages, "old messages were removed"),
+            Ok((0, 0)) => {}
+            Ok((messages, users)) => {
+                tracing::info!(
+                    messages,
+                    users,
+                    "old messages and unused users were removed"
+                );
+            }
             Err(error) => {
                 tracing::warn!(%error, "old messages were not removed; the next time tries again");
             }
@@ -286,8 +318,8 @@ async fn keep_pruned(state: AppState) {
     }
 }
 
-/// One walk over all conversations; how many messages are gone.
-async fn prune(state: &AppState) -> Result<u64, StoreError> {
+/// One walk over all conversations and users; how many messages and users are gone.
+async fn prune(state: &AppState) -> Result<(u64, usize), StoreError> {
     let configured = &state.config().retention;
     let now = state.clock.now();
     let retention = Retention {
@@ -301,7 +333,21 @@ async fn prune(state: &AppState) -> Result<u64, StoreError> {
         removed += u64::from(pruned.messages);
         after = pruned.next;
         if after.is_none() {
-            return Ok(removed);
+            break;
+        }
+        tokio::time::sleep(RETENTION_PAUSE).await;
+    }
+    // Who says nothing is kept as long as what is said.
+    let Some(unused_since) = retention.older_than else {
+        return Ok((removed, 0));
+    };
+    let (mut users, mut after) = (0, None);
+    loop {
+        let pruned = state.store.prune_users(unused_since, now, after).await?;
+        users += pruned.users;
+        after = pruned.next;
+        if after.is_none() {
+            return Ok((removed, users));
         }
         tokio::time::sleep(RETENTION_PAUSE).await;
     }

@@ -9,6 +9,7 @@ mod app;
 mod db;
 mod serve;
 mod token;
+mod user;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -44,6 +45,7 @@ const CORRECT_IT: u8 = 2;
   parlour config check                           is the configuration right?
   parlour app add --name Shop --origin https://shop.example.com --bot st-demo
   parlour db backup /backups/monday.db           copy the database of a running server
+  parlour user export ann@example.com > ann.json everything that is kept of a person
   parlour token sign --app cs-demo --identity ann@example.com
   parlour token check eyJ0eXAi…                  why is an assertion refused?"
 )]
@@ -82,6 +84,9 @@ enum Command {
     /// Check, copy and put back the database
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// What is kept of a person: show, export, forget
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Make and check tokens by hand
     #[command(subcommand)]
     Token(TokenCommand),
@@ -170,6 +175,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
         }
         Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.place.file(), &sources)?,
         Some(Command::Db(command)) => db::run(command, &sources)?,
+        Some(Command::User(command)) => user::run(command, &sources)?,
         Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources)?,
         Some(Command::Token(TokenCommand::Check(check))) => {
             if !token::check(check, &sources)? {

@@ -351,6 +351,10 @@ impl Live {
         error: &StoreError,
         reply_to: Option<MessageRef>,
     ) -> Result<(), End> {
+        if let StoreError::Unknown { .. } = error {
+            // Forgotten, or unused for too long. The next socket begins anew.
+            return Err(End::Close(1008, "the conversation is no longer there"));
+        }
         tracing::warn!(error = %error, "a message could not be stored");
         self.write(written(not_stored(reply_to))).await
     }

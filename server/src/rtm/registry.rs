@@ -1,5 +1,5 @@
 //! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those of
-//! a revoked access token to end.
+//! a revoked access token or of a forgotten user to end.
 //!
 //! In the path: `socket` asks for a [`Seat`] before it upgrades; the seat goes into the socket's
 //! task and is given back when the task ends, however it ends. `token` revokes.
@@ -26,13 +26,13 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Counts {
-    users: HashMap<Arc<str>, u32>,
+    users: HashMap<Arc<str>, Granted>,
     addresses: HashMap<AddressKey, u32>,
     tokens: HashMap<SecretHash, Granted>,
     all: usize,
 }
 
-/// The sockets of one access token.
+/// The sockets of one user or of one access token.
 #[derive(Debug, Default)]
 struct Granted {
     sockets: u32,
@@ -82,7 +82,7 @@ impl Registry {
         if counts
             .users
             .get(user)
-            .is_some_and(|count| *count >= SOCKETS_PER_USER)
+            .is_some_and(|here| here.sockets >= SOCKETS_PER_USER)
         {
             return Err(Full::User);
         }
@@ -94,10 +94,16 @@ impl Registry {
             Some((key, _)) => Arc::clone(key),
             None => Arc::from(user),
         };
-        *counts.users.entry(Arc::clone(&user)).or_default() += 1;
+        let here = counts.users.entry(Arc::clone(&user)).or_default();
+        here.sockets += 1;
+        // A token is of one user, and ends with it.
+        let of_user = here.revoked.child_token();
         *counts.addresses.entry(address).or_default() += 1;
         counts.all += 1;
-        let granted = counts.tokens.entry(token).or_default();
+        let granted = counts.tokens.entry(token).or_insert_with(|| Granted {
+            sockets: 0,
+            revoked: of_user,
+        });
         granted.sockets += 1;
         let revoked = granted.revoked.clone();
         drop(counts);
@@ -114,6 +120,14 @@ impl Registry {
     pub fn revoke(&self, token: SecretHash) {
         if let Some(granted) = self.lock().tokens.get(&token) {
             granted.revoked.cancel();
+        }
+    }
+
+    /// Tells the user's sockets to end.
+    pub fn forget_user(&self, user: &str) {
+        if let Some(here) = self.lock().users.get_mut(user) {
+            // Who comes in from now on is not meant.
+            std::mem::take(&mut here.revoked).cancel();
         }
     }
 
@@ -148,15 +162,19 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut counts = self.registry.lock();
-        leave(&mut counts.users, Arc::clone(&self.user));
+        leave_grant(&mut counts.users, Arc::clone(&self.user));
         leave(&mut counts.addresses, self.address);
-        if let Entry::Occupied(mut granted) = counts.tokens.entry(self.token) {
-            granted.get_mut().sockets -= 1;
-            if granted.get().sockets == 0 {
-                granted.remove();
-            }
-        }
+        leave_grant(&mut counts.tokens, self.token);
         counts.all -= 1;
+    }
+}
+
+fn leave_grant<K: std::hash::Hash + Eq>(grants: &mut HashMap<K, Granted>, key: K) {
+    if let Entry::Occupied(mut granted) = grants.entry(key) {
+        granted.get_mut().sockets -= 1;
+        if granted.get().sockets == 0 {
+            granted.remove();
+        }
     }
 }
 
@@ -187,6 +205,26 @@ mod tests {
         assert_eq!(told, [true, true, false]);
         drop(seats);
         assert!(registry.lock().tokens.is_empty());
+    }
+
+    #[test]
+    fn a_forgotten_users_sockets_end_and_those_that_come_later_do_not() {
+        let registry = Arc::new(Registry::new(0));
+        let seats = ["u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
+        let second = registry
+            .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("other"))
+            .unwrap();
+        registry.forget_user("u-1");
+        registry.forget_user("u-3");
+        let told = seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        assert_eq!(
+            (told, second.revoked().is_cancelled()),
+            ([true, false], true)
+        );
+        let later = registry
+            .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("later"))
+            .unwrap();
+        assert!(!later.revoked().is_cancelled());
     }
 
     #[test]

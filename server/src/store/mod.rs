@@ -23,10 +23,10 @@ pub mod sqlite;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Author, Completed, Conversation, ConversationId, HistoryFrom, HistoryPage,
-    HistoryQuery, Job, JobId, JobKind, Missed, NewAnswer, NewGrant, NewMessage, NextJob, OpenMode,
-    OpenSession, Pruned, Retention, SecretHash, SessionOpened, StoredMessage, Swept, TicketRecord,
-    TokenRecord, User,
+    Appended, Author, Completed, Conversation, ConversationId, Dossier, Erasure, Forgotten,
+    HistoryFrom, HistoryPage, HistoryQuery, Job, JobId, JobKind, Kept, Missed, NewAnswer, NewGrant,
+    NewMessage, NextJob, OpenMode, OpenSession, Pruned, PrunedUsers, Retention, SecretHash,
+    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
 };
 
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
@@ -143,6 +143,34 @@ pub trait Store: Send + Sync + 'static {
         retention: Retention,
         after: Option<ConversationId>,
     ) -> Result<Pruned, StoreError>;
+
+    /// Forgets conversations without messages and without activity since `unused_since`, and users without
+    /// conversations who were made before that, unless a token still lets them in; among the users after `after`
+    /// (`None`: from the first). One call is a bounded step; go on with [`PrunedUsers::next`].
+    async fn prune_users(
+        &self,
+        unused_since: Millis,
+        now: Millis,
+        after: Option<String>,
+    ) -> Result<PrunedUsers, StoreError>;
+
+    /// What is kept of the users with this identity, in one app or in all.
+    async fn dossiers(&self, identity: &str, app: Option<&str>)
+    -> Result<Vec<Dossier>, StoreError>;
+
+    /// Erases a user, or the user's conversation with one bot; the last conversation takes the user along. The
+    /// first call ends tokens, tickets and jobs, each removes so many messages: call it again while
+    /// [`Forgotten::more`]. Others hear of it by [`Store::erasures`].
+    async fn forget(
+        &self,
+        user: &str,
+        bot: Option<&str>,
+        now: Millis,
+    ) -> Result<Forgotten, StoreError>;
+
+    /// Who was forgotten after the erasure with this number, in the order of the numbers; some of them when they are
+    /// many. A day later it is no longer told.
+    async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError>;
 
     /// Can it read, and write? After a failed write this tries one, so readiness returns by itself
     /// when the disk has room again.

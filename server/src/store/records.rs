@@ -336,6 +336,71 @@ pub struct Pruned {
     pub next: Option<ConversationId>,
 }
 
+/// What is kept of a user, besides the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dossier {
+    /// Who.
+    pub user: User,
+    /// When access tokens expire, soonest first.
+    pub tokens: Vec<Millis>,
+    /// With each bot.
+    pub conversations: Vec<Kept>,
+}
+
+/// A conversation in a [`Dossier`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number, for [`history`](super::Store::history).
+    pub id: ConversationId,
+    /// The bot's id.
+    pub bot: String,
+    /// The app through which it was begun.
+    pub app: String,
+    /// When it was begun.
+    pub created: Millis,
+    /// The last message or connection.
+    pub last_activity: Millis,
+    /// The last session.
+    pub session_id: Option<String>,
+    /// How many are stored.
+    pub messages: u64,
+    /// What open jobs carry to the bot's turn.
+    pub jobs: Vec<String>,
+}
+
+/// What one step of [`forget`](super::Store::forget) removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Messages that are gone.
+    pub messages: usize,
+    /// Conversations that are gone.
+    pub conversations: usize,
+    /// 1 when the user is gone.
+    pub users: usize,
+    /// Call it again.
+    pub more: bool,
+}
+
+/// A user was forgotten, perhaps by another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Later ones have larger numbers.
+    pub number: u64,
+    /// The user's id.
+    pub user: String,
+}
+
+/// What one step of [`prune_users`](super::Store::prune_users) did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrunedUsers {
+    /// Users that are gone.
+    pub users: usize,
+    /// Conversations that are gone.
+    pub conversations: usize,
+    /// Where the next step goes on; `None`: everything was looked at.
+    pub next: Option<String>,
+}
+
 /// What [`sweep`](super::Store::sweep) removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -345,11 +410,13 @@ pub struct Swept {
     pub tickets: usize,
     /// Remembered `jti`s that have expired.
     pub assertions: usize,
+    /// Erasures that everybody has heard of.
+    pub erasures: usize,
 }
 
 impl Swept {
     /// Was anything removed? Then sweep again: each call is bounded.
     pub fn any(&self) -> bool {
-        self.tokens + self.tickets + self.assertions > 0
+        self.tokens + self.tickets + self.assertions + self.erasures > 0
     }
 }

@@ -32,3 +32,4 @@ mod test_app;
 mod test_bot;
 mod test_socket;
 mod ticket;
+mod users;

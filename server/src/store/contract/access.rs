@@ -207,7 +207,8 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn 
         Ok(Swept {
             tokens: 1,
             tickets: 1,
-            assertions: 1
+            assertions: 1,
+            erasures: 0,
         })
     );
     assert!(!store.sweep(NOW).await.expect("sweeps").any());

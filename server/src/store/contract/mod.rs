@@ -19,6 +19,7 @@ pub(super) mod messages;
 pub(super) mod pages;
 pub(super) mod retention;
 pub(super) mod sessions;
+pub(super) mod users;
 
 /// Where a store's data lies.
 #[async_trait]
@@ -83,6 +84,14 @@ macro_rules! run_contract {
                 a_cursor_before_the_edge_cannot_be_continued_one_at_it_can
                 an_open_job_keeps_its_message_and_all_after_it
                 one_step_is_bounded_and_others_write_between_two
+            }
+            users {
+                a_dossier_holds_what_is_kept_of_an_identity
+                a_forgotten_user_is_gone_with_everything_and_others_stay
+                a_conversation_can_be_forgotten_alone
+                an_erasure_is_told_to_others_and_forgotten_after_a_day
+                a_user_without_messages_goes_when_it_is_old
+                many_unused_users_go_in_steps
             }
             jobs {
                 a_message_has_its_job_and_the_job_its_message

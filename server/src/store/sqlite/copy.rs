@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::convert::{store_error, unsigned};
 use super::migrations;
-use super::open::{FILE, connect, owners_only};
+use super::open::{FILE, connect, empty_log, owners_only};
 use crate::store::StoreError;
 
 /// Locked by whoever uses the folder; the kernel unlocks it when the process ends, however it ends.
@@ -60,6 +60,18 @@ pub enum CopyError {
     #[error("there is no database at {}: name its file, or its folder with --data", path.display())]
     Missing {
         /// What was looked for.
+        path: PathBuf,
+    },
+    /// End the other program, then forget once more.
+    #[error("everything is erased, but another program reads {} and holds traces in its log: end it (a copy?), then run this again", path.display())]
+    LogHeld {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Start the server, which brings it over.
+    #[error("{} was written by an earlier version: start the server once, then try again", path.display())]
+    Older {
+        /// The file.
         path: PathBuf,
     },
     /// Decide about the one that is there.
@@ -132,6 +144,33 @@ pub fn check(file: &Path) -> Result<Census, CopyError> {
     census(&connection).map_err(|error| bad(file, error))
 }
 
+/// Is it there, and of the version that this program writes?
+pub(super) fn must_be_ours(file: &Path) -> Result<(), CopyError> {
+    let connection = open(file)?;
+    let version = migrations::identify(&connection).map_err(|error| bad(file, error))?;
+    if version < migrations::known() {
+        return Err(CopyError::Older {
+            path: file.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Brings what the log of a folder's database holds into the file and empties the log: what was deleted is in
+/// neither. Waits for those who read.
+///
+/// # Errors
+/// [`CopyError::LogHeld`] when somebody reads for too long.
+pub fn fold_log(folder: &Path) -> Result<(), CopyError> {
+    let path = file_in(folder);
+    let done = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|connection| empty_log(&connection));
+    done.map_err(|error| match error {
+        StoreError::Unavailable { .. } => CopyError::LogHeld { path },
+        error => CopyError::Bad { path, error },
+    })
+}
+
 /// Copies the database of a folder to a file, as of one moment; a server may run meanwhile and is
 /// not held up.
 ///
@@ -184,12 +223,8 @@ pub fn restore(
 /// Brings what only the log holds into the file, so that the file alone has it all. Where that fails the
 /// log is kept beside it.
 fn fold(file: &Path) {
-    let folded = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|connection| {
-        let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let folded = connection.query_row(pragma, [], |_| Ok(()));
-        folded.map_err(store_error)
-    });
-    drop(folded);
+    let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    drop(connection.and_then(|connection| empty_log(&connection)));
 }
 
 /// Gives a finished copy the name of the database and what had it the name `kept`; on an error

@@ -1,11 +1,12 @@
 //! The default store: one SQLite file.
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
-//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`.
+//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`,
+//! `retention.rs`, `users.rs`.
 //! `copy.rs` is for the operator.
 //!
 //! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
-//! writer; the file and those beside it belong to their owner alone (0600).
+//! writer; the file and those beside it belong to their owner alone (0600); what is deleted is overwritten.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -13,9 +14,10 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
-    Appended, Completed, Conversation, ConversationId, HistoryPage, HistoryQuery, JobId, Missed,
-    NewAnswer, NewGrant, NewMessage, NextJob, OpenSession, Pruned, Retention, SecretHash,
-    SessionOpened, Store, StoreError, Swept, TicketRecord, TokenRecord, User,
+    Appended, Completed, Conversation, ConversationId, Dossier, Erasure, Forgotten, HistoryPage,
+    HistoryQuery, JobId, Missed, NewAnswer, NewGrant, NewMessage, NextJob, OpenSession, Pruned,
+    PrunedUsers, Retention, SecretHash, SessionOpened, Store, StoreError, Swept, TicketRecord,
+    TokenRecord, User,
 };
 use crate::clock::Millis;
 
@@ -31,8 +33,10 @@ mod readers;
 mod retention;
 #[cfg(test)]
 mod tests;
+mod users;
 mod writer;
 
+use copy::CopyError;
 use readers::Readers;
 use writer::Writer;
 
@@ -102,6 +106,16 @@ impl SqliteStore {
             writer: Writer::start(writing, reopen, options.queue, options.batch)?,
             readers: Readers::start(reading)?,
         })
+    }
+
+    /// Opens the database that is there, beside a server that may run: makes nothing and changes no schema.
+    ///
+    /// # Errors
+    /// There is none, it is of another version, or it cannot be read.
+    pub fn beside(folder: &Path, options: &SqliteOptions) -> Result<SqliteStore, CopyError> {
+        let file = copy::file_in(folder);
+        copy::must_be_ours(&file)?;
+        SqliteStore::open(folder, options).map_err(|error| CopyError::Bad { path: file, error })
     }
 
     /// A write that takes room, to see whether there is some; the second write gives it back.
@@ -294,6 +308,55 @@ impl Store for SqliteStore {
         self.writer
             .run(move |it| retention::remove(it, retention, &found))
             .await
+    }
+
+    async fn prune_users(
+        &self,
+        unused_since: Millis,
+        now: Millis,
+        after: Option<String>,
+    ) -> Result<PrunedUsers, StoreError> {
+        let after = after.unwrap_or_default();
+        let found = self
+            .readers
+            .run(move |it| users::find_unused(it, unused_since, now, &after))
+            .await?;
+        if found.users.is_empty() {
+            return Ok(PrunedUsers {
+                next: found.next,
+                ..PrunedUsers::default()
+            });
+        }
+        self.writer
+            .run(move |it| users::remove_unused(it, unused_since, now, &found))
+            .await
+    }
+
+    async fn dossiers(
+        &self,
+        identity: &str,
+        app: Option<&str>,
+    ) -> Result<Vec<Dossier>, StoreError> {
+        let (identity, app) = (identity.to_owned(), app.map(str::to_owned));
+        self.readers
+            .run(move |it| users::dossiers(it, &identity, app.as_deref()))
+            .await
+    }
+
+    async fn forget(
+        &self,
+        user: &str,
+        bot: Option<&str>,
+        now: Millis,
+    ) -> Result<Forgotten, StoreError> {
+        let (user, bot) = (user.to_owned(), bot.map(str::to_owned));
+        self.writer
+            .run(move |it| users::forget(it, &user, bot.as_deref(), now))
+            .await
+    }
+
+    async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError> {
+        self.readers.run(move |it| users::erasures(it, after)).await
     }
 
     async fn health(&self) -> Result<(), StoreError> {

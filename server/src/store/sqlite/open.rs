@@ -100,6 +100,14 @@ pub(super) fn after_failed_sync(
 ) -> Result<Connection, StoreError> {
     let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     settings(&connection, options)?;
+    empty_log(&connection)?;
+    check_small(file, &connection)?;
+    bound(&connection, options)?;
+    Ok(connection)
+}
+
+/// Brings what the log holds into the file and empties it.
+pub(super) fn empty_log(connection: &Connection) -> Result<(), StoreError> {
     let busy: bool = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         .map_err(store_error)?;
@@ -108,9 +116,7 @@ pub(super) fn after_failed_sync(
             reason: "a reader holds the log".to_owned(),
         });
     }
-    check_small(file, &connection)?;
-    bound(&connection, options)?;
-    Ok(connection)
+    Ok(())
 }
 
 /// How the file is written.
@@ -124,6 +130,9 @@ fn settings(connection: &Connection, options: &SqliteOptions) -> Result<(), Stor
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // What is forgotten is overwritten, not only unlinked. Always: rows also leave copies behind when pages
+        // are split, long before anybody is forgotten.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         // What a savepoint would restore is kept in memory: it is a few pages.
         connection.pragma_update(None, "temp_store", "MEMORY")?;

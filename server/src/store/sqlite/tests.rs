@@ -294,6 +294,43 @@ async fn commits_are_synced_unless_told_otherwise() {
         assert_eq!(pragma("synchronous").await, Ok(expected.into()));
         assert_eq!(pragma("journal_mode").await, Ok("wal".to_owned().into()));
         assert_eq!(pragma("foreign_keys").await, Ok(1.into()));
+        assert_eq!(pragma("secure_delete").await, Ok(1.into()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_in_no_file_although_pages_were_split() {
+    let folder = Folder::new();
+    let store = folder.open().expect("opens");
+    // In no order, as random ids are: each new user moves others to new pages.
+    let name = |number: u64| format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let ids: Vec<_> = (0..3_000).map(|it| format!("u-{}", name(it))).collect();
+    let identities: Vec<_> = (0..3_000)
+        .map(|it| format!("who-{}", name(it + 1)))
+        .collect();
+    let users = ids.iter().zip(&identities);
+    let made = users.map(|(id, identity)| store.user("cs-demo", identity, id, NOW));
+    for user in futures_util::future::join_all(made).await {
+        user.expect("a user");
+    }
+    for id in ids.iter().step_by(50) {
+        store.forget(id, None, NOW).await.expect("forgets");
+    }
+    // The word to other processes has the id, for a day.
+    store
+        .sweep(NOW.plus(std::time::Duration::from_hours(24)))
+        .await
+        .expect("sweeps");
+    super::copy::fold_log(folder.path()).expect("empties the log");
+    let bytes = fs::read(folder.file()).expect("reads");
+    let holds = |word: &str| {
+        bytes
+            .windows(word.len())
+            .any(|part| part == word.as_bytes())
+    };
+    assert!(holds(&identities[1]), "others stay");
+    for (id, identity) in ids.iter().zip(&identities).step_by(50) {
+        assert!(!holds(identity) && !holds(id), "{identity}");
     }
 }
 

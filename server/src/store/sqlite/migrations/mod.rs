@@ -15,6 +15,7 @@ use crate::store::StoreError;
 const FILES: &[&str] = &[
     include_str!("0001_first.sql"),
     include_str!("0002_messages_as_they_come.sql"),
+    include_str!("0003_erasures.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.

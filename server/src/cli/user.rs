@@ -1,0 +1,236 @@
+//! `parlour user`: what is kept of a person, by the identity that an app vouched for, and its erasure.
+//!
+//! In the path: beside a server that may run, on the same database; the server learns of an erasure by
+//! [`Store::erasures`].
+//!
+//! Invariants: the standard output is JSON for `show` and `export`. After `forget` the words are no longer in the
+//! database's files: what is deleted is overwritten, and the log is emptied.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use protocol::timestamp::to_iso;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::say;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, ConfigError, Sources};
+use crate::records::{Author, StoredMessage};
+use crate::state::StartError;
+use crate::store::sqlite::copy::{CopyError, fold_log};
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::{Dossier, HistoryFrom, HistoryQuery, Kept, Store};
+
+/// Messages read at once for an export.
+const PAGE: u32 = 500;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Say what is kept of a user, without the messages
+    Show(Whom),
+    /// Print everything that is kept of a user, with the messages, as JSON
+    Export(Whom),
+    /// Erase a user, with all messages, while the server runs; backups keep what they hold
+    Forget(Whom),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Whom {
+    /// What the app's assertions call the user
+    #[arg(value_name = "IDENTITY")]
+    identity: String,
+    /// Client id of the app [default: all apps]
+    #[arg(long, value_name = "CLIENT_ID")]
+    app: Option<String>,
+    /// Only the conversation with this bot [default: all bots]
+    #[arg(long, value_name = "BOT_ID")]
+    bot: Option<String>,
+}
+
+pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartError> {
+    let folder = Config::load(sources)?.server.data;
+    let store = SqliteStore::beside(&folder, &SqliteOptions::default())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))?;
+    runtime.block_on(async {
+        match command {
+            UserCommand::Show(whom) => {
+                let users: Vec<Value> = find(&store, whom).await?.iter().map(summary).collect();
+                // Texts, numbers and lists can always be written.
+                let text = serde_json::to_string_pretty(&json!({ "users": users }));
+                print(&format!("{}\n", text.unwrap_or_default()))?;
+            }
+            UserCommand::Export(whom) => export(&store, find(&store, whom).await?).await?,
+            UserCommand::Forget(whom) => forget(&store, &folder, whom).await?,
+        }
+        store.close().await.map_err(StartError::from)
+    })
+}
+
+/// The users that are meant, each with the conversations that are meant.
+async fn find(store: &dyn Store, whom: &Whom) -> Result<Vec<Dossier>, StartError> {
+    let mut users = store.dossiers(&whom.identity, whom.app.as_deref()).await?;
+    if let Some(bot) = &whom.bot {
+        for user in &mut users {
+            user.conversations.retain(|kept| kept.bot == *bot);
+        }
+        users.retain(|user| !user.conversations.is_empty());
+    }
+    if users.is_empty() {
+        return Err(ConfigError::of(
+            &whom.identity,
+            "nothing is kept of this user; look at the identity, --app, --bot and --data",
+        )
+        .into());
+    }
+    Ok(users)
+}
+
+/// What is kept besides the messages.
+fn summary(user: &Dossier) -> Value {
+    let conversations: Vec<Value> = user.conversations.iter().map(conversation).collect();
+    let mut head = head(user);
+    head["conversations"] = conversations.into();
+    head
+}
+
+fn head(Dossier { user, tokens, .. }: &Dossier) -> Value {
+    let tokens: Vec<Value> = tokens
+        .iter()
+        .map(|expires| json!({ "expires": to_iso(expires.0) }))
+        .collect();
+    json!({
+        "id": user.id,
+        "app": user.app,
+        "identity": user.identity,
+        "created": to_iso(user.created.0),
+        "accessTokens": tokens,
+    })
+}
+
+fn conversation(kept: &Kept) -> Value {
+    let jobs: Vec<Value> = kept.jobs.iter().map(|context| as_json(context)).collect();
+    json!({
+        "bot": kept.bot,
+        "app": kept.app,
+        "created": to_iso(kept.created.0),
+        "lastActivity": to_iso(kept.last_activity.0),
+        "sessionId": kept.session_id,
+        "messageCount": kept.messages,
+        "openAnswers": jobs,
+    })
+}
+
+/// What is stored as JSON text, or the text itself.
+fn as_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// Page by page: a long conversation does not have to fit into memory.
+async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError> {
+    print("{\"users\":[")?;
+    for (place, user) in users.iter().enumerate() {
+        print(&opened(place, &head(user), "conversations"))?;
+        for (place, kept) in user.conversations.iter().enumerate() {
+            print(&opened(place, &conversation(kept), "messages"))?;
+            let (mut after, mut more, mut separator) = (0, true, "\n");
+            while more {
+                let page = store
+                    .history(HistoryQuery {
+                        conversation: kept.id,
+                        from: HistoryFrom::After(after),
+                        limit: PAGE,
+                    })
+                    .await?;
+                for stored in &page.messages {
+                    print(&format!("{separator}{}", message(stored)))?;
+                    (after, separator) = (stored.seq, ",\n");
+                }
+                more = page.more && !page.messages.is_empty();
+            }
+            print("]}")?;
+        }
+        print("]}")?;
+    }
+    print("]}\n")
+}
+
+/// An object of a list that stays open in the list `inner`.
+fn opened(place: usize, object: &Value, inner: &str) -> String {
+    let text = object.to_string();
+    let open = text.strip_suffix('}').unwrap_or(&text);
+    let separator = if place == 0 { "" } else { "," };
+    format!("{separator}\n{open},\"{inner}\":[")
+}
+
+fn message(stored: &StoredMessage) -> String {
+    let raw = |text: &str| RawValue::from_string(text.to_owned()).ok();
+    // The stored JSON as it is: a number stays as exact as it was written.
+    let body = raw(&stored.body).map_or_else(
+        || Value::from(&*stored.body).to_string(),
+        |it| it.get().to_owned(),
+    );
+    let client = stored.client_message_id.as_deref().and_then(raw);
+    let client = client.map_or_else(|| "null".to_owned(), |it| it.get().to_owned());
+    let rest = json!({
+        "seq": stored.seq,
+        "messageId": stored.message_id,
+        "author": match stored.author {
+            Author::User => "user",
+            Author::Bot => "bot",
+        },
+        "created": to_iso(stored.created.0),
+        "sessionId": stored.session_id,
+    })
+    .to_string();
+    let open = rest.strip_suffix('}').unwrap_or(&rest);
+    format!("{open},\"clientMessageId\":{client},\"body\":{body}}}")
+}
+
+async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), StartError> {
+    let users = match find(store, whom).await {
+        Ok(users) => users,
+        Err(nobody) => {
+            // The second try, after a log that was held.
+            fold_log(folder)?;
+            return Err(nobody);
+        }
+    };
+    let (mut messages, mut conversations, mut gone) = (0, 0, 0);
+    for user in users {
+        loop {
+            let step = store
+                .forget(&user.user.id, whom.bot.as_deref(), SystemClock.now())
+                .await?;
+            messages += step.messages;
+            conversations += step.conversations;
+            gone += step.users;
+            if !step.more {
+                break;
+            }
+            // The server beside us has its turn.
+            tokio::task::yield_now().await;
+        }
+    }
+    fold_log(folder)?;
+    say(&format!(
+        "Erased {gone} users, {conversations} conversations, {messages} messages. A running server ends their sockets within seconds; backups keep what they hold."
+    ));
+    Ok(())
+}
+
+/// To the standard output; an export that is cut off must not look whole.
+fn print(text: &str) -> Result<(), StartError> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| {
+            CopyError::Unwritable {
+                path: "the standard output".into(),
+                reason: error.to_string(),
+            }
+            .into()
+        })
+}
