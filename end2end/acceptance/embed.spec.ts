@@ -109,6 +109,27 @@ test("what is read on one page of the shop is not counted on another", async ({ 
   await expect(page.locator(".badge")).toBeHidden();
 });
 
+test("what came while nobody looked is not counted any more when another page of the shop opens the chat", async ({ page, context, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.welcomed();
+  await press(page);
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await chat.composer.evaluate((field: HTMLTextAreaElement) => {
+    field.value = "several";
+    field.form!.requestSubmit();
+  });
+  await expect(page.locator(".badge")).toHaveText("3");
+  const other = await context.newPage();
+  await openShadows(other);
+  await visit(other, shop(hostSite, parlour));
+  // It has all of it from the server, so nothing arrives there.
+  const there = await openByHand(other, parlour);
+  await expect(there.row("and the last.")).toBeVisible();
+  await expect(page.locator(".badge")).toBeHidden();
+  await expect(launcherButton(page)).toHaveAccessibleName("Open chat");
+});
+
 test("a greeting in a window that was closed meanwhile shows its words, not its markup", async ({ page, hostSite, parlour }) => {
   await visit(page, shop(hostSite, parlour));
   await page.evaluate(() => (window as any).Parlour.send("hello"));

@@ -144,6 +144,7 @@ for (const [name, sign] of wrong) {
     });
     const widget = await openOn(page, parlour.baseURL);
     await expect(widget.notice).toContainText("The chat could not be opened for you.");
+    await expect(widget.window.locator("header .status")).toHaveText("Not available");
     expect(await page.evaluate("expired")).toBe(1);
     // Tried again with a fresh one now and then, not for ever.
     expect(backend.asked).toBeLessThanOrEqual(4);
@@ -154,6 +155,7 @@ for (const [name, sign] of wrong) {
     await widget.notice.getByRole("button", { name: "Try again" }).click();
     await expect(widget.row("Nice to meet you")).toHaveCount(1);
     await expect(widget.notice).toBeHidden();
+    await expect(widget.window.locator("header .status")).toHaveText("Replies right away");
     expect((await texts(parlour, "ann")).filter((text) => text === "hello")).toHaveLength(1);
   });
 }

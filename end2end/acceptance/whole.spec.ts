@@ -136,6 +136,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     for (const time of times) expect(time).toContain(year);
     await expect(page.locator("time").first()).toBeVisible();
     expect(await page.locator("time").first().evaluate((time) => getComputedStyle(time, "::after").content)).toContain(year);
+    // Also of a row whose time the screen shows only under the pointer.
+    for (const meta of await page.locator(".meta").all()) await expect(meta).toHaveCSS("opacity", "1");
     await expect(page.locator("form, header .actions").filter({ visible: true })).toHaveCount(0);
   });
 }
