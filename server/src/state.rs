@@ -368,6 +368,20 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
+/// The store that is there, for a command beside a server that may run: makes nothing.
+///
+/// # Errors
+/// There is none, or it is of another version.
+pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    match config.store.kind {
+        StoreKind::Sqlite => {
+            let options = SqliteOptions::default();
+            let store = SqliteStore::beside(&config.server.data, &options)?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
 /// Every configured bot; reads its script.
 ///
 /// # Errors

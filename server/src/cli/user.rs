@@ -18,9 +18,8 @@ use super::say;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError, Sources};
 use crate::records::{Author, StoredMessage};
-use crate::state::StartError;
+use crate::state::{StartError, open_store_beside};
 use crate::store::sqlite::copy::{CopyError, fold_log};
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{Dossier, HistoryFrom, HistoryQuery, Kept, Store};
 
 /// Messages read at once for an export.
@@ -50,21 +49,23 @@ pub(super) struct Whom {
 }
 
 pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartError> {
-    let folder = Config::load(sources)?.server.data;
-    let store = SqliteStore::beside(&folder, &SqliteOptions::default())?;
+    let config = Config::load(sources)?;
+    let folder = &config.server.data;
+    let store = open_store_beside(&config)?;
+    let store = store.as_ref();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))?;
     runtime.block_on(async {
         match command {
             UserCommand::Show(whom) => {
-                let users: Vec<Value> = find(&store, whom).await?.iter().map(summary).collect();
+                let users: Vec<Value> = find(store, whom).await?.iter().map(summary).collect();
                 // Texts, numbers and lists can always be written.
                 let text = serde_json::to_string_pretty(&json!({ "users": users }));
                 print(&format!("{}\n", text.unwrap_or_default()))?;
             }
-            UserCommand::Export(whom) => export(&store, find(&store, whom).await?).await?,
-            UserCommand::Forget(whom) => forget(&store, &folder, whom).await?,
+            UserCommand::Export(whom) => export(store, find(store, whom).await?).await?,
+            UserCommand::Forget(whom) => forget(store, folder, whom).await?,
         }
         store.close().await.map_err(StartError::from)
     })
