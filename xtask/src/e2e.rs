@@ -1,7 +1,7 @@
-//! End to end: Playwright drives the system's Chromium against the built server.
+//! End to end: Playwright drives the system's Chromium against the built server, in some stories behind an nginx.
 //!
 //! In the path: the last step of `test`. Playwright brings no browser of its own here, so one is looked for, and installed
-//! from the distribution where that is possible.
+//! from the distribution where that is possible; so is nginx.
 //!
 //! **Invariants.** What is missing is named together with the one command that brings it.
 
@@ -16,20 +16,51 @@ use crate::{compress, process};
 
 /// Playwright's own lower bound.
 const NODE: u32 = 20;
-/// Looked for on PATH, then in `PLACES`.
-const BROWSERS: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
-const PLACES: [&str; 3] = [
+/// Looked for on PATH, then here. `sbin` is on the PATH of root only.
+const PLACES: [&str; 6] = [
     "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/sbin",
     "/snap/bin",
+    "/opt/homebrew/bin",
     "/Applications/Google Chrome.app/Contents/MacOS",
 ];
-/// Text without fonts has no size, and screenshots no letters.
-const PACKAGES: [&str; 3] = ["chromium", "fonts-liberation", "fonts-noto-color-emoji"];
+
+/// A program of the system that the stories need.
+struct Needed {
+    title: &'static str,
+    /// Names it outright, for the stories and for us.
+    variable: &'static str,
+    names: &'static [&'static str],
+    packages: &'static [&'static str],
+}
+
+const CHROMIUM: Needed = Needed {
+    title: "Chromium",
+    variable: "CHROMIUM",
+    names: &[
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+        "Google Chrome",
+    ],
+    // Text without fonts has no size, and screenshots no letters.
+    packages: &["chromium", "fonts-liberation", "fonts-noto-color-emoji"],
+};
+const NGINX: Needed = Needed {
+    title: "nginx",
+    variable: "NGINX",
+    names: &["nginx"],
+    packages: &["nginx-light"],
+};
+/// Makes the certificate that nginx shows.
+const OPENSSL: Needed = Needed {
+    title: "openssl",
+    variable: "OPENSSL",
+    names: &["openssl"],
+    packages: &["openssl"],
+};
 
 /// Installs what the tests need, runs them, and says how many passed.
 pub(crate) fn run(
@@ -40,22 +71,22 @@ pub(crate) fn run(
     let folder = workspace.root.join("end2end");
     node()?;
     packages(&folder, &log.with_file_name("npm.log"))?;
-    let chromium = match chromium() {
-        Some(chromium) => chromium,
-        None => install_chromium(&log.with_file_name("apt.log"))?,
-    };
-    let output = process::capture(
-        "Playwright",
-        log,
-        Command::new("node")
-            .arg("node_modules/@playwright/test/cli.js")
-            .arg("test")
-            .args(arguments)
-            .current_dir(&folder)
-            .env("CHROMIUM", chromium)
-            .env("PARLOUR_BIN", workspace.server())
-            .env("PARLOUR_SITE", workspace.site()),
-    )?;
+    let mut playwright = Command::new("node");
+    playwright
+        .arg("node_modules/@playwright/test/cli.js")
+        .arg("test")
+        .args(arguments)
+        .current_dir(&folder)
+        .env("PARLOUR_BIN", workspace.server())
+        .env("PARLOUR_SITE", workspace.site());
+    for needed in [CHROMIUM, NGINX, OPENSSL] {
+        let program = match needed.find() {
+            Some(program) => program,
+            None => needed.install(&log.with_file_name("apt.log"))?,
+        };
+        playwright.env(needed.variable, program);
+    }
+    let output = process::capture("Playwright", log, &mut playwright)?;
     match passed(&output) {
         0 => bail!("no end-to-end test was executed"),
         passed => Ok(format!("{passed} tests")),
@@ -108,16 +139,47 @@ fn packages(folder: &Path, log: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `CHROMIUM`, or the first browser found.
-fn chromium() -> Option<PathBuf> {
-    if let Some(chosen) = std::env::var_os("CHROMIUM") {
-        return Some(chosen.into());
+impl Needed {
+    /// The one that its variable names, or the first one found.
+    fn find(&self) -> Option<PathBuf> {
+        if let Some(chosen) = std::env::var_os(self.variable) {
+            return Some(chosen.into());
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = std::env::split_paths(&path)
+            .chain(PLACES.iter().map(PathBuf::from))
+            .collect();
+        first_program(&folders, self.names)
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path)
-        .chain(PLACES.iter().map(PathBuf::from))
-        .collect();
-    first_program(&folders, &BROWSERS).or_else(|| first_program(&folders, &["Google Chrome"]))
+
+    /// From the distribution, when we may; else the command that does it.
+    fn install(&self, log: &Path) -> anyhow::Result<PathBuf> {
+        let (title, packages) = (self.title, self.packages.join(" "));
+        let remedy =
+            format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
+        let user = Command::new("id").arg("-u").output();
+        let root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+        let apt = Command::new("apt-get").arg("--version").output().is_ok();
+        if !(root && apt) {
+            bail!(
+                "no {title} was found. Install one, for example: sudo sh -c '{remedy}'; \
+                 or name it in the variable {}",
+                self.variable
+            );
+        }
+        process::capture(
+            &format!("apt-get install {title}"),
+            log,
+            Command::new("sh")
+                .args(["-c", &remedy])
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                // Debian starts a service with its installation; in this runlevel it does not.
+                .env("RUNLEVEL", "1"),
+        )
+        .with_context(|| format!("no {title} was found, and this did not install it: {remedy}"))?;
+        self.find()
+            .with_context(|| format!("{title} was installed but is not on PATH"))
+    }
 }
 
 /// The first of `names`, each in all folders.
@@ -126,30 +188,6 @@ fn first_program(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.is_file())
-}
-
-/// From the distribution, when we may; else the command that does it.
-fn install_chromium(log: &Path) -> anyhow::Result<PathBuf> {
-    let packages = PACKAGES.join(" ");
-    let remedy = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
-    let user = Command::new("id").arg("-u").output();
-    let root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    let apt = Command::new("apt-get").arg("--version").output().is_ok();
-    if !(root && apt) {
-        bail!(
-            "no Chromium was found. Install one, for example: sudo sh -c '{remedy}'; \
-             or name it in the variable CHROMIUM"
-        );
-    }
-    process::capture(
-        "apt-get install chromium",
-        log,
-        Command::new("sh")
-            .args(["-c", &remedy])
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
-    .with_context(|| format!("no Chromium was found, and this did not install it: {remedy}"))?;
-    chromium().context("Chromium was installed but is not on PATH")
 }
 
 /// The number in Playwright's closing line `  12 passed (3.4s)`.
@@ -186,7 +224,7 @@ mod tests {
         compress::write(&folders[0].join("google-chrome"), b"").unwrap();
         compress::write(&folders[1].join("chromium"), b"").unwrap();
         assert_eq!(
-            first_program(&folders, &BROWSERS),
+            first_program(&folders, CHROMIUM.names),
             Some(folders[1].join("chromium"))
         );
         assert_eq!(first_program(&folders, &["firefox"]), None);
