@@ -13,7 +13,7 @@
 //! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
 //! - [`json`]: values and their text; [`read`], [`mod@write`]: fields by name, for what a client hears and says.
-//! - [`find`]: words in texts; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
+//! - [`find`]: words in texts; [`visible`]: whether a text shows anything; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
 //! - What is read is written back unchanged: fields without a name here live in `extra`
@@ -37,6 +37,7 @@ pub mod start;
 pub mod theme;
 pub mod timestamp;
 pub mod transcript;
+pub mod visible;
 pub mod write;
 
 /// Fields of a wire object that have no name here, kept so that they are written back.

@@ -23,7 +23,47 @@ pub fn safe_link(address: &str) -> Option<String> {
     }
     let schemes = ["http://", "https://", "mailto:", "tel:"];
     let known = schemes.iter().any(|scheme| has_more_than(&address, scheme));
+    if known && has_more_than(&address, "tel:") {
+        // A number is written with blanks, and dialled without.
+        return Some(address.replace("%20", ""));
+    }
     known.then_some(address)
+}
+
+/// An address that a button or a template opens. Bots write such without a scheme, and never one that is meant to lead
+/// to another page of the same place: what looks like a host gets `https://`.
+///
+/// ```
+/// use protocol::link::sloppy_link;
+/// assert_eq!(sloppy_link(" a.test/x "), Some("https://a.test/x".into()));
+/// assert_eq!(sloppy_link("javascript:alert(1)"), None);
+/// ```
+#[must_use]
+pub fn sloppy_link(address: &str) -> Option<String> {
+    safe_link(address).or_else(|| {
+        let address = clean(address, MAX_LINK_BYTES)?;
+        let address = address.strip_prefix("//").unwrap_or(&address);
+        let host = address.split(['/', '?', '#']).next()?;
+        looks_like_host(host).then(|| ["https://", address].concat())
+    })
+}
+
+/// `shop.test` or `shop.test:8080`. The last part has two letters at least, so neither a number nor an abbreviation is
+/// a host.
+fn looks_like_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').unwrap_or((text, "443"));
+    let mut parts = name.rsplit('.');
+    let last = parts.next().unwrap_or_default();
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    let has_dot = name.len() > last.len();
+    let top = last.chars().count() >= 2 && !last.starts_with(|c: char| c.is_ascii_digit());
+    let port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    has_dot && top && port && is_part(last) && parts.all(is_part)
 }
 
 /// An address that an image may come from: http, https, or a bitmap in the address itself.
@@ -42,6 +82,24 @@ pub fn safe_image(address: &str) -> Option<String> {
         .iter()
         .any(|prefix| has_more_than(&address, prefix));
     known.then_some(address)
+}
+
+/// Whether a picture comes from one of these sources: `https:` is any host, else it is an exact origin. What stands
+/// behind the origin must end it: `https://a.test@evil.test` is another host.
+///
+/// ```
+/// use protocol::link::comes_from;
+/// assert!(comes_from("https://a.test/x.png", &["https://a.test".into()]));
+/// assert!(!comes_from("https://a.test.evil.test/x.png", &["https://a.test".into()]));
+/// ```
+#[must_use]
+pub fn comes_from(address: &str, sources: &[String]) -> bool {
+    sources.iter().any(|source| {
+        let start = address.get(..source.len());
+        let rest = address.as_bytes().get(source.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(source))
+            && (source == "https:" || rest.is_none_or(|byte| b"/?#".contains(byte)))
+    })
 }
 
 /// Without what browsers drop (and what could hide a scheme), and without characters that are
@@ -124,6 +182,90 @@ mod tests {
             safe_image("data:image/png;base64,x").as_deref(),
             Some("data:image/png;base64,x")
         );
+    }
+
+    #[test]
+    fn a_picture_comes_from_exactly_the_sources() {
+        let sources = |list: &[&str]| {
+            list.iter()
+                .map(|&source| source.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let one = sources(&["https://cdn.test", "http://localhost:8080"]);
+        for address in [
+            "https://cdn.test/x.png",
+            "HTTPS://CDN.test/x.png",
+            "https://cdn.test",
+            "https://cdn.test?x",
+            "http://localhost:8080/x.png",
+        ] {
+            assert!(comes_from(address, &one), "{address}");
+        }
+        for address in [
+            "http://cdn.test/x.png",
+            "https://cdn.test.evil.test/x.png",
+            "https://cdn.test@evil.test/x.png",
+            "https://cdn.test:8443/x.png",
+            "https://cdn.test\\@evil.test/x.png",
+            "https:///cdn.test/x.png",
+            "https://evil.test/https://cdn.test/",
+            "http://localhost/x.png",
+            "data:image/png;base64,x",
+            "",
+        ] {
+            assert!(!comes_from(address, &one), "{address}");
+            assert!(!comes_from(address, &[]), "{address}");
+        }
+        assert!(comes_from("https://any.test/x.png", &sources(&["https:"])));
+        assert!(!comes_from("http://any.test/x.png", &sources(&["https:"])));
+    }
+
+    #[test]
+    fn what_looks_like_a_host_is_opened() {
+        for (address, expected) in [
+            ("a.test", "https://a.test"),
+            (" Shop.A.test/x?y=1#z\n", "https://Shop.A.test/x?y=1#z"),
+            ("a.test:8080/x", "https://a.test:8080/x"),
+            ("//a.test/x", "https://a.test/x"),
+            ("münchen.test", "https://münchen.test"),
+            ("例え.テスト", "https://例え.テスト"),
+            ("a-b.test?x", "https://a-b.test?x"),
+            ("www.a.test", "https://www.a.test"),
+            ("HTTPS://a.test", "HTTPS://a.test"),
+            ("tel: +49 30 123", "tel:+4930123"),
+            ("mailto:a@b.test", "mailto:a@b.test"),
+        ] {
+            assert_eq!(sloppy_link(address).as_deref(), Some(expected), "{address}");
+        }
+        for address in [
+            "",
+            "javascript:alert(1)",
+            "javascript.test:alert(1)",
+            "data:text/html,x",
+            "java\u{200b}script:alert(1)",
+            "blob:https://a.test/1",
+            "file.test:/etc/passwd",
+            "ftp://a.test",
+            "intent:a.test",
+            "sms:+49",
+            "/relative",
+            "///a.test",
+            "more",
+            "localhost",
+            "1.5",
+            "v1.2.3",
+            "a.b",
+            ".test",
+            "a..test",
+            "-a.test",
+            "a@b.test",
+            "a.test:",
+            "a.test:123456",
+            "two words.test",
+            "a.test\\evil",
+        ] {
+            assert_eq!(sloppy_link(address), None, "{address}");
+        }
     }
 
     #[test]

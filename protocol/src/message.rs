@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Extra;
-use crate::json::Value;
+use crate::json::{self, Value};
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};
@@ -344,8 +344,7 @@ impl ClientFrame {
     /// assert!(matches!(ClientFrame::parse(ping), Ok(ClientFrame::Ping(_))));
     /// ```
     pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|_| FrameError::NotJson)?;
+        let value: serde_json::Value = json::from_text(text).map_err(|_| FrameError::NotJson)?;
         let Some(object) = value.as_object() else {
             return Err(FrameError::NotAnObject);
         };

@@ -68,8 +68,10 @@ impl Read for MessageRef {
     fn read(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Some(Self::Number(number.clone())),
-            Value::String(text) if text.len() <= MAX_ID_BYTES => Some(Self::Text(text.clone())),
-            _ => None,
+            value => {
+                let text = value.as_str()?;
+                (text.len() <= MAX_ID_BYTES).then(|| Self::Text(text.to_owned()))
+            }
         }
     }
 }

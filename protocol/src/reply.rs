@@ -325,7 +325,7 @@ impl ServerFrame {
     /// needs: a client ignores it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let value = Value::parse(text)?;
+        let value = Value::parse_piece(text)?;
         let fields = Fields::of(&value)?;
         let kind: String = fields.get("type")?;
         match kind.as_str() {

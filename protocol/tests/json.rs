@@ -1,13 +1,13 @@
 //! Our reader and writer of JSON beside `serde_json`'s: both must take and say the same.
 
 use proptest::prelude::*;
-use protocol::json::Value;
+use protocol::json::{self, Value};
 
 const RECORDED: &str = include_str!("golden/recorded.json");
 const TEMPLATES: &str = include_str!("golden/templates.json");
 
 fn theirs(text: &str) -> Option<serde_json::Value> {
-    serde_json::from_str(text).ok()
+    json::from_text(text).ok()
 }
 
 /// Reads by both, writes by both, reads again by both.
@@ -22,7 +22,11 @@ fn assert_same(text: &str) {
     assert_eq!(Value::parse(&written), Some(ours.clone()), "{text:?}");
     assert_eq!(self::theirs(&written), Some(theirs.clone()), "{text:?}");
     assert_eq!(serde_json::to_value(&ours).ok(), Some(theirs), "{text:?}");
-    assert_eq!(serde_json::from_str(text).ok(), Some(ours), "{text:?}");
+    assert_eq!(
+        json::from_bytes(text.as_bytes()).ok(),
+        Some(ours),
+        "{text:?}"
+    );
 }
 
 #[test]
@@ -85,6 +89,13 @@ fn edges_are_read_as_by_serde() {
         r#""\ude00""#,
         r#""\ud83dx""#,
         r#""\ud83d\u0041""#,
+        r#""\ude00\ud83d""#,
+        r#""\ud83d\ud83d\ude00""#,
+        r#""\ud83d\n""#,
+        r#""\ud83d\u12""#,
+        r#""\ud83d\"#,
+        r#""\\ud83d""#,
+        r#"{"\ud83d":"\ude00"}"#,
         r#""\u12""#,
         r#""\u+123""#,
         r#""\u00""#,
@@ -101,6 +112,23 @@ fn edges_are_read_as_by_serde() {
         &deep(100_000),
     ] {
         assert_same(text);
+    }
+}
+
+#[test]
+fn half_a_character_costs_nothing_but_itself() {
+    for (text, expected) in [
+        (r#""thanks \ud83d""#, "thanks \u{fffd}"),
+        (r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
+        (r#""\ud83dx\ud83d\ude00""#, "\u{fffd}x😀"),
+        (r#""\ud83d\u0041""#, "\u{fffd}A"),
+    ] {
+        let ours = Value::parse(text).expect(text);
+        assert_eq!(ours.as_str(), Some(expected), "{text}");
+        assert_eq!(json::from_text(text).ok().as_ref(), Some(&ours), "{text}");
+        let piece = Value::parse_piece(text).expect(text);
+        assert_eq!(piece.as_str(), Some(expected), "{text}");
+        assert_eq!(piece.to_text(), ours.to_text(), "{text}");
     }
 }
 
@@ -126,7 +154,7 @@ proptest! {
     fn any_text_is_read_as_by_serde(
         pieces in prop::collection::vec(prop::sample::select(vec![
             "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"b\":", "\\", "\\n", "\\u00", "\\ud83d",
-            "\\ude00", "e", "1", "0", "-", ".5", " ", "null", "true", "é", "\u{1}", "[1,{\"c\":\"\\t\"}]",
+            "\\ude00", "\"\\ud83d", "\\ude00\"", "e", "1", "0", "-", ".5", " ", "null", "true", "é", "\u{1}", "[1,{\"c\":\"\\t\"}]",
         ]), 0..9)
     ) {
         let text = pieces.concat();

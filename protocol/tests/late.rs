@@ -233,3 +233,38 @@ fn a_tab_that_follows_hears_of_marks_and_of_what_its_leader_missed() {
     assert_eq!(follower.session.connection(), Connection::Online);
     assert_eq!(follower.asked, asked + 1);
 }
+
+#[test]
+fn an_emoji_cut_between_two_pieces_is_whole_again() {
+    let piece = |text: &str, end: bool| {
+        format!(
+            r#"{{"type":"bot_response","messageId":"ms-1","sM":true,"endChunk":{end},
+                "message":[{{"type":"text","component":{{"type":"text","payload":{{"text":"{text}"}}}},
+                "cInfo":{{"body":"{text}"}}}}]}}"#
+        )
+    };
+    let mut told = Told::online(None);
+    told.history(Vec::new(), None);
+    told.hear(&piece(r"thanks \ud83d", false));
+    told.hear(&piece(r"\ude00 and \ud83d", false));
+    told.hear(&piece(r"\ude01", false));
+    told.hear(&piece(r" or half \ud83d", true));
+    let rows = told.session.transcript().entries();
+    let text = "thanks 😀 and 😁 or half \u{fffd}";
+    assert_eq!(rows[0].content, Content::Text(text.to_owned()));
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn half_a_character_costs_no_frame() {
+    let mut told = Told::online(Some(0));
+    told.hear(
+        r#"{"type":"bot_response","messageId":"ms-\ud83d","icon":"\ude00","x\ud83d":1,"seq":1,
+        "message":[{"type":"text","component":{"type":"text","payload":{"text":"Hi \ud83d"}}}]}"#,
+    );
+    let rows = told.session.transcript().entries();
+    assert_eq!(rows[0].content, Content::Text("Hi \u{fffd}".to_owned()));
+    told.say(7);
+    told.hear(r#"{"type":"ack","ok":true,"replyto":7,"message":"\ud83d","seq":2}"#);
+    assert_eq!(told.session.outbox().len(), 0);
+}

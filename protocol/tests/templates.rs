@@ -2,7 +2,10 @@
 //! recorded answers. Known templates are drawn, others show words, nothing shows JSON.
 
 use protocol::content::{Action, Content};
+use protocol::history::HistoryPage;
+use protocol::read::Read as _;
 use protocol::reply::{BotMessage, ServerFrame};
+use protocol::transcript::Entry;
 use serde_json::{Value, json};
 
 const TEMPLATES: &str = include_str!("golden/templates.json");
@@ -171,7 +174,7 @@ fn a_streamed_answer_keeps_the_blanks_between_its_pieces() {
         if frame["value"]["sM"] == true {
             let message: BotMessage =
                 serde_json::from_value(frame["value"]["message"][0].clone()).expect("a message");
-            text.push_str(Content::piece(&message));
+            text.push_str(Content::piece(&message).text);
         }
     }
     assert_eq!(text, "Hello world");
@@ -202,4 +205,69 @@ fn list(value: &Value) -> &[Value] {
     value
         .as_array()
         .unwrap_or_else(|| panic!("no list: {value}"))
+}
+
+#[test]
+fn a_text_template_is_its_sentence_live_and_in_the_history() {
+    for said in [
+        r#"{"text":"Hello."}"#,
+        r#" {"text": " Hello. "} "#,
+        r#"{"type":"text","text":"Hello."}"#,
+        r#"{"type":"text","payload":{"text":"Hello."}}"#,
+        r#"{"text":"{\"text\":\"Hello.\"}"}"#,
+        r#"{"text":"Hello.","speech_hint":"Hello"}"#,
+    ] {
+        let sentence = Content::Text("Hello.".to_owned());
+        let text = Value::from(said);
+        for component in [
+            json!({"type": "text", "payload": {"text": text}}),
+            json!({"type": "text", "payload": text}),
+            json!({"type": "template", "payload": {"type": "text", "payload": text}}),
+            json!({"type": "template", "payload": text}),
+        ] {
+            assert_eq!(of_component(&component), sentence, "{component}");
+        }
+        assert_eq!(Content::of_history_text(said), sentence, "{said}");
+    }
+    let lean = json!({"type": "text", "cInfo": {"body": r#"{"text":"Hello."}"#}});
+    let lean: BotMessage = serde_json::from_value(lean).unwrap();
+    assert_eq!(
+        Content::of_bot_message(&lean),
+        Content::Text("Hello.".to_owned())
+    );
+    // JSON that says more than a sentence is what the bot wanted to say.
+    for said in [
+        r#"{"text":"Hello.","temperature":21}"#,
+        r#"{"text":["Hello."]}"#,
+        r#"{"text":7}"#,
+        r#"{"type":"invoice","text":"Hello."}"#,
+    ] {
+        assert_eq!(
+            Content::of_history_text(said),
+            Content::Text(said.to_owned())
+        );
+        for payload in [json!(said), json!({"text": said})] {
+            let live = of_component(&json!({"type": "text", "payload": payload}));
+            assert_eq!(live, Content::Text(said.to_owned()), "{payload}");
+        }
+    }
+}
+
+#[test]
+fn what_a_visitor_typed_stays_as_typed() {
+    let typed = r#"{"text":"Hello."}"#;
+    let page = json!({"messages": [{"_id": "ms-1", "type": "incoming", "components": [
+        {"cT": "text", "data": {"text": typed}}]}], "moreAvailable": false});
+    let page = HistoryPage::parse(&page.to_string()).unwrap();
+    let echo = json!({"type": "user_message", "id": 7, "message": {"body": typed}});
+    let Some(ServerFrame::UserMessage(echo)) = ServerFrame::parse(&echo.to_string()) else {
+        panic!("an echo");
+    };
+    for entry in [
+        Entry::of_history(&page.messages[0]),
+        Entry::of_echo(&echo, 1),
+        Entry::own(7, typed, 1),
+    ] {
+        assert_eq!(entry.content, Content::Text(typed.to_owned()));
+    }
 }

@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::error::ErrorBody;
+use protocol::json;
 use serde::de::DeserializeOwned;
 
 use crate::ids::Ids;
@@ -282,7 +283,7 @@ fn timed_out(rejection: &BytesRejection) -> bool {
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // serde's own words may repeat the value, which may be a secret; the place is enough.
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    json::from_bytes(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => wrong_shape(),
         _ => ApiError::Invalid(format!(
             "the body is not valid JSON (line {}, column {})",

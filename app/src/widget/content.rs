@@ -118,6 +118,9 @@ fn choices(
             .map(|url| foreign(sheet, "thumb", url, "", "24", "24"));
         let label = sheet.el("span", "label").auto().say(title);
         let inside = |node: Node| node.add_some(thumb).add(label);
+        if matches!(button.action, Action::None {}) {
+            return inside(sheet.el("span", "words"));
+        }
         if let Action::Open { url } = &button.action {
             return inside(leaving(sheet, class, url))
                 .add(icon(Icon::Open))

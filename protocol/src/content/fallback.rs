@@ -1,6 +1,6 @@
 //! The words of what this widget does not draw.
 
-use super::payload::is_json;
+use super::payload::{is_json, sentence_in};
 use crate::find::find;
 use crate::json::{Map, Value};
 use crate::message::add;
@@ -30,7 +30,7 @@ const WORDS: [&str; 12] = [
 /// The sentence of `cInfo.body`, unless it is none: bots put a template's JSON there.
 pub(super) fn sentence(body: Option<&Value>) -> String {
     body.and_then(scalar)
-        .filter(|text| !is_json(text))
+        .and_then(|text| sentence_in(&text))
         .unwrap_or_default()
 }
 
@@ -108,11 +108,11 @@ fn add_line(lines: &mut Vec<String>, text: String) {
 
 /// A non-empty string, or a number as text.
 pub(super) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.as_str().to_owned()),
-        _ => None,
-    }
+    let text = match value {
+        Value::Number(number) => number.as_str(),
+        value => value.as_str()?.trim(),
+    };
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -135,6 +135,8 @@ mod tests {
             (json!(" Pick one "), "Pick one"),
             (json!(5), "5"),
             (json!(r#"{"template_type":"x"}"#), ""),
+            (json!(r#" {"text":" Hi. "}"#), "Hi."),
+            (json!(r#"{"text":"{\"text\":\"Hi.\"}"}"#), "Hi."),
             (json!(" {} "), ""),
             (json!("{name} is free}"), "{name} is free}"),
             (json!({"a":1}), ""),

@@ -86,11 +86,47 @@ pub enum Action {
         /// http, https, mailto or tel.
         url: String,
     },
+    /// Nothing: what it would open is refused, so its title is text.
+    None {},
     /// Sends the payload; the title is shown.
     Post {
         /// What the bot gets.
         payload: String,
     },
+}
+
+/// The next piece of a streamed answer. It may be cut inside of a character.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// With U+FFFD for half a character at an end.
+    pub text: &'a str,
+    /// That half at the beginning.
+    pub first: Option<u16>,
+    /// That half at the end.
+    pub last: Option<u16>,
+}
+
+impl<'a> Piece<'a> {
+    fn of(value: &'a Value) -> Option<Self> {
+        let whole = Self::from(value.as_str()?);
+        Some(match value {
+            Value::Torn(torn) => Self {
+                first: torn.first,
+                last: torn.last,
+                ..whole
+            },
+            _ => whole,
+        })
+    }
+}
+
+impl<'a> From<&'a str> for Piece<'a> {
+    fn from(text: &'a str) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
 }
 
 impl Read for Content {
@@ -149,6 +185,7 @@ impl Read for Action {
             "Open" => Some(Self::Open {
                 url: fields.get("url")?,
             }),
+            "None" => Some(Self::None {}),
             "Post" => Some(Self::Post {
                 payload: fields.get("payload")?,
             }),
@@ -196,12 +233,12 @@ impl Content {
     /// The next piece of a streamed answer exactly as it was sent: blanks at its ends are blanks
     /// between words.
     #[must_use]
-    pub fn piece(message: &BotMessage) -> &str {
+    pub fn piece(message: &BotMessage) -> Piece<'_> {
         let text = message.component.as_ref().map(|component| {
             let payload = &component.payload;
-            payload["text"].as_str().or_else(|| payload.as_str())
+            Piece::of(&payload["text"]).or_else(|| Piece::of(payload))
         });
-        let fallback = || message.c_info.as_ref().and_then(|info| info.body.as_str());
+        let fallback = || Piece::of(&message.c_info.as_ref()?.body);
         text.flatten().or_else(fallback).unwrap_or_default()
     }
 

@@ -4,7 +4,7 @@ use super::fallback::{self, scalar};
 use super::{Action, Button, Content};
 use crate::find::find;
 use crate::json::Value;
-use crate::link::{safe_image, safe_link};
+use crate::link::{safe_image, sloppy_link};
 
 /// How deep a payload may nest: `component` → `template` → media, and one for luck.
 const MAX_NESTING: u8 = 4;
@@ -40,7 +40,31 @@ pub(super) fn template_in(text: &str) -> Option<Value> {
 }
 
 fn is_template(value: &Value) -> bool {
-    value.get("payload").is_some() || value.get("template_type").is_some()
+    value.get("payload").is_some() || value.get("template_type").is_some() || is_text(value)
+}
+
+/// A text template: a sentence, and at most how it is to be read. JSON that says more is what the bot wanted to say.
+fn is_text(value: &Value) -> bool {
+    let beside = ["text", "type", "color", "speech_hint", "speechHint", "lang"];
+    let is_known = |name: &str| beside.contains(&name);
+    value["text"].as_str().is_some()
+        && ["", "text", "message"].contains(&value["type"].as_str().unwrap_or_default())
+        && value
+            .as_object()
+            .is_some_and(|object| object.keys().all(is_known))
+}
+
+/// The sentence of a text template, also of one inside of another. `None`: it is other JSON.
+pub(super) fn sentence_in(text: &str) -> Option<String> {
+    sentence_within(text.trim(), MAX_NESTING)
+}
+
+fn sentence_within(text: &str, nesting: u8) -> Option<String> {
+    if !is_json(text) {
+        return Some(text.to_owned());
+    }
+    let value = Value::parse(text).filter(is_text)?;
+    sentence_within(value["text"].as_str()?.trim(), nesting.checked_sub(1)?)
 }
 
 /// Whether a text is a JSON object, judged by its ends: one that nests too deep to be read is
@@ -54,12 +78,15 @@ pub(super) fn is_json(text: &str) -> bool {
 
 /// `None`: this widget cannot draw it.
 fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
-    if let Value::String(text) = payload {
+    if let Some(text) = payload.as_str() {
         // The payload may be a JSON string, or simply the text (`kore-protocol.md` 4.6).
         if !is_json(text) {
             return Some(Content::Text(text.trim().to_owned()));
         }
         let inner: Value = Value::parse(text)?;
+        if kind == "text" && !is_template(&inner) {
+            return Some(Content::Text(text.trim().to_owned()));
+        }
         return of_payload(kind, &inner, nesting.checked_sub(1)?);
     }
     if let Some(template) = payload["template_type"].as_str() {
@@ -80,9 +107,14 @@ fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
                 .iter()
                 .find_map(|key| payload[*key].as_str());
             if let Some(url) = address {
-                let url = safe_link(url)?;
-                let title = name_of(payload).unwrap_or_else(|| url.clone());
-                return Some(Content::Link { url, title });
+                let name = name_of(payload);
+                return match sloppy_link(url) {
+                    Some(url) => {
+                        let title = name.unwrap_or_else(|| url.clone());
+                        Some(Content::Link { url, title })
+                    }
+                    None => name.map(Content::Text),
+                };
             }
         }
         _ => {}
@@ -122,19 +154,24 @@ fn buttons(lists: [&Value; 2]) -> Vec<Button> {
     all.filter_map(button).take(MAX_BUTTONS).collect()
 }
 
-/// Postbacks send `payload`, else `value`, else the title; a `url` opens and sends nothing. A
-/// button that would open an unsafe address is left out.
+/// Postbacks send `payload`, else `value`, else the title; a `url` opens and sends nothing. Of a
+/// button that would open an unsafe address the title stays, as text.
 fn button(button: &Value) -> Option<Button> {
-    let kind = button["type"]
-        .as_str()
-        .or_else(|| button["content_type"].as_str());
+    let kind = ["type", "content_type"]
+        .iter()
+        .find_map(|key| button[*key].as_str());
+    let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
     let payload = scalar(&button["payload"]).or_else(|| scalar(&button["value"]));
     let title = scalar(&button["title"]).or_else(|| payload.clone())?;
-    let action = match kind {
+    let action = match kind.as_deref() {
         Some("url" | "web_url") => {
-            let url = button["url"].as_str().or_else(|| button["value"].as_str());
-            Action::Open {
-                url: safe_link(url?)?,
+            let mut urls = ["url", "value", "payload"]
+                .iter()
+                .filter_map(|key| button[*key].as_str());
+            let url = urls.find(|url| !url.trim().is_empty());
+            match url.and_then(sloppy_link) {
+                Some(url) => Action::Open { url },
+                None => Action::None {},
             }
         }
         _ => Action::Post {
@@ -199,12 +236,37 @@ mod tests {
     }
 
     #[test]
-    fn a_button_without_a_title_or_with_an_unsafe_address_is_left_out() {
+    fn a_button_opens_an_address_that_is_written_carelessly() {
+        let content = shown(json!({"template_type":"button","buttons":[
+            {"type":" Web_URL ","title":"A","url":" a.test/x "},
+            {"type":"URL","title":"B","value":"www.a.test"},
+            {"type":"web_url","title":"C","url":"tel:+49 30 123"},
+            {"type":"web_url","title":"D","url":"","payload":"https://a.test/d"},
+        ]}));
+        let opens: Vec<_> = content
+            .buttons()
+            .iter()
+            .map(|button| match &button.action {
+                Action::Open { url } => url.as_str(),
+                other => panic!("{button:?}: {other:?}"),
+            })
+            .collect();
+        let expected = [
+            "https://a.test/x",
+            "https://www.a.test",
+            "tel:+4930123",
+            "https://a.test/d",
+        ];
+        assert_eq!(opens, expected);
+    }
+
+    #[test]
+    fn a_button_with_an_unsafe_address_leaves_its_title() {
         let content = shown(json!({"template_type":"button","buttons":[
             {"type":"web_url","title":"A","url":"javascript:alert(1)"},
             {"type":"url","title":"B","value":"JAVA\nscript:alert(1)"},
             {"type":"url","title":"C","url":"data:text/html,<script>"},
-            {"type":"url","title":"D"},
+            {"type":"url","title":"D"}, {"type":"url"},
             {"type":"postback"}, {"title":["E"]}, {"title":true}, null, 7, "F", [],
             {"type":"web_url","title":"G","url":"https://a.test/","image_url":"javascript:x"},
         ]}));
@@ -215,7 +277,15 @@ mod tests {
             },
             image: None,
         };
-        assert_eq!(content.buttons(), [open]);
+        let refused = |title: &str| Button {
+            title: title.into(),
+            action: Action::None {},
+            image: None,
+        };
+        let expected = [refused("A"), refused("B"), refused("C"), refused("D"), open];
+        assert_eq!(content.buttons(), expected);
+        let link = json!({"type":"link","payload":{"url":"javascript:x","name":"The manual"}});
+        assert_eq!(shown(link), Content::Text("The manual".into()));
     }
 
     #[test]

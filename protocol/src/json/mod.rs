@@ -7,10 +7,16 @@
 //!
 //! # Invariants
 //! - The reader takes what `serde_json` takes, and nothing else (`tests/json.rs`), save numbers too
-//!   great for a float: they stay text.
+//!   great for a float, which stay text, and half a character, which is U+FFFD. Where `serde_json`
+//!   reads what comes from outside, it reads by [`from_text`] and [`from_bytes`], which see to the
+//!   same.
 //! - A number is its text, so none loses a digit on its way through.
 
+mod halves;
 mod text;
+
+pub(crate) use halves::whole;
+pub use halves::{from_bytes, from_text};
 
 use std::ops::Index;
 
@@ -28,6 +34,8 @@ pub enum Value {
     Number(Number),
     /// Text.
     String(String),
+    /// Text that begins or ends with half a character; only from [`Value::parse_piece`].
+    Torn(Torn),
     /// A list.
     Array(Vec<Value>),
     /// An object.
@@ -37,6 +45,18 @@ pub enum Value {
 /// A JSON number, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Number(String);
+
+/// Text that begins or ends with half a character: the piece of an answer that was cut inside of an
+/// emoji. The other half is in the piece beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// With U+FFFD for each half.
+    pub text: String,
+    /// The second half of a character, at the beginning.
+    pub first: Option<u16>,
+    /// The first half of one, at the end.
+    pub last: Option<u16>,
+}
 
 /// The fields of an object, in the order in which they came.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +92,7 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
+            Self::Torn(torn) => Some(&torn.text),
             _ => None,
         }
     }
@@ -206,6 +227,7 @@ impl Serialize for Value {
             Self::Bool(flag) => serializer.serialize_bool(*flag),
             Self::Number(number) => number.serialize(serializer),
             Self::String(text) => serializer.serialize_str(text),
+            Self::Torn(torn) => serializer.serialize_str(&torn.text),
             Self::Array(values) => serializer.collect_seq(values),
             Self::Object(object) => object.serialize(serializer),
         }

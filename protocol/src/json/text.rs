@@ -1,6 +1,7 @@
 //! JSON text to a value and back (RFC 8259).
 
-use super::{Map, Number, Value};
+use super::halves::{HIGH, LOW, whole};
+use super::{Map, Number, Torn, Value};
 
 /// How deep values may nest, as for `serde_json`: a reader that calls itself must not end the page.
 const MAX_DEPTH: u8 = 127;
@@ -16,7 +17,22 @@ impl Value {
     /// ```
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut reader = Reader { text, at: 0 };
+        Self::read_all(text, false)
+    }
+
+    /// The same for a frame that may hold a piece of a longer text: half a character at the end of
+    /// a text is kept, for the next piece to begin with the other half.
+    #[must_use]
+    pub fn parse_piece(text: &str) -> Option<Self> {
+        Self::read_all(text, true)
+    }
+
+    fn read_all(text: &str, keeps_halves: bool) -> Option<Self> {
+        let mut reader = Reader {
+            text,
+            at: 0,
+            keeps_halves,
+        };
         let value = reader.value(MAX_DEPTH)?;
         reader.blank();
         (reader.at == text.len()).then_some(value)
@@ -34,6 +50,7 @@ impl Value {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    keeps_halves: bool,
 }
 
 impl Reader<'_> {
@@ -65,7 +82,15 @@ impl Reader<'_> {
             b'n' => self.word("null", Value::Null),
             b't' => self.word("true", Value::Bool(true)),
             b'f' => self.word("false", Value::Bool(false)),
-            b'"' => self.string().map(Value::String),
+            b'"' => {
+                let read = self.string()?;
+                let torn = self.keeps_halves && (read.first.is_some() || read.last.is_some());
+                Some(if torn {
+                    Value::Torn(read)
+                } else {
+                    Value::String(read.text)
+                })
+            }
             b'[' => {
                 let depth = depth.checked_sub(1)?;
                 let mut values = Vec::new();
@@ -80,7 +105,7 @@ impl Reader<'_> {
                 let mut fields = Map::new();
                 self.list(b'}', |reader| {
                     reader.blank();
-                    let name = reader.string()?;
+                    let name = reader.string()?.text;
                     if !reader.mark(b':') {
                         return None;
                     }
@@ -142,25 +167,34 @@ impl Reader<'_> {
         (self.at > start).then_some(())
     }
 
-    fn string(&mut self) -> Option<String> {
+    fn string(&mut self) -> Option<Torn> {
         if !self.eat(b'"') {
             return None;
         }
         let mut out = String::new();
+        let (mut first, mut last) = (None, None);
         loop {
             let start = self.at;
             while !matches!(self.peek()?, b'"' | b'\\' | 0..0x20) {
                 self.at += 1;
             }
             out.push_str(self.text.get(start..self.at)?);
+            if self.at > start {
+                last = None;
+            }
             if self.eat(b'"') {
-                return Some(out);
+                return Some(Torn {
+                    text: out,
+                    first: first.filter(|half| LOW.contains(half)),
+                    last: last.filter(|half| HIGH.contains(half)),
+                });
             }
             if !self.eat(b'\\') {
                 return None;
             }
             let escape = self.peek()?;
             self.at += 1;
+            last = None;
             out.push(match escape {
                 b'"' | b'\\' | b'/' => escape.into(),
                 b'b' => '\u{8}',
@@ -168,27 +202,40 @@ impl Reader<'_> {
                 b'n' => '\n',
                 b'r' => '\r',
                 b't' => '\t',
-                b'u' => self.unicode()?,
+                b'u' => match self.unicode()? {
+                    Ok(character) => character,
+                    Err(half) => {
+                        if out.is_empty() {
+                            first = Some(half);
+                        }
+                        last = Some(half);
+                        char::REPLACEMENT_CHARACTER
+                    }
+                },
                 _ => return None,
             });
         }
     }
 
-    /// A character by its number, or by the two of its surrogates.
-    fn unicode(&mut self) -> Option<char> {
+    /// A character by its number, or by the two of its halves; the error is a half alone.
+    fn unicode(&mut self) -> Option<Result<char, u16>> {
         let first = self.hex()?;
-        if !(0xD800..0xDC00).contains(&first) {
-            return char::from_u32(first);
+        let at = self.at;
+        if HIGH.contains(&first) && self.eat(b'\\') && self.eat(b'u') {
+            let second = self.hex()?;
+            if let Some(whole) = whole(first, second) {
+                return Some(Ok(whole));
+            }
         }
-        let second = (self.eat(b'\\') && self.eat(b'u')).then(|| self.hex())??;
-        let second = second.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
-        char::from_u32(0x10000 + ((first - 0xD800) << 10) + second)
+        self.at = at;
+        Some(char::from_u32(first.into()).ok_or(first))
     }
 
-    fn hex(&mut self) -> Option<u32> {
+    fn hex(&mut self) -> Option<u16> {
         let mut number = 0;
         for _ in 0..4 {
-            number = number * 16 + char::from(self.peek()?).to_digit(16)?;
+            let digit = char::from(self.peek()?).to_digit(16)?;
+            number = number << 4 | u16::try_from(digit).ok()?;
             self.at += 1;
         }
         Some(number)
@@ -201,6 +248,7 @@ fn write(value: &Value, out: &mut String) {
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Number(number) => out.push_str(number.as_str()),
         Value::String(text) => write_text(text, out),
+        Value::Torn(torn) => write_text(&torn.text, out),
         Value::Array(values) => {
             out.push('[');
             for (place, value) in values.iter().enumerate() {

@@ -47,7 +47,11 @@ impl Session {
     pub(super) fn grow(&mut self, at: Moment, frame: &BotResponse, effects: &mut Vec<Effect>) {
         let row = Entry::growing(frame, at.now_ms);
         let key = row.key.clone();
-        let piece = frame.message.first().map_or("", Content::piece);
+        let piece = frame
+            .message
+            .first()
+            .map(Content::piece)
+            .unwrap_or_default();
         let end = frame.end_chunk == Some(true);
         match self.transcript.grow(row, frame.at, piece, end) {
             Grown::Shown => effects.push(Effect::Grown),

@@ -9,12 +9,21 @@
 //! - A piece that says where it begins can come twice, late or never: the text is never anything but a part of
 //!   what was said. One that does not say so is taken for the next.
 //! - A text grows to [`MAX_GROWTH_BYTES`] at most.
+//! - A character that was cut in two is whole again with its second piece; until then U+FFFD stands there.
 
 use super::{Delivery, Entry, Transcript};
-use crate::content::Content;
+use crate::content::{Content, Piece};
+use crate::json::whole;
 
 /// The longest text that is put together of pieces; the rest comes with the stored message.
 pub const MAX_GROWTH_BYTES: usize = 64 * 1024;
+
+/// The first half of a character, at the end of what a row shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Half {
+    key: String,
+    half: u16,
+}
 
 /// What became of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +41,16 @@ pub enum Grown {
 impl Transcript {
     /// Adds a piece to its row; `row` (see [`Entry::growing`]) is what it is if it is new. `at` is where in the text the
     /// piece begins, where the server says so.
-    pub fn grow(&mut self, row: Entry, at: Option<u64>, piece: &str, end: bool) -> Grown {
+    pub fn grow<'a>(
+        &mut self,
+        row: Entry,
+        at: Option<u64>,
+        piece: impl Into<Piece<'a>>,
+        end: bool,
+    ) -> Grown {
+        let piece = piece.into();
         let (seq, behind, at_ms) = (row.seq, row.behind, row.at_ms);
+        let half = self.half.take().filter(|half| half.key == row.key);
         let place = match self.find(&row) {
             Some(place) => place,
             None if at.is_some_and(|at| at > 0) => return Grown::Torn,
@@ -55,7 +72,23 @@ impl Transcript {
         let Content::Text(text) = &mut known.content else {
             return Grown::Known;
         };
-        let from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
+        let mut from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
+        let joined = half.and_then(|half| join(half.half, text, from, &piece));
+        let piece = match &joined {
+            Some((place, joined)) => {
+                from = *place;
+                Piece {
+                    text: joined,
+                    ..piece
+                }
+            }
+            None => piece,
+        };
+        self.half = piece.last.map(|half| Half {
+            key: known.key.clone(),
+            half,
+        });
+        let piece = piece.text;
         let to = from.saturating_add(piece.len());
         if to > MAX_GROWTH_BYTES || !text.is_char_boundary(from) {
             return Grown::Torn;
@@ -67,6 +100,10 @@ impl Transcript {
         }
         if end {
             let mut whole = self.entries.remove(place);
+            // A platform that stores nothing may stream a template's text.
+            if whole.content.plain_text().trim_start().starts_with('{') {
+                whole.content = Content::of_history_text(whole.content.plain_text());
+            }
             whole.delivery = Delivery::Sent;
             whole.seq = seq;
             whole.behind = behind;
@@ -110,6 +147,20 @@ impl Transcript {
         }
         stopped
     }
+}
+
+/// Where the character begins whose first half `text` ends with, and the piece with all of it. Servers count a half as
+/// nothing, as U+FFFD or as half of the character: what begins there, begins with its second half.
+fn join(high: u16, text: &str, from: usize, piece: &Piece<'_>) -> Option<(usize, String)> {
+    let whole = whole(high, piece.first?)?;
+    let before = text.strip_suffix(char::REPLACEMENT_CHARACTER)?.len();
+    let rest = piece.text.strip_prefix(char::REPLACEMENT_CHARACTER)?;
+    let here = before..=before + whole.len_utf8();
+    here.contains(&from).then(|| {
+        let mut joined = String::from(whole);
+        joined.push_str(rest);
+        (before, joined)
+    })
 }
 
 #[cfg(test)]
@@ -195,6 +246,42 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_was_cut_in_two_is_whole_again() {
+        let first = || Piece {
+            last: Some(0xd83d),
+            ..Piece::from("a \u{fffd}")
+        };
+        let second = || Piece {
+            first: Some(0xde00),
+            ..Piece::from("\u{fffd} b")
+        };
+        // Whatever a server that counts takes for the length of a half.
+        for at in [None, Some(2), Some(4), Some(5)] {
+            let mut list = Transcript::default();
+            list.grow(row("b", None), at.and(Some(0)), first(), false);
+            assert_eq!(shown(&list)[0].1, "a \u{fffd}");
+            let grown = list.grow(row("b", None), at, second(), false);
+            assert_eq!(grown, Grown::Shown);
+            assert_eq!(shown(&list)[0].1, "a 😀 b");
+            list.grow(row("b", None), at.and(Some(8)), "!", true);
+            assert_eq!(shown(&list)[0].1, "a 😀 b!");
+        }
+        // Halves of two rows, of two characters, or with something between them stay halves.
+        let mut list = Transcript::default();
+        list.grow(row("b", None), None, first(), false);
+        list.grow(row("c", None), None, second(), false);
+        list.grow(row("b", None), None, "x", false);
+        list.grow(row("b", None), None, second(), false);
+        list.grow(row("b", None), None, first(), false);
+        list.grow(row("b", None), None, first(), true);
+        let texts: Vec<_> = shown(&list).into_iter().map(|(_, text, _)| text).collect();
+        assert_eq!(
+            texts,
+            ["a \u{fffd}x\u{fffd} ba \u{fffd}a \u{fffd}", "\u{fffd} b"]
+        );
+    }
+
+    #[test]
     fn an_end_behind_a_gap_is_told_from_one_that_makes_the_text_whole() {
         let mut list = Transcript::default();
         list.grow(row("b", None), Some(0), "Hel", false);
@@ -263,7 +350,7 @@ mod tests {
         let mut list = Transcript::default();
         let kilobyte = "x".repeat(1024);
         for _ in 0..100 {
-            list.grow(row("b", None), None, &kilobyte, false);
+            list.grow(row("b", None), None, kilobyte.as_str(), false);
         }
         assert_eq!(shown(&list)[0].1.len(), MAX_GROWTH_BYTES);
     }

@@ -20,6 +20,8 @@ pub use growing::{Grown, MAX_GROWTH_BYTES};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     entries: Vec<Entry>,
+    /// The last piece of a row that grows ended inside of a character.
+    half: Option<growing::Half>,
 }
 
 impl Transcript {

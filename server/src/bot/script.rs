@@ -198,7 +198,7 @@ impl Answer {
             return Err("only a [[rule]] has a `when`".to_owned());
         }
         if let Some(Value::String(json)) = &self.template {
-            let parsed = serde_json::from_str(json)
+            let parsed = protocol::json::from_text(json)
                 .map_err(|error| format!("`template` is no JSON: {error}"))?;
             self.template = Some(parsed);
         }

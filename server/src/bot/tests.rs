@@ -181,7 +181,7 @@ async fn every_button_of_the_demo_is_understood() {
 fn payloads(content: &Content) -> Vec<String> {
     let post = |button: &protocol::content::Button| match &button.action {
         protocol::content::Action::Post { payload } => Some(payload.clone()),
-        protocol::content::Action::Open { .. } => None,
+        protocol::content::Action::None {} | protocol::content::Action::Open { .. } => None,
     };
     content.buttons().iter().filter_map(post).collect()
 }

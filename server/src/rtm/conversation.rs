@@ -9,6 +9,7 @@
 //! event is equal to the live one.
 
 use protocol::Extra;
+use protocol::json;
 use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserMessage};
 use protocol::message_ref::{MAX_ID_BYTES, MessageRef};
 use protocol::reply::{Ack, BotMessage, ErrorFrame, Pong, Resync, ServerFrame};
@@ -123,7 +124,7 @@ impl Step {
             client_message_id: Option<MessageRef>,
             id: Option<MessageRef>,
         }
-        let id: Id = serde_json::from_str(text).unwrap_or_default();
+        let id: Id = json::from_text(text).unwrap_or_default();
         Self::Refuse(Offence::TooFast, id.client_message_id.or(id.id))
     }
 
@@ -149,12 +150,7 @@ impl Step {
         if files > MAX_ATTACHMENTS {
             return Self::Refuse(Offence::TooLong, reply_to);
         }
-        if files == 0
-            && said
-                .body
-                .as_deref()
-                .is_none_or(|text| text.trim().is_empty())
-        {
+        if files == 0 && said.body.as_deref().is_none_or(protocol::visible::is_blank) {
             return Self::Refuse(Offence::Empty, reply_to);
         }
         let Ok(body) = serde_json::to_string(said) else {

@@ -96,7 +96,7 @@ impl Told {
             return None;
         }
         let body: BotMessage = serde_json::from_str(&message.body).unwrap_or_default();
-        let text = Content::piece(&body);
+        let text = Content::piece(&body).text;
         match text.get(answer.bytes..) {
             Some(rest) if !answer.torn => Some(rest.to_owned()),
             // The bot was asked again and said something else. What is on the screen cannot be taken back.

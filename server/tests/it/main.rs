@@ -15,6 +15,7 @@ mod database;
 mod faults;
 mod frames;
 mod grant;
+mod halves;
 mod history;
 mod ids;
 mod input;
