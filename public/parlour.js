@@ -238,7 +238,7 @@ animation:in .2s ease-out}
   const answer = async (id) => {
     const asked = frame;
     let jwt;
-    try { jwt = await assertion(); } catch { /* the frame shows it, and offers to try again */ }
+    try { const given = await assertion(); jwt = given && `${given}`; } catch { /* the frame shows it, and offers to try again */ }
     // Not for a frame that has come since: it may be another person's.
     if (frame !== asked) return;
     post({ type: "assertion", id, jwt: typeof jwt === "string" ? jwt : null });
@@ -268,6 +268,7 @@ animation:in .2s ease-out}
     received: ({ id }) => emit("message:received", { id: String(id) }),
     assertion: ({ id }) => assertion && answer(id),
     expired: () => emit("auth:expired", {}),
+    error: ({ code, form }) => emit("error", { code: String(code), form: String(form) }),
     forgotten() {
       parting = false;
       reload();

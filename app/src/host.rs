@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect, decode_uri_component};
+use protocol::auth::Packing;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MessageEvent, Window, window};
@@ -45,6 +46,8 @@ pub(crate) struct Host {
     parent: Window,
     origin: String,
     questions: Cell<u32>,
+    /// The last refusal was told as an error of the page's own.
+    told: Cell<bool>,
     /// The assertions asked for and not answered yet.
     waiting: RefCell<Vec<(u32, Function)>>,
 }
@@ -68,6 +71,7 @@ impl Host {
                 parent,
                 origin,
                 questions: Cell::new(0),
+                told: Cell::new(false),
                 waiting: RefCell::default(),
             })
         })
@@ -187,9 +191,18 @@ impl Host {
         self.say("received", &[("id", id.into())]);
     }
 
-    /// The platform refuses the visitor's identity.
+    /// The platform refuses the visitor's identity. Not when it never heard of it: see [`Host::packed`].
     pub(crate) fn expired(&self) {
-        self.say("expired", &[]);
+        if !self.told.take() {
+            self.say("expired", &[]);
+        }
+    }
+
+    /// The page gave something around an assertion, or in its place. Its form is told, never the token.
+    pub(crate) fn packed(&self, packing: Packing) {
+        self.told.set(true);
+        let form = packing.name().into();
+        self.say("error", &[("code", "assertion".into()), ("form", form)]);
     }
 
     /// Everything about the visitor is forgotten; the loader starts the frame anew.

@@ -81,7 +81,7 @@ test.describe("assertions", () => {
     request.post(`${parlour.baseURL}/api/oAuth/token/jwtgrant`, { headers: { ...JSON_BODY, ...headers }, data: { assertion } });
   const now = () => Math.floor(Date.now() / 1000);
   const credentials = { msg: "Invalid SDK credentials", code: 4002 };
-  const claims = { msg: "error verifying the jwt: a claim is missing or has a wrong type", code: 401 };
+  const claim = (name: string, fault: string) => ({ msg: `error verifying the jwt: the claim "${name}" ${fault}`, code: 401 });
 
   const cases: [string, () => SignOptions, { msg: string; code: number }][] = [
     ["a wrong signature", () => ({ secret: "another-secret-that-nobody-has-agreed-on" }), credentials],
@@ -96,11 +96,11 @@ test.describe("assertions", () => {
     ["a long life and a jti", () => ({ claims: { exp: now() + 7200 } }), { msg: 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)', code: 401 }],
     ["a too long life", () => ({ claims: { jti: undefined, exp: now() + 90_000 } }), { msg: 'error verifying the jwt: "exp" is too far from "iat"', code: 401 }],
     ["another audience", () => ({ claims: { aud: "https://elsewhere.example" } }), { msg: "error verifying the jwt: jwt audience invalid", code: 401 }],
-    ["no subject", () => ({ claims: { sub: undefined } }), claims],
-    ["a subject that is an object", () => ({ claims: { sub: { $ne: null } } }), claims],
-    ["an end that is a word", () => ({ claims: { exp: "tomorrow" } }), claims],
-    ["an end before its begin", () => ({ claims: { iat: now(), exp: now() - 10 } }), claims],
-    ["no end", () => ({ claims: { exp: undefined } }), claims],
+    ["no subject", () => ({ claims: { sub: undefined } }), claim("sub", "is missing")],
+    ["a subject that is an object", () => ({ claims: { sub: { $ne: null } } }), claim("sub", "is neither a text nor a whole number")],
+    ["an end that is a word", () => ({ claims: { exp: "tomorrow" } }), claim("exp", "is not a number of seconds")],
+    ["an end before its begin", () => ({ claims: { iat: now(), exp: now() - 10 } }), claim("exp", 'lies before "iat"')],
+    ["no end", () => ({ claims: { exp: undefined } }), claim("exp", "is missing")],
   ];
 
   test("each kind of wrong one gets 401 with Kore's text and code", async ({ request, startParlour }) => {

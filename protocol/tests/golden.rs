@@ -183,7 +183,7 @@ fn plugin_frames_are_events_whatever_their_resource_says() {
 #[test]
 fn the_documented_claims_are_read_in_their_liberal_forms() {
     // Milliseconds, fractions and "false" are the documentation's own (`kore-protocol.md` 1.1).
-    let claims: Claims = read(&json!({
+    let claims = claims(&json!({
         "kore_iss":"cs-1","kore_sub":"ann","kore_jti":"j","aud":"https://idproxy.kore.com/authorize",
         "iat":1_795_227_303_240_u64,"exp":1_795_227_603_240.5,"isAnonymous":"false",
         "customData":{"plan":"gold"}
@@ -195,7 +195,7 @@ fn the_documented_claims_are_read_in_their_liberal_forms() {
         "customData":{"plan":"gold"}
     });
     assert_eq!(written(&claims), expected);
-    assert_eq!(written(&read::<Claims>(&expected)), expected);
+    assert_eq!(written(&self::claims(&expected)), expected);
 }
 
 #[test]
@@ -320,6 +320,15 @@ fn assert_form(form: &str) {
         "aud":"","isAnonymous":false
     });
     assert_eq!(written(&request), expected);
+}
+
+fn claims(value: &Value) -> Claims {
+    let read = protocol::json::Value::parse(&value.to_string());
+    let read = read.as_ref().and_then(protocol::json::Value::as_object);
+    let claims = read.map(Claims::read);
+    claims
+        .and_then(Result::ok)
+        .unwrap_or_else(|| panic!("claims: {value}"))
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> T {

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use js_sys::{Date, Object, Reflect};
-use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token};
+use protocol::auth::{GrantRequest, SignReply, SignRequest, access_token, unpacked};
 use protocol::error::{ErrorBody, Failure};
 use protocol::history::HistoryPage;
 use protocol::json::Value;
@@ -21,6 +21,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, Response, window};
 
 use super::{Driver, keep, page};
+use crate::host::Host;
 use crate::widget::settings::WidgetSettings;
 
 /// The newest messages at the start: a screen and a half.
@@ -45,7 +46,7 @@ pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
 /// The access token, who the platform takes the visitor for, and how long the token lasts.
 async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failure> {
     let assertion = match (&driver.host, driver.settings.host_identity) {
-        (Some(host), true) => host.assertion().await.ok_or(Failure::Retry)?,
+        (Some(host), true) => from_page(host).await?,
         // A page of its own has nobody who could vouch for the visitor.
         (None, true) => return Err(Failure::Refused),
         _ => signed(driver).await?,
@@ -65,6 +66,19 @@ async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failu
     let lasts = lasts.map(|(end, start)| page::whole(end - start));
     let lasts = lasts.filter(|lasts| *lasts > 0);
     Ok((token.to_owned(), user.to_owned(), lasts))
+}
+
+/// The page's own assertion. What comes in packing does so each time: only a person can change that.
+async fn from_page(host: &Host) -> Result<String, Failure> {
+    let given = host.assertion().await.filter(|given| !given.is_empty());
+    let given = given.ok_or(Failure::Retry)?;
+    match unpacked(&given) {
+        Ok(token) => Ok(token.to_owned()),
+        Err(packing) => {
+            host.packed(packing);
+            Err(Failure::Refused)
+        }
+    }
 }
 
 /// An assertion from our own signing service for the visitor that it knows by a cookie, or by the

@@ -150,7 +150,7 @@ pub(super) fn check(args: &Check, sources: &Sources) -> Result<bool, StartError>
 /// One part of the token as JSON, proven or not.
 fn readable(part: &str) -> Option<Value> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    let object: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+    let object: Map<String, Value> = protocol::json::from_bytes(&bytes).ok()?;
     Some(Value::Object(object))
 }
 
@@ -159,9 +159,10 @@ fn remedy(error: &AssertionError) -> &'static str {
     match error {
         AssertionError::Malformed => "it is no JWT of three parts with a plain header",
         AssertionError::Credentials => {
-            "`iss` names no app here, or none of the app's keys with this `kid` and `alg` signed it"
+            "`iss` (or `kore_iss`) names no app here, or none of the app's keys with this `kid` and `alg` signed it"
         }
-        AssertionError::Claims => "it needs iss, sub, aud, iat and exp, each in its type",
+        AssertionError::Packed(_) => "it needs no quotes, no scheme and no JSON around it",
+        AssertionError::Claims(_) => "it needs iss, sub, aud, iat and exp, each in its type",
         AssertionError::Expired => "sign a new one",
         AssertionError::NotActive => {
             "`iat` or `nbf` lies in the future; correct the signer's clock"

@@ -12,7 +12,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header};
-use protocol::auth::{Audience, Claims};
+use protocol::auth::{Audience, ClaimError, ClaimFault, Claims, Packing, unpacked};
+use protocol::json;
 use serde_json::{Map, Value};
 
 use super::keys::{Key, KeyTable};
@@ -30,9 +31,12 @@ pub enum AssertionError {
     /// Unknown app or key, another algorithm, wrong signature: not told apart, to be no oracle.
     #[error("Invalid SDK credentials")]
     Credentials,
+    /// Something around the token, or another thing in its place.
+    #[error("error verifying the jwt: {0}; send the token alone")]
+    Packed(#[from] Packing),
     /// A claim is missing or of a wrong type.
-    #[error("error verifying the jwt: a claim is missing or has a wrong type")]
-    Claims,
+    #[error("error verifying the jwt: {0}")]
+    Claims(#[from] ClaimError),
     /// Ask for a new one.
     #[error("error verifying the jwt: jwt expired")]
     Expired,
@@ -182,19 +186,17 @@ pub fn verify(
     if token.len() > ASSERTION_BYTES {
         return Err(AssertionError::Malformed);
     }
+    let token = unpacked(token)?;
     let (message, signature) = token.rsplit_once('.').ok_or(AssertionError::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
     if payload.contains('.') {
         return Err(AssertionError::Malformed);
     }
-    let header: Map<String, Value> = part(header)?.ok_or(AssertionError::Malformed)?;
+    let header: Map<String, Value> =
+        json::from_bytes(&part(header)?).map_err(|_| AssertionError::Malformed)?;
     let (algorithm, kid) = read_header(&header)?;
-    let claims: Claims = part(payload)?.ok_or(AssertionError::Claims)?;
-    let app = claims
-        .iss
-        .clone()
-        .filter(|iss| !iss.is_empty())
-        .ok_or(AssertionError::Claims)?;
+    let claims = read_claims(payload)?;
+    let app = claims.iss.clone().ok_or(ClaimFault::Missing.of("iss"))?;
 
     let keys = table.app(&app).ok_or(AssertionError::Credentials)?;
     let fits = |key: &Key| {
@@ -218,21 +220,17 @@ pub fn verify(
     let expires = check_times(&claims, policy, now)?;
     let allowed: Vec<&str> = policy.audience.iter().map(String::as_str).collect();
     match &claims.aud {
-        None => return Err(AssertionError::Claims),
+        None => return Err(ClaimFault::Missing.of("aud").into()),
         Some(audience) if !audience.matches(&allowed) => return Err(AssertionError::Audience),
         Some(_) => {}
     }
-    let subject = claims
-        .sub
-        .clone()
-        .filter(|sub| identity_fits(sub))
-        .ok_or(AssertionError::Claims)?;
-    if claims
-        .jti
-        .as_ref()
-        .is_some_and(|jti| jti.is_empty() || jti.chars().count() > JTI_CHARS)
-    {
-        return Err(AssertionError::Claims);
+    let subject = claims.sub.clone().ok_or(ClaimFault::Missing.of("sub"))?;
+    if !identity_fits(&subject) {
+        return Err(ClaimFault::Unfit.of("sub").into());
+    }
+    let jti = claims.jti.as_ref();
+    if jti.is_some_and(|jti| jti.chars().count() > JTI_CHARS) {
+        return Err(ClaimFault::Unfit.of("jti").into());
     }
     let identity = Identity {
         subject,
@@ -248,16 +246,20 @@ pub fn verify(
     })
 }
 
-/// One part of the token. `None`: JSON of another shape; an error: not even that.
-fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<Option<T>, AssertionError> {
-    let bytes = URL_SAFE_NO_PAD
+/// By our own reader, which keeps each digit of a number.
+fn read_claims(payload: &str) -> Result<Claims, AssertionError> {
+    let bytes = part(payload)?;
+    let text = str::from_utf8(&bytes).map_err(|_| AssertionError::Malformed)?;
+    let value = json::Value::parse(text);
+    let object = value.as_ref().and_then(json::Value::as_object);
+    Ok(Claims::read(object.ok_or(AssertionError::Malformed)?)?)
+}
+
+/// One part of the token.
+fn part(text: &str) -> Result<Vec<u8>, AssertionError> {
+    URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| AssertionError::Malformed)?;
-    match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_data() => Ok(None),
-        Err(_) => Err(AssertionError::Malformed),
-    }
+        .map_err(|_| AssertionError::Malformed)
 }
 
 /// Algorithm and key id, when there is nothing in the header that we would have to understand.
@@ -289,9 +291,8 @@ fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<&str>),
 
 /// Gives `exp` in seconds.
 fn check_times(claims: &Claims, policy: &Policy, now: Millis) -> Result<u64, AssertionError> {
-    let (Some(issued), Some(expires)) = (claims.iat, claims.exp) else {
-        return Err(AssertionError::Claims);
-    };
+    let issued = claims.iat.ok_or(ClaimFault::Missing.of("iat"))?;
+    let expires = claims.exp.ok_or(ClaimFault::Missing.of("exp"))?;
     let now = now.seconds();
     let leeway = policy.leeway.as_secs();
     if issued > now + leeway || claims.nbf.is_some_and(|nbf| nbf > now + leeway) {
@@ -300,9 +301,9 @@ fn check_times(claims: &Claims, policy: &Policy, now: Millis) -> Result<u64, Ass
     if expires + leeway <= now {
         return Err(AssertionError::Expired);
     }
-    let Some(life) = expires.checked_sub(issued) else {
-        return Err(AssertionError::Claims);
-    };
+    let life = expires
+        .checked_sub(issued)
+        .ok_or(ClaimFault::BeforeIssue.of("exp"))?;
     if claims.jti.is_some() && life > JTI_LIFE.as_secs() {
         return Err(AssertionError::JtiLife);
     }

@@ -137,6 +137,8 @@ fn the_forms_of_the_official_sample_are_accepted() {
         json!({"iat": NOW * 1000, "exp": (NOW + 86_400) * 1000}),
         json!({"exp": 1_795_000_300_000.5, "iat": NOW * 1000}),
         json!({"iss": null, "sub": null, "kore_iss": "cs-a", "kore_sub": "ann"}),
+        json!({"iss": "https://login.test/", "sub": "auth0|1", "kore_iss": "cs-a", "kore_sub": "ann"}),
+        json!({"sub": 4711, "jti": 12_345_678_901_234_567_890_u64}),
         json!({"isAnonymous": "false"}),
         json!({"isAnonymous": true}),
         json!({"aud": ["https://elsewhere.test", "https://idproxy.kore.ai/authorize"]}),
@@ -153,6 +155,8 @@ fn the_forms_of_the_official_sample_are_accepted() {
 #[test]
 fn wrong_claims_are_refused() {
     use AssertionError as E;
+    use ClaimFault as F;
+    let claim = |name, fault: F| E::Claims(fault.of(name));
     for (changes, expected) in [
         (json!({"exp": NOW - 31, "iat": NOW - 300}), E::Expired),
         (
@@ -162,35 +166,44 @@ fn wrong_claims_are_refused() {
         (json!({"iat": NOW + 31}), E::NotActive),
         (json!({"nbf": NOW + 31}), E::NotActive),
         (json!({"exp": NOW + 86_401}), E::TooLong),
-        (json!({"exp": NOW - 1}), E::Claims),
+        (json!({"exp": NOW - 1}), claim("exp", F::BeforeIssue)),
         (json!({"jti": "j", "exp": NOW + 3601}), E::JtiLife),
-        (json!({"jti": ""}), E::Claims),
+        (json!({"jti": ""}), claim("jti", F::Empty)),
         (json!({"aud": "https://elsewhere.test"}), E::Audience),
         (json!({"aud": []}), E::Audience),
         (json!({"iss": "cs-unknown"}), E::Credentials),
         // Signed with the secret of cs-a, claims to be cs-b.
         (json!({"iss": "cs-b"}), E::Credentials),
-        (json!({"exp": null}), E::Claims),
-        (json!({"iat": null}), E::Claims),
-        (json!({"aud": null}), E::Claims),
-        (json!({"iss": null}), E::Claims),
-        (json!({"sub": null}), E::Claims),
-        (json!({"sub": ""}), E::Claims),
-        (json!({"sub": "a\nb"}), E::Claims),
-        (json!({"sub": "x".repeat(257)}), E::Claims),
-        (json!({"exp": "x"}), E::Claims),
-        (json!({"exp": (NOW + 300).to_string()}), E::Claims),
-        (json!({"iat": "x"}), E::Claims),
-        (json!({"iat": true}), E::Claims),
-        (json!({"nbf": "x"}), E::Claims),
-        (json!({"exp": {"$gt": 0}}), E::Claims),
-        (json!({"exp": -1}), E::Claims),
-        (json!({"exp": 1e300}), E::Claims),
-        (json!({"sub": {"$ne": "x"}}), E::Claims),
-        (json!({"iss": ["cs-a"]}), E::Claims),
-        (json!({"jti": 7}), E::Claims),
-        (json!({"isAnonymous": "perhaps"}), E::Claims),
-        (json!({"kore_iss": "cs-b"}), E::Claims),
+        (json!({"exp": null}), claim("exp", F::Missing)),
+        (json!({"iat": null}), claim("iat", F::Missing)),
+        (json!({"aud": null}), claim("aud", F::Missing)),
+        (json!({"iss": null}), claim("iss", F::Missing)),
+        (json!({"sub": null}), claim("sub", F::Missing)),
+        (json!({"sub": ""}), claim("sub", F::Empty)),
+        (json!({"sub": "a\nb"}), claim("sub", F::Unfit)),
+        (json!({"sub": "x".repeat(257)}), claim("sub", F::Unfit)),
+        (json!({"exp": "x"}), claim("exp", F::Time)),
+        (
+            json!({"exp": (NOW + 300).to_string()}),
+            claim("exp", F::Time),
+        ),
+        (json!({"iat": "x"}), claim("iat", F::Time)),
+        (json!({"iat": true}), claim("iat", F::Time)),
+        (json!({"nbf": "x"}), claim("nbf", F::Time)),
+        (json!({"exp": {"$gt": 0}}), claim("exp", F::Time)),
+        (json!({"exp": -1}), claim("exp", F::Time)),
+        (json!({"exp": 1e300}), claim("exp", F::Time)),
+        (json!({"sub": {"$ne": "x"}}), claim("sub", F::Text)),
+        (json!({"iss": ["cs-a"]}), claim("iss", F::Text)),
+        (json!({"jti": 7.5}), claim("jti", F::Text)),
+        (
+            json!({"isAnonymous": "perhaps"}),
+            claim("isAnonymous", F::Flag),
+        ),
+        // What is meant for us comes first.
+        (json!({"kore_iss": "cs-b"}), E::Credentials),
+        (json!({"kore_iss": "cs-unknown"}), E::Credentials),
+        (json!({"kore_iss": 7.5}), claim("kore_iss", F::Text)),
     ] {
         assert_eq!(
             check(&hs(&good_header(), &with(&changes))),
@@ -203,7 +216,7 @@ fn wrong_claims_are_refused() {
         claims[null] = Value::Null;
         assert_eq!(
             check(&hs(&good_header(), &claims)),
-            Err(E::Claims),
+            Err(claim(null, F::Time)),
             "{null}"
         );
     }

@@ -125,7 +125,7 @@ async fn what_does_not_hold_is_refused_with_kores_text_and_code() {
     let credentials = "Invalid SDK credentials";
     for (assertion, code, text) in [
         ("nonsense".to_owned(), 401, "malformed"),
-        (String::new(), 401, "malformed"),
+        (String::new(), 401, "it is empty"),
         (none, 4002, credentials),
         (
             forged(&header(), &claims(&app), SECRETS[1]),
@@ -149,10 +149,12 @@ async fn what_does_not_hold_is_refused_with_kores_text_and_code() {
         (with("iss", json!("cs-nobody")), 4002, credentials),
         (with("exp", json!(now - 60)), 401, "expired"),
         (with("iat", json!(now + 600)), 401, "not active"),
-        (with("exp", json!("soon")), 401, "claim"),
-        (with("exp", json!(null)), 401, "claim"),
-        (with("sub", json!({"$ne": null})), 401, "claim"),
-        (with("sub", json!("")), 401, "claim"),
+        (with("exp", json!("1700000000")), 401, "claim \"exp\""),
+        (with("exp", json!(null)), 401, "claim \"exp\""),
+        (with("sub", json!({"$ne": null})), 401, "claim \"sub\""),
+        (with("sub", json!("")), 401, "claim \"sub\""),
+        (with("kore_jti", json!([])), 401, "claim \"kore_jti\""),
+        (with("kore_iss", json!("cs-nobody")), 4002, credentials),
         (
             with("aud", json!("https://elsewhere.test")),
             401,
@@ -252,4 +254,68 @@ async fn a_token_ends_by_time_and_by_revocation() {
     assert_eq!(bob.get(history).await.status, 200);
     app.clock.advance(std::time::Duration::from_hours(12));
     assert_eq!(bob.get(history).await.error().0, "token expired");
+}
+
+#[tokio::test]
+async fn an_identity_providers_own_claims_stand_beside_those_for_us() {
+    let app = TestApp::start();
+    let granted = async |sub: &str, jti: &str| {
+        let mut claims = claims(&app);
+        claims["iss"] = json!("https://login.test/");
+        claims["sub"] = json!("auth0|1");
+        claims["kore_iss"] = json!("cs-test");
+        // As they are written: `json!` would round what is longer than its numbers.
+        let claims = claims.to_string();
+        let claims = claims.replacen('{', &format!(r#"{{"kore_sub":{sub},"kore_jti":{jti},"#), 1);
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let message = format!("{}.{}", part(&header().to_string()), part(&claims));
+        let key = jsonwebtoken::EncodingKey::from_secret(SECRETS[0].as_bytes());
+        let sign = jsonwebtoken::crypto::sign;
+        let signature = sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
+        grant(&app, &format!("{message}.{signature}")).await
+    };
+    let mut users = Vec::new();
+    for (place, sub) in [
+        "4711",
+        "12345678901234567890",
+        "123456789012345678901234567890",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let number = granted(sub, &format!("1{place}")).await.json();
+        let user = &number["userInfo"];
+        assert_eq!(user["identity"], format!("cs-test/{sub}"));
+        // The same number as text is the same user; the same `jti` as text is the same assertion.
+        let text = format!("\"{sub}\"");
+        let reply = granted(&text, &format!("2{place}")).await.json();
+        assert_eq!(reply["userInfo"]["userId"], user["userId"]);
+        let again = granted(&text, &format!("\"2{place}\"")).await;
+        assert!(again.error().0.contains("replay"), "{}", again.body);
+        users.push(user["userId"].clone());
+    }
+    users.dedup();
+    assert_eq!(users.len(), 3);
+}
+
+#[tokio::test]
+async fn an_assertion_in_packing_is_named_by_its_form_and_never_repeated() {
+    let app = TestApp::start();
+    let token = || app.assertion("cs-test", "ann");
+    let spaced = format!(" \t{}\r\n", token());
+    assert_eq!(grant(&app, &spaced).await.status, 200);
+    for (packed, form) in [
+        (format!("\"{}\"", token()), "quotes"),
+        (format!("'{}'\n", token()), "quotes"),
+        (format!("Bearer {}", token()), "Bearer"),
+        (format!(r#"{{"jwt":"{}"}}"#, token()), "JSON"),
+        (format!("<!doctype html><p>{}</p>", token()), "HTML"),
+        (" \n".to_owned(), "empty"),
+    ] {
+        let reply = grant(&app, &packed).await;
+        let (msg, code) = reply.error();
+        assert_eq!((reply.status, code), (401, json!(401)), "{msg}");
+        assert!(msg.contains(form), "{msg:?} should hold {form:?}");
+        assert!(!reply.body.contains("eyJ"), "{}", reply.body);
+    }
 }

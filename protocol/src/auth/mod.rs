@@ -2,6 +2,12 @@
 //!
 //! Source: `kore-protocol.md` 1 and 2.
 
+mod claims;
+mod packing;
+
+pub use claims::{Audience, ClaimError, ClaimFault, Claims};
+pub use packing::{Packing, unpacked};
+
 use serde::{Deserialize, Serialize};
 
 use crate::Extra;
@@ -12,9 +18,6 @@ use crate::write::{Object, Write};
 
 /// The audience of an assertion when a caller names none.
 pub const DEFAULT_AUDIENCE: &str = "https://idproxy.kore.com/authorize";
-
-/// Values above this are milliseconds, below it seconds (`kore-protocol.md` 1.1).
-const FIRST_MILLISECONDS: f64 = 1e11;
 
 /// `POST /api/users/sts`: please sign an assertion for this identity. JSON or a form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -91,85 +94,6 @@ impl Read for SignReply {
             jwt: fields.get("jwt")?,
             visitor: fields.get("visitor"),
         })
-    }
-}
-
-/// The claims of an assertion, read as liberally as the documentation's own examples demand:
-/// `kore_iss` for `iss`, milliseconds for seconds, `"false"` for `false`. Liberal in form only:
-/// a time that is not a number is an error, never an absent claim.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Client id of the app.
-    #[serde(alias = "kore_iss", default, skip_serializing_if = "Option::is_none")]
-    pub iss: Option<String>,
-    /// The identity.
-    #[serde(alias = "kore_sub", default, skip_serializing_if = "Option::is_none")]
-    pub sub: Option<String>,
-    /// One audience or several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aud: Option<Audience>,
-    /// Issued at, seconds since the epoch.
-    #[serde(
-        default,
-        deserialize_with = "seconds",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub iat: Option<u64>,
-    /// Ends at, seconds since the epoch.
-    #[serde(
-        default,
-        deserialize_with = "seconds",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub exp: Option<u64>,
-    /// Not before, seconds since the epoch.
-    #[serde(
-        default,
-        deserialize_with = "seconds",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub nbf: Option<u64>,
-    /// Makes the assertion single-use.
-    #[serde(alias = "kore_jti", default, skip_serializing_if = "Option::is_none")]
-    pub jti: Option<String>,
-    /// Whether the identity is a passing one.
-    #[serde(
-        rename = "isAnonymous",
-        default,
-        deserialize_with = "bool_or_text",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub is_anonymous: Option<bool>,
-    /// An earlier identity whose conversation goes on under `sub`.
-    #[serde(
-        rename = "identityToMerge",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub identity_to_merge: Option<String>,
-    /// Everything else.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-/// `aud`: a string or a list of strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Audience {
-    /// The usual form.
-    One(String),
-    /// RFC 7519's other form.
-    Many(Vec<String>),
-}
-
-impl Audience {
-    /// Whether any audience is one of `allowed`.
-    #[must_use]
-    pub fn matches(&self, allowed: &[&str]) -> bool {
-        match self {
-            Self::One(aud) => allowed.contains(&aud.as_str()),
-            Self::Many(auds) => auds.iter().any(|aud| allowed.contains(&aud.as_str())),
-        }
     }
 }
 
@@ -282,66 +206,5 @@ fn bool_or_text<'de, D: serde::Deserializer<'de>>(
             _ => Err(serde::de::Error::custom("expected true or false")),
         },
         _ => Err(serde::de::Error::custom("expected true or false")),
-    }
-}
-
-/// Reads seconds or milliseconds, whole or fractional, as seconds.
-fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let Some(time) = serde_json::Value::deserialize(deserializer)?.as_f64() else {
-        return Err(serde::de::Error::custom("expected a time in seconds"));
-    };
-    if !(0.0..=1e15).contains(&time) {
-        return Err(serde::de::Error::custom("the time is out of range"));
-    }
-    let seconds = if time > FIRST_MILLISECONDS {
-        time / 1000.0
-    } else {
-        time
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "in range by the check above; the fraction of a second does not matter"
-    )]
-    Ok(Some(seconds as u64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_milliseconds_fractions_aliases_and_booleans_as_text() {
-        let claims: Claims = serde_json::from_str(
-            r#"{"kore_iss":"cs-1","kore_sub":"ann","aud":["a","b"],"iat":1795227303240,
-                "exp":1795227603240.5,"isAnonymous":"false","plan":"gold"}"#,
-        )
-        .unwrap();
-        assert_eq!(claims.iss.as_deref(), Some("cs-1"));
-        assert_eq!(claims.sub.as_deref(), Some("ann"));
-        assert_eq!(
-            (claims.iat, claims.exp),
-            (Some(1_795_227_303), Some(1_795_227_603))
-        );
-        assert_eq!(claims.is_anonymous, Some(false));
-        assert!(claims.aud.unwrap().matches(&["b"]));
-        assert_eq!(claims.extra.get("plan"), Some(&"gold".into()));
-    }
-
-    #[test]
-    fn a_claim_of_a_wrong_type_is_an_error_not_an_absent_claim() {
-        for claims in [
-            r#"{"exp":"x"}"#,
-            r#"{"exp":null}"#,
-            r#"{"iat":true}"#,
-            r#"{"nbf":"1795227303"}"#,
-            r#"{"exp":-1}"#,
-            r#"{"exp":1e300}"#,
-            r#"{"sub":{"$ne":null}}"#,
-            r#"{"jti":7}"#,
-            r#"{"isAnonymous":"perhaps"}"#,
-        ] {
-            assert!(serde_json::from_str::<Claims>(claims).is_err(), "{claims}");
-        }
     }
 }
