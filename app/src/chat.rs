@@ -13,6 +13,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::transcript::Entry;
+use protocol::visible::is_blank;
 
 #[cfg(target_arch = "wasm32")]
 use crate::transport as driver;
@@ -195,7 +196,7 @@ impl Chat {
     pub fn send(&self, text: String) -> bool {
         let text = text.trim().to_owned();
         let payload = None;
-        !text.is_empty() && driver::act(Action::Say { text, payload })
+        !is_blank(&text) && driver::act(Action::Say { text, payload })
     }
 
     /// Makes a choice: the title is shown, the bot gets the payload.

@@ -2,7 +2,11 @@
 //!
 //! Three shapes, no expressions: `hello` is the whole message, `*refund*` is words anywhere in it,
 //! `my name is *` is how it begins, and the rest is kept. Case, blanks and a closing `.`, `!`, `?`
-//! do not matter.
+//! do not matter, nor does how a phone or keyboard writes a letter or a mark: `What’s up`, `hello…`, a full-width
+//! `？`, a letter with its accent behind it.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use protocol::visible::is_unseen;
 
 /// One entry of a rule's `when`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +23,17 @@ pub(super) enum Pattern {
 pub(super) struct Heard<'a> {
     /// As written, without blanks around it.
     words: Vec<&'a str>,
-    /// The same in small letters.
+    /// The same in their plain form.
     lower: Vec<String>,
 }
 
 impl<'a> Heard<'a> {
     pub(super) fn new(text: &'a str) -> Heard<'a> {
-        let words: Vec<&str> = trim(text).split_whitespace().collect();
-        let lower = words.iter().map(|word| word.to_lowercase()).collect();
+        let words = trim(text).split_whitespace();
+        let (words, lower) = words
+            .map(|word| (word, plain(word)))
+            .filter(|(_, plain)| !plain.is_empty())
+            .unzip();
         Heard { words, lower }
     }
 
@@ -64,7 +71,8 @@ impl Pattern {
         };
         let words: Vec<String> = trim(inner)
             .split_whitespace()
-            .map(str::to_lowercase)
+            .map(plain)
+            .filter(|word| !word.is_empty())
             .collect();
         if words.is_empty() {
             return Err(format!("the pattern {text:?} has no words"));
@@ -87,11 +95,56 @@ impl Pattern {
 
 /// Without blanks and closing marks: "Hello!" is "hello".
 fn trim(text: &str) -> &str {
-    let trimmed = text.trim();
+    let unseen = |c: char| c.is_whitespace() || is_unseen(c);
+    let trimmed = text.trim_matches(unseen);
     let bare = trimmed
-        .trim_end_matches(|c: char| matches!(c, '.' | '!' | '?' | ',' | '…') || c.is_whitespace());
+        .trim_end_matches(|c: char| is_closing(c) || unseen(c))
+        .trim_start_matches(['¿', '¡']);
     // A message of marks only ("?") stays what it is.
     if bare.is_empty() { trimmed } else { bare }
+}
+
+/// The marks that end a sentence, in the scripts of the keyboards that have them.
+fn is_closing(c: char) -> bool {
+    matches!(
+        c,
+        '.' | '!'
+            | '?'
+            | ','
+            | '…'
+            | '‼'
+            | '⁇'
+            | '⁈'
+            | '⁉'
+            | '‽'
+            | '؟'
+            | '،'
+            | '۔'
+            | '।'
+            | '॥'
+            | '。'
+            | '、'
+            | '．'
+            | '，'
+            | '！'
+            | '？'
+            | '｡'
+            | '､'
+    )
+}
+
+/// A word in the one form in which patterns and messages are compared: small letters, composed, no variants of width
+/// or font, straight quotes and hyphens, nothing that is not seen.
+fn plain(word: &str) -> String {
+    let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(word);
+    let seen = composed.chars().filter(|c| !is_unseen(*c));
+    let straight = seen.map(|c| match c {
+        '‘' | '’' | '‚' | '‛' | 'ʹ' | 'ʻ' | 'ʼ' | '′' | '`' | '´' => '\'',
+        '“' | '”' | '„' | '‟' | '«' | '»' | '″' => '"',
+        '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
+        c => c,
+    });
+    straight.collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]
@@ -116,6 +169,47 @@ mod tests {
         assert!(hears("?", "?").is_some());
         assert!(hears("STRASSE", "strasse").is_some());
         assert!(hears("Été", "ÉTÉ!").is_some());
+    }
+
+    #[test]
+    fn a_text_is_heard_as_phones_and_keyboards_write_it() {
+        for (pattern, text) in [
+            ("what's up", "What’s up"),
+            ("what’s up", "What's up?"),
+            ("what's up", "whatʼs up"),
+            ("who are you", "who are you ？"),
+            ("who are you", "ｗｈｏ　ａｒｅ　ｙｏｕ？"),
+            ("who are you?", "Who are you"),
+            ("hello", "hello…"),
+            ("hello", "hello...!"),
+            ("hello", "\u{feff}hello\u{200b}"),
+            ("hello", "hel\u{ad}lo"),
+            ("quick replies", "quick\u{a0}replies"),
+            ("quick replies", "quick\u{202f}replies\u{a0}!"),
+            ("café", "cafe\u{301}"),
+            ("cafe\u{301}", "CAFÉ"),
+            ("*café*", "un cafe\u{301}, por favor"),
+            ("qué tal", "¿Qué tal?"),
+            ("say \"hi\"", "say “hi”"),
+            ("e-mail", "e\u{2011}mail"),
+            ("i ❤ you", "I ❤\u{fe0f} you"),
+            ("office", "oﬃce"),
+            ("سلام", "سلام؟"),
+            ("你好", "你好。"),
+        ] {
+            assert_eq!(
+                hears(pattern, text).as_deref(),
+                Some(""),
+                "{pattern:?} {text:?}"
+            );
+        }
+        // What is kept is as it was written.
+        assert_eq!(
+            hears("i'm *", "I’m  Zoe\u{308} O’Neill…").as_deref(),
+            Some("Zoe\u{308} O’Neill")
+        );
+        assert_eq!(hears("hello", "\u{200b}"), None);
+        assert_eq!(hears("cafe", "café"), None, "an accent is a letter");
     }
 
     #[test]

@@ -45,6 +45,11 @@ async fn a_refusal_names_the_frame_and_why() {
         (json!({"body": 7}), 400),
         (json!("x"), 400),
         (json!({"body": "  "}), 400),
+        (json!({"body": "\u{200b}"}), 400),
+        (
+            json!({"body": "\u{2060}\u{feff}\u{a0}", "renderMsg": "x"}),
+            400,
+        ),
         (json!({}), 400),
         (json!({"body": long}), 413),
         (json!({"body": "x", "renderMsg": long}), 413),
@@ -67,6 +72,12 @@ async fn a_refusal_names_the_frame_and_why() {
     assert_eq!(ann.history().await.len(), 1, "nothing was stored");
     // The id is free for the corrected message.
     socket.say(5, "corrected").await;
+    assert_eq!(text_of(&socket.next().await), "echo corrected");
+    // Joiners inside of a text are part of it.
+    for (id, text) in [(6, "👩\u{200d}👧"), (7, "می\u{200c}خواهم")] {
+        socket.say(id, text).await;
+        assert_eq!(text_of(&socket.next().await), format!("echo {text}"));
+    }
 }
 
 #[tokio::test]

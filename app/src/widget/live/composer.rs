@@ -2,6 +2,7 @@
 
 use super::{Live, keys};
 use crate::widget::{browser, composer};
+use protocol::visible::is_blank;
 use web_sys::KeyboardEvent;
 
 /// What an input method reports while it composes, in browsers that do not set `isComposing` in time.
@@ -12,8 +13,8 @@ impl Live {
     pub(super) fn measure(&self) -> bool {
         let parts = &self.parts;
         let text = parts.field.value();
-        // Characters; 0 for nothing but blanks.
-        let written = if text.trim().is_empty() {
+        // Characters; 0 for nothing that is seen.
+        let written = if is_blank(&text) {
             0
         } else {
             u32::try_from(text.chars().count()).unwrap_or(u32::MAX)

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use protocol::message::UserBody;
+use protocol::visible::is_blank;
 use serde::Deserialize;
 
 use super::chat::{Asked, Place, Visit};
@@ -92,7 +93,7 @@ pub(super) async fn post(
             .problem(Problem::Server, StatusCode::NOT_IMPLEMENTED)
             .await;
     }
-    let cookie = if text.is_empty() {
+    let cookie = if is_blank(&text) {
         Ok(None)
     } else {
         say(&state, &place, client, &headers, text).await
