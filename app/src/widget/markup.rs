@@ -6,6 +6,7 @@ use super::{
     room::Room,
 };
 use crate::text::Message;
+use protocol::link::{comes_from, safe_link};
 use protocol::markup::{Block, Span, parse};
 
 /// The text of a message.
@@ -13,6 +14,7 @@ pub(super) fn draw(room: &Room, text: &str) -> Vec<Node> {
     let pen = Pen {
         room,
         sheet: Sheet(stylers::style_sheet!("app/src/widget/markup.css")),
+        linked: false,
     };
     parse(text).iter().map(|found| pen.block(found)).collect()
 }
@@ -21,6 +23,8 @@ pub(super) fn draw(room: &Room, text: &str) -> Vec<Node> {
 struct Pen<'a> {
     room: &'a Room,
     sheet: Sheet,
+    /// Inside of a link.
+    linked: bool,
 }
 
 impl Pen<'_> {
@@ -81,7 +85,7 @@ impl Pen<'_> {
 
     /// Code with its language and a button that copies it.
     fn listing(self, language: Option<&str>, text: &str) -> Node {
-        let Self { room, sheet } = self;
+        let Self { room, sheet, .. } = self;
         let language = language.unwrap_or(room.say(Message::Code));
         let copy = sheet
             .el("button", "copy screen")
@@ -107,10 +111,38 @@ impl Pen<'_> {
             Span::Strong(inside) => PLAIN.el("strong", "").add_all(self.spans(inside)),
             Span::Emphasis(inside) => PLAIN.el("em", "").add_all(self.spans(inside)),
             Span::Code(text) => self.sheet.el("code", "code").say(text),
-            Span::Link { url, spans } => content::leaving(PLAIN, "", url)
-                .add_all(self.spans(spans))
-                .whisper(PLAIN, self.room.say(Message::NewTab)),
-            Span::Image { url, alt } => content::picture(self.room, self.sheet, "shot", url, alt),
+            Span::Link { url, spans } => {
+                let inside = Pen {
+                    linked: true,
+                    ..self
+                };
+                self.link(url, inside.spans(spans))
+            }
+            Span::Image { url, alt } => self.picture(url, alt),
+        }
+    }
+
+    fn link(self, url: &str, inside: Vec<Node>) -> Node {
+        content::leaving(PLAIN, "", url)
+            .add_all(inside)
+            .whisper(PLAIN, self.room.say(Message::NewTab))
+    }
+
+    /// A picture is fetched without a click, and its address may hold what somebody talked the bot into telling: only
+    /// from where the operator says so.
+    fn picture(self, url: &str, alt: &str) -> Node {
+        if comes_from(url, &self.room.settings.bot.text_images) {
+            return content::picture(self.room, self.sheet, "shot", url, alt);
+        }
+        let name = Node::text(if alt.is_empty() {
+            self.room.say(Message::Picture)
+        } else {
+            alt
+        });
+        // A link inside of a link cannot be drawn.
+        match safe_link(url).filter(|_| !self.linked) {
+            Some(url) => self.link(&url, vec![name]),
+            None => name,
         }
     }
 }

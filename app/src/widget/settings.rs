@@ -55,6 +55,8 @@ pub struct BotFace {
     pub avatar: Option<String>,
     /// What a visitor may begin with.
     pub starters: Vec<String>,
+    /// Where pictures inside of its text may come from; the others are links.
+    pub text_images: Vec<String>,
 }
 
 /// Where the RTM protocol is spoken.
@@ -133,6 +135,7 @@ impl Read for BotFace {
             tagline: fields.get("tagline")?,
             avatar: fields.get("avatar"),
             starters: fields.get("starters")?,
+            text_images: fields.get("text_images")?,
         })
     }
 }
@@ -189,6 +192,7 @@ mod tests {
         let post = Action::Post { payload: text() };
         let buttons = vec![
             button(post, None),
+            button(Action::None {}, None),
             button(Action::Open { url: url() }, Some(url())),
         ];
         let (text, url) = (text(), url());
@@ -237,6 +241,7 @@ mod tests {
                 bot: BotFace {
                     avatar: Some(url.clone()),
                     starters: vec![text.clone()],
+                    text_images: vec![url.clone()],
                     ..BotFace::default()
                 },
                 platform: Platform::default(),

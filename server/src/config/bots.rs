@@ -40,9 +40,12 @@ pub struct Bot {
     /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
     #[serde(default)]
     pub languages: Vec<Spoken>,
-    /// Where pictures may come from.
+    /// Where pictures of templates may come from.
     #[serde(default = "any_https")]
     pub image_sources: Vec<ImageSource>,
+    /// Where pictures inside of text may come from; the others are links.
+    #[serde(default)]
+    pub text_image_sources: Vec<ImageSource>,
 }
 
 impl Bot {
@@ -62,6 +65,7 @@ impl Bot {
             script: None,
             languages: Vec::new(),
             image_sources: any_https(),
+            text_image_sources: Vec::new(),
         })
     }
 

@@ -417,3 +417,47 @@ async fn only_a_developed_server_reloads_its_pages() {
         assert_eq!(policy(&page, &dev), policy(&without, &usual), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_picture_inside_of_text_is_a_link_unless_its_host_is_listed() {
+    let app = TestApp::start_with(
+        "[bots.st-pictures]\npage = \"pictures\"\nname = \"Pictures\"\n\
+         text_image_sources = [\"https://c.test\"]\n\
+         image_sources = [\"https://shop.test\"]\n\
+         [apps.cs-pictures]\nbots = [\"st-pictures\"]\norigins = [\"https://shop.test\"]\n\
+         [[apps.cs-pictures.keys]]\nkid = \"k3\"\nalgorithm = \"HS256\"\n\
+         secret = \"pP4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG\"\n",
+    );
+    let page = open(&app, "/chat/pictures", &[]).await;
+    let csp = page.header("content-security-policy");
+    let images = csp.split("img-src").nth(1).unwrap();
+    let images = images.split(';').next().unwrap();
+    assert_eq!(
+        images.trim(),
+        "'self' data: https://shop.test https://c.test"
+    );
+    assert!(page.body.contains(r#""text_images":["https://c.test"]"#));
+    let said = "![s](https://e.test/?q) ![](https://e.test/2) [![i](https://e.test/3)](https://a.test) \
+                ![o](https://c.test/o)";
+    let form: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("text", said)
+        .finish();
+    for (path, listed) in [("/chat/test", false), ("/chat/pictures", true)] {
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("accept", "text/html"),
+        ];
+        let posted = app.request("POST", path, &headers, &form).await;
+        let visitor = cookie(&posted);
+        let page = open(&app, path, &[("cookie", &visitor)]).await.body;
+        let log = page.split("<script").next().unwrap();
+        assert!(log.contains("https://e.test/?q"), "{path}");
+        assert!(!log.contains("src=\"https://e.test"), "{path}");
+        assert_eq!(log.contains("src=\"https://c.test/o\""), listed, "{path}");
+        assert_eq!(log.contains("href=\"https://c.test/o\""), !listed, "{path}");
+        for link in ["https://e.test/?q", "https://e.test/2", "https://a.test"] {
+            assert!(log.contains(&format!("href=\"{link}\"")), "{path} {link}");
+        }
+        assert!(!log.contains("href=\"https://e.test/3"), "{path}");
+    }
+}

@@ -167,6 +167,11 @@ impl<'a> Visit<'a> {
                     tagline: bot.tagline.clone(),
                     avatar: bot.avatar_at(&base),
                     starters: bot.starters.clone(),
+                    text_images: bot
+                        .text_image_sources
+                        .iter()
+                        .map(|source| source.as_str().to_owned())
+                        .collect(),
                 },
                 platform: Platform {
                     base: match &config.platform.base_url {
@@ -265,6 +270,7 @@ impl<'a> Visit<'a> {
 
     fn frame<'b>(&'b self, place: &Place<'b>) -> Frame<'b> {
         let mut images = place.bot.image_sources.clone();
+        images.extend(place.bot.text_image_sources.iter().cloned());
         let avatar = url::Url::parse(&place.bot.avatar).ok();
         let avatar = avatar.map(|url| url.origin().ascii_serialization());
         images.extend(avatar.and_then(|origin| ImageSource::try_from(origin).ok()));
