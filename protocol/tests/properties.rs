@@ -14,7 +14,8 @@ fn hostile() -> impl Strategy<Value = String> {
             "https://a.test/x", "www.a.test", "](https://a.test)", "](javascript:x)", "![i](",
             "](data:image/png;base64,x)", "<br>", "<b>", "</b>", "<a href=\"javascript:x\">",
             "<a href='https://b.test'>", "</a>", "\n- ", "\n1. ", "\n> ", "\n```js\n", "\n'''\n",
-            "\n|a|b|\n|-|-|\n", "#h1", "\\d(", "\\$(1,EUR)", "é", "重", "\u{202e}", "\r\n", "\0",
+            "\n|a|b|\n|-|-|\n", "#h1", "\\d(", "\\$(1,EUR)", "é", "重", "ไทย", "؟", "&amp;", "&lt;", "&#x41;", "[[1]](https://a.test)", "\n~~~\n",
+            "\n``` js\n", "\n1. ```\n", "```\n", "\\d(10:00)", "\u{202e}", "\r\n", "\0",
         ]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];

@@ -1,7 +1,8 @@
-//! What stands for itself inside a line: addresses, code, escapes, and the few tags.
+//! What stands for itself inside a line: addresses, code, and the few tags.
 
 use super::Span;
-use super::spans::{Mark, Reader, add_text, is_word};
+use super::escapes::entity;
+use super::spans::{Mark, Reader, code_end, ends_sentence, is_word, written};
 use crate::find::find;
 use crate::link::safe_link;
 
@@ -26,13 +27,14 @@ impl Reader<'_> {
     pub(super) fn address(&mut self, prefix: usize) {
         let rest = &self.text[self.at..];
         let end = rest.find(ends_address).unwrap_or(rest.len());
+        let end = entity_end(&rest[..end]);
         self.burn(end);
         let mut address = &rest[..end];
         let mut unpaired = address.matches(')').count();
         unpaired = unpaired.saturating_sub(address.matches('(').count());
         loop {
             let cut = address.trim_end_matches([
-                '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '…', '”', '’',
+                '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '…', '’', '‘', '–', '·',
             ]);
             match cut.strip_suffix(')') {
                 Some(cut) if unpaired > 0 => {
@@ -45,53 +47,13 @@ impl Reader<'_> {
                 }
             }
         }
-        match safe_link(address) {
+        let meant = written(address);
+        match safe_link(&meant) {
             Some(url) if address.len() > prefix => {
-                let spans = vec![Span::Text(address.to_owned())];
+                let spans = vec![Span::Text(meant)];
                 self.add(Span::Link { url, spans }, address.len());
             }
             _ => self.take(end),
-        }
-    }
-
-    /// `\*` is a star. `\d(date,"format")` and its like show the date: the server knows no time
-    /// zone and no language.
-    pub(super) fn escape(&mut self) {
-        let rest = &self.text[self.at + 1..];
-        let name = ["dt(", "d(", "t(", "#(", "$("]
-            .iter()
-            .find(|name| rest.starts_with(**name));
-        if let Some(name) = name {
-            let inner = &rest[name.len()..];
-            // Ends at the next backslash, so that no byte is read for two calls.
-            let end = inner.bytes().position(|byte| b")\\\n".contains(&byte));
-            let end = end.unwrap_or(inner.len());
-            self.burn(end);
-            if inner[end..].starts_with(')') {
-                let inner = &inner[..end];
-                let len = 1 + name.len() + inner.len() + 1;
-                let comma = match *name {
-                    "#(" => None,
-                    "$(" => inner.rfind(','),
-                    _ => inner.find(','),
-                };
-                let (value, option) = inner.split_at(comma.unwrap_or(inner.len()));
-                let out = self.out();
-                add_text(out, value.trim());
-                if *name == "$(" && option.len() > 1 {
-                    add_text(out, " ");
-                    add_text(out, option[1..].trim());
-                }
-                self.at += len;
-                return;
-            }
-        }
-        match rest.as_bytes().first() {
-            Some(byte) if b"*_~[]!`'|#<>".contains(byte) => {
-                self.at += 1;
-                self.take(1);
-            }
-            _ => self.take(1),
         }
     }
 
@@ -104,25 +66,16 @@ impl Reader<'_> {
         if run > 3 || (sign == b'\'' && run < 3) {
             return self.take(run);
         }
-        let mut end = run;
-        while let Some(found) = rest[end..].bytes().position(|byte| byte == sign) {
-            end += found;
-            let other = count(&rest[end..]);
-            if other == run {
-                break;
-            }
-            end += other;
-        }
-        self.burn(end);
-        // Without an end, this is behind the last run of another length.
-        if count(&rest[end..]) != run {
+        let (end, steps) = code_end(self.text, self.at, run);
+        self.burn(steps);
+        let Some(end) = end.map(|end| end - self.at) else {
             return self.take(run);
-        }
-        let code = rest[run..end].trim();
+        };
+        let code = rest[run..end - run].trim();
         if code.is_empty() {
-            return self.take(end + run);
+            return self.take(end);
         }
-        self.add(Span::Code(code.replace('\n', " ")), end + run);
+        self.add(Span::Code(code.replace('\n', " ")), end);
     }
 
     /// The few tags that Kore's clients know; any other is text.
@@ -173,12 +126,23 @@ fn href(attributes: &str) -> Option<String> {
         Some(quote) => value[1..].split(quote).next(),
         None => value.split(' ').next(),
     };
-    value.map(str::to_owned)
+    value.map(written)
+}
+
+/// Where an address ends that an entity follows, `&gt;` for instance. `&amp;` is part of it.
+fn entity_end(address: &str) -> usize {
+    let ends = |(at, _): &(usize, &str)| {
+        let found = entity(&address[*at..]);
+        found.is_some_and(|(character, _)| ends_address(character) || character == '\'')
+    };
+    let mut places = address.match_indices('&');
+    places.find(ends).map_or(address.len(), |(at, _)| at)
 }
 
 fn ends_address(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
+        || ends_sentence(c)
         || matches!(c, '<' | '>' | '"' | '[' | ']' | '`' | '|' | '\\')
         || matches!(c, '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff65}')
 }

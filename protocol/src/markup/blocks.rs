@@ -1,9 +1,10 @@
 //! A message cut into blocks, line by line.
 //!
-//! A block that does not end (a fence while its text still streams in) ends with the message.
+//! A block that does not end (a fence while its text still streams in) ends with the message. What is a fence and what
+//! only looks like one is told in `fences`.
 
+use super::fences::{self, Fence};
 use super::{Block, Span, spans};
-use crate::find::find;
 
 /// Columns beyond these stay in the last cell, bars and all: a chat window shows no more, and
 /// every row is padded to the head.
@@ -18,10 +19,15 @@ pub(super) fn parse(text: &str) -> Vec<Block> {
 
 /// With the bytes of lines that were looked at: each line a few times, whatever the text.
 pub(super) fn parse_counting(text: &str) -> (Vec<Block>, usize) {
+    let (fences, ends) = fences::count(text);
     let mut lines = Lines {
         rest: text,
+        cut: 0,
+        fences,
+        ends,
         no_more_quotes: false,
-        steps: 0,
+        no_more_tildes: false,
+        steps: text.len(),
     };
     let mut blocks = Vec::new();
     let mut paragraph = String::new();
@@ -34,12 +40,18 @@ pub(super) fn parse_counting(text: &str) -> (Vec<Block>, usize) {
             blocks.push(block);
             continue;
         }
-        let end = unclosed_fence(line).unwrap_or(line.len());
-        add_line(&mut paragraph, &line[..end]);
-        if end == line.len() {
-            lines.next();
-        } else {
-            lines.rest = &lines.rest[end..];
+        match lines
+            .fence_within(line, line)
+            .filter(|at| !line[..*at].trim().is_empty())
+        {
+            Some(at) => {
+                add_line(&mut paragraph, &line[..at]);
+                lines.cut_to(at);
+            }
+            None => {
+                add_line(&mut paragraph, line);
+                lines.next();
+            }
         }
     }
     end_paragraph(&mut paragraph, &mut blocks);
@@ -63,25 +75,18 @@ fn add_line(text: &mut String, line: &str) {
     }
 }
 
-/// Where a fence opens in the middle of a line, after "Try this:".
-fn unclosed_fence(line: &str) -> Option<usize> {
-    let (mut open, mut from) = (None, 0);
-    while let Some(found) = find(&line[from..], "```") {
-        open = match open {
-            None => Some(from + found),
-            Some(_) => None,
-        };
-        from += found + 3;
-    }
-    open
-}
-
 /// What is left of the message.
 #[derive(Clone)]
 struct Lines<'a> {
     rest: &'a str,
-    /// A `'''` was already sought to the end in vain.
+    /// So many columns of the line are taken off already.
+    cut: usize,
+    /// Lines that begin or end a block of code by being a fence, and those that end with one.
+    fences: usize,
+    ends: usize,
+    /// A `'''` was already sought to the end in vain, or a `~~~`.
     no_more_quotes: bool,
+    no_more_tildes: bool,
     steps: usize,
 }
 
@@ -95,7 +100,24 @@ impl<'a> Lines<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let line = self.peek()?;
         self.rest = self.rest.get(line.len() + 1..).unwrap_or_default();
+        self.cut = 0;
+        self.fences -= usize::from(fences::is_fence_line(line)).min(self.fences);
+        self.ends -= usize::from(fences::ends_with_fence(line)).min(self.ends);
         Some(line)
+    }
+
+    /// Leaves the beginning of a line, so that a fence within it stands at the beginning of one.
+    fn cut_to(&mut self, at: usize) {
+        self.cut += at;
+        self.rest = &self.rest[at..];
+        let line = self.peek().unwrap_or_default();
+        self.fences += usize::from(fences::is_fence_line(line));
+    }
+
+    /// Where a fence opens within `text`, the end of this line: behind "Try this:", or behind the mark of a list's item.
+    fn fence_within(&self, line: &str, text: &str) -> Option<usize> {
+        let later = self.ends - usize::from(fences::ends_with_fence(line)).min(self.ends);
+        fences::opening_within(text, later > 0)
     }
 
     /// The block that begins with this line, taken off; `None` for a line of a paragraph.
@@ -112,7 +134,7 @@ impl<'a> Lines<'a> {
                 return Some(Block::Rule);
             }
             b'>' if quoted(text).is_some() => return Some(self.quote()),
-            quote @ (b'`' | b'\'') if is_fence(text) => return self.code(line, *quote),
+            b'`' | b'\'' | b'~' if is_fence(text) => return self.code(line),
             _ => {}
         }
         match Marker::of(line) {
@@ -131,43 +153,40 @@ impl<'a> Lines<'a> {
         Block::Quote(spans::parse(&text))
     }
 
-    /// A fence: on one line as Kore's bots write it, or over several as in Markdown.
-    fn code(&mut self, line: &'a str, quote: u8) -> Option<Block> {
-        let text = line.trim_start();
-        let indent = line.len() - text.len();
-        // Single quotes know no longer fences.
-        let limit = if quote == b'`' { usize::MAX } else { 3 };
-        let run = text.bytes().take_while(|byte| *byte == quote);
-        let (fence, first) = text.split_at(run.take(limit).count());
-        let mut run = 0;
-        let last = first.bytes().position(|byte| {
-            run = if byte == quote { run + 1 } else { 0 };
-            run == fence.len()
-        });
-        if let Some(end) = last.map(|last| last + 1 - fence.len()) {
-            let (code, after) = first.split_at(end);
+    /// A fence: on one line as Kore's bots write it, or over several as in Markdown. `None`: it is none.
+    fn code(&mut self, line: &'a str) -> Option<Block> {
+        let fence = Fence::of(line)?;
+        if let Some((code, after)) = fence.on_one_line() {
             // With words after it, it is code inside a line.
-            return after[fence.len()..].trim().is_empty().then(|| {
+            return after.trim().is_empty().then(|| {
                 self.next();
                 code_block(None, code.trim().to_owned())
             });
         }
-        if quote == b'\'' && self.no_more_quotes {
-            return None;
-        }
+        let vain = match fence.quote {
+            b'\'' => self.no_more_quotes,
+            b'~' => self.no_more_tildes,
+            _ => false,
+        };
         let mut lines = self.clone();
         lines.next();
-        let first = first.trim();
-        let mut language = (quote == b'`' && is_language(first)).then(|| first.to_owned());
+        if vain || !fence.opens(lines.fences) {
+            return None;
+        }
+        let indent = self.cut + fence.indent;
+        let mut language = fence.language();
         let mut code = String::new();
-        if language.is_none() && !first.is_empty() {
-            code.push_str(first);
+        if language.is_none() && !fence.first.trim().is_empty() {
+            code.push_str(fence.first.trim());
             code.push('\n');
         }
         loop {
             let Some(line) = lines.next() else {
-                if quote == b'\'' {
-                    self.no_more_quotes = true;
+                if fence.needs_end() {
+                    match fence.quote {
+                        b'\'' => self.no_more_quotes = true,
+                        _ => self.no_more_tildes = true,
+                    }
                     self.steps = lines.steps;
                     return None;
                 }
@@ -176,15 +195,16 @@ impl<'a> Lines<'a> {
             let line = line.strip_suffix('\r').unwrap_or(line);
             let blank = line.len() - line.trim_start().len();
             let line = line.get(indent.min(blank)..).unwrap_or(line);
-            if let Some(last) = line.trim_end().strip_suffix(fence) {
-                if !last.trim().is_empty() {
-                    // Kore's way to close: then the first line was no language either.
-                    if let Some(first) = language.take() {
-                        code.insert(0, '\n');
-                        code.insert_str(0, &first);
-                    }
-                    code.push_str(last);
+            if fence.is_ended_by(line) {
+                break;
+            }
+            if let Some(last) = fence.last_code(line, lines.fences) {
+                // Kore's way to close: then the first line was no language either.
+                if let Some(first) = language.take() {
+                    code.insert(0, '\n');
+                    code.insert_str(0, &first);
                 }
+                code.push_str(last);
                 break;
             }
             code.push_str(line);
@@ -212,7 +232,27 @@ impl<'a> Lines<'a> {
                 *self = after;
                 continue;
             }
-            match (Marker::of(line), items.last_mut()) {
+            let marker = Marker::of(line);
+            let belongs = match &marker {
+                Some(item) if first.is_sibling(item) => true,
+                _ => !items.is_empty() && first.holds(line),
+            };
+            let text = marker.as_ref().map_or(line, |marker| marker.text);
+            let fence = self.fence_within(line, text).filter(|_| belongs);
+            if let Some(at) = fence {
+                let before = &text[..at];
+                match (&marker, items.last_mut()) {
+                    (Some(item), _) if first.is_sibling(item) => {
+                        items.push(before.trim().to_owned())
+                    }
+                    (_, Some(item)) => add_line(item, before),
+                    _ => {}
+                }
+                // The code is a block of its own behind the item.
+                self.cut_to(marker.map_or(0, |marker| marker.start) + at);
+                break;
+            }
+            match (marker, items.last_mut()) {
                 (Some(item), _) if first.is_sibling(&item) => items.push(item.text.to_owned()),
                 (marker, Some(item)) if first.holds(line) => match marker {
                     Some(nested) if nested.number.is_none() => {
@@ -260,6 +300,8 @@ impl<'a> Lines<'a> {
 struct Marker<'a> {
     indent: usize,
     number: Option<u32>,
+    /// Where its text begins in the line.
+    start: usize,
     text: &'a str,
 }
 
@@ -275,11 +317,12 @@ impl<'a> Marker<'a> {
             }
             _ => return None,
         };
-        let item = rest.strip_prefix([' ', '\t'])?.trim();
+        let item = rest.strip_prefix([' ', '\t'])?.trim_start();
         (!item.is_empty()).then_some(Self {
             indent: indent(line),
             number,
-            text: item,
+            start: line.len() - item.len(),
+            text: item.trim_end(),
         })
     }
 
@@ -295,7 +338,7 @@ impl<'a> Marker<'a> {
 
     /// Whether a line belongs to an item of the list that begins with `self`.
     fn holds(&self, line: &str) -> bool {
-        indent(line) >= self.indent + NESTED && !is_fence(line.trim_start())
+        indent(line) >= self.indent + NESTED && !is_fence(line)
     }
 }
 
@@ -340,12 +383,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 fn is_fence(text: &str) -> bool {
-    text.starts_with("```") || text.starts_with("'''")
-}
-
-fn is_language(word: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+-#._".contains(&byte);
-    !word.is_empty() && word.len() <= 20 && word.bytes().all(known)
+    Fence::of(text).is_some()
 }
 
 fn code_block(language: Option<String>, text: String) -> Block {

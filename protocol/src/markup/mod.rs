@@ -3,7 +3,7 @@
 //! Source: `kore-protocol.md` 10, and the safe subset of Markdown that bots write today.
 //!
 //! In the path: [`crate::content`] has the text, the widget draws the tree. `blocks` cuts a
-//! message into blocks by its lines, `spans` and `atoms` read what is inside a line.
+//! message into blocks by its lines, `spans`, `brackets`, `atoms` and `escapes` read what is inside a line.
 //!
 //! # Invariants
 //! - Work grows with the length of the text, whatever the text (`spans::FUEL_PER_BYTE`).
@@ -13,8 +13,11 @@
 
 mod atoms;
 mod blocks;
+mod brackets;
 #[cfg(test)]
 mod cost;
+mod escapes;
+mod fences;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -87,7 +90,7 @@ pub fn plain(text: &str) -> String {
 pub enum Block {
     /// Preformatted, with a copy button.
     Code {
-        /// The word after the fence: `rust`.
+        /// What stands behind the fence: `rust`, or `ts title="a.ts"`.
         language: Option<String>,
         /// Unchanged.
         text: String,

@@ -4,6 +4,7 @@
 //! one wins, the outer one becomes text again, so the stack stays short without counting levels.
 
 use super::Span;
+use super::brackets::{self, Bracketed};
 use crate::link::{safe_image, safe_link};
 
 /// Marks open at once. With the two levels of `***`, a bare address and its text,
@@ -24,7 +25,7 @@ pub(super) fn parse(text: &str) -> Vec<Span> {
 #[cfg(test)]
 pub(super) fn steps(text: &str) -> Option<usize> {
     let mut reader = Reader::new(text);
-    let fuel = reader.fuel;
+    let fuel = text.len() * FUEL_PER_BYTE;
     reader.read();
     (reader.fuel > 0).then(|| fuel - reader.fuel)
 }
@@ -53,6 +54,8 @@ pub(super) struct Open<'a> {
     source: &'a str,
     /// The address of an anchor.
     url: Option<String>,
+    /// Where the bracket of a link or an image stands.
+    bracket: Option<usize>,
     spans: Vec<Span>,
 }
 
@@ -62,16 +65,25 @@ pub(super) struct Reader<'a> {
     pub(super) open: Vec<Open<'a>>,
     spans: Vec<Span>,
     fuel: usize,
+    /// By where they end.
+    links: Vec<Bracketed>,
+    /// Where they begin, in order.
+    openings: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
+        let (links, steps) = brackets::links(text);
+        let mut openings: Vec<usize> = links.iter().map(|link| link.open).collect();
+        openings.sort_unstable();
         Self {
             text,
             at: 0,
             open: Vec::new(),
             spans: Vec::new(),
-            fuel: text.len() * FUEL_PER_BYTE,
+            fuel: (text.len() * FUEL_PER_BYTE).saturating_sub(steps),
+            links,
+            openings,
         }
     }
 
@@ -84,8 +96,10 @@ impl<'a> Reader<'a> {
                 b'\n' => self.line_break(1),
                 b'\\' => self.escape(),
                 b'*' | b'_' | b'~' => self.run(byte),
-                b'[' => self.push(Mark::Link, 1, None),
-                b'!' if self.byte(self.at + 1) == Some(b'[') => self.push(Mark::Image, 2, None),
+                b'[' if self.opens_link(self.at) => self.push(Mark::Link, 1, None),
+                b'!' if self.opens_link(self.at + 1) => self.push(Mark::Image, 2, None),
+                b'[' => self.take(1),
+                b'&' => self.entity(),
                 b']' => self.bracket(),
                 b'`' | b'\'' => self.code(byte),
                 b'<' => self.tag(),
@@ -134,7 +148,7 @@ impl<'a> Reader<'a> {
         }
         let mut end = self.at + 1;
         while let Some(byte) = self.byte(end) {
-            if b"\n\\*_~[]!`'<".contains(&byte) || self.address_prefix(end).is_some() {
+            if b"\n\\*_~[]!`'<&".contains(&byte) || self.address_prefix(end).is_some() {
                 break;
             }
             end += 1;
@@ -195,48 +209,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `](https://…)` ends a link or an image; any other `]` is text.
-    fn bracket(&mut self) {
-        let is_bracket = |open: &Open<'_>| matches!(open.mark, Mark::Image | Mark::Link);
-        let Some(place) = self.open.iter().rposition(is_bracket) else {
-            return self.take(1);
-        };
-        if let Some((url, len)) = self.destination(self.at + 1) {
-            self.open[place].url = Some(url);
-            self.close(place, 1 + len);
-        } else {
-            self.give_up(place);
-            self.take(1);
-        }
+    /// Whether the bracket here opens a link or an image.
+    fn opens_link(&self, at: usize) -> bool {
+        self.openings.binary_search(&at).is_ok()
     }
 
-    /// `(https://… "title")`: the address and the length of it all. Ends at the next `](`, so
-    /// that no byte is read for two links.
-    fn destination(&mut self, from: usize) -> Option<(String, usize)> {
-        if self.byte(from) != Some(b'(') {
-            return None;
-        }
-        let (mut depth, mut end) = (1_usize, from + 1);
-        while depth > 0 {
-            match self.byte(end)? {
-                b'\n' => return None,
-                b']' if self.byte(end + 1) == Some(b'(') => return None,
-                b'(' => depth += 1,
-                b')' => depth -= 1,
-                _ => {}
-            }
-            self.burn(1);
-            end += 1;
-        }
-        let inner = self.text[from + 1..end - 1].trim();
-        let (first, title) = inner.split_once(' ').unwrap_or((inner, ""));
-        let is_title = title.trim_start().starts_with(['"', '\'']);
-        let url = if is_title { first } else { inner };
-        let url = url.strip_prefix('<').unwrap_or(url);
-        let url = url.strip_suffix('>').unwrap_or(url);
-        // "list[0](x)" is no link at all, while a link that leads nowhere shows its words.
-        let address = url.contains([':', '/', '.', '#']);
-        address.then(|| (url.to_owned(), end - from))
+    /// `](https://…)` ends a link or an image; any other `]` is text.
+    fn bracket(&mut self) {
+        let Ok(found) = self.links.binary_search_by_key(&self.at, |link| link.close) else {
+            return self.take(1);
+        };
+        let link = &self.links[found];
+        let is_it = |open: &Open<'_>| open.bracket == Some(link.open);
+        let Some(place) = self.open.iter().rposition(is_it) else {
+            return self.take(1);
+        };
+        let len = 1 + link.len;
+        self.open[place].url = Some(written(&link.url));
+        self.close(place, len);
     }
 
     pub(super) fn before(&self, at: usize) -> Option<char> {
@@ -253,10 +243,12 @@ impl<'a> Reader<'a> {
         }
         let source = &self.text[self.at..self.at + len];
         self.at += len;
+        let bracket = matches!(mark, Mark::Image | Mark::Link).then_some(self.at - 1);
         self.open.push(Open {
             mark,
             source,
             url,
+            bracket,
             spans: Vec::new(),
         });
     }
@@ -353,10 +345,55 @@ fn is_blank(c: Option<char>) -> bool {
     c.is_none_or(char::is_whitespace)
 }
 
-/// Whether a mark beside this character is inside a word. Scripts without blanks between words
-/// (Chinese, Japanese, Korean) mark up inside of sentences, so their letters are none here.
+/// Where the code ends that begins here with a run of so many quotes: behind the next run of as many. And the steps.
+pub(super) fn code_end(text: &str, at: usize, run: usize) -> (Option<usize>, usize) {
+    let bytes = text.as_bytes();
+    let Some(sign) = bytes.get(at) else {
+        return (None, 0);
+    };
+    let mut end = at + run;
+    while let Some(found) = bytes[end..].iter().position(|byte| byte == sign) {
+        end += found;
+        let other = bytes[end..].iter().take_while(|byte| *byte == sign).count();
+        end += other;
+        if other == run {
+            return (Some(end), end - at);
+        }
+    }
+    (None, bytes.len() - at)
+}
+
+/// An address as it is meant: inside of markup that was made for HTML, its `&` is an entity.
+pub(super) fn written(address: &str) -> String {
+    address.replace("&amp;", "&")
+}
+
+/// Whether a mark beside this character is inside a word. Scripts without blanks between words (Chinese, Japanese,
+/// Korean; Thai, Lao, Burmese, Khmer and their neighbours) mark up inside of sentences, so their letters are none here.
 pub(super) fn is_word(c: Option<char>) -> bool {
-    c.is_some_and(|c| {
-        c.is_ascii_alphanumeric() || matches!(c, '\u{c0}'..='\u{1fff}' | '\u{2c00}'..='\u{2dff}')
+    c.is_some_and(|c| match c {
+        '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{1aaf}' => false,
+        '\u{c0}'..='\u{1fff}' | '\u{2c00}'..='\u{2dff}' => !ends_sentence(c),
+        c => c.is_ascii_alphanumeric(),
     })
+}
+
+/// Marks of other scripts that stand where ours have a comma, a full stop or a quote.
+pub(super) fn ends_sentence(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ab}' | '\u{bb}' // « »
+            | '\u{37e}' | '\u{387}' // Greek
+            | '\u{55c}'..='\u{55e}' | '\u{589}' // Armenian
+            | '\u{5be}' | '\u{5c3}' // Hebrew
+            | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{6d4}' // Arabic, Urdu
+            | '\u{964}' | '\u{965}' // Devanagari and its neighbours
+            | '\u{e5a}' | '\u{e5b}' // Thai
+            | '\u{104a}' | '\u{104b}' // Burmese
+            | '\u{1361}'..='\u{1368}' // Ethiopic
+            | '\u{17d4}'..='\u{17d6}' // Khmer
+            | '\u{2014}' | '\u{2015}' // long dashes
+            | '\u{201c}'..='\u{201e}' | '\u{2039}' | '\u{203a}' // quotes
+            | '\u{203c}'..='\u{203d}' | '\u{2047}'..='\u{2049}'
+    )
 }

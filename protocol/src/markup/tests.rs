@@ -33,8 +33,8 @@ fn reads_the_markup_of_kores_bots() {
         ),
         ("me@a.test", "<p>me@a.test</p>"),
         (
-            r#"on \d(2026-11-21,"dd MMM") at \t(10:00), \dt(x,"y")"#,
-            "<p>on 2026-11-21 at 10:00, x</p>",
+            r#"on \d(2026-11-21,"dd MMM") at \t(10:00), \dt(Nov 21,"y")"#,
+            "<p>on 2026-11-21 at 10:00, Nov 21</p>",
         ),
         (
             r"\#(1,234.5) or \$(1,234.5,USD)",
@@ -151,6 +151,264 @@ fn leaves_alone_what_only_looks_like_markup() {
         ":) <3 :smile:",
     ] {
         assert_eq!(show(text), format!("<p>{text}</p>"), "{text}");
+    }
+}
+
+#[test]
+fn scripts_without_blanks_are_marked_up_inside_of_sentences() {
+    for (source, expected) in [
+        (
+            "ราคา**รวมภาษี**แล้ว ดูที่https://a.test/th",
+            "<p>ราคา<b>รวมภาษี</b>แล้ว ดูที่<a https://a.test/th>https://a.test/th</a></p>",
+        ),
+        (
+            "តម្លៃ**រួមពន្ធ**ហើយ មើលhttps://a.test/km",
+            "<p>តម្លៃ<b>រួមពន្ធ</b>ហើយ មើល<a https://a.test/km>https://a.test/km</a></p>",
+        ),
+        (
+            "ລາຄາ**ລວມພາສີ**ແລ້ວ ເບິ່ງທີ່www.a.test/lo",
+            "<p>ລາຄາ<b>ລວມພາສີ</b>ແລ້ວ ເບິ່ງທີ່<a https://www.a.test/lo>www.a.test/lo</a></p>",
+        ),
+        (
+            "စျေးနှုန်း*အခွန်*ပါပြီးhttps://a.test/my",
+            "<p>စျေးနှုန်း<b>အခွန်</b>ပါပြီး<a https://a.test/my>https://a.test/my</a></p>",
+        ),
+        ("བོད་_ཡིག_་", "<p>བོད་<i>ཡིག</i>་</p>"),
+        // Others have blanks: a mark inside of a word is none.
+        ("слово*не*слово", "<p>слово*не*слово</p>"),
+        ("कि*ता*ब", "<p>कि*ता*ब</p>"),
+        ("словоhttps://a.test", "<p>словоhttps://a.test</p>"),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn marks_after_an_address_are_not_part_of_it() {
+    for mark in [
+        "؟", "،", "؛", "۔", "।", "॥", "»", "«", "—", "–", "”", "“", "„", "’", "‘", "›", "…", "។",
+        "၊", "။", "։", "？", "。", "」", "!", "?)", ".”", "?»", ";", "'",
+    ] {
+        let expected = format!("<p><a https://a.test/x>https://a.test/x</a>{mark}</p>");
+        assert_eq!(show(&format!("https://a.test/x{mark}")), expected, "{mark}");
+        let expected = format!("<p><a https://a.test/x>https://a.test/x</a>{mark} und</p>");
+        assert_eq!(
+            show(&format!("https://a.test/x{mark} und")),
+            expected,
+            "{mark}"
+        );
+    }
+    for address in [
+        "https://a.test/مقالة/خبر",
+        "https://a.test/किताब",
+        "https://a.test/ไทย",
+        "https://a.test/O’Neill",
+        "https://a.test/Michelson–Morley",
+        "https://a.test/x_(y)",
+        "https://a.test/a;b?c=d!e",
+    ] {
+        let expected = format!("<p><a {address}>{address}</a></p>");
+        assert_eq!(show(address), expected);
+    }
+    assert_eq!(
+        show("«https://a.test/x»، https://a.test/y—z"),
+        "<p>«<a https://a.test/x>https://a.test/x</a>»، <a https://a.test/y>https://a.test/y</a>—z</p>"
+    );
+}
+
+#[test]
+fn the_words_of_a_link_may_hold_brackets() {
+    for (source, expected) in [
+        ("[[1]](https://a.test)", "<p><a https://a.test>[1]</a></p>"),
+        (
+            "[Invoice [2024]](https://a.test)",
+            "<p><a https://a.test>Invoice [2024]</a></p>",
+        ),
+        (
+            "[a [b [c]] d](https://a.test) [e](https://b.test)",
+            "<p><a https://a.test>a [b [c]] d</a> <a https://b.test>e</a></p>",
+        ),
+        (
+            "see [1], [[2](https://a.test)] and [3]",
+            "<p>see [1], [<a https://a.test>2</a>] and [3]</p>",
+        ),
+        (
+            "[**[x]** y](https://a.test)",
+            "<p><a https://a.test><b>[x]</b> y</a></p>",
+        ),
+        (
+            "![a [b]](https://a.test/i.png)",
+            "<p><img https://a.test/i.png a [b]></p>",
+        ),
+        (
+            "[Invoice [2024](draft)](https://a.test)",
+            "<p><a https://a.test>Invoice [2024](draft)</a></p>",
+        ),
+        (
+            "[`]` and `[`](https://a.test)",
+            "<p><a https://a.test><code>]</code> and <code>[</code></a></p>",
+        ),
+        (
+            r"[a \] b](https://a.test)",
+            "<p><a https://a.test>a ] b</a></p>",
+        ),
+        (
+            "[open [a](https://a.test)",
+            "<p>[open <a https://a.test>a</a></p>",
+        ),
+        (
+            "close] [a](https://a.test)",
+            "<p>close] <a https://a.test>a</a></p>",
+        ),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn escaped_marks_lose_their_backslash_and_lookalikes_stay() {
+    for (source, expected) in [
+        (
+            r"\$5 1\. \- \# \> \(a\) 5 \% \+ \@ \!",
+            "$5 1. - # > (a) 5 % + @ !",
+        ),
+        (r"^\d(,\d{3})*$", r"^\d(,\d{3})*$"),
+        (r"^\d(\d{2})?$ \t(a) \d(5)", r"^\d(\d{2})?$ \t(a) \d(5)"),
+        (r"C:\t(1).pdf D:\d(v1.2).txt", r"C:\t(1).pdf D:\d(v1.2).txt"),
+        (r"C:\new\text \\server\share", r"C:\new\text \\server\share"),
+        (r"\#(one) \$(document)", r"#(one) $(document)"),
+        (
+            r"\#(1,234.5) \$(1,234.5,USD) \$(1,234.5)",
+            "1,234.5 1,234.5 USD 1,234.5",
+        ),
+        (
+            r#"\t(10am) \d(21 Nov 2026,"x") \dt(1795227303240) \d(2026-11-21T02:15:03Z)"#,
+            "10am 21 Nov 2026 1795227303240 2026-11-21T02:15:03Z",
+        ),
+        (
+            "AT&T, a & b; &unknown; &#; &#x; &#0; &#xD800;",
+            "AT&T, a & b; &unknown; &#; &#x; &#0; &#xD800;",
+        ),
+        (
+            "a &amp; b&nbsp;c it&#39;s &lt;b&gt; &quot;x&quot; &#x20AC;",
+            "a & b\u{a0}c it's <b> \"x\" €",
+        ),
+        ("&amp;lt;b&amp;gt; &amp;amp;", "&lt;b&gt; &amp;"),
+        ("&#42;a&#42; &#91;b](https)", "*a* [b](https)"),
+    ] {
+        assert_eq!(show(source), format!("<p>{expected}</p>"), "{source}");
+    }
+    for (source, expected) in [
+        (
+            "`a &amp; \\$5 \\d(1)`",
+            "<p><code>a &amp; \\$5 \\d(1)</code></p>",
+        ),
+        ("```\n&lt;b&gt; \\$5\n```", "<pre>&lt;b&gt; \\$5</pre>"),
+        ("**a &amp; b**", "<p><b>a & b</b></p>"),
+        (
+            "https://a.test/?a=1&amp;b=2 &lt;https://a.test&gt;",
+            "<p><a https://a.test/?a=1&b=2>https://a.test/?a=1&b=2</a> <<a https://a.test>https://a.test</a>></p>",
+        ),
+        (
+            "[x](https://a.test/?a=1&amp;b=2) <a href=\"https://a.test/?a=1&amp;b=2\">y</a>",
+            "<p><a https://a.test/?a=1&b=2>x</a> <a https://a.test/?a=1&b=2>y</a></p>",
+        ),
+        (
+            "https://a.test/?a=1&copy=2",
+            "<p><a https://a.test/?a=1&copy=2>https://a.test/?a=1&copy=2</a></p>",
+        ),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn a_fence_is_told_from_what_only_looks_like_one() {
+    for (source, expected) in [
+        // A line of code that ends with three backquotes.
+        (
+            "```js\nconst s = `a```\nlet b\n```\nafter",
+            "<pre js>const s = `a```\nlet b</pre><p>after</p>",
+        ),
+        (
+            "```md\ntype ```\n```\nand\n```\nx\n```",
+            "<pre md>type ```</pre><p>and</p><pre>x</pre>",
+        ),
+        (
+            "```two\nlines```\ntext\n```js\nx\n```",
+            "<pre>two\nlines</pre><p>text</p><pre js>x</pre>",
+        ),
+        // Three backquotes inside of a sentence.
+        (
+            "Use ``` to begin a block of code.\n\n**More**",
+            "<p>Use ``` to begin a block of code.</p><p><b>More</b></p>",
+        ),
+        (
+            "A block begins with ```\n\nand more",
+            "<p>A block begins with ```</p><p>and more</p>",
+        ),
+        (
+            "``` is how one begins.\n\n**More**",
+            "<p>``` is how one begins.</p><p><b>More</b></p>",
+        ),
+        (
+            "``` is how one begins:\n\n```js\nx\n```\n**More**",
+            "<p>``` is how one begins:</p><pre js>x</pre><p><b>More</b></p>",
+        ),
+        (
+            "Try: ```sh\nls\n```\ndone",
+            "<p>Try:</p><pre sh>ls</pre><p>done</p>",
+        ),
+        // A fence inside of a list's item.
+        (
+            "1. Run:\n   ```sh\n   npm i\n   ```\n2. Then",
+            "<ol 1><li>Run:</ol><pre sh>npm i</pre><ol 2><li>Then</ol>",
+        ),
+        (
+            "1. ```sh\n   npm i\n     -g\n   ```\n2. Then",
+            "<ol 1><li></ol><pre sh>npm i\n  -g</pre><ol 2><li>Then</ol>",
+        ),
+        (
+            "- Run this: ```\n  npm i\n  ```\n- Then",
+            "<ul><li>Run this:</ul><pre>npm i</pre><ul><li>Then</ul>",
+        ),
+        (
+            "- `a` and ```b``` here\n- c",
+            "<ul><li><code>a</code> and <code>b</code> here<li>c</ul>",
+        ),
+        (
+            "- about ``` in words\n- c",
+            "<ul><li>about ``` in words<li>c</ul>",
+        ),
+        // Tildes.
+        ("~~~\na ``` b\n~~~\nafter", "<pre>a ``` b</pre><p>after</p>"),
+        ("~~~py\na\n~~~~", "<pre py>a</pre>"),
+        ("~~~py\nstill stream", "<pre py>still stream</pre>"),
+        ("~~~\nnever ends", "<p>~~~<br>never ends</p>"),
+        ("~~~~~~~~ wow ~~~~~~~~", "<p>~~~~~~~~ wow ~~~~~~~~</p>"),
+        // What stands behind the fence.
+        (
+            "```src/main.rs\nfn f\n```\nx",
+            "<pre src/main.rs>fn f</pre><p>x</p>",
+        ),
+        (
+            "```ts title=\"my app.ts\"\nlet a\n```\nx",
+            "<pre ts title=\"my app.ts\">let a</pre><p>x</p>",
+        ),
+        (
+            "```js {1,3} src/a.js\nlet a\n```",
+            "<pre js {1,3} src/a.js>let a</pre>",
+        ),
+        ("``` js\nlet a\n```", "<pre js>let a</pre>"),
+        ("```c++\nint a;\n```", "<pre c++>int a;</pre>"),
+        ("```let a = 1;\nlet b\n```", "<pre>let a = 1;\nlet b</pre>"),
+        ("``` let a = 1;\nlet b\n```", "<pre>let a = 1;\nlet b</pre>"),
+        (
+            "````md\n```js\nx\n```\n````\ny",
+            "<pre md>```js\nx\n```</pre><p>y</p>",
+        ),
+    ] {
+        assert_eq!(show(source), expected, "{source}");
     }
 }
 

@@ -1,0 +1,103 @@
+//! Which brackets of a text are links: known before the marks are read, because brackets nest and marks do not.
+//!
+//! One pass. `[Invoice [2024]](https://a.test)` is a link whose words hold brackets; of two links inside each other the
+//! reader takes the inner one.
+
+use super::spans::code_end;
+
+/// A pair of brackets with an address behind it.
+pub(super) struct Bracketed {
+    /// Where the opening one stands.
+    pub(super) open: usize,
+    /// Where the closing one stands.
+    pub(super) close: usize,
+    /// As it was written, without a title.
+    pub(super) url: String,
+    /// The bytes of the address and its parentheses.
+    pub(super) len: usize,
+}
+
+/// The links of a text in the order of their ends, and the steps that it took.
+pub(super) fn links(text: &str) -> (Vec<Bracketed>, usize) {
+    let bytes = text.as_bytes();
+    let (mut links, mut waiting) = (Vec::new(), Vec::new());
+    let (mut at, mut steps) = (0, 0);
+    // A run of so many quotes without an end: no later one has an end either.
+    let mut endless = [[false; 4]; 2];
+    while let Some(byte) = bytes.get(at) {
+        steps += 1;
+        match byte {
+            b'\\' => at += 2,
+            b'`' | b'\'' => {
+                let run = bytes[at..]
+                    .iter()
+                    .take_while(|other| *other == byte)
+                    .count();
+                let endless = &mut endless[usize::from(*byte == b'`')];
+                // As the reader of code does it.
+                let is_code = (1..=3).contains(&run) && (*byte == b'`' || run == 3);
+                let mut end = None;
+                if is_code && !endless[run] {
+                    let (found, looked) = code_end(text, at, run);
+                    steps += looked;
+                    endless[run] = found.is_none();
+                    end = found;
+                }
+                at = end.unwrap_or(at + run);
+            }
+            b'[' => {
+                waiting.push(at);
+                at += 1;
+            }
+            b']' => {
+                let (close, open) = (at, waiting.pop());
+                at += 1;
+                if let Some(open) = open {
+                    let (found, looked) = destination(text, at);
+                    steps += looked;
+                    if let Some((url, len)) = found {
+                        at += len;
+                        links.push(Bracketed {
+                            open,
+                            close,
+                            url,
+                            len,
+                        });
+                    }
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    (links, steps)
+}
+
+/// `(https://… "title")`: the address and the length of it all; and the steps. Ends at the next `](`, so that no byte
+/// is read for two links.
+fn destination(text: &str, from: usize) -> (Option<(String, usize)>, usize) {
+    let byte = |at: usize| text.as_bytes().get(at).copied();
+    let (mut depth, mut end) = (1_usize, from + 1);
+    if byte(from) != Some(b'(') {
+        return (None, 0);
+    }
+    while depth > 0 {
+        match byte(end) {
+            None | Some(b'\n') => return (None, end - from),
+            Some(b']') if byte(end + 1) == Some(b'(') => return (None, end - from),
+            Some(b'(') => depth += 1,
+            Some(b')') => depth -= 1,
+            _ => {}
+        }
+        end += 1;
+    }
+    let inner = text[from + 1..end - 1].trim();
+    let (first, title) = inner.split_once(' ').unwrap_or((inner, ""));
+    let is_title = title.trim_start().starts_with(['"', '\'']);
+    let url = if is_title { first } else { inner };
+    let url = url.strip_prefix('<').unwrap_or(url);
+    let url = url.strip_suffix('>').unwrap_or(url);
+    // "list[0](x)" is no link at all, while a link that leads nowhere shows its words.
+    let address = url.contains([':', '/', '.', '#']);
+    let found = address.then(|| (url.to_owned(), end - from));
+    (found, end - from)
+}

@@ -1,0 +1,150 @@
+//! Fences around code, told from what only looks like one: three backquotes inside of a sentence, or at the end of a
+//! line of code.
+//!
+//! Two ways to write are known: Markdown's, where a fence stands on a line of its own, and Kore's, where code may begin
+//! and end on the lines of its fences. A line of code that ends with three backquotes looks like Kore's end: it is one
+//! unless another fence is left to end the block.
+
+/// The longest words behind a fence that are taken for its info.
+const MAX_INFO: usize = 80;
+
+/// A fence that may open here.
+pub(super) struct Fence<'a> {
+    /// A backquote, a single quote or a tilde.
+    pub(super) quote: u8,
+    /// Blanks before it.
+    pub(super) indent: usize,
+    /// The quotes.
+    fence: &'a str,
+    /// What stands behind them.
+    pub(super) first: &'a str,
+}
+
+impl<'a> Fence<'a> {
+    /// Three quotes or more at the beginning of a line.
+    pub(super) fn of(line: &'a str) -> Option<Self> {
+        let text = line.trim_start();
+        let quote = *text.as_bytes().first()?;
+        let run = text.bytes().take_while(|byte| *byte == quote).count();
+        if run < 3 || !b"`'~".contains(&quote) {
+            return None;
+        }
+        // Single quotes and tildes know no longer fences.
+        let (fence, first) = text.split_at(if quote == b'`' { run } else { 3 });
+        Some(Self {
+            quote,
+            indent: line.len() - text.len(),
+            fence,
+            first,
+        })
+    }
+
+    /// Code that ends on the line on which it begins, and what stands behind it.
+    pub(super) fn on_one_line(&self) -> Option<(&'a str, &'a str)> {
+        let mut run = 0;
+        let last = self.first.bytes().position(|byte| {
+            run = if byte == self.quote { run + 1 } else { 0 };
+            run == self.fence.len()
+        });
+        let end = last? + 1 - self.fence.len();
+        let (code, after) = self.first.split_at(end);
+        (self.quote != b'~').then(|| (code, &after[self.fence.len()..]))
+    }
+
+    /// Whether a block begins here. `later` fences stand on the lines behind this one.
+    pub(super) fn opens(&self, later: usize) -> bool {
+        let is_info = self.first.trim().is_empty() || self.language().is_some();
+        match self.quote {
+            b'`' => is_info || !self.first.starts_with([' ', '\t']) || later % 2 == 1,
+            b'~' => is_info,
+            _ => true,
+        }
+    }
+
+    /// Whether it is no fence when nothing ends it. Others may be ended by what still streams in.
+    pub(super) fn needs_end(&self) -> bool {
+        match self.quote {
+            b'`' => false,
+            b'~' => self.first.trim().is_empty(),
+            _ => true,
+        }
+    }
+
+    /// What is written about the code: its language, a path, a title.
+    pub(super) fn language(&self) -> Option<String> {
+        let info = self.first.trim();
+        (self.quote != b'\'' && is_info(info)).then(|| info.to_owned())
+    }
+
+    /// Whether the block ends with this line, which is nothing but a fence.
+    pub(super) fn is_ended_by(&self, line: &str) -> bool {
+        let line = line.trim();
+        line.len() >= self.fence.len() && line.bytes().all(|byte| byte == self.quote)
+    }
+
+    /// The last of the code, when the block ends behind it on the same line. `later` fences stand behind it.
+    pub(super) fn last_code<'line>(&self, line: &'line str, later: usize) -> Option<&'line str> {
+        let ends = self.quote == b'\'' || (self.quote == b'`' && later % 2 == 0);
+        line.trim_end().strip_suffix(self.fence).filter(|_| ends)
+    }
+}
+
+/// How many lines are fences, and how many end with one.
+pub(super) fn count(text: &str) -> (usize, usize) {
+    let (mut fences, mut ends) = (0, 0);
+    for line in text.split('\n') {
+        fences += usize::from(is_fence_line(line));
+        ends += usize::from(ends_with_fence(line));
+    }
+    (fences, ends)
+}
+
+/// Whether a line begins a block of code, or is nothing but the end of one.
+pub(super) fn is_fence_line(line: &str) -> bool {
+    let text = line.trim_start();
+    text.starts_with("```") && !text.trim_start_matches('`').contains('`')
+}
+
+/// Whether a line ends with three backquotes.
+pub(super) fn ends_with_fence(line: &str) -> bool {
+    line.trim_end().ends_with("```")
+}
+
+/// Where a fence opens within a line, behind "Try this:". `ended`: a later line ends with one; without that, it is what
+/// a sentence is about.
+pub(super) fn opening_within(text: &str, ended: bool) -> Option<usize> {
+    let mut places = text.match_indices("```");
+    let mut open = None;
+    for (at, _) in &mut places {
+        open = if open.is_none() { Some(at) } else { None };
+    }
+    let at = open?;
+    let info = text[at..].trim_start_matches('`').trim();
+    (ended && (info.is_empty() || is_info(info))).then_some(at)
+}
+
+/// `rust`, `src/main.rs`, `ts title="a.ts"`, `js {1,3}`: a word, and then only what says more about it.
+fn is_info(info: &str) -> bool {
+    let mut words = info.split_whitespace();
+    let Some(first) = words.next() else {
+        return false;
+    };
+    let in_word = |c: char| c.is_alphanumeric() || "+-#._/:@".contains(c);
+    let is_attribute = |word: &str| {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        !value.is_empty()
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(in_word)
+    };
+    let is_path =
+        |word: &str| word.chars().all(in_word) && word.trim_end_matches('.').contains(['/', '.']);
+    // The words of a title in quotes.
+    let mut quoted = false;
+    let mut says_more = |word: &str| {
+        let quotes = word.matches('"').count();
+        let was = quoted;
+        quoted ^= quotes % 2 == 1;
+        was || is_attribute(word) || is_path(word) || (word.starts_with('{') && word.ends_with('}'))
+    };
+    info.len() <= MAX_INFO && first.chars().all(in_word) && words.all(&mut says_more) && !quoted
+}
