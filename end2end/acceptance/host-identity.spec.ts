@@ -160,6 +160,41 @@ for (const [name, sign] of wrong) {
   });
 }
 
+const packed: [string, (token: string) => string][] = [
+  ["quotes", (token) => `"${token}"`],
+  ["bearer", (token) => `Bearer ${token}`],
+  ["json", (token) => JSON.stringify({ jwt: token })],
+  ["html", () => "<!doctype html><title>Log in</title>"],
+];
+test("an assertion in packing is one error with its form, and blanks around one do no harm", async ({ page, startParlour, hostSite }) => {
+  const parlour = await startParlour({ config: testApp() });
+  const [, pack] = packed[0];
+  const backend = await signedIn(page, hostSite, parlour.baseURL, () => pack(assertionFor("ann")));
+  await page.locator("[data-parlour]").waitFor({ state: "attached" });
+  await page.evaluate(() => {
+    (window as any).told = [];
+    Parlour.on("error", (error: unknown) => (window as any).told.push(error));
+    Parlour.on("auth:expired", () => (window as any).told.push("expired"));
+  });
+  const widget = await openOn(page, parlour.baseURL);
+  const again = widget.notice.getByRole("button", { name: "Try again" });
+  const forms: unknown[] = [];
+  for (const [form, pack] of packed) {
+    if (forms.length > 0) {
+      backend.sign = () => pack(assertionFor("ann"));
+      await again.click();
+    }
+    forms.push({ code: "assertion", form });
+    await expect.poll(() => page.evaluate("told")).toEqual(forms);
+    await expect(widget.notice).toContainText("The chat could not be opened for you.");
+  }
+  expect(backend.asked, "each is asked for once").toBe(packed.length);
+  backend.sign = () => ` \t${assertionFor("ann")}\r\n`;
+  await again.click();
+  await widget.welcomed();
+  expect(await page.evaluate("told")).toEqual(forms);
+});
+
 test("an assertion of a website that lies about its user's app is refused", async ({ page, startParlour, hostSite }) => {
   const parlour = await startParlour({ config: testApp() });
   await signedIn(page, hostSite, parlour.baseURL, () => assertionFor("ann", { claims: { iss: "cs-other" } }));

@@ -126,6 +126,28 @@ test("an assertion is asked for by the frame and answered with what the page's f
   ]);
 });
 
+test("what is no assertion is told once, by its form", async ({ page, hostSite }) => {
+  await page.addInitScript(() => {
+    const w = window as any;
+    w.given = { jwt: "eyJ" };
+    w.errors = [];
+    w.Parlour = { assertion: async () => w.given };
+  });
+  const on = await stage(page, hostSite);
+  await page.evaluate(() => Parlour.on("error", (error: unknown) => (window as any).errors.push(error)));
+  await press(page);
+  // An object reaches the frame as the text that names it, so that the frame can tell its form.
+  await on.say({ type: "assertion", id: 1 });
+  await expect.poll(async () => (await on.heard()).at(-1)).toEqual({ parlour: 1, type: "assertion", id: 1, jwt: "[object Object]" });
+  await on.say({ type: "error", code: "assertion", form: "json" });
+  await expect.poll(() => page.evaluate("errors")).toEqual([{ code: "assertion", form: "json" }]);
+  // What cannot be text at all counts as nothing.
+  await page.evaluate(() => ((window as any).given = Object.create(null)));
+  await on.say({ type: "assertion", id: 2 });
+  await expect.poll(async () => (await on.heard()).at(-1)).toEqual({ parlour: 1, type: "assertion", id: 2, jwt: null });
+  expect(await page.evaluate("errors.slice(1)")).toEqual([{ code: "assertion" }]);
+});
+
 test("the window stays on the screen wherever the launcher is put", async ({ page, hostSite }) => {
   await page.setViewportSize({ width: 1000, height: 600 });
   const on = await stage(page, hostSite, { head: "<style>body { --parlour-y: 120px; --parlour-x: 90px }</style>" });

@@ -40,18 +40,13 @@ pub(super) fn parse_counting(text: &str) -> (Vec<Block>, usize) {
             blocks.push(block);
             continue;
         }
-        match lines
-            .fence_within(line, line)
-            .filter(|at| !line[..*at].trim().is_empty())
-        {
-            Some(at) => {
-                add_line(&mut paragraph, &line[..at]);
-                lines.cut_to(at);
-            }
-            None => {
-                add_line(&mut paragraph, line);
-                lines.next();
-            }
+        let fence = lines.fence_within(line, line);
+        if let Some(at) = fence.filter(|at| !line[..*at].trim().is_empty()) {
+            add_line(&mut paragraph, &line[..at]);
+            lines.cut_to(at);
+        } else {
+            add_line(&mut paragraph, line);
+            lines.next();
         }
     }
     end_paragraph(&mut paragraph, &mut blocks);
@@ -243,7 +238,7 @@ impl<'a> Lines<'a> {
                 let before = &text[..at];
                 match (&marker, items.last_mut()) {
                     (Some(item), _) if first.is_sibling(item) => {
-                        items.push(before.trim().to_owned())
+                        items.push(before.trim().to_owned());
                     }
                     (_, Some(item)) => add_line(item, before),
                     _ => {}

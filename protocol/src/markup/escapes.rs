@@ -184,11 +184,11 @@ fn is_word_of_time(word: &str) -> bool {
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mon",
         "tue", "wed", "thu", "fri", "sat", "sun",
     ];
-    let starts = |name: &&str| {
+    let starts = |name: &str| {
         word.get(..3)
             .is_some_and(|start| start.eq_ignore_ascii_case(name))
     };
-    NAMES.iter().any(|name| starts(&name)) || is_one_of(word, &["am", "pm"])
+    NAMES.iter().any(|name| starts(name)) || is_one_of(word, &["am", "pm"])
 }
 
 fn is_beside_time(word: &str) -> bool {

@@ -14,8 +14,8 @@ pub(super) struct Fence<'a> {
     pub(super) quote: u8,
     /// Blanks before it.
     pub(super) indent: usize,
-    /// The quotes.
-    fence: &'a str,
+    /// Itself.
+    quotes: &'a str,
     /// What stands behind them.
     pub(super) first: &'a str,
 }
@@ -30,11 +30,11 @@ impl<'a> Fence<'a> {
             return None;
         }
         // Single quotes and tildes know no longer fences.
-        let (fence, first) = text.split_at(if quote == b'`' { run } else { 3 });
+        let (quotes, first) = text.split_at(if quote == b'`' { run } else { 3 });
         Some(Self {
             quote,
             indent: line.len() - text.len(),
-            fence,
+            quotes,
             first,
         })
     }
@@ -44,11 +44,11 @@ impl<'a> Fence<'a> {
         let mut run = 0;
         let last = self.first.bytes().position(|byte| {
             run = if byte == self.quote { run + 1 } else { 0 };
-            run == self.fence.len()
+            run == self.quotes.len()
         });
-        let end = last? + 1 - self.fence.len();
+        let end = last? + 1 - self.quotes.len();
         let (code, after) = self.first.split_at(end);
-        (self.quote != b'~').then(|| (code, &after[self.fence.len()..]))
+        (self.quote != b'~').then(|| (code, &after[self.quotes.len()..]))
     }
 
     /// Whether a block begins here. `later` fences stand on the lines behind this one.
@@ -79,13 +79,13 @@ impl<'a> Fence<'a> {
     /// Whether the block ends with this line, which is nothing but a fence.
     pub(super) fn is_ended_by(&self, line: &str) -> bool {
         let line = line.trim();
-        line.len() >= self.fence.len() && line.bytes().all(|byte| byte == self.quote)
+        line.len() >= self.quotes.len() && line.bytes().all(|byte| byte == self.quote)
     }
 
     /// The last of the code, when the block ends behind it on the same line. `later` fences stand behind it.
     pub(super) fn last_code<'line>(&self, line: &'line str, later: usize) -> Option<&'line str> {
-        let ends = self.quote == b'\'' || (self.quote == b'`' && later % 2 == 0);
-        line.trim_end().strip_suffix(self.fence).filter(|_| ends)
+        let ends = self.quote == b'\'' || (self.quote == b'`' && later.is_multiple_of(2));
+        line.trim_end().strip_suffix(self.quotes).filter(|_| ends)
     }
 }
 
@@ -139,12 +139,12 @@ fn is_info(info: &str) -> bool {
     let is_path =
         |word: &str| word.chars().all(in_word) && word.trim_end_matches('.').contains(['/', '.']);
     // The words of a title in quotes.
-    let mut quoted = false;
+    let mut in_title = false;
     let mut says_more = |word: &str| {
         let quotes = word.matches('"').count();
-        let was = quoted;
-        quoted ^= quotes % 2 == 1;
+        let was = in_title;
+        in_title ^= quotes % 2 == 1;
         was || is_attribute(word) || is_path(word) || (word.starts_with('{') && word.ends_with('}'))
     };
-    info.len() <= MAX_INFO && first.chars().all(in_word) && words.all(&mut says_more) && !quoted
+    info.len() <= MAX_INFO && first.chars().all(in_word) && words.all(&mut says_more) && !in_title
 }
