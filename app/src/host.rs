@@ -141,6 +141,7 @@ impl Host {
     pub(crate) async fn assertion(&self) -> Option<String> {
         let id = self.questions.get().wrapping_add(1);
         self.questions.set(id);
+        self.told.set(false);
         let answer = Promise::new(&mut |resolve, _| {
             if let Some(window) = window() {
                 let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(

@@ -119,7 +119,8 @@ fn choices(
         let label = sheet.el("span", "label").auto().say(title);
         let inside = |node: Node| node.add_some(thumb).add(label);
         if matches!(button.action, Action::None {}) {
-            return inside(sheet.el("span", "words"));
+            let words = if chips { "" } else { "words" };
+            return inside(sheet.el("div", words));
         }
         if let Action::Open { url } = &button.action {
             return inside(leaving(sheet, class, url))
