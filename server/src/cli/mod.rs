@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
-use crate::first_start::{prepare, visitor_secret};
-use crate::ids::RandomIds;
+use crate::first_start::visitor_secret;
 use crate::signing::{KeyTable, install_crypto};
 use crate::state::{StartError, open_bots};
 
@@ -197,13 +196,6 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     Ok(config)
 }
 
-/// Configuration and keys as the server has them, the demo included.
-fn load(sources: &Sources) -> Result<(Config, crate::first_start::Prepared), ConfigError> {
-    let mut config = Config::load(sources)?;
-    let prepared = prepare(&mut config, &RandomIds)?;
-    Ok((config, prepared))
-}
-
 /// Where people reach the server, with a slash at the end.
 fn reached_at(config: &Config, listen: SocketAddr) -> String {
     match &config.server.public_url {
@@ -224,7 +216,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::ids::Ids as _;
+    use crate::ids::{Ids as _, RandomIds};
 
     #[test]
     fn the_arguments_are_consistent() {

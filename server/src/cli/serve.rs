@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{PlaceArgs, load, reached_at, say};
+use super::{PlaceArgs, reached_at, say};
 use crate::base_path::must_be_taken_away;
 use crate::clock::SystemClock;
 use crate::config::{BaseUrl, Config, Sources};
@@ -35,7 +35,7 @@ pub(super) fn serve(place: &PlaceArgs, sources: &Sources) -> Result<(), StartErr
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(place, config, dev_build));
+    let done = runtime.block_on(run(place, sources.clone(), config, dev_build));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
@@ -43,6 +43,7 @@ pub(super) fn serve(place: &PlaceArgs, sources: &Sources) -> Result<(), StartErr
 
 async fn run(
     place: &PlaceArgs,
+    mut sources: Sources,
     mut config: Config,
     dev_build: Option<DevBuild>,
 ) -> Result<(), StartError> {
@@ -74,7 +75,7 @@ async fn run(
     shutdown.spawn("listener", serving);
 
     while matches!(signals.next().await, Signal::Reload) {
-        reload(&state, place);
+        reload(&state, place, &mut sources);
     }
     tracing::info!("ending");
     state.readiness.drain();
@@ -108,6 +109,20 @@ async fn close(closing: impl Future<Output = Result<(), StoreError>>, until: Ins
 /// What an operator should know at every start.
 fn warn(state: &AppState) {
     let config = state.config();
+    warn_of_claims(&config);
+    if state.site.is_missing() {
+        tracing::warn!(
+            "there is no built widget: pages work without scripts only; build it with `cargo xtask build`, or give --site"
+        );
+    }
+    if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
+        tracing::warn!("server.public_url is not set: addresses are taken from each request");
+    }
+    warn_of_proxy(&config);
+}
+
+/// Apps whose pages may speak as anybody.
+fn warn_of_claims(config: &Config) {
     for (id, app) in config
         .apps
         .iter()
@@ -120,15 +135,6 @@ fn warn(state: &AppState) {
             "trust_claimed_identity is on: every page of this app's origins can speak as anybody; switch it off when you have moved over"
         );
     }
-    if state.site.is_missing() {
-        tracing::warn!(
-            "there is no built widget: pages work without scripts only; build it with `cargo xtask build`, or give --site"
-        );
-    }
-    if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
-        tracing::warn!("server.public_url is not set: addresses are taken from each request");
-    }
-    warn_of_proxy(&config);
 }
 
 /// What is known at the start of the proxy in front.
@@ -171,16 +177,11 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
 }
 
 /// Takes over apps, bots, keys and scripts. What is wrong leaves everything as it was.
-fn reload(state: &AppState, place: &PlaceArgs) {
-    // The usual file may have been made since the start: `parlour app add` does.
-    let done = place
-        .sources()
-        .and_then(|sources| load(&sources))
-        .map_err(StartError::from)
-        .and_then(|(config, _)| state.reload(&config));
-    match done {
+fn reload(state: &AppState, place: &PlaceArgs, sources: &mut Sources) {
+    match take_over(state, place, sources) {
         Ok(restart) => {
             let config = state.config();
+            warn_of_claims(&config);
             let (apps, bots) = (config.apps.len(), config.bots.len());
             tracing::info!(apps, bots, "apps, bots, keys and scripts were read again");
             if !restart.is_empty() {
@@ -195,6 +196,24 @@ fn reload(state: &AppState, place: &PlaceArgs) {
             tracing::error!(%error, "nothing was taken over: correct this and send SIGHUP once more");
         }
     }
+}
+
+/// Gives the sections that have changed, too, and need a restart.
+fn take_over(
+    state: &AppState,
+    place: &PlaceArgs,
+    sources: &mut Sources,
+) -> Result<Vec<String>, StartError> {
+    // The usual file may have been made since the start: `parlour app add` does. One that is gone is a mistake, not
+    // the wish for a demo.
+    if sources.file.is_none() {
+        sources.file = place.sources()?.file;
+    }
+    let mut config = Config::load(sources)?;
+    // The folder stays the one that is served from, and so do the secrets in it.
+    config.server.data.clone_from(&state.config().server.data);
+    prepare(&mut config, &RandomIds)?;
+    state.reload(&config)
 }
 
 /// What the operating system asks for.

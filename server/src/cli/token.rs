@@ -191,7 +191,8 @@ mod tests {
             },
             ..Sources::default()
         };
-        let (config, _) = super::super::load(&sources).unwrap();
+        let mut config = Config::load(&sources).unwrap();
+        crate::first_start::prepare(&mut config, &RandomIds).unwrap();
         let table = KeyTable::load(&config).unwrap();
         let policy = Policy::from(&config.tokens);
         let what = Signed {

@@ -151,5 +151,10 @@ fn what_app_add_writes_beside_a_running_server_is_taken_up_on_sighup() {
     server.hang_up();
     let line = server.logs("nothing was taken over");
     assert!(line.contains("another bot has the page `shop`"), "{line}");
+    // A file that is gone is no wish for the demo.
+    std::fs::remove_file(&file).unwrap();
+    server.hang_up();
+    let line = server.logs("nothing was taken over");
+    assert!(line.contains("there is no such file"), "{line}");
     assert_eq!(server.status(embed), "200");
 }
