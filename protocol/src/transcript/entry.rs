@@ -140,6 +140,16 @@ impl Entry {
         }
     }
 
+    /// Whether both are rows of the same message. The client's id decides only where the server has not named both: it may
+    /// come again with other words.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let named = self.message_id.as_ref().zip(other.message_id.as_ref());
+        let counted = self.seq.zip(other.seq);
+        named.is_some_and(|(one, two)| one == two)
+            || counted.is_some_and(|(one, two)| one == two)
+            || (named.is_none() && counted.is_none() && self.key == other.key)
+    }
+
     /// A row for what the visitor has just typed or chosen.
     #[must_use]
     pub fn own(client_message_id: u64, shown: &str, at_ms: u64) -> Self {

@@ -4,7 +4,8 @@
 //!
 //! # Invariants
 //! - A message is there once, however often and by whichever way it comes: live, replayed after
-//!   a reconnect, in the history, or as the echo of what this widget sent itself.
+//!   a reconnect, in the history, or as the echo of what this widget sent itself. Where the server has named two
+//!   messages, they are two, also under the same id of a client.
 //! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
 //!   at the end until the server has said where it belongs; a failed one stays where it failed.
 //! - An answer that grows stays where it began (see [`Grown`]), also when it is stored, later than what was said
@@ -65,7 +66,7 @@ impl Transcript {
         self.put(entry, true)
     }
 
-    fn put(&mut self, entry: Entry, live: bool) -> bool {
+    fn put(&mut self, mut entry: Entry, live: bool) -> bool {
         if let Some(at) = self.find(&entry) {
             let known = &mut self.entries[at];
             let news = known.seq.is_none() && entry.seq.is_some();
@@ -93,6 +94,14 @@ impl Transcript {
                 self.entries.insert(at, known);
             }
             return ended;
+        }
+        if self.entries.iter().any(|known| known.key == entry.key) {
+            // The same id of a client with other words.
+            let unlike = match (&entry.message_id, entry.seq) {
+                (Some(id), _) => id.clone(),
+                (None, seq) => seq.unwrap_or_default().to_string(),
+            };
+            entry.key = [&entry.key, "-", &unlike].concat();
         }
         let at = match entry.delivery {
             Delivery::Sent | Delivery::Stopped if live && entry.seq.is_none() => {
@@ -194,11 +203,7 @@ impl Transcript {
     }
 
     fn find(&self, entry: &Entry) -> Option<usize> {
-        self.entries.iter().rposition(|known| {
-            known.key == entry.key
-                || (known.message_id.is_some() && known.message_id == entry.message_id)
-                || (known.seq.is_some() && known.seq == entry.seq)
-        })
+        self.entries.iter().rposition(|known| known.is(entry))
     }
 
     /// Where a row goes. With a place (see [`Entry::place`]): behind the last smaller one. Without: a row on its way, or
@@ -304,6 +309,26 @@ mod tests {
         assert_eq!(transcript.entries().len(), 1);
         assert_eq!(transcript.entries()[0].seq, Some(1));
         assert_eq!(transcript.entries()[0].delivery, Delivery::Sent);
+    }
+
+    #[test]
+    fn an_id_that_another_session_says_twice_is_two_rows() {
+        let echo = |seq: u64| Entry {
+            key: "own-1".to_owned(),
+            author: Author::Visitor,
+            content: Content::Text(seq.to_string()),
+            ..bot(seq)
+        };
+        let mut transcript = Transcript::new(vec![echo(1)]);
+        assert!(transcript.arrive(echo(3)));
+        assert!(transcript.insert(bot(2)));
+        // Replayed, in a history page, and in a new one.
+        assert!(!transcript.arrive(echo(3)) && !transcript.insert(echo(1)));
+        assert_eq!(keys(&transcript), ["own-1", "ms-2", "own-1-ms-3"]);
+        transcript.replace(vec![echo(1), bot(2), echo(3)], Some(3));
+        assert_eq!(keys(&transcript), ["own-1", "ms-2", "own-1-ms-3"]);
+        let contents = transcript.entries().iter().map(|row| row.content.clone());
+        assert_eq!(contents.last(), Some(Content::Text("3".to_owned())));
     }
 
     #[test]

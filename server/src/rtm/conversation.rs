@@ -21,6 +21,7 @@ use super::limits::{MAX_ATTACHMENTS, MAX_TEXT_CHARS};
 use crate::bus::Growing;
 use crate::clock::Millis;
 use crate::records::{Author, StoredMessage};
+use crate::store::Words;
 
 /// What to do about a frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub struct Said {
     pub reply_to: Option<MessageRef>,
     /// The idempotence key.
     pub client_message_id: Option<String>,
+    /// Tells it from another message under the same id.
+    pub words: Words,
     /// JSON of the `UserBody`.
     pub body: String,
 }
@@ -153,12 +156,15 @@ impl Step {
         if files == 0 && said.body.as_deref().is_none_or(protocol::visible::is_blank) {
             return Self::Refuse(Offence::Empty, reply_to);
         }
-        let Ok(body) = serde_json::to_string(said) else {
+        // What a host merges into the frame may differ when it is sent again; what was said may not.
+        let words = serde_json::to_string(&(&said.body, said.shown(), &said.attachments));
+        let (Ok(words), Ok(body)) = (words, serde_json::to_string(said)) else {
             return Self::Refuse(Offence::WrongType, reply_to);
         };
         Self::Store(Box::new(Said {
             client_message_id: reply_to.as_ref().map(MessageRef::json_text),
             reply_to,
+            words: Words::of(words),
             body,
         }))
     }

@@ -285,6 +285,7 @@ impl Live {
             conversation: self.conversation,
             message_id: self.rtm.ids.message(),
             client_message_id: said.client_message_id,
+            words: said.words,
             body: said.body,
             session_id: String::from(&*self.session_id),
             context: String::from(&*self.context),

@@ -6,7 +6,8 @@
 //!
 //! Invariants, proven for every store by the contract tests (`contract.rs`):
 //! - What a method returned `Ok` for is durable; what it returned an error for is not stored.
-//! - A message with a client id is stored once per conversation, however often it is appended.
+//! - A message with a client id is stored once per conversation, however often it is appended within
+//!   [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN). The same id with other words is another message.
 //! - A message and the job to answer it are stored in one transaction; so are a job's end and its
 //!   answers. A crash between any two steps loses nothing and doubles nothing.
 //! - Sequences of a conversation are 1, 2, 3, … in the order of the commits.
@@ -26,7 +27,7 @@ pub use records::{
     Appended, Author, Completed, Conversation, ConversationId, Dossier, Erasure, Forgotten,
     HistoryFrom, HistoryPage, HistoryQuery, Job, JobId, JobKind, Kept, Missed, NewAnswer, NewGrant,
     NewMessage, NextJob, OpenMode, OpenSession, Pruned, PrunedUsers, Retention, SecretHash,
-    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User,
+    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User, Words,
 };
 
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
@@ -78,8 +79,9 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<JobId>, StoreError>;
 
-    /// Stores a visitor's message and the job to answer it. A message with a client id that the
-    /// conversation already has changes nothing and gives the stored one.
+    /// Stores a visitor's message and the job to answer it. A message with a client id and words that the
+    /// conversation has got within [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN) changes nothing and
+    /// gives the stored one.
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError>;
 
     /// The first open job of a conversation. Asking changes nothing: the caller makes sure that

@@ -22,6 +22,19 @@ impl SecretHash {
     }
 }
 
+/// A fingerprint of what a message says: tells whether an id that comes again comes with other words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words(pub [u8; 16]);
+
+impl Words {
+    /// The fingerprint of this text: half of its SHA-256.
+    pub fn of(text: impl AsRef<[u8]>) -> Words {
+        let mut half = [0; 16];
+        half.copy_from_slice(&Sha256::digest(text.as_ref())[..16]);
+        Words(half)
+    }
+}
+
 /// A visitor of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -166,6 +179,8 @@ pub struct NewMessage {
     pub message_id: String,
     /// The client's id as JSON text; `None` cannot be recognised when it comes again.
     pub client_message_id: Option<String>,
+    /// What it says: the same id with other words is another message.
+    pub words: Words,
     /// JSON of `UserBody`.
     pub body: String,
     /// The session it was written in.
@@ -179,7 +194,7 @@ pub struct NewMessage {
 /// The outcome of [`NewMessage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// The message as stored: by this call, or by the first one with the same client id.
+    /// The message as stored: by this call, or by an earlier one with the same client id and words.
     pub message: StoredMessage,
     /// Was it there already? Then acknowledge it and do nothing else.
     pub duplicate: bool,

@@ -30,7 +30,7 @@ use crate::rtm::{Rtm, answers};
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller};
 use crate::state::AppState;
-use crate::store::{NewMessage, NextJob, OpenMode, OpenSession};
+use crate::store::{NewMessage, NextJob, OpenMode, OpenSession, Words};
 
 /// How long the answer is waited for before the page is shown without it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -209,6 +209,7 @@ async fn keep(
             conversation,
             message_id: rtm.ids.message(),
             client_message_id: None,
+            words: Words::of(&body),
             body,
             session_id: opened.session_id,
             context: "{}".to_owned(),

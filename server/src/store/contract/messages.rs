@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::{NOW, Place, append, conversation, new_message, unknown};
+use crate::limits::SENT_AGAIN_WITHIN;
 use crate::store::{
     Author, ConversationId, HistoryFrom, HistoryQuery, NextJob, Store, StoredMessage,
 };
@@ -65,13 +66,60 @@ pub(crate) async fn a_message_sent_again_is_stored_once(place: &dyn Place) {
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "17").await;
     append(store.as_ref(), here, "18").await;
-    // Another id of ours, another text, later: the first one stands.
-    let mut again = new_message(here, Some("17"), "other");
-    again.now = NOW.plus(super::minutes(600));
+    // Another id of ours, other things that a host added, later: the first one stands.
+    let mut again = new_message(here, Some("17"), "17");
+    again.message_id = "ms-other".to_owned();
+    again.body = r#"{"body":"17","nlMeta":{}}"#.to_owned();
+    again.now = NOW.plus(SENT_AGAIN_WITHIN);
     let again = store.append_message(again).await.expect("appends");
     assert!(again.duplicate);
     assert_eq!(again.job, None);
     assert_eq!(again.message, first.message);
+    assert_eq!(all(store.as_ref(), here).await.len(), 2);
+}
+
+pub(crate) async fn an_id_with_other_words_is_another_message(place: &dyn Place) {
+    let store = place.open().await;
+    let here = conversation(store.as_ref(), "ann").await;
+    // A page that counts from one, twice, and one that always says the same id.
+    let said = [
+        ("1", "hello"),
+        ("2", "parcel"),
+        ("1", "help"),
+        ("2", "4711"),
+        ("1.5", "a"),
+        ("1.5", "b"),
+    ];
+    for (id, text) in said {
+        let mut message = new_message(here, Some(id), text);
+        message.message_id = format!("ms-{id}-{text}");
+        let appended = store.append_message(message).await.expect("appends");
+        assert!(!appended.duplicate && appended.job.is_some(), "{id} {text}");
+    }
+    // Each of them may come again, also after a crash.
+    let store = place.open().await;
+    for (number, (id, text)) in (1..).zip(said) {
+        let again = store.append_message(new_message(here, Some(id), text));
+        let again = again.await.expect("appends");
+        assert!(again.duplicate, "{id} {text}");
+        assert_eq!(again.message.seq, number);
+        assert_eq!(again.message.client_message_id.as_deref(), Some(id));
+    }
+    let stored = all(store.as_ref(), here).await;
+    assert_eq!(stored.len(), said.len());
+    assert_gapless(&stored);
+}
+
+pub(crate) async fn the_same_words_after_the_window_are_a_new_message(place: &dyn Place) {
+    let store = place.open().await;
+    let here = conversation(store.as_ref(), "ann").await;
+    let later = NOW.plus(SENT_AGAIN_WITHIN).plus(super::minutes(1));
+    for (now, duplicate) in [(NOW, false), (later, false), (later, true)] {
+        let mut message = new_message(here, Some("1"), "hello");
+        message.now = now;
+        let appended = store.append_message(message).await.expect("appends");
+        assert_eq!(appended.duplicate, duplicate, "{now:?}");
+    }
     assert_eq!(all(store.as_ref(), here).await.len(), 2);
 }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use super::{
     Appended, ConversationId, NewAnswer, NewMessage, OpenMode, OpenSession, Store, StoreError,
+    Words,
 };
 use crate::clock::Millis;
 
@@ -58,6 +59,8 @@ macro_rules! run_contract {
             messages {
                 messages_get_sequences_in_order_without_gaps
                 a_message_sent_again_is_stored_once
+                an_id_with_other_words_is_another_message
+                the_same_words_after_the_window_are_a_new_message
                 the_same_message_at_once_on_many_sockets_is_stored_once
                 a_message_sent_again_after_a_crash_is_stored_once
                 a_number_and_a_string_are_two_ids
@@ -170,6 +173,7 @@ fn new_message(conversation: ConversationId, client_id: Option<&str>, text: &str
         conversation,
         message_id: format!("ms-{text}"),
         client_message_id: client_id.map(str::to_owned),
+        words: Words::of(text),
         body: format!(r#"{{"body":"{text}"}}"#),
         session_id: "ss-1".to_owned(),
         context: String::new(),

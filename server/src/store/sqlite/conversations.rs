@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
 use super::jobs;
 use crate::clock::Millis;
+use crate::limits::SENT_AGAIN_WITHIN;
 use crate::store::{
     Appended, Author, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode,
-    OpenSession, SessionOpened, StoreError, StoredMessage,
+    OpenSession, SessionOpened, StoreError, StoredMessage, Words,
 };
 
 pub(super) fn conversation(
@@ -157,7 +158,7 @@ pub(super) fn append_message(
     new: &NewMessage,
 ) -> Result<Appended, StoreError> {
     if let Some(client_id) = &new.client_message_id
-        && let Some(message) = by_client_id(connection, new.conversation, client_id)?
+        && let Some(message) = sent_before(connection, new, client_id)?
     {
         return Ok(Appended {
             message,
@@ -195,7 +196,7 @@ pub(super) fn append_message(
         created: new.now,
         session_id: new.session_id.clone(),
     };
-    insert_message(connection, &message)?;
+    insert_message(connection, &message, Some(new.words))?;
     let job = jobs::NewJob {
         conversation: message.conversation,
         kind: JobKind::Message,
@@ -227,34 +228,43 @@ pub(super) fn append_message(
     })
 }
 
-fn by_client_id(
+/// The message that `new` is a double of. Rows of the first versions have no words: there the whole body is compared.
+fn sent_before(
     connection: &Connection,
-    conversation: ConversationId,
+    new: &NewMessage,
     client_id: &str,
 ) -> Result<Option<StoredMessage>, StoreError> {
     const SQL: &str = concat!(
         "SELECT ",
         message_columns!(),
-        " FROM messages WHERE conversation = ?1 AND client_message_id = ?2",
+        " FROM messages WHERE conversation = ?1 AND client_message_id = ?2
+          AND words IN (?3, x'') AND (words = ?3 OR body = ?4)
+          ORDER BY seq DESC LIMIT 1",
     );
-    connection
+    let found = connection
         .prepare_cached(SQL)
         .and_then(|mut query| {
             query
-                .query_row(params![conversation, client_id], message_row)
+                .query_row(
+                    params![new.conversation, client_id, new.words, new.body],
+                    message_row,
+                )
                 .optional()
         })
-        .map_err(store_error)
+        .map_err(store_error)?;
+    Ok(found.filter(|found| new.now.since(found.created) <= SENT_AGAIN_WITHIN))
 }
 
+/// `words` of a visitor's message with an id; none for what is never sent again.
 pub(super) fn insert_message(
     connection: &Connection,
     message: &StoredMessage,
+    words: Option<Words>,
 ) -> Result<(), StoreError> {
     const SQL: &str = concat!(
         "INSERT INTO messages (",
         message_columns!(),
-        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        ", words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce(?9, x''))",
     );
     connection
         .prepare_cached(SQL)
@@ -268,6 +278,7 @@ pub(super) fn insert_message(
                 message.body,
                 message.created,
                 message.session_id,
+                words,
             ])
         })
         .map_err(store_error)?;

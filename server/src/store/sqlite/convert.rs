@@ -5,7 +5,7 @@ use rusqlite::{ErrorCode, Row, ffi};
 
 use crate::clock::Millis;
 use crate::store::{
-    Author, ConversationId, JobId, JobKind, SecretHash, StoreError, StoredMessage, User,
+    Author, ConversationId, JobId, JobKind, SecretHash, StoreError, StoredMessage, User, Words,
 };
 
 /// A count or time as SQLite's signed integer. What does not fit is the end of time.
@@ -67,6 +67,12 @@ impl ToSql for SecretHash {
 impl FromSql for SecretHash {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<SecretHash> {
         <[u8; 32]>::column_result(value).map(SecretHash)
+    }
+}
+
+impl ToSql for Words {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
     }
 }
 

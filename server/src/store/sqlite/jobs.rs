@@ -209,7 +209,7 @@ fn insert_answers(
             created: now,
             session_id: session_id.to_owned(),
         };
-        insert_message(connection, &message)?;
+        insert_message(connection, &message, None)?;
         stored.push(message);
     }
     Ok(stored)

@@ -14,7 +14,7 @@ use crate::clock::Millis;
 use crate::store::contract::{Place, run_contract};
 use crate::store::{
     ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Store,
-    StoreError,
+    StoreError, Words,
 };
 
 /// A folder that is gone with the test.
@@ -91,6 +91,7 @@ fn message(conversation: ConversationId, id: u32, bytes: usize) -> NewMessage {
         conversation,
         message_id: format!("ms-{id}"),
         client_message_id: Some(id.to_string()),
+        words: Words::of(id.to_string()),
         body: "x".repeat(bytes),
         session_id: "ss-1".to_owned(),
         context: String::new(),
@@ -142,9 +143,13 @@ async fn a_database_of_the_first_version_keeps_everything() {
         panic!("the job is there");
     };
     assert_eq!(job.trigger.map(|message| message.seq), Some(3));
-    let again = store.append_message(message(here, 2, 1)).await;
-    assert!(again.expect("is known").duplicate, "the key is kept, too");
-    let new = store.append_message(message(here, 3, 1)).await;
+    let mut again = message(here, 2, 1);
+    again.body = "{}".to_owned();
+    again.now = Millis(8);
+    let again = store.append_message(again).await.expect("is known");
+    assert!(again.duplicate, "the key is kept, too");
+    // The same id with other words.
+    let new = store.append_message(message(here, 2, 1)).await;
     assert_eq!(new.expect("appends").message.seq, 4);
 }
 
