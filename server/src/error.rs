@@ -47,6 +47,9 @@ pub enum ApiError {
     /// Not for this page, app or bot.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Sign in at the website that the bot belongs to.
+    #[error("this bot is for people who are signed in at its website")]
+    SignedInOnly,
     /// Use https.
     #[error("this address is served over https only")]
     HttpsRequired,
@@ -88,7 +91,9 @@ impl IntoResponse for ApiError {
             Self::Credentials => (StatusCode::UNAUTHORIZED, 4002),
             Self::Assertion(error) => (StatusCode::UNAUTHORIZED, error.code()),
             Self::Unauthorized(_) | Self::TokenExpired => (StatusCode::UNAUTHORIZED, 401),
-            Self::Forbidden(_) | Self::HttpsRequired => (StatusCode::FORBIDDEN, 403),
+            Self::Forbidden(_) | Self::SignedInOnly | Self::HttpsRequired => {
+                (StatusCode::FORBIDDEN, 403)
+            }
             Self::NotFound(_) => (StatusCode::NOT_FOUND, 404),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 408),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 413),

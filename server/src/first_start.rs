@@ -137,6 +137,7 @@ fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
             .collect::<Result<_, String>>()
             .map_err(|what| config.at("apps", what))?,
         trust_claimed_identity: false,
+        anonymous: true,
         keys: vec![KeyEntry::of_secret_file(DEMO_KID, secret)],
     };
     config.apps.insert(DEMO_APP.to_owned(), app);

@@ -67,6 +67,21 @@ pub const VISITOR_LIFE: Duration = Duration::from_hours(400 * 24);
 /// A visitor's token is renewed when it is older than this, not at every request.
 pub const VISITOR_RENEW: Duration = Duration::from_hours(30 * 24);
 
+/// Visitor cookies of one request that are looked at. A browser sends one, or two where a site's own storage and the shared
+/// one both have it.
+pub const VISITOR_COOKIES: usize = 4;
+
+/// Wrong secrets of an app from one address within [`WRONG_SECRETS_FOR`]; then no secret is looked at. A backend with a
+/// mistake notices at the first, and nobody finds 32 random bytes by trying.
+pub const WRONG_SECRETS: u32 = 10;
+/// How long a wrong secret counts.
+pub const WRONG_SECRETS_FOR: Duration = Duration::from_mins(1);
+
+/// Kinds of refusals (class, app, address) that are told apart in a minute: so many lines in the log at most.
+pub const REFUSALS_A_MINUTE: usize = 1_000;
+/// How often refusals of which there were more are told.
+pub const REFUSALS_TOLD: Duration = Duration::from_mins(1);
+
 /// New keys in a rate limiter before it is swept: about 16 MB of map.
 pub const RATE_KEYS_BETWEEN_SWEEPS: u32 = 100_000;
 /// How often a rate limiter is swept when it is quiet.

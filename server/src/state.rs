@@ -21,11 +21,13 @@ use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::ids::Ids;
 use crate::limits::{
-    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP,
+    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP, WRONG_SECRETS,
+    WRONG_SECRETS_FOR,
 };
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
-use crate::security::rate::{Limiter, keep_swept};
+use crate::security::rate::{Failures, Limiter, keep_swept};
+use crate::security::refusals::{Refusals, keep_told};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
 use crate::store::sqlite::copy::CopyError;
@@ -71,6 +73,12 @@ pub struct Parts {
     pub rtm: Arc<Rtm>,
     /// The signing service and new visitors without JavaScript, by address.
     pub sign_by_address: Arc<Limiter<AddressKey>>,
+    /// The signing service, by app, for who proves its secret.
+    pub sign_by_app: Arc<Limiter<String>>,
+    /// Wrong secrets, by app and address.
+    pub wrong_secrets: Failures<(String, AddressKey)>,
+    /// Counts in the log what is refused.
+    pub refusals: Arc<Refusals>,
     /// The signing service and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
     /// The widget's files.
@@ -164,12 +172,16 @@ impl AppState {
             rate.sign_address_burst,
             rate.sign_address_per_minute,
         ));
+        let sign_by_app = Arc::new(Limiter::new(rate.sign_app_burst, rate.sign_app_per_minute));
         let sign_by_identity = Arc::new(Limiter::new(
             rate.sign_identity_burst,
             rate.sign_identity_per_minute,
         ));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_address));
+        keep_swept(&world.shutdown, Arc::clone(&sign_by_app));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
+        let refusals = Arc::new(Refusals::new());
+        keep_told(&world.shutdown, Arc::clone(&refusals));
         let store = open_store(&config)?;
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
         let mut bots = open_bots(&config)?;
@@ -187,6 +199,7 @@ impl AppState {
             clock: Arc::clone(&world.clock),
             ids: Arc::clone(&world.ids),
             shutdown: world.shutdown.clone(),
+            refusals: Arc::clone(&refusals),
         });
         if world.dev_build.is_some() {
             site = site.asked_again();
@@ -207,6 +220,9 @@ impl AppState {
             config,
             keys,
             sign_by_address,
+            sign_by_app,
+            wrong_secrets: Failures::new(WRONG_SECRETS, WRONG_SECRETS_FOR),
+            refusals,
             sign_by_identity,
         })))
     }
@@ -226,6 +242,7 @@ impl AppState {
         self.keys.replace(keys);
         self.rtm.replace_bots(bots);
         self.config.replace(next);
+        self.rtm.end_removed();
         Ok(running.restart_for(fresh))
     }
 
@@ -277,7 +294,7 @@ async fn heed_erasures(state: AppState) {
         match state.store.erasures(seen).await {
             Ok(erasures) => {
                 for erasure in erasures {
-                    state.rtm.registry.forget_user(&erasure.user);
+                    state.rtm.registry.revoke_user(&erasure.user);
                     seen = erasure.number;
                 }
             }

@@ -12,6 +12,8 @@ use leptos::prelude::*;
 pub enum Problem {
     /// 403: the host page is outside the app's origins.
     NotAllowed,
+    /// 403: only for people whom the website around it vouches for.
+    SignedInOnly,
     /// 500: our own fault.
     #[default]
     Server,

@@ -100,6 +100,11 @@ pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
             "Dieser Chat ist für andere Websites eingerichtet. Wenn diese Ihnen gehört, tragen Sie ihre Adresse bei der App ein.",
             "Zur Startseite",
         ],
+        Problem::SignedInOnly => [
+            "Bitte über die Website",
+            "Dieser Assistent ist für angemeldete Personen da. Melden Sie sich auf seiner Website an und öffnen Sie den Chat dort.",
+            "Zur Startseite",
+        ],
         Problem::Server => [
             "Etwas ist schiefgegangen",
             "Das war unser Fehler, nicht Ihrer. Bitte versuchen Sie es gleich noch einmal.",

@@ -94,6 +94,11 @@ pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
             "This chat is set up for other websites. If this one is yours, add its address to the app’s origins.",
             "To the start page",
         ],
+        Problem::SignedInOnly => [
+            "Come in from the website",
+            "This assistant is for people who are signed in. Sign in at its website and open the chat there.",
+            "To the start page",
+        ],
         Problem::Server => [
             "Something went wrong",
             "That was our mistake, not yours. Please try again in a moment.",

@@ -340,8 +340,9 @@ impl Driver {
         let driver = Rc::clone(self);
         spawn(async move {
             drop(driver.socket.take());
+            let visitor = requests::kept_visitor(&driver);
             driver.forget_all();
-            requests::revoke(&driver).await;
+            requests::revoke(&driver, visitor).await;
             if let Some(host) = &driver.host {
                 host.forgotten();
             }

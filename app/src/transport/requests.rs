@@ -88,9 +88,7 @@ async fn signed(driver: &Driver) -> Result<String, Failure> {
     let request = SignRequest {
         bot: Some(driver.settings.bot.id.clone()),
         keep_visitor: refused.then_some(true),
-        visitor: keep::visitor()
-            .or_else(|| driver.visitor.borrow().clone())
-            .filter(|_| refused),
+        visitor: kept_visitor(driver).filter(|_| refused),
         ..SignRequest::default()
     };
     let to = driver.settings.platform.sign_url.clone();
@@ -176,20 +174,29 @@ pub(super) async fn older(driver: Rc<Driver>) {
     chat.change(|shown| shown.loading_older = false);
 }
 
-/// Lets the server forget token and visitor. What it answers changes nothing here.
-pub(super) async fn revoke(driver: &Driver) {
+/// The visitor's token, where this frame keeps it because cookies are refused.
+pub(super) fn kept_visitor(driver: &Driver) -> Option<String> {
+    keep::visitor().or_else(|| driver.visitor.borrow().clone())
+}
+
+/// Lets the server end all that the user was granted, here and elsewhere, and sign the visitor out. What it answers
+/// changes nothing here.
+pub(super) async fn revoke(driver: &Driver, visitor: Option<String>) {
     let token = driver.token.borrow_mut().take();
     driver.visitor.take();
     if token.is_some() {
-        let _ = fetch("POST", url(driver, "oAuth/token/revoke"), token, None).await;
+        let to = url(driver, "oAuth/token/revoke?all=true");
+        let _ = fetch("POST", to, token, None).await;
     }
-    let _ = fetch(
-        "DELETE",
-        driver.settings.platform.sign_url.clone(),
-        None,
-        None,
-    )
-    .await;
+    let kept = visitor.map(|visitor| {
+        let request = SignRequest {
+            visitor: Some(visitor),
+            ..SignRequest::default()
+        };
+        request.to_text()
+    });
+    let to = driver.settings.platform.sign_url.clone();
+    let _ = fetch("DELETE", to, None, kept).await;
 }
 
 pub(super) async fn history(

@@ -41,6 +41,8 @@ pub struct Wake {
 /// What happened. Only a stored message is in the store; of the others nobody is owed any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// Access of the visitor has ended: each socket asks the store whether its own is among it.
+    Access,
     /// A bot's answer has grown.
     Growing(Arc<Growing>),
     /// The visitor stops the answer with this id.
@@ -83,6 +85,7 @@ impl Wake {
     /// What it costs to keep it.
     fn bytes(&self) -> usize {
         match &self.news {
+            News::Access => 0,
             News::Growing(growing) => growing.text.len(),
             News::Stop(id) => id.len(),
             News::Stored(message) => message.body.len(),

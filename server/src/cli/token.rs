@@ -158,9 +158,10 @@ fn readable(part: &str) -> Option<Value> {
 fn remedy(error: &AssertionError) -> &'static str {
     match error {
         AssertionError::Malformed => "it is no JWT of three parts with a plain header",
-        AssertionError::Credentials => {
-            "`iss` (or `kore_iss`) names no app here, or none of the app's keys with this `kid` and `alg` signed it"
+        AssertionError::UnknownKey => {
+            "`iss` (or `kore_iss`) names no app here, or `kid` none of its keys; correct it or add the key"
         }
+        AssertionError::Credentials => "none of the app's keys with this `kid` and `alg` signed it",
         AssertionError::Packed(_) => "it needs no quotes, no scheme and no JSON around it",
         AssertionError::Claims(_) => "it needs iss, sub, aud, iat and exp, each in its type",
         AssertionError::Expired => "sign a new one",

@@ -21,6 +21,9 @@ pub struct App {
     /// Sign what a page claims. For moving over only.
     #[serde(default)]
     pub trust_claimed_identity: bool,
+    /// May somebody come without a name?
+    #[serde(default = "yes")]
+    pub anonymous: bool,
     /// Newest first.
     #[serde(default)]
     pub keys: Vec<KeyEntry>,
@@ -36,6 +39,11 @@ impl App {
     pub fn opens(&self, bot: &str) -> bool {
         self.bots.iter().any(|id| id == bot)
     }
+}
+
+/// Without a word against it, visitors need no name.
+pub(super) fn yes() -> bool {
+    true
 }
 
 /// `[[apps.<client id>.keys]]`: exactly one of the six places of key material is set.

@@ -40,6 +40,9 @@ pub struct Bot {
     /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
     #[serde(default)]
     pub languages: Vec<Spoken>,
+    /// May somebody come without a name?
+    #[serde(default = "super::apps::yes")]
+    pub anonymous: bool,
     /// Where pictures of templates may come from.
     #[serde(default = "any_https")]
     pub image_sources: Vec<ImageSource>,
@@ -64,6 +67,7 @@ impl Bot {
             kind: BotKind::default(),
             script: None,
             languages: Vec::new(),
+            anonymous: true,
             image_sources: any_https(),
             text_image_sources: Vec::new(),
         })

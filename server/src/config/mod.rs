@@ -99,6 +99,14 @@ impl Config {
             .map(|(id, app)| (id.as_str(), app))
     }
 
+    /// May somebody without a name come through this app to this bot? `None` is any bot.
+    pub fn takes_anonymous(&self, app: &str, bot: Option<&str>) -> bool {
+        let app = self.apps.get(app).is_some_and(|app| app.anonymous);
+        app && bot
+            .and_then(|bot| self.bots.get(bot))
+            .is_none_or(|bot| bot.anonymous)
+    }
+
     /// May a page of this origin call the API for any app? (A preflight does not name the app.)
     pub fn any_app_allows(&self, origin: &str) -> bool {
         self.apps.values().any(|app| app.allows(origin))

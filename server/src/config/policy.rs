@@ -88,6 +88,10 @@ pub struct Rate {
     pub sign_address_burst: u32,
     /// Signing, by client address: a minute; 0: no limit.
     pub sign_address_per_minute: u32,
+    /// Signing, by app, for callers that prove its secret: at once.
+    pub sign_app_burst: u32,
+    /// Signing, by app: a minute; 0: no limit.
+    pub sign_app_per_minute: u32,
     /// Signing, by identity: at once.
     pub sign_identity_burst: u32,
     /// Signing, by identity: a minute; 0: no limit.

@@ -4,23 +4,29 @@
 //! exchanges it at the platform.
 //!
 //! Invariants: an identity is proven before it is signed (design decision 8): issued by us as an anonymous
-//! visitor, or vouched for by somebody who knows the app's secret. What a page merely claims is signed only
+//! visitor who has not signed out since, or vouched for by somebody who knows the app's secret. What a page merely claims is signed only
 //! for an app that is set to `trust_claimed_identity`. A page of a foreign origin that the app does not list
-//! gets nothing. Secrets and assertions are never logged.
+//! gets nothing. For an app or bot that is for signed-in people nobody without a name is signed. Secrets and assertions are never logged.
+
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri, header};
 use protocol::auth::{SignReply, SignRequest};
 use serde::Deserialize;
 
+use super::visitor;
 use crate::config::{App, Config};
 use crate::error::{ApiError, JsonOrForm};
+use crate::limits::VISITOR_COOKIES;
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller_of};
-use crate::signing::{AppKeys, Identity, Signed, Visitor, identity_fits, sign};
+use crate::security::refusals::Refused;
+use crate::signing::{Identity, Signed, Visitor, identity_fits, sign};
 use crate::state::AppState;
 
 /// In the address that our own page asks at.
@@ -42,13 +48,15 @@ pub async fn create(
     headers: HeaderMap,
     JsonOrForm(mut request): JsonOrForm<SignRequest>,
 ) -> Result<Response, ApiError> {
-    state
-        .sign_by_address
-        .check(&AddressKey::from(client.ip))
-        .map_err(ApiError::TooMany)?;
     request.client_id = request.client_id.or(through.app);
     let config = state.config();
-    let (id, app) = find_app(&config, &request)?;
+    let found = find_app(&config, &request);
+    let secret = count(&state, &request, found.as_ref().ok().copied(), client)?;
+    let (id, app) = found.inspect_err(|error| {
+        if matches!(error, ApiError::Credentials) {
+            state.refusals.note(Refused::UnknownKey, None, client.ip);
+        }
+    })?;
     let table = state.keys.table();
     let keys = table.app(id).ok_or(ApiError::Credentials)?;
     let public_url = config.server.public_url.as_ref();
@@ -56,29 +64,45 @@ pub async fn create(
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
     {
-        // Escaped (`?`): a stranger wrote it.
-        tracing::info!(
-            app = id,
-            ?origin,
-            "a page was refused; if it should be embedded, add its origin to the app's `origins`; if it is our own, set server.public_url"
-        );
+        // The first in a minute, and escaped (`?`): a stranger wrote it.
+        if state.refusals.note(Refused::Page, Some(id), client.ip) {
+            tracing::info!(
+                app = id,
+                ?origin,
+                "a page was refused; if it should be embedded, add its origin to the app's `origins`; if it is our own, set server.public_url"
+            );
+        }
         return Err(ApiError::Forbidden(
             "this page's origin is not one of the app's",
         ));
     }
 
-    let proof = prove(&state, &request, &headers, &caller, app, keys)?;
+    // Before the visitor is looked up: a token of theirs is never issued later than that.
+    let now = state.clock.now();
+    let takes_anonymous = config.takes_anonymous(id, named(request.bot.as_ref()));
+    let asked = Asked {
+        request: &request,
+        headers: &headers,
+        caller: &caller,
+        secret,
+        takes_anonymous,
+    };
+    let proof = prove(&state, &asked, app).await.inspect_err(|error| {
+        if matches!(error, ApiError::SignedInOnly) {
+            state.refusals.note(Refused::Bot, Some(id), client.ip);
+        }
+    })?;
     let identity = proof.identity();
-    state
-        .sign_by_identity
-        .check(&counted_as(id, &identity.subject))
-        .map_err(ApiError::TooMany)?;
+    let counted = counted_as(id, &identity.subject);
+    state.sign_by_identity.check(&counted).map_err(|wait| {
+        state.refusals.note(Refused::Limit, Some(id), client.ip);
+        ApiError::TooMany(wait)
+    })?;
 
     let audience = state
         .policy
         .audience_for(request.aud.as_deref())
         .ok_or_else(|| ApiError::Invalid("`aud` is not an audience of this server".to_owned()))?;
-    let now = state.clock.now();
     let key = keys.signer().ok_or_else(|| {
         anyhow::anyhow!("app `{id}` has no key that signs: add a secret or a private key")
     })?;
@@ -111,35 +135,113 @@ pub async fn create(
     Ok(([(header::CACHE_CONTROL, "no-store")], cookie, Json(reply)).into_response())
 }
 
-/// Forgets the visitor of this browser: the cookie goes. What was said stays with the identity, which
-/// nobody can prove any more.
+/// Signs the visitor of this browser out: the cookie goes, tokens of theirs that were copied prove nothing any more, and
+/// what they were granted ends, in every app. What was said stays with the identity, which nobody can prove again. A
+/// frame whose cookies are refused hands in the token that it keeps, as `visitor`.
 ///
 /// # Errors
-/// 403 from any page but our own.
+/// 403 from any page but our own. The cookie goes also when the store fails (503).
 pub async fn forget(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
     let config = state.config();
     let public_url = config.server.public_url.as_ref();
     if !matches!(caller_of(public_url, &headers, &uri, client), Caller::Own) {
         return Err(ApiError::Forbidden("only our own pages forget a visitor"));
     }
-    let cookie = AppendHeaders(
-        state
-            .visitors
-            .forget()
-            .map(|value| (header::SET_COOKIE, value)),
-    );
-    Ok((StatusCode::NO_CONTENT, cookie).into_response())
+    let now = state.clock.now();
+    let kept = serde_json::from_slice::<SignRequest>(&body)
+        .ok()
+        .and_then(|request| state.visitors.read(&request.visitor?, now));
+    let known = state.visitors.of_cookies(&headers, now);
+    let known = known.take(VISITOR_COOKIES).chain(kept);
+    let going = known.map(|visitor| visitor.identity().subject);
+    // By identity, so that no neighbour keeps anybody from signing out. Who did it too often has done it.
+    let often = |identity: &String| state.sign_by_identity.check(&counted_as("", identity));
+    let going: Vec<_> = going.filter(|identity| often(identity).is_ok()).collect();
+    let rtm = Arc::clone(&state.rtm);
+    // Also when the browser goes away meanwhile, as it does after a logout.
+    let signing_out = state.shutdown.finish("logout", async move {
+        for identity in going {
+            rtm.sign_out(&identity).await?;
+        }
+        Ok::<_, ApiError>(())
+    });
+    let signed_out = signing_out.await.map_err(anyhow::Error::from)?;
+    let mut response = match signed_out {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => error.into_response(),
+    };
+    if let Some(cookie) = state.visitors.forget() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Counts the caller: by app who proves its secret, which is told; by address everybody else. Who presented too many wrong
+/// secrets waits, also with the right one. An app that trusts claims gets made-up secrets from its pages: there they only
+/// prove nothing.
+fn count(
+    state: &AppState,
+    request: &SignRequest,
+    app: Option<(&str, &App)>,
+    client: Client,
+) -> Result<bool, ApiError> {
+    let Some(((id, app), secret)) = app.zip(named(request.client_secret.as_ref())) else {
+        return count_address(state, app.map(|(id, _)| id), client).map(|()| false);
+    };
+    let limited = |wait| {
+        state.refusals.note(Refused::Limit, Some(id), client.ip);
+        ApiError::TooMany(wait)
+    };
+    let who = (id.to_owned(), AddressKey::from(client.ip));
+    match state.wrong_secrets.check(&who) {
+        Ok(()) => {
+            let table = state.keys.table();
+            if table.app(id).is_some_and(|keys| keys.knows_secret(secret)) {
+                state.sign_by_app.check(&who.0).map_err(limited)?;
+                return Ok(true);
+            }
+            state.wrong_secrets.add(who);
+            if !app.trust_claimed_identity {
+                state.refusals.note(Refused::Secret, Some(id), client.ip);
+            }
+        }
+        Err(_) if app.trust_claimed_identity => {}
+        Err(wait) => return Err(limited(wait)),
+    }
+    count_address(state, Some(id), client).map(|()| false)
+}
+
+/// Counts who has proven nothing.
+///
+/// # Errors
+/// 429 when it was too often.
+pub(super) fn count_address(
+    state: &AppState,
+    app: Option<&str>,
+    client: Client,
+) -> Result<(), ApiError> {
+    let key = AddressKey::from(client.ip);
+    state.sign_by_address.check(&key).map_err(|wait| {
+        state.refusals.note(Refused::Limit, app, client.ip);
+        ApiError::TooMany(wait)
+    })
+}
+
+/// A field that says something.
+fn named(field: Option<&String>) -> Option<&str> {
+    field.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 /// The app by its client id, or the one that signs for our own pages of the bot.
 fn find_app<'a>(config: &'a Config, request: &SignRequest) -> Result<(&'a str, &'a App), ApiError> {
-    let bot = request.bot.as_deref().filter(|bot| !bot.is_empty());
-    let app = if let Some(id) = request.client_id.as_deref().filter(|id| !id.is_empty()) {
+    let bot = named(request.bot.as_ref());
+    let app = if let Some(id) = named(request.client_id.as_ref()) {
         let found = config.apps.get_key_value(id);
         found.map(|(id, app)| (id.as_str(), app))
     } else {
@@ -194,18 +296,20 @@ impl Proof {
     }
 }
 
-fn prove(
-    state: &AppState,
-    request: &SignRequest,
-    headers: &HeaderMap,
-    caller: &Caller,
-    app: &App,
-    keys: &AppKeys,
-) -> Result<Proof, ApiError> {
-    let claimed = request
-        .identity
-        .as_deref()
-        .filter(|identity| !identity.is_empty());
+/// What a proof is looked for in.
+struct Asked<'a> {
+    request: &'a SignRequest,
+    headers: &'a HeaderMap,
+    caller: &'a Caller,
+    /// The app's secret was proven.
+    secret: bool,
+    /// Somebody without a name may come.
+    takes_anonymous: bool,
+}
+
+async fn prove(state: &AppState, asked: &Asked<'_>, app: &App) -> Result<Proof, ApiError> {
+    let (request, caller) = (asked.request, asked.caller);
+    let claimed = named(request.identity.as_ref());
     if claimed.is_some_and(|identity| !identity_fits(identity)) {
         return Err(ApiError::Invalid(
             "`identity` has at most 256 characters and no control characters".to_owned(),
@@ -214,16 +318,16 @@ fn prove(
     let claim = || {
         let subject =
             claimed.ok_or_else(|| ApiError::Invalid("`identity` is missing".to_owned()))?;
-        Ok::<_, ApiError>(Identity {
+        let anonymous = request.is_anonymous.unwrap_or(false);
+        if anonymous && !asked.takes_anonymous {
+            return Err(ApiError::SignedInOnly);
+        }
+        Ok(Identity {
             subject: subject.to_owned(),
-            anonymous: request.is_anonymous.unwrap_or(false),
+            anonymous,
         })
     };
-    let secret = request
-        .client_secret
-        .as_deref()
-        .filter(|secret| !secret.is_empty());
-    if secret.is_some_and(|secret| keys.knows_secret(secret)) {
+    if asked.secret {
         return claim().map(Proof::Backend);
     }
     // A page always names its origin on a POST; it passed the app's list above.
@@ -232,22 +336,28 @@ fn prove(
         return claim().map(Proof::Claimed);
     }
     // A wrong secret is a mistake to tell, not a wish to be anonymous.
-    if *caller != Caller::Own || secret.is_some() {
+    if *caller != Caller::Own || named(request.client_secret.as_ref()).is_some() {
         return Err(ApiError::Credentials);
+    }
+    if !asked.takes_anonymous {
+        return Err(ApiError::SignedInOnly);
     }
     let now = state.clock.now();
     // The cookie first: it is what the page's first HTML was rendered for.
-    let (visitor, remember) = if let Some(visitor) = state.visitors.of_cookie(headers, now) {
-        let old = visitor.wants_renewal(now);
-        (visitor, old)
-    } else {
-        let token = request.visitor.as_deref();
-        let kept = token.and_then(|token| state.visitors.read(token, now));
-        (
-            kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
-            true,
-        )
-    };
+    let (visitor, remember) =
+        if let Some(visitor) = visitor::of_cookie(state, asked.headers).await? {
+            let old = visitor.wants_renewal(now);
+            (visitor, old)
+        } else {
+            let kept = match &request.visitor {
+                Some(token) => visitor::of_token(state, token).await?,
+                None => None,
+            };
+            (
+                kept.unwrap_or_else(|| state.visitors.create(&*state.ids, now)),
+                true,
+            )
+        };
     if claimed.is_some_and(|identity| identity != visitor.identity().subject) {
         return Err(ApiError::Credentials);
     }

@@ -39,8 +39,7 @@ where
             "send the access token as Authorization: bearer …",
         ))?;
         let record = rtm
-            .store
-            .token(SecretHash::of(token), rtm.clock.now())
+            .access(SecretHash::of(token))
             .await?
             .ok_or(ApiError::TokenExpired)?;
         if let Some(client) = parts.extensions.get::<Client>() {

@@ -13,12 +13,15 @@ use super::Rtm;
 use super::conversation::Listener;
 use super::registry::Seat;
 use crate::bus::Subscription;
+use crate::clock::Millis;
 use crate::store::{OpenMode, OpenSession, SessionOpened};
 
 /// What a ticket and its URL say about the socket.
 pub struct Entrance {
     /// The place in the house.
     pub seat: Seat,
+    /// When the socket ends with its access token, and its grace.
+    pub ends: Millis,
     /// The app the user came through.
     pub app: String,
     /// The bot.

@@ -64,7 +64,7 @@ pub async fn page(
     let Query(asked) = query.map_err(|_| {
         ApiError::Invalid("botId is needed; limit, offset and before are numbers".to_owned())
     })?;
-    bot_of_app(&rtm.config(), &token.app, &asked.bot_id)?;
+    bot_of_app(&rtm.config(), &token.app, token.anonymous, &asked.bot_id)?;
     let page = match rtm.store.conversation(&token.user, &asked.bot_id).await? {
         None => HistoryPage {
             last_seq: Some(0),

@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+use crate::limits::VISITOR_LIFE;
+
+/// How long a socket goes on after the end of its access token. The widget renews the token before that and tries again
+/// every minute; with the socket's end it comes back with the new one.
+pub const TOKEN_GRACE: Duration = Duration::from_mins(2);
+
+/// How long a sign-out is remembered: everything that was issued before has expired by then.
+pub const SIGNED_OUT_KEPT: Duration = VISITOR_LIFE.saturating_add(Duration::from_hours(24));
+
 /// The largest frame and message that a client may send. Texts are far shorter; this leaves room
 /// for custom data that hosts merge into a frame.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;

@@ -9,7 +9,8 @@
 //! of its sequence: the [`Cursor`] decides, the store fills gaps. Frames that are ready together go out
 //! together, and nothing that is ready waits for anything else. For a socket that does not read wait what goes out
 //! together and a bounded backlog of the bus; it is cut off when the backlog is full or a write takes
-//! [`WRITE_WITHIN`], and what it missed is in the store. What a socket does not do while it is idle is
+//! [`WRITE_WITHIN`], and what it missed is in the store. Nothing is taken or told after the end of its access
+//! token and [`TOKEN_GRACE`]. What a socket does not do while it is idle is
 //! boxed: then it costs hardly more than its buffers.
 
 use std::sync::Arc;
@@ -27,18 +28,24 @@ use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
     FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
-    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, WRITE_WITHIN,
+    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, TOKEN_GRACE, WRITE_WITHIN,
 };
 use super::pace::Pace;
 use super::registry::Seat;
 use super::told::{Reads, Told};
 use super::{Rtm, answers};
 use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
+use crate::clock::Millis;
 use crate::records::{ConversationId, StoredMessage};
 use crate::store::{NewMessage, StoreError};
 
 /// The peer comes back at its own pace and reads what it missed from the history.
 const SLOW: End = End::Close(1013, "the messages were not read in time");
+
+/// The client gets a new grant and comes back.
+const REVOKED: End = End::Close(1008, "the access token was revoked");
+/// The same: what was not acknowledged it sends again.
+const ENDED: End = End::Close(1008, "the access token has ended; come back with a new one");
 
 /// One open socket.
 struct Live {
@@ -58,6 +65,8 @@ struct Live {
     refusing_until: Option<Instant>,
     offences: u32,
     good_frames: u32,
+    /// With its access token.
+    ends: Millis,
     /// Freed when the task ends.
     seat: Seat,
 }
@@ -117,6 +126,7 @@ async fn enter(
         good_frames: 0,
         subscription,
         socket,
+        ends: entrance.ends,
         seat: entrance.seat,
         rtm,
     });
@@ -177,8 +187,9 @@ impl Live {
                     timer.as_mut().reset(Instant::now() + turn(self.conversation, spread));
                     Ok(())
                 }
-                () = &mut revoked => Err(End::Close(1008, "the access token was revoked")),
+                () = &mut revoked => Err(REVOKED),
                 () = &mut timer => match waiting {
+                    WaitFor::Silence | WaitFor::Pong if self.has_ended() => Err(ENDED),
                     // Our widget pings by itself: nobody has to ask it.
                     WaitFor::Silence if heard.elapsed() < PING_AFTER => {
                         timer.as_mut().reset(heard + PING_AFTER);
@@ -247,6 +258,9 @@ impl Live {
             Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
             Some(Err(error)) => return Err(broken(error)),
         };
+        if self.has_ended() {
+            return Err(ENDED);
+        }
         let step = if self.pace.allows(Instant::now()) {
             Step::of(&text)
         } else {
@@ -391,9 +405,32 @@ impl Live {
         self.flush().await
     }
 
+    /// Has the access token ended, and its grace?
+    fn has_ended(&self) -> bool {
+        self.rtm.clock.now() >= self.ends
+    }
+
+    /// Somebody's access has ended. This socket's own?
+    async fn look_at_access(&mut self) -> Result<(), End> {
+        match self.rtm.access(self.seat.token()).await {
+            Ok(Some(_)) => Ok(()),
+            // Ended by itself, and removed from the store: within its grace the socket goes on.
+            Ok(None) if self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() => Ok(()),
+            Ok(None) => Err(REVOKED),
+            Err(error) => {
+                tracing::warn!(%error, "an access token could not be looked up");
+                Err(End::Close(1011, "the server cannot check the access now"))
+            }
+        }
+    }
+
     async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
+        if self.has_ended() {
+            return Err(ENDED);
+        }
         match event {
             BusEvent::Wake(wake) => match wake.news {
+                News::Access => Box::pin(self.look_at_access()).await,
                 News::Stored(message) => {
                     let done = match self.cursor.meet(message.seq) {
                         Place::Next => self.tell(&message).await,

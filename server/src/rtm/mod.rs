@@ -1,7 +1,7 @@
 //! The platform side of the Kore RTM protocol: from an assertion to a conversation.
 //!
 //! # In the order of a conversation
-//! - [`bearer`]: who calls, and from which page.
+//! - [`bearer`]: who calls, and from which page; [`access`]: whether what they were granted still stands.
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes a socket's address, good for one socket.
 //! - [`socket`]: a ticket becomes a socket, or is refused before there is one; `entrance`: what it
@@ -33,11 +33,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::records::{ConversationId, StoredMessage};
+use crate::security::refusals::Refusals;
 use crate::shutdown::Shutdown;
 use crate::signing::{Keys, Policy};
 use crate::store::Store;
 use crate::swap::Swap;
 
+pub mod access;
 pub mod answers;
 pub mod bearer;
 pub mod conversation;
@@ -78,6 +80,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// Spawns, and ends.
     pub shutdown: Shutdown,
+    /// Counts in the log what is refused.
+    pub refusals: Arc<Refusals>,
 }
 
 /// What handlers, sockets and the answerer share.
@@ -97,6 +101,8 @@ pub struct Rtm {
     pub ids: Arc<dyn Ids>,
     /// Spawns, and ends.
     pub shutdown: Shutdown,
+    /// Counts in the log what is refused.
+    pub refusals: Arc<Refusals>,
     /// Who is here.
     pub registry: Arc<Registry>,
     bots: Swap<Bots>,
@@ -127,6 +133,7 @@ impl Rtm {
             clock: parts.clock,
             ids: parts.ids,
             shutdown: parts.shutdown,
+            refusals: parts.refusals,
             bots: Swap::new(staffed(parts.bots, &Bots::new())),
             busy: Busy::default(),
         })

@@ -1,8 +1,8 @@
-//! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those of
-//! a revoked access token or of a forgotten user to end.
+//! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those to end
+//! whose access token, user or key is gone.
 //!
 //! In the path: `socket` asks for a [`Seat`] before it upgrades; the seat goes into the socket's
-//! task and is given back when the task ends, however it ends. `token` revokes.
+//! task and is given back when the task ends, however it ends. `access` revokes.
 //!
 //! Invariant: the counts are those of the seats that exist; nobody counts by hand.
 
@@ -36,6 +36,8 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Granted {
     sockets: u32,
+    /// App and key that vouched for the token; none until they are known.
+    by: Option<(Box<str>, Box<str>)>,
     revoked: CancellationToken,
 }
 
@@ -102,6 +104,7 @@ impl Registry {
         counts.all += 1;
         let granted = counts.tokens.entry(token).or_insert_with(|| Granted {
             sockets: 0,
+            by: None,
             revoked: of_user,
         });
         granted.sockets += 1;
@@ -124,11 +127,21 @@ impl Registry {
     }
 
     /// Tells the user's sockets to end.
-    pub fn forget_user(&self, user: &str) {
+    pub fn revoke_user(&self, user: &str) {
         if let Some(here) = self.lock().users.get_mut(user) {
             // Who comes in from now on is not meant.
             std::mem::take(&mut here.revoked).cancel();
         }
+    }
+
+    /// Tells the sockets to end whose app and key `ends` says so of. The number of their tokens.
+    pub fn revoke_where(&self, ends: impl Fn(&str, &str) -> bool) -> usize {
+        let counts = self.lock();
+        let ended = counts.tokens.values().filter(|granted| {
+            granted.by.as_ref().is_some_and(|(app, key)| ends(app, key))
+                && !granted.revoked.is_cancelled()
+        });
+        ended.inspect(|granted| granted.revoked.cancel()).count()
     }
 
     /// Open sockets.
@@ -151,6 +164,18 @@ impl Seat {
     /// Whose socket it is.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// The access token that led here.
+    pub fn token(&self) -> SecretHash {
+        self.token
+    }
+
+    /// Notes who vouched for the token, so that its sockets end with them.
+    pub fn vouched_by(&self, app: &str, key: &str) {
+        if let Some(granted) = self.registry.lock().tokens.get_mut(&self.token) {
+            granted.by = Some((app.into(), key.into()));
+        }
     }
 
     /// Told when the access token that led here is revoked.
@@ -214,8 +239,8 @@ mod tests {
         let second = registry
             .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("other"))
             .unwrap();
-        registry.forget_user("u-1");
-        registry.forget_user("u-3");
+        registry.revoke_user("u-1");
+        registry.revoke_user("u-3");
         let told = seats.each_ref().map(|seat| seat.revoked().is_cancelled());
         assert_eq!(
             (told, second.revoked().is_cancelled()),
@@ -225,6 +250,30 @@ mod tests {
             .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("later"))
             .unwrap();
         assert!(!later.revoked().is_cancelled());
+    }
+
+    #[test]
+    fn the_sockets_of_a_user_end_and_those_of_a_removed_key() {
+        let registry = Arc::new(Registry::new(0));
+        let enter = |user: &str, token: &str| {
+            let address = "192.0.2.1".parse().unwrap();
+            registry
+                .enter(user, address, SecretHash::of(token))
+                .unwrap()
+        };
+        let seats = [("u-1", "a"), ("u-1", "b"), ("u-2", "c"), ("u-3", "d")];
+        let seats = seats.map(|(user, token)| enter(user, token));
+        seats[2].vouched_by("cs-a", "k1");
+        seats[3].vouched_by("cs-a", "k2");
+        let told = || seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        registry.revoke_user("u-1");
+        assert_eq!(told(), [true, true, false, false]);
+        assert_eq!(
+            registry.revoke_where(|app, key| (app, key) == ("cs-a", "k2")),
+            1
+        );
+        assert_eq!(told(), [true, true, false, true]);
+        assert_eq!(registry.revoke_where(|_, _| true), 1);
     }
 
     #[test]

@@ -24,13 +24,14 @@ use super::bearer::check_page;
 use super::conversation::{Listener, bot_info};
 use super::entrance::Entrance;
 use super::limits::{
-    MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, WRITE_AT_ONCE_BYTES,
+    MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, TOKEN_GRACE, WRITE_AT_ONCE_BYTES,
 };
 use super::live;
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::security::proxy::{Fault, Faults};
+use crate::security::refusals::Refused;
 use crate::store::SecretHash;
 
 /// The sub-protocol that a v3 client must get back when it offered a nonce.
@@ -118,15 +119,21 @@ pub async fn open(
         .registry
         .enter(&ticket.user, client.ip, token)
         .map_err(|full| {
-            tracing::info!(?full, "no seat for another socket");
+            tracing::debug!(?full, "no seat for another socket");
+            rtm.refusals
+                .note(Refused::Limit, Some(&ticket.app), client.ip);
             ApiError::Busy(std::time::Duration::from_secs(5))
         })?;
-    // After the seat: a token that is revoked from now on finds it.
-    if rtm.store.token(token, rtm.clock.now()).await?.is_none() {
+    // After the seat: a token that is revoked from now on finds it, and a key that is removed after this look.
+    let token = rtm.store.token(token, rtm.clock.now()).await?;
+    let token = token.ok_or(ApiError::TokenExpired)?;
+    seat.vouched_by(&token.app, &token.key);
+    if !rtm.keys.table().knows(&token.app, &token.key) {
         return Err(ApiError::TokenExpired);
     }
     let entrance = Entrance {
         seat,
+        ends: token.expires.plus(TOKEN_GRACE),
         listener: Listener {
             bot: bot_info(&context.name, &ticket.bot),
             icon: icon(&rtm, &ticket.bot, client, &headers, &uri),

@@ -47,7 +47,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let bot_id = &request.bot_info.task_bot_id;
     let config = rtm.config();
-    let bot = bot_of_app(&config, &token.app, bot_id)?;
+    let bot = bot_of_app(&config, &token.app, token.anonymous, bot_id)?;
     let nonce = headers.contains_key(RTM_VERSION).then(|| rtm.secret());
     let context = TicketContext {
         name: short(&request.bot_info.chat_bot, MAX_NAME_CHARS).unwrap_or_else(|| bot.name.clone()),
@@ -82,21 +82,28 @@ pub async fn create(
     })))
 }
 
-/// The bot, if the app may open it.
+/// The bot, if the app may open it, and for somebody without a name if `anonymous`.
 ///
 /// # Errors
-/// 404 for a bot that there is not, 403 for one of other apps.
-pub fn bot_of_app<'a>(config: &'a Config, app: &str, bot: &str) -> Result<&'a Bot, ApiError> {
+/// 404 for a bot that there is not, 403 for one of other apps or for signed-in people.
+pub fn bot_of_app<'a>(
+    config: &'a Config,
+    app: &str,
+    anonymous: bool,
+    bot: &str,
+) -> Result<&'a Bot, ApiError> {
     let found = config
         .bots
         .get(bot)
         .ok_or(ApiError::NotFound("there is no such bot"))?;
     let opens = config.apps.get(app).is_some_and(|app| app.opens(bot));
-    if opens {
-        Ok(found)
-    } else {
-        Err(ApiError::Forbidden("the app may not open this bot"))
+    if !opens {
+        return Err(ApiError::Forbidden("the app may not open this bot"));
     }
+    if anonymous && !config.takes_anonymous(app, Some(bot)) {
+        return Err(ApiError::SignedInOnly);
+    }
+    Ok(found)
 }
 
 /// `ws(s)://host/…/rtm/bot`: the configured address, else the one the request was sent to.

@@ -29,7 +29,7 @@ pub async fn active(
     Path(bot): Path<String>,
 ) -> Result<Response, ApiError> {
     let config = rtm.config();
-    let found = bot_of_app(&config, &token.app, &bot)?;
+    let found = bot_of_app(&config, &token.app, token.anonymous, &bot)?;
     Ok(private(Json(of_brand(&bot, found.brand))))
 }
 

@@ -9,25 +9,30 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use protocol::Extra;
 use protocol::auth::{Authorization, GrantReply, GrantRequest, UserInfo};
+use protocol::message::BotInfo;
 use protocol::timestamp;
+use serde::Deserialize;
 
 use super::Rtm;
 use super::bearer::{Bearer, check_page};
+use super::start::bot_of_app;
 use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
+use crate::security::refusals::Refused;
 use crate::signing::{self, AssertionError, Verified};
 use crate::store::{NewGrant, SecretHash, User};
 
 /// Exchanges an assertion. The anonymous variant is the same: the assertion says who is anonymous.
 ///
 /// # Errors
-/// 401 with Kore's text and code for an assertion that does not hold.
+/// 401 with Kore's text and code for an assertion that does not hold, 403 or 404 for the bot that it is meant for.
 pub async fn grant(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -36,8 +41,10 @@ pub async fn grant(
     KoreJson(request): KoreJson<GrantRequest>,
 ) -> Result<Response, ApiError> {
     let now = rtm.clock.now();
-    let verified = signing::verify(&rtm.keys.table(), &rtm.policy, &request.assertion, now)?;
+    let verified = verify(&rtm, &request.assertion, client)?;
     check_page(&rtm, &verified.app, client, &headers, &uri)?;
+    check_bot(&rtm, &verified, request.bot_info.as_ref(), client)?;
+    let app = verified.app.clone();
     let token = rtm.secret();
     let expires = now.plus(rtm.config().tokens.access_life.0);
     let user = rtm
@@ -45,14 +52,20 @@ pub async fn grant(
         .grant(NewGrant {
             once: once(&verified),
             app: verified.app,
+            key: verified.key,
             identity: verified.identity.subject,
+            anonymous: verified.identity.anonymous,
+            issued: verified.issued,
             new_user_id: rtm.ids.user(),
             token: SecretHash::of(&token),
             expires,
             now,
         })
         .await?
-        .ok_or(AssertionError::Replay)?;
+        .ok_or_else(|| {
+            rtm.refusals.note(Refused::Replay, Some(&app), client.ip);
+            AssertionError::Replay
+        })?;
     let reply = GrantReply {
         authorization: Authorization {
             access_token: token,
@@ -66,23 +79,75 @@ pub async fn grant(
     Ok(private(Json(reply)))
 }
 
-/// Makes the caller's token worthless. Its sockets here end; on other nodes they end with their connection.
+/// What a revocation is asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Revoke {
+    /// Not this token only, but everything that its user was granted: a logout.
+    #[serde(default)]
+    all: bool,
+}
+
+/// Makes the caller's token worthless, or with `?all=true` every token and ticket of its user. Their sockets end.
 ///
 /// # Errors
-/// 401 for a token that already is.
+/// 401 for a token that already is, 400 for another `all`.
 pub async fn revoke(
     State(rtm): State<Arc<Rtm>>,
     Bearer(token): Bearer,
+    revoke: Result<Query<Revoke>, QueryRejection>,
 ) -> Result<Response, ApiError> {
+    let Query(Revoke { all }) =
+        revoke.map_err(|_| ApiError::Invalid("`all` is true or false".to_owned()))?;
     let revoking = Arc::clone(&rtm);
     // Also when the caller hangs up: a second call would not be let in to end the sockets.
     let revoked = rtm.shutdown.finish("revocation", async move {
-        revoking.store.revoke_token(token.hash).await?;
-        revoking.registry.revoke(token.hash);
-        Ok::<_, ApiError>(())
+        if all {
+            revoking.end_user(&token.user).await
+        } else {
+            revoking.end_token(&token).await
+        }
     });
     revoked.await.map_err(anyhow::Error::from)??;
     Ok(private(Json(serde_json::json!({ "revoked": true }))))
+}
+
+/// Checks the assertion. What does not hold is counted in the log.
+fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<Verified, AssertionError> {
+    let table = rtm.keys.table();
+    signing::verify(&table, &rtm.policy, assertion, rtm.clock.now()).inspect_err(|error| {
+        let what = match error {
+            AssertionError::Credentials => Refused::Signature,
+            AssertionError::UnknownKey => Refused::UnknownKey,
+            AssertionError::Replay => Refused::Replay,
+            _ => Refused::Assertion,
+        };
+        let app = signing::claimed_app(assertion).filter(|app| table.app(app).is_some());
+        rtm.refusals.note(what, app.as_deref(), client.ip);
+    })
+}
+
+/// Refuses a grant for a bot that the app may not open, or not for somebody without a name. Clients name the bot as
+/// `taskBotId`, or as their configuration does, `_id`; one that names none is held to its bot by `rtm/start`.
+fn check_bot(
+    rtm: &Rtm,
+    verified: &Verified,
+    named: Option<&BotInfo>,
+    client: Client,
+) -> Result<(), ApiError> {
+    let bot = named.and_then(|info| {
+        let configured = || info.extra.get("_id")?.as_str();
+        let named = Some(info.task_bot_id.as_str()).filter(|id| !id.is_empty());
+        named.or_else(configured)
+    });
+    let Some(bot) = bot else {
+        return Ok(());
+    };
+    let anonymous = verified.identity.anonymous;
+    let opens = bot_of_app(&rtm.config(), &verified.app, anonymous, bot).map(drop);
+    opens.inspect_err(|_| {
+        let app = Some(verified.app.as_str());
+        rtm.refusals.note(Refused::Bot, app, client.ip);
+    })
 }
 
 /// A `jti` works once. Two apps may use the same.

@@ -12,3 +12,4 @@ pub mod https;
 pub mod origin;
 pub mod proxy;
 pub mod rate;
+pub mod refusals;

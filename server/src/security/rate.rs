@@ -1,16 +1,17 @@
 //! How often somebody may ask.
 //!
 //! In the path: the signing handler, and the form without JavaScript that goes around it, ask one limiter by
-//! address and one by identity.
+//! address and one by identity; who proves an app's secret is counted by app instead of by address.
 //!
 //! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`]; a key that has its full allowance again
 //! is forgotten. Time here is governor's own monotonic clock: only intervals count.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
@@ -76,6 +77,63 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
+/// Counts what failed for each key. Unlike a [`Limiter`] it is asked first and costs nobody anything who succeeds.
+#[derive(Debug)]
+pub struct Failures<K> {
+    most: u32,
+    within: Duration,
+    seen: Mutex<HashMap<K, (Instant, u32)>>,
+}
+
+impl<K: Hash + Eq> Failures<K> {
+    /// `most` failures within this time; after that a key must wait for its end.
+    pub fn new(most: u32, within: Duration) -> Self {
+        Self {
+            most,
+            within,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// May this key try?
+    ///
+    /// # Errors
+    /// When it has failed too often: how long until it may.
+    pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
+        let seen = self.lock();
+        let Some((began, count)) = seen.get(key) else {
+            return Ok(());
+        };
+        let left = self.within.saturating_sub(began.elapsed());
+        if *count < self.most || left.is_zero() {
+            return Ok(());
+        }
+        Err(RetryAfter(left))
+    }
+
+    /// It has failed.
+    pub fn add(&self, key: K) {
+        let mut seen = self.lock();
+        if seen.len() >= RATE_KEYS_BETWEEN_SWEEPS as usize {
+            seen.retain(|_, (began, _)| began.elapsed() < self.within);
+        }
+        // So many at once are not one who tries: nothing is gained by knowing them, and memory is.
+        if seen.len() >= RATE_KEYS_BETWEEN_SWEEPS as usize {
+            seen.clear();
+        }
+        let (began, count) = seen.entry(key).or_insert((Instant::now(), 0));
+        if began.elapsed() >= self.within {
+            (*began, *count) = (Instant::now(), 0);
+        }
+        *count = count.saturating_add(1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, (Instant, u32)>> {
+        // Nothing in the critical sections can panic half-way.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Sweeps until the server ends. Without it a limiter remembers every visitor for ever.
 pub fn keep_swept<K>(shutdown: &Shutdown, limiter: Arc<Limiter<K>>)
 where
@@ -112,6 +170,24 @@ mod tests {
     fn zero_a_minute_is_no_limit() {
         let limiter = Limiter::new(1, 0);
         assert!((0..1000).all(|_| limiter.check(&1).is_ok()));
+    }
+
+    #[test]
+    fn who_failed_too_often_must_wait_and_who_succeeds_is_not_counted() {
+        let failures = Failures::new(2, Duration::from_mins(1));
+        for _ in 0..100 {
+            assert_eq!(failures.check(&"ann"), Ok(()));
+        }
+        failures.add("ann");
+        assert_eq!(failures.check(&"ann"), Ok(()));
+        failures.add("ann");
+        let refused = failures.check(&"ann").unwrap_err();
+        assert!((1..=60).contains(&refused.seconds()), "{refused:?}");
+        assert_eq!(failures.check(&"bob"), Ok(()));
+        // Of what is over, nothing is left.
+        let short = Failures::new(1, Duration::ZERO);
+        short.add("ann");
+        assert_eq!(short.check(&"ann"), Ok(()));
     }
 
     #[test]

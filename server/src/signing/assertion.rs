@@ -28,9 +28,12 @@ pub enum AssertionError {
     /// Not a JWT that we read.
     #[error("error verifying the jwt: jwt malformed")]
     Malformed,
-    /// Unknown app or key, another algorithm, wrong signature: not told apart, to be no oracle.
+    /// Another algorithm, wrong signature.
     #[error("Invalid SDK credentials")]
     Credentials,
+    /// Unknown app or key: told apart in the log only, to be no oracle.
+    #[error("Invalid SDK credentials")]
+    UnknownKey,
     /// Something around the token, or another thing in its place.
     #[error("error verifying the jwt: {0}; send the token alone")]
     Packed(#[from] Packing),
@@ -61,7 +64,7 @@ impl AssertionError {
     /// Kore's code.
     pub fn code(&self) -> u64 {
         match self {
-            Self::Credentials => 4002,
+            Self::Credentials | Self::UnknownKey => 4002,
             _ => 401,
         }
     }
@@ -163,6 +166,10 @@ pub fn sign(key: &Key, policy: &Policy, what: Signed<'_>) -> anyhow::Result<Stri
 pub struct Verified {
     /// The app that vouches.
     pub app: String,
+    /// The key that it did so with: [`Key::name`].
+    pub key: String,
+    /// When it did so.
+    pub issued: Millis,
     /// Whom it speaks for.
     pub identity: Identity,
     /// Makes it single-use: to be spent in the store before anything else happens.
@@ -198,7 +205,7 @@ pub fn verify(
     let claims = read_claims(payload)?;
     let app = claims.iss.clone().ok_or(ClaimFault::Missing.of("iss"))?;
 
-    let keys = table.app(&app).ok_or(AssertionError::Credentials)?;
+    let keys = table.app(&app).ok_or(AssertionError::UnknownKey)?;
     let fits = |key: &Key| {
         key.algorithm == algorithm
             && jsonwebtoken::crypto::verify(
@@ -209,13 +216,14 @@ pub fn verify(
             )
             .unwrap_or(false)
     };
-    let proven = match kid {
-        Some(kid) => keys.by_kid(kid).is_some_and(fits),
-        None => keys.of_algorithm(algorithm).any(fits),
+    let key = match kid {
+        Some(kid) => {
+            let key = keys.by_kid(kid).ok_or(AssertionError::UnknownKey)?;
+            Some(key).filter(|key| fits(key))
+        }
+        None => keys.of_algorithm(algorithm).find(|key| fits(key)),
     };
-    if !proven {
-        return Err(AssertionError::Credentials);
-    }
+    let key = key.ok_or(AssertionError::Credentials)?;
 
     let expires = check_times(&claims, policy, now)?;
     let allowed: Vec<&str> = policy.audience.iter().map(String::as_str).collect();
@@ -239,11 +247,22 @@ pub fn verify(
     let forget = Millis(expires.saturating_mul(1000)).plus(policy.leeway);
     Ok(Verified {
         app,
+        key: key.name().to_owned(),
+        issued: Millis(claims.iat.unwrap_or_default().saturating_mul(1000)),
         identity,
         jti: claims.jti.clone(),
         forget,
         claims,
     })
+}
+
+/// The app that an assertion names, proven or not: for the log, where it is refused.
+pub fn claimed_app(token: &str) -> Option<String> {
+    let claims = token.trim().split('.').nth(1)?;
+    if claims.len() > ASSERTION_BYTES {
+        return None;
+    }
+    read_claims(claims).ok()?.iss
 }
 
 /// By our own reader, which keeps each digit of a number.

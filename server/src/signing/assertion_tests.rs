@@ -171,7 +171,7 @@ fn wrong_claims_are_refused() {
         (json!({"jti": ""}), claim("jti", F::Empty)),
         (json!({"aud": "https://elsewhere.test"}), E::Audience),
         (json!({"aud": []}), E::Audience),
-        (json!({"iss": "cs-unknown"}), E::Credentials),
+        (json!({"iss": "cs-unknown"}), E::UnknownKey),
         // Signed with the secret of cs-a, claims to be cs-b.
         (json!({"iss": "cs-b"}), E::Credentials),
         (json!({"exp": null}), claim("exp", F::Missing)),
@@ -202,7 +202,7 @@ fn wrong_claims_are_refused() {
         ),
         // What is meant for us comes first.
         (json!({"kore_iss": "cs-b"}), E::Credentials),
-        (json!({"kore_iss": "cs-unknown"}), E::Credentials),
+        (json!({"kore_iss": "cs-unknown"}), E::UnknownKey),
         (json!({"kore_iss": 7.5}), claim("kore_iss", F::Text)),
     ] {
         assert_eq!(
@@ -226,7 +226,7 @@ fn wrong_claims_are_refused() {
 fn wrong_headers_are_refused() {
     use AssertionError as E;
     for (header, expected) in [
-        (json!({"alg": "HS256", "kid": "unknown"}), E::Credentials),
+        (json!({"alg": "HS256", "kid": "unknown"}), E::UnknownKey),
         (json!({"alg": "HS256", "kid": "old"}), E::Credentials),
         (json!({"alg": "HS512", "kid": "new"}), E::Credentials),
         (json!({"alg": "none"}), E::Credentials),
@@ -307,6 +307,14 @@ fn errors_have_the_codes_and_texts_of_kore_and_no_contents() {
         (
             AssertionError::Credentials.to_string().as_str(),
             AssertionError::Credentials.code()
+        ),
+        ("Invalid SDK credentials", 4002)
+    );
+    // Told apart in the log only.
+    assert_eq!(
+        (
+            AssertionError::UnknownKey.to_string().as_str(),
+            AssertionError::UnknownKey.code()
         ),
         ("Invalid SDK credentials", 4002)
     );

@@ -41,6 +41,21 @@ pub struct Key {
     pub(super) decoding: DecodingKey,
     /// Of an HMAC secret, for comparing with one that a caller presents.
     secret_digest: Option<[u8; 32]>,
+    /// Its id with a piece of its fingerprint.
+    name: String,
+}
+
+impl Key {
+    /// What access tokens remember it by. Another key under the same id has another name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// 32 bits of the fingerprint: enough to see that a key was replaced, and too little to try secrets against.
+fn name(kid: &str, fingerprint: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = fingerprint;
+    format!("{kid}/{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 /// Never shows the key itself.
@@ -66,6 +81,11 @@ impl AppKeys {
     /// The key with this id.
     pub(super) fn by_kid(&self, kid: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.kid == kid)
+    }
+
+    /// Is this, by its name, one of them?
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|key| key.name == name)
     }
 
     /// Keys that a token without a key id may be of.
@@ -111,6 +131,13 @@ impl KeyTable {
             });
         }
         Ok(table)
+    }
+
+    /// Is there still this app, and this key of it (see [`Key::name`])? Of a token that does not know its key, only the
+    /// app is asked for.
+    pub fn knows(&self, app: &str, key: &str) -> bool {
+        self.app(app)
+            .is_some_and(|keys| key.is_empty() || keys.has(key))
     }
 
     /// The keys of an app.
@@ -249,6 +276,8 @@ fn hmac(entry: &KeyEntry, algorithm: Algorithm, material: Material) -> Result<Ke
         return Err("the secret is not random; make one with `openssl rand -hex 32`".to_owned());
     }
     Ok(Key {
+        // The digest once more: that of the secret itself is compared with what callers present.
+        name: name(&entry.kid, &digest(&digest(bytes))),
         kid: entry.kid.clone(),
         algorithm,
         encoding: Some(EncodingKey::from_secret(bytes)),
@@ -308,7 +337,9 @@ fn pair(entry: &KeyEntry, algorithm: Algorithm, material: Material) -> Result<Ke
         }
     }
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| unreadable())?;
+    let public = serde_json::to_vec(&jwk.algorithm).map_err(|_| unreadable())?;
     Ok(Key {
+        name: name(&entry.kid, &digest(&public)),
         kid: entry.kid.clone(),
         algorithm,
         encoding,
@@ -451,6 +482,28 @@ mod tests {
         ] {
             assert!(!app.knows_secret(wrong), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_name_until_it_goes_or_another_takes_its_id() {
+        let of =
+            |secret: &str| table(&entry("k", "HS256", &format!("secret = \"{secret}\""))).unwrap();
+        let first = of("0123456789abcdef0123456789abcdef");
+        let name = first.app("cs-a").unwrap().signer().unwrap().name();
+        assert!(name.starts_with("k/"), "{name}");
+        assert!(first.knows("cs-a", name) && first.knows("cs-a", ""));
+        assert!(of("0123456789abcdef0123456789abcdef").knows("cs-a", name));
+        assert!(!of("fedcba9876543210fedcba9876543210").knows("cs-a", name));
+        assert!(!first.knows("cs-b", name) && !first.knows("cs-b", ""));
+        // The private and the public half of a pair are one key.
+        let pem = |kind: &str, text: &str| {
+            let place = format!("{kind} = \"\"\"{text}\"\"\"");
+            table(&entry("p", "ES256", &place)).unwrap()
+        };
+        let private = pem("private_key", include_str!("testdata/ec.private.pem"));
+        let public = pem("public_key", include_str!("testdata/ec.public.pem"));
+        let name = private.app("cs-a").unwrap().signer().unwrap().name();
+        assert!(public.knows("cs-a", name));
     }
 
     #[test]

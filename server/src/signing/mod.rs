@@ -10,7 +10,7 @@ mod keys;
 mod visitor;
 
 pub use assertion::{
-    AssertionError, Identity, Policy, Signed, Verified, identity_fits, sign, verify,
+    AssertionError, Identity, Policy, Signed, Verified, claimed_app, identity_fits, sign, verify,
 };
 pub(crate) use keys::read_secret;
 pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};

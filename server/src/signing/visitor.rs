@@ -49,6 +49,11 @@ impl Visitor {
         }
     }
 
+    /// When the token was issued, in whole seconds.
+    pub fn issued(&self) -> Millis {
+        self.issued
+    }
+
     /// Is it time to give a new token, so that a regular visitor is not forgotten?
     pub fn wants_renewal(&self, now: Millis) -> bool {
         now.since(self.issued) > VISITOR_RENEW
@@ -138,9 +143,8 @@ impl Visitors {
         })
     }
 
-    /// The visitor whose cookie the request carries. Of several cookies of the name the first genuine one
-    /// counts.
-    pub fn of_cookie(&self, headers: &HeaderMap, now: Millis) -> Option<Visitor> {
+    /// The visitors whose genuine cookies the request carries: usually one.
+    pub fn of_cookies(&self, headers: &HeaderMap, now: Millis) -> impl Iterator<Item = Visitor> {
         headers
             .get_all(header::COOKIE)
             .iter()
@@ -148,7 +152,7 @@ impl Visitors {
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(|(name, _)| *name == self.cookie_name())
-            .find_map(|(_, token)| self.read(token, now))
+            .filter_map(move |(_, token)| self.read(token, now))
     }
 
     /// The `Set-Cookie` that makes a browser remember the token, also inside other sites' pages: there
@@ -209,7 +213,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let line = format!("a=b; {VISITOR_COOKIE}=forged; {VISITOR_COOKIE}={token}; x=y");
         headers.insert(header::COOKIE, line.parse().unwrap());
-        assert_eq!(visitors.of_cookie(&headers, NOW), Some(ann));
+        assert!(visitors.of_cookies(&headers, NOW).eq([ann]));
     }
 
     #[test]
@@ -247,7 +251,8 @@ mod tests {
         let token = visitors.token(&ann, NOW).unwrap();
         let carried = |name: &str| {
             let line = format!("{name}={token}").parse().unwrap();
-            visitors.of_cookie(&HeaderMap::from_iter([(header::COOKIE, line)]), NOW)
+            let headers = HeaderMap::from_iter([(header::COOKIE, line)]);
+            visitors.of_cookies(&headers, NOW).next()
         };
         assert_eq!(carried(VISITOR_COOKIE_BELOW), Some(ann));
         assert_eq!(carried(VISITOR_COOKIE), None);

@@ -44,7 +44,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<User, StoreError>;
 
     /// Spends an assertion, makes its user when there is none, and keeps the token: all of it or nothing.
-    /// `None`: the assertion was used before (a replay), and nothing changed.
+    /// `None`: the assertion was used before (a replay), or its identity has signed out since; nothing changed.
     async fn grant(&self, grant: NewGrant) -> Result<Option<User>, StoreError>;
 
     /// The token with this hash, unless unknown, revoked or expired.
@@ -53,6 +53,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes a token worthless. `false`: there was none.
     async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError>;
+
+    /// Makes every token and ticket of a user worthless.
+    async fn revoke_user(&self, user: &str) -> Result<(), StoreError>;
+
+    /// Makes every token and ticket of an identity worthless, in all apps, and remembers the moment until `forget`: what
+    /// was issued for it before grants nothing any more. Gives its users.
+    async fn sign_out(
+        &self,
+        identity: &str,
+        now: Millis,
+        forget: Millis,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// When this identity signed out the last time.
+    async fn signed_out(&self, identity: &str) -> Result<Option<Millis>, StoreError>;
+
+    /// The user's conversations: one with each bot.
+    async fn conversations_of(&self, user: &str) -> Result<Vec<ConversationId>, StoreError>;
 
     /// Keeps a ticket.
     async fn put_ticket(&self, ticket: TicketRecord) -> Result<(), StoreError>;

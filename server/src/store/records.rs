@@ -57,6 +57,11 @@ pub struct TokenRecord {
     pub user: String,
     /// The app it was granted through.
     pub app: String,
+    /// The key that signed the assertion, by [`Key::name`](crate::signing::Key::name); empty for tokens of an earlier
+    /// version, which did not keep it.
+    pub key: String,
+    /// Is its user a passing one?
+    pub anonymous: bool,
     /// From this moment on it opens nothing.
     pub expires: Millis,
 }
@@ -68,8 +73,14 @@ pub struct NewGrant {
     pub once: Option<(SecretHash, Millis)>,
     /// The app that vouches.
     pub app: String,
+    /// With which of its keys.
+    pub key: String,
     /// For whom.
     pub identity: String,
+    /// Is that a passing one?
+    pub anonymous: bool,
+    /// When it did so: nothing is granted to an identity that has signed out since.
+    pub issued: Millis,
     /// The user's id, should it be a new one.
     pub new_user_id: String,
     /// The hash of the token.
@@ -427,11 +438,13 @@ pub struct Swept {
     pub assertions: usize,
     /// Erasures that everybody has heard of.
     pub erasures: usize,
+    /// Remembered sign-outs of which nothing is left that they would refuse.
+    pub signed_out: usize,
 }
 
 impl Swept {
     /// Was anything removed? Then sweep again: each call is bounded.
     pub fn any(&self) -> bool {
-        self.tokens + self.tickets + self.assertions + self.erasures > 0
+        self.tokens + self.tickets + self.assertions + self.erasures + self.signed_out > 0
     }
 }

@@ -150,7 +150,8 @@ async fn an_ending_server_begins_no_further_answer() {
 
 #[tokio::test]
 async fn a_busy_bot_is_asked_again_and_then_excused() {
-    let app = TestApp::start();
+    // Hours may pass, and a socket ends with its token.
+    let app = TestApp::start_with("[tokens]\naccess_life = \"3650d\"\n");
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "busy").await;

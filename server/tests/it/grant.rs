@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use server::clock::Clock as _;
 use server::rtm::bearer::Bearer;
-use server::rtm::token;
+use server::rtm::token::{self, Revoke};
 use server::store::SecretHash;
 
 use crate::test_app::{PAGE, Reply, SECRETS, TestApp, bot_info};
@@ -230,7 +230,11 @@ async fn a_revocation_that_was_begun_is_ended_although_nobody_waits() {
     let rtm = &app.state.rtm;
     let hash = SecretHash::of(&ann.token);
     let token = rtm.store.token(hash, app.clock.now()).await.unwrap();
-    let revoking = token::revoke(State(Arc::clone(rtm)), Bearer(token.unwrap()));
+    let revoking = token::revoke(
+        State(Arc::clone(rtm)),
+        Bearer(token.unwrap()),
+        Ok(Query(Revoke::default())),
+    );
     // Asked, and then dropped by its connection.
     assert!(revoking.now_or_never().is_none());
     assert_eq!(socket.closed().await, Some(1008));

@@ -84,9 +84,10 @@ async fn nobody_new_gets_in_through_an_app_or_to_a_bot_that_is_gone() {
         .replacen("[apps.cs-other]", "[apps.cs-third]", 1)
         .replace("apps.cs-other.keys", "apps.cs-third.keys");
     app.state.reload(&read(&without)).unwrap();
-    for user in [ann, bob] {
+    // With the app its users' tokens are gone.
+    for (user, status) in [(ann, 403), (bob, 401)] {
         let start = json!({"botInfo": bot_info(user.bot)});
-        assert_eq!(user.post("/api/rtm/start", &start).await.status, 403);
+        assert_eq!(user.post("/api/rtm/start", &start).await.status, status);
     }
     let grant = json!({"assertion": assertion, "botInfo": bot_info("st-other")});
     let granted = app.post("/api/oAuth/token/jwtgrant", &[], &grant).await;

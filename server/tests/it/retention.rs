@@ -8,7 +8,9 @@ use crate::test_app::{TestApp, message, text_of};
 
 #[tokio::test]
 async fn old_messages_go_and_a_cursor_before_them_is_told_to_load_anew() {
-    let app = TestApp::start_with("[retention]\nage = \"8d\"\n");
+    // Days pass, and a socket ends with its token.
+    let more = "[retention]\nage = \"8d\"\n[tokens]\naccess_life = \"30d\"\n";
+    let app = TestApp::start_with(more);
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "old").await;
@@ -18,8 +20,6 @@ async fn old_messages_go_and_a_cursor_before_them_is_told_to_load_anew() {
     socket.say(3, "young").await;
     app.clock.advance(Duration::from_hours(7 * 24 + 19));
     app.state.start_background();
-    // The first token has ended by now.
-    let ann = app.user("ann").await;
     let texts = loop {
         let texts: Vec<_> = ann
             .history()

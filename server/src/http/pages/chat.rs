@@ -18,6 +18,7 @@ use super::render::{Frame, render};
 use super::{Looks, language, theme};
 use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
+use crate::http::visitor;
 use crate::rtm::{history, limits::MAX_TEXT_CHARS};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
@@ -59,6 +60,13 @@ pub(super) struct Place<'a> {
     pub(super) bot: &'a Bot,
     pub(super) app_id: &'a str,
     pub(super) app: &'a App,
+}
+
+impl Place<'_> {
+    /// May somebody without a name come here?
+    pub(super) fn takes_anonymous(&self, config: &Config) -> bool {
+        config.takes_anonymous(self.app_id, Some(self.bot_id))
+    }
 }
 
 /// The newest messages.
@@ -143,6 +151,11 @@ impl<'a> Visit<'a> {
                 .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
                 .await;
         }
+        if !self.host_identity() && !place.takes_anonymous(&self.config) {
+            return self
+                .problem(Problem::SignedInOnly, StatusCode::FORBIDDEN)
+                .await;
+        }
         let transcript = match self.transcript(&place).await {
             Ok(transcript) => transcript,
             Err(error) => return self.failed(error).await,
@@ -222,7 +235,7 @@ impl<'a> Visit<'a> {
         if self.host_identity() || self.config.platform.is_external() {
             return Ok(Transcript::default());
         }
-        let Some(visitor) = state.visitors.of_cookie(self.headers, state.clock.now()) else {
+        let Some(visitor) = visitor::of_cookie(state, self.headers).await? else {
             return Ok(Transcript::default());
         };
         let identity = visitor.identity().subject;

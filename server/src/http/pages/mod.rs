@@ -83,11 +83,15 @@ async fn home(
     }
     let origin = own_origin(config.server.public_url.as_ref(), &headers, &uri, client);
     let base = config.base_path();
-    let bots = config.bots.values();
+    // Those that one can open from here.
+    let bots = config.bots.iter().filter(|(id, _)| {
+        let app = config.app_of_bot(id);
+        app.is_none_or(|(app, _)| config.takes_anonymous(app, Some(id)))
+    });
     let page = Page::Home(HomePage {
         theme_css: palette(Brand::default()),
         bots: bots
-            .map(|bot| (bot.page.as_str().to_owned(), bot.name.clone()))
+            .map(|(_, bot)| (bot.page.as_str().to_owned(), bot.name.clone()))
             .collect(),
         public_url: format!(
             "{}{}",

@@ -23,12 +23,14 @@ use serde::Deserialize;
 use super::chat::{Asked, Place, Visit};
 use crate::bus::{BusEvent, News, Subscription, Wake};
 use crate::error::ApiError;
-use crate::http::sign::counted_as;
+use crate::http::sign::{count_address, counted_as};
+use crate::http::visitor;
 use crate::records::ConversationId;
 use crate::rtm::limits::MAX_TEXT_CHARS;
 use crate::rtm::{Rtm, answers};
-use crate::security::client_ip::{AddressKey, Client};
+use crate::security::client_ip::Client;
 use crate::security::origin::{Caller, caller};
+use crate::security::refusals::Refused;
 use crate::state::AppState;
 use crate::store::{NewMessage, NextJob, OpenMode, OpenSession, Words};
 
@@ -69,6 +71,11 @@ pub(super) async fn post(
     if !from_our_page(visit.own_origin.as_deref(), &headers) {
         return visit
             .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
+            .await;
+    }
+    if !place.takes_anonymous(&visit.config) {
+        return visit
+            .problem(Problem::SignedInOnly, StatusCode::FORBIDDEN)
             .await;
     }
     let Ok(Form(composed)) = form else {
@@ -141,13 +148,10 @@ async fn say(
 ) -> Result<Option<HeaderValue>, ApiError> {
     let rtm = &state.rtm;
     let now = rtm.clock.now();
-    let known = state.visitors.of_cookie(headers, now);
+    let known = visitor::of_cookie(state, headers).await?;
     if known.is_none() {
         // Each such form makes a visitor.
-        state
-            .sign_by_address
-            .check(&AddressKey::from(client.ip))
-            .map_err(ApiError::TooMany)?;
+        count_address(state, Some(place.app_id), client)?;
     }
     let fresh = known
         .as_ref()
@@ -159,10 +163,12 @@ async fn say(
         None
     };
     let identity = visitor.identity().subject;
-    state
-        .sign_by_identity
-        .check(&counted_as(place.app_id, &identity))
-        .map_err(ApiError::TooMany)?;
+    let counted = counted_as(place.app_id, &identity);
+    state.sign_by_identity.check(&counted).map_err(|wait| {
+        let app = Some(place.app_id);
+        state.refusals.note(Refused::Limit, app, client.ip);
+        ApiError::TooMany(wait)
+    })?;
     let user = rtm
         .store
         .user(place.app_id, &identity, &rtm.ids.user(), now)

@@ -11,7 +11,10 @@ fn grant(token: &str) -> NewGrant {
     NewGrant {
         once: None,
         app: APP.to_owned(),
+        key: "k1/0".to_owned(),
         identity: "ann".to_owned(),
+        anonymous: false,
+        issued: NOW,
         new_user_id: "u-1".to_owned(),
         token: SecretHash::of(token),
         expires: NOW.plus(minutes(60)),
@@ -87,6 +90,8 @@ pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(place: &dyn Pla
         hash,
         user: "u-1".to_owned(),
         app: APP.to_owned(),
+        key: "k1/0".to_owned(),
+        anonymous: false,
         expires: NOW.plus(minutes(60)),
     };
     assert_eq!(store.token(hash, NOW).await, Ok(Some(record.clone())));
@@ -189,6 +194,88 @@ pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(
     }
 }
 
+pub(crate) async fn a_users_access_ends_all_at_once(place: &dyn Place) {
+    let store = place.open().await;
+    let bobs = NewGrant {
+        identity: "bob".to_owned(),
+        anonymous: true,
+        new_user_id: "u-2".to_owned(),
+        ..grant("bobs")
+    };
+    for new in [grant("one"), grant("two"), bobs] {
+        assert!(store.grant(new).await.expect("grants").is_some());
+    }
+    store
+        .put_ticket(ticket("hers", NOW.plus(minutes(1))))
+        .await
+        .expect("kept");
+    assert_eq!(store.revoke_user("u-1").await, Ok(()));
+    let store = place.open().await;
+    for token in ["one", "two"] {
+        assert_eq!(store.token(SecretHash::of(token), NOW).await, Ok(None));
+    }
+    let hers = store.take_ticket(SecretHash::of("hers"), NOW).await;
+    assert_eq!(hers, Ok(None));
+    let bobs = store.token(SecretHash::of("bobs"), NOW).await;
+    let bobs = bobs.expect("reads").expect("it stands");
+    assert!(bobs.anonymous && bobs.key == "k1/0");
+    // She comes back.
+    assert!(store.grant(grant("new")).await.expect("grants").is_some());
+    let new = store.token(SecretHash::of("new"), NOW).await;
+    assert!(new.expect("reads").is_some());
+}
+
+pub(crate) async fn who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before(
+    place: &dyn Place,
+) {
+    let store = place.open().await;
+    let of = |app: &str, identity: &str, token: &str| NewGrant {
+        app: app.to_owned(),
+        identity: identity.to_owned(),
+        new_user_id: format!("u-{app}-{identity}"),
+        ..grant(token)
+    };
+    for (app, identity) in [(APP, "ann"), ("cs-other", "ann"), (APP, "bob")] {
+        let new = of(app, identity, &format!("{app} {identity}"));
+        assert!(store.grant(new).await.expect("grants").is_some());
+    }
+    assert_eq!(store.signed_out("ann").await, Ok(None));
+    let out = NOW.plus(minutes(1));
+    let mut users = store
+        .sign_out("ann", out, NOW.plus(minutes(90)))
+        .await
+        .expect("signs out");
+    users.sort();
+    assert_eq!(users, ["u-cs-demo-ann", "u-cs-other-ann"]);
+    let store = place.open().await;
+    assert_eq!(store.signed_out("ann").await, Ok(Some(out)));
+    assert_eq!(store.signed_out("bob").await, Ok(None));
+    for (token, stands) in [
+        (format!("{APP} ann"), false),
+        ("cs-other ann".to_owned(), false),
+        (format!("{APP} bob"), true),
+    ] {
+        let found = store.token(SecretHash::of(&token), NOW).await;
+        assert_eq!(found.expect("reads").is_some(), stands, "{token}");
+    }
+    // An assertion of before, that nobody had used yet, and one of after.
+    for (issued, granted) in [(NOW, false), (out, false), (out.plus(minutes(1)), true)] {
+        let new = NewGrant {
+            issued,
+            once: Some((SecretHash::of(issued.0.to_string()), NOW.plus(minutes(5)))),
+            ..of(APP, "ann", &format!("late {issued:?}"))
+        };
+        let outcome = store.grant(new).await.expect("answers");
+        assert_eq!(outcome.is_some(), granted, "{issued:?}");
+    }
+    // The last time counts, whatever the clock says.
+    store
+        .sign_out("ann", NOW, NOW.plus(minutes(2)))
+        .await
+        .expect("signs out");
+    assert_eq!(store.signed_out("ann").await, Ok(Some(out)));
+}
+
 pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn Place) {
     let store = place.open().await;
     let later = NOW.plus(minutes(1));
@@ -201,6 +288,7 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn 
         };
         assert!(store.grant(new).await.expect("grants").is_some());
         store.put_ticket(ticket(name, expires)).await.expect("kept");
+        store.sign_out(name, NOW, expires).await.expect("signs out");
     }
     assert_eq!(
         store.sweep(NOW).await,
@@ -209,6 +297,7 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn 
             tickets: 1,
             assertions: 1,
             erasures: 0,
+            signed_out: 1,
         })
     );
     assert!(!store.sweep(NOW).await.expect("sweeps").any());
@@ -216,4 +305,6 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn 
     assert!(store.token(new, NOW).await.expect("reads").is_some());
     assert!(!passes(store.as_ref(), "new", later, NOW).await);
     assert!(store.take_ticket(new, NOW).await.expect("reads").is_some());
+    assert_eq!(store.signed_out("old").await, Ok(None));
+    assert_eq!(store.signed_out("new").await, Ok(Some(NOW)));
 }

@@ -42,6 +42,8 @@ macro_rules! run_contract {
                 a_used_assertion_is_a_replay_until_it_expires
                 racing_replays_pass_exactly_once
                 a_grant_spends_its_assertion_and_keeps_its_token_or_neither
+                a_users_access_ends_all_at_once
+                who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before
                 the_sweep_removes_what_expired_and_nothing_else
             }
             sessions {

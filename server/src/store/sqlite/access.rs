@@ -33,6 +33,9 @@ pub(super) fn user(
 }
 
 pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<User>, StoreError> {
+    if signed_out(connection, &grant.identity)?.is_some_and(|moment| grant.issued <= moment) {
+        return Ok(None);
+    }
     if let Some((hash, expires)) = grant.once
         && !use_jti(connection, hash, expires, grant.now)?
     {
@@ -44,6 +47,8 @@ pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<
         hash: grant.token,
         user: user.id.clone(),
         app: grant.app.clone(),
+        key: grant.key.clone(),
+        anonymous: grant.anonymous,
         expires: grant.expires,
     };
     put_token(connection, &token)?;
@@ -65,9 +70,19 @@ fn known_user(
 
 fn put_token(connection: &Connection, token: &TokenRecord) -> Result<(), StoreError> {
     connection
-        .prepare_cached("INSERT INTO tokens (hash, user, app, expires) VALUES (?1, ?2, ?3, ?4)")
+        .prepare_cached(
+            "INSERT INTO tokens (hash, user, app, expires, key, anonymous)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
         .and_then(|mut insert| {
-            insert.execute(params![token.hash, token.user, token.app, token.expires])
+            insert.execute(params![
+                token.hash,
+                token.user,
+                token.app,
+                token.expires,
+                token.key,
+                token.anonymous
+            ])
         })
         .map_err(store_error)?;
     Ok(())
@@ -80,7 +95,8 @@ pub(super) fn token(
 ) -> Result<Option<TokenRecord>, StoreError> {
     connection
         .prepare_cached(
-            "SELECT hash, user, app, expires FROM tokens WHERE hash = ?1 AND expires > ?2",
+            "SELECT hash, user, app, expires, key, anonymous
+             FROM tokens WHERE hash = ?1 AND expires > ?2",
         )
         .and_then(|mut query| {
             query
@@ -90,6 +106,8 @@ pub(super) fn token(
                         user: row.get(1)?,
                         app: row.get(2)?,
                         expires: row.get(3)?,
+                        key: row.get(4)?,
+                        anonymous: row.get(5)?,
                     })
                 })
                 .optional()
@@ -103,6 +121,57 @@ pub(super) fn revoke_token(connection: &Connection, hash: SecretHash) -> Result<
         .and_then(|mut delete| delete.execute([hash]))
         .map_err(store_error)?;
     Ok(removed > 0)
+}
+
+pub(super) fn revoke_user(connection: &Connection, user: &str) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM tokens WHERE user = ?1",
+        "DELETE FROM tickets WHERE user = ?1",
+    ] {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut delete| delete.execute([user]))
+            .map_err(store_error)?;
+    }
+    Ok(())
+}
+
+pub(super) fn sign_out(
+    connection: &Connection,
+    identity: &str,
+    now: Millis,
+    forget: Millis,
+) -> Result<Vec<String>, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO signed_out (hash, moment, expires) VALUES (?1, ?2, ?3)
+             ON CONFLICT (hash) DO UPDATE SET
+                 moment = max(moment, excluded.moment), expires = max(expires, excluded.expires)",
+        )
+        .and_then(|mut insert| insert.execute(params![SecretHash::of(identity), now, forget]))
+        .map_err(store_error)?;
+    let users: Vec<String> = connection
+        .prepare_cached("SELECT id FROM users WHERE identity = ?1")
+        .and_then(|mut query| query.query_map([identity], |row| row.get(0))?.collect())
+        .map_err(store_error)?;
+    for user in &users {
+        revoke_user(connection, user)?;
+    }
+    Ok(users)
+}
+
+pub(super) fn signed_out(
+    connection: &Connection,
+    identity: &str,
+) -> Result<Option<Millis>, StoreError> {
+    connection
+        .prepare_cached("SELECT moment FROM signed_out WHERE hash = ?1")
+        .and_then(|mut query| {
+            query
+                .query_row([SecretHash::of(identity)], |row| row.get(0))
+                .optional()
+        })
+        .map_err(store_error)
 }
 
 pub(super) fn put_ticket(connection: &Connection, ticket: &TicketRecord) -> Result<(), StoreError> {
@@ -200,5 +269,9 @@ pub(super) fn sweep(connection: &Connection, now: Millis) -> Result<Swept, Store
             )
             .and_then(|mut delete| delete.execute(params![now.minus(ERASURE_TOLD), SWEEP_ROWS]))
             .map_err(store_error)?,
+        signed_out: remove(
+            "DELETE FROM signed_out WHERE hash IN
+             (SELECT hash FROM signed_out WHERE expires <= ?1 LIMIT ?2)",
+        )?,
     })
 }

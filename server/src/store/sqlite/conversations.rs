@@ -39,6 +39,16 @@ pub(super) fn conversation(
         .map_err(store_error)
 }
 
+pub(super) fn of_user(
+    connection: &Connection,
+    user: &str,
+) -> Result<Vec<ConversationId>, StoreError> {
+    connection
+        .prepare_cached("SELECT id FROM conversations WHERE user = ?1 ORDER BY id")
+        .and_then(|mut query| query.query_map([user], |row| row.get(0))?.collect())
+        .map_err(store_error)
+}
+
 pub(super) fn open_session(
     connection: &Connection,
     open: &OpenSession,

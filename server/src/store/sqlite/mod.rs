@@ -174,6 +174,39 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn revoke_user(&self, user: &str) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |it| access::revoke_user(it, &user))
+            .await
+    }
+
+    async fn sign_out(
+        &self,
+        identity: &str,
+        now: Millis,
+        forget: Millis,
+    ) -> Result<Vec<String>, StoreError> {
+        let identity = identity.to_owned();
+        self.writer
+            .run(move |it| access::sign_out(it, &identity, now, forget))
+            .await
+    }
+
+    async fn signed_out(&self, identity: &str) -> Result<Option<Millis>, StoreError> {
+        let identity = identity.to_owned();
+        self.readers
+            .run(move |it| access::signed_out(it, &identity))
+            .await
+    }
+
+    async fn conversations_of(&self, user: &str) -> Result<Vec<ConversationId>, StoreError> {
+        let user = user.to_owned();
+        self.readers
+            .run(move |it| conversations::of_user(it, &user))
+            .await
+    }
+
     async fn put_ticket(&self, ticket: TicketRecord) -> Result<(), StoreError> {
         self.writer
             .run(move |it| access::put_ticket(it, &ticket))

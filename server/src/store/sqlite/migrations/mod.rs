@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     include_str!("0002_messages_as_they_come.sql"),
     include_str!("0003_erasures.sql"),
     include_str!("0004_words.sql"),
+    include_str!("0005_access.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.

@@ -1,0 +1,49 @@
+//! The anonymous visitor of a request, unless they have signed out.
+//!
+//! In the path: the signing service and the pages ask here. The token says whom it is for and since when, the store
+//! whether they have signed out since.
+
+use http::HeaderMap;
+
+use crate::limits::VISITOR_COOKIES;
+use crate::signing::Visitor;
+use crate::state::AppState;
+use crate::store::StoreError;
+
+/// The visitor whose cookie came along: of several, the first that still holds.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(super) async fn of_cookie(
+    state: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<Visitor>, StoreError> {
+    let now = state.clock.now();
+    for visitor in state
+        .visitors
+        .of_cookies(headers, now)
+        .take(VISITOR_COOKIES)
+    {
+        if stands(state, &visitor).await? {
+            return Ok(Some(visitor));
+        }
+    }
+    Ok(None)
+}
+
+/// The visitor of a token that a frame keeps where cookies are refused.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(super) async fn of_token(state: &AppState, token: &str) -> Result<Option<Visitor>, StoreError> {
+    match state.visitors.read(token, state.clock.now()) {
+        Some(visitor) if stands(state, &visitor).await? => Ok(Some(visitor)),
+        _ => Ok(None),
+    }
+}
+
+async fn stands(state: &AppState, visitor: &Visitor) -> Result<bool, StoreError> {
+    let identity = visitor.identity().subject;
+    let signed_out = state.store.signed_out(&identity).await?;
+    Ok(signed_out.is_none_or(|moment| visitor.issued() > moment))
+}

@@ -1,0 +1,79 @@
+//! Whether somebody's access still stands, and how it ends.
+//!
+//! In the path: every call with an access token and every socket that opens asks [`Rtm::access`]. A revocation, a
+//! logout and a key or app that is removed come through here to the sockets.
+//!
+//! Invariants: what ended is gone in the store before anybody is told. The sockets of this process are ended by the
+//! registry. Those of others are woken over the bus and ask the store; should the wake be lost, they end with their
+//! token.
+
+use super::Rtm;
+use super::limits::SIGNED_OUT_KEPT;
+use crate::bus::News;
+use crate::store::{SecretHash, StoreError, TokenRecord};
+
+impl Rtm {
+    /// The access token with this hash, while it holds and the key that vouched for it is there.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn access(&self, hash: SecretHash) -> Result<Option<TokenRecord>, StoreError> {
+        let found = self.store.token(hash, self.clock.now()).await?;
+        Ok(found.filter(|token| self.keys.table().knows(&token.app, &token.key)))
+    }
+
+    /// Ends a token and its sockets.
+    ///
+    /// # Errors
+    /// When the store did not take it.
+    pub async fn end_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
+        self.store.revoke_token(token.hash).await?;
+        self.registry.revoke(token.hash);
+        self.tell_sockets_of(&token.user).await
+    }
+
+    /// Ends everything that a user has been granted: tokens, tickets, sockets.
+    ///
+    /// # Errors
+    /// When the store did not take it.
+    pub async fn end_user(&self, user: &str) -> Result<(), StoreError> {
+        self.store.revoke_user(user).await?;
+        self.registry.revoke_user(user);
+        self.tell_sockets_of(user).await
+    }
+
+    /// Ends everything that an identity has been granted in any app, and all that could prove it until now.
+    ///
+    /// # Errors
+    /// When the store did not take it.
+    pub async fn sign_out(&self, identity: &str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let kept = now.plus(SIGNED_OUT_KEPT);
+        for user in self.store.sign_out(identity, now, kept).await? {
+            self.registry.revoke_user(&user);
+            self.tell_sockets_of(&user).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the sockets whose key or app is not in the key table any more. Called after a table was replaced.
+    pub fn end_removed(&self) {
+        let table = self.keys.table();
+        let ended = self
+            .registry
+            .revoke_where(|app, key| !table.knows(app, key));
+        if ended > 0 {
+            tracing::info!(
+                tokens = ended,
+                "sockets were ended: their key or app was removed"
+            );
+        }
+    }
+
+    async fn tell_sockets_of(&self, user: &str) -> Result<(), StoreError> {
+        for conversation in self.store.conversations_of(user).await? {
+            self.tell(conversation, News::Access).await;
+        }
+        Ok(())
+    }
+}

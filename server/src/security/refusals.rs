@@ -1,0 +1,236 @@
+//! What was refused, as lines that can be counted: by class, app and address, and never with a token.
+//!
+//! In the path: the signing service, the grant and every limit note what they refuse; a task tells once a minute
+//! how much more of the same there was.
+//!
+//! Invariants: a flood does not flood the log. The first of its kind is a line at once, the rest of the minute is one
+//! line with its count; more than [`REFUSALS_A_MINUTE`] kinds in a minute are one line together. The name of an app is
+//! written only where there is such an app: a stranger's words are not.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::client_ip::AddressKey;
+use crate::limits::{REFUSALS_A_MINUTE, REFUSALS_TOLD};
+use crate::shutdown::Shutdown;
+
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// An assertion with a wrong signature.
+    Signature,
+    /// An assertion that names an app or a key that there is not.
+    UnknownKey,
+    /// An assertion that was used before.
+    Replay,
+    /// An assertion that does not hold otherwise: form, claims, times, audience.
+    Assertion,
+    /// A wrong secret of an app.
+    Secret,
+    /// A page of an origin that the app does not list.
+    Page,
+    /// A bot that the app may not open, or not for somebody without a name.
+    Bot,
+    /// More than a limit allows.
+    Limit,
+}
+
+impl Refused {
+    /// As it stands in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::UnknownKey => "unknown key",
+            Self::Replay => "replay",
+            Self::Assertion => "assertion",
+            Self::Secret => "secret",
+            Self::Page => "page",
+            Self::Bot => "bot",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// Who was refused what in this minute.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<Minute>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    kinds: HashMap<(Refused, Box<str>, AddressKey), Counted>,
+    /// Of more kinds than are told apart.
+    others: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    /// The first one's; the others come from the same address, or the same network of IPv6.
+    address: IpAddr,
+    /// After the first.
+    more: u64,
+}
+
+impl Refusals {
+    /// Nothing was refused yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes one. `app` is the app's id, or `None` where it is unknown. Whether it is the first of its kind in this
+    /// minute, and so a line already.
+    pub fn note(&self, what: Refused, app: Option<&str>, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let app = app.unwrap_or("");
+        let first = self.count(what, app, address);
+        if first {
+            tracing::warn!(class = what.name(), app, %address, count = 1, "refused");
+        }
+        first
+    }
+
+    /// Tells how much more there was, and begins a new minute.
+    pub fn tell(&self) {
+        let Minute { kinds, others } = std::mem::take(&mut *self.lock());
+        for ((what, app, _), counted) in kinds {
+            if counted.more > 0 {
+                let (class, address, count) = (what.name(), counted.address, counted.more);
+                tracing::warn!(class, app = &*app, %address, count, "refused, since the last line about it");
+            }
+        }
+        if others > 0 {
+            tracing::warn!(
+                count = others,
+                "refused, from more addresses than are told apart"
+            );
+        }
+    }
+
+    fn count(&self, what: Refused, app: &str, address: IpAddr) -> bool {
+        let mut minute = self.lock();
+        let full = minute.kinds.len() >= REFUSALS_A_MINUTE;
+        match minute.kinds.entry((what, app.into(), address.into())) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().more += 1;
+                false
+            }
+            Entry::Vacant(_) if full => {
+                minute.others += 1;
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(Counted { address, more: 0 });
+                true
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Minute> {
+        // Nothing in the critical sections can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells every minute, and once more at the end.
+pub fn keep_told(shutdown: &Shutdown, refusals: Arc<Refusals>) {
+    let ending = shutdown.clone();
+    shutdown.spawn("refusals", async move {
+        let mut minute = tokio::time::interval(REFUSALS_TOLD);
+        loop {
+            tokio::select! {
+                _ = minute.tick() => refusals.tell(),
+                () = ending.cancelled() => return refusals.tell(),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    /// What one thread logs.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Log {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn logged(work: impl FnOnce(&Refusals)) -> Vec<String> {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(log.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || work(&Refusals::new()));
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let mut lines: Vec<_> = text.lines().map(|line| line.trim().to_owned()).collect();
+        lines.sort();
+        lines
+    }
+
+    fn address(last: u32) -> IpAddr {
+        IpAddr::V4(std::net::Ipv4Addr::from_bits(0xc633_6400 + last))
+    }
+
+    #[test]
+    fn a_kind_is_a_line_at_once_and_one_more_with_its_count() {
+        let lines = logged(|refusals| {
+            for _ in 0..500 {
+                refusals.note(Refused::Signature, Some("cs-shop"), address(1));
+            }
+            refusals.note(Refused::Replay, Some("cs-shop"), address(1));
+            refusals.note(Refused::UnknownKey, None, address(2));
+            refusals.tell();
+            refusals.tell();
+        });
+        assert_eq!(
+            lines,
+            [
+                r#"WARN refused class="replay" app="cs-shop" address=198.51.100.1 count=1"#,
+                r#"WARN refused class="signature" app="cs-shop" address=198.51.100.1 count=1"#,
+                r#"WARN refused class="unknown key" app="" address=198.51.100.2 count=1"#,
+                r#"WARN refused, since the last line about it class="signature" app="cs-shop" address=198.51.100.1 count=499"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_does_not_flood_the_log() {
+        let most = u32::try_from(REFUSALS_A_MINUTE).unwrap();
+        let lines = logged(|refusals| {
+            for last in 0..most + 50 {
+                refusals.note(Refused::Limit, None, address(last));
+            }
+            assert_eq!(refusals.lock().kinds.len(), REFUSALS_A_MINUTE);
+            refusals.tell();
+            assert!(refusals.lock().kinds.is_empty());
+        });
+        assert_eq!(lines.len(), REFUSALS_A_MINUTE + 1);
+        let rest = "WARN refused, from more addresses than are told apart count=50";
+        assert!(lines.iter().any(|line| line == rest));
+    }
+}
