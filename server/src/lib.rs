@@ -2,7 +2,8 @@
 //!
 //! # Layout, in the order of a request
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`listen`]: connections; [`base_path`] and [`router`]: every route; [`state`]: what handlers share.
+//! - [`listen`]: connections, `answering`: what goes out on them; [`base_path`] and [`router`]: every route; [`state`]: what
+//!   handlers share.
 //! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
@@ -12,6 +13,7 @@
 //!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 
+mod answering;
 pub mod base_path;
 pub mod bot;
 pub mod bus;

@@ -24,17 +24,42 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(30);
 pub const WRITE_STALL: Duration = Duration::from_secs(10);
 /// A connection with nothing in progress; catches silence before the protocol is even known.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(20);
-/// A request in progress of which nothing is seen: longer than [`BODY_TIME`] and [`ANSWER_TIME`] together. A peer that
-/// opens no window (HTTP/2) takes no byte, and none is written that [`WRITE_STALL`] could miss.
+/// A request in progress of which nothing is seen: longer than [`BODY_TIME`] and [`ANSWER_TIME`] together.
 pub const STUCK_REQUEST: Duration = Duration::from_mins(1);
-/// How often a connection is looked at for [`IDLE_CONNECTION`] and [`STUCK_REQUEST`].
+/// An answer of which its reader takes no piece for so long is given up, and the connection with it. A peer that opens
+/// no window (HTTP/2) takes no byte, and none is written that [`WRITE_STALL`] could miss. A phone that is out of reach
+/// for longer asks again.
+pub const ANSWER_STALL: Duration = Duration::from_secs(20);
+/// An answer goes out in pieces of this size: what one stream holds in the connection's buffers, and what a reader has to
+/// take within [`ANSWER_STALL`].
+pub const PIECE_BYTES: usize = 16 * 1024;
+/// How often a connection is looked at for [`IDLE_CONNECTION`], [`STUCK_REQUEST`] and [`ANSWER_STALL`].
 pub const IDLE_CHECK: Duration = Duration::from_secs(5);
 /// Requests at once on one HTTP/2 connection. A page loads about ten files.
-pub const H2_STREAMS: u32 = 64;
+pub const H2_STREAMS: u32 = 16;
+/// Bytes of one request's body that a peer may send before they are read: as much as a body may have.
+pub const H2_STREAM_WINDOW: u32 = 64 * 1024;
+/// The same for all requests of a connection together. Bodies are read at once, so more gains nothing.
+pub const H2_CONNECTION_WINDOW: u32 = 128 * 1024;
 /// Streams that a peer may reset before we accepted them (CVE-2023-44487, rapid reset).
 pub const H2_PENDING_RESETS: usize = 20;
 /// Bytes kept for one HTTP/2 stream whose peer reads slowly.
-pub const H2_SEND_BUFFER: usize = 64 * 1024;
+pub const H2_SEND_BUFFER: usize = 32 * 1024;
+
+/// Bytes of answers that may be held for readers at once, by the whole process: what a small machine can spare. Who gets
+/// no place within [`ANSWER_WAIT`] is sent away with 503.
+pub const ANSWERS_BYTES: usize = 64 * 1024 * 1024;
+/// The same for one address, so that one stranger cannot take all of it. Answers of an office are small and gone in
+/// milliseconds: it shares this without noticing.
+pub const ANSWERS_BYTES_PER_ADDRESS: usize = 16 * 1024 * 1024;
+/// How long a request waits for a place of [`ANSWERS_BYTES`]. Longer than a busy moment, shorter than patience.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// What making a page of the history takes: the largest one as it is stored, as it is worded and as JSON.
+pub const MAKING_HISTORY: usize = 2 * 1024 * 1024;
+/// What making a page of HTML takes: the largest page of the history, its nodes and its text.
+pub const MAKING_PAGE: usize = 4 * 1024 * 1024;
+/// What an answer takes that is made while it is read: a file and its buffer.
+pub const STREAMED_ANSWER: usize = 80 * 1024;
 /// Connections that the kernel holds while we accept. A reconnect storm brings thousands in a second.
 pub const ACCEPT_BACKLOG: u32 = 4096;
 /// Wait after a failed accept (no descriptors left): trying at once would spin.

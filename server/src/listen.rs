@@ -4,7 +4,8 @@
 //! task but keeps its `Metered` stream, and with it its place in the count and the write limit.
 //!
 //! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
-//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. Nobody waits for a connection but the drain.
+//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`], and so is a peer that leaves one answer lying, whatever else it takes.
+//! Nobody waits for a connection but the drain.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,14 +14,13 @@ use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use http::Request;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,10 +28,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, Sleep};
 use tower::Service as _;
 
+use crate::answering::Activity;
 use crate::config::Config;
 use crate::limits::{
-    ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_PENDING_RESETS, H2_SEND_BUFFER, H2_STREAMS, HEAD_BYTES,
-    HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION, STUCK_REQUEST, WRITE_STALL,
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_CONNECTION_WINDOW, H2_PENDING_RESETS, H2_SEND_BUFFER,
+    H2_STREAM_WINDOW, H2_STREAMS, HEAD_BYTES, HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION,
+    STUCK_REQUEST, WRITE_STALL,
 };
 use crate::security::client_ip::{AddressKey, Peer, is_proxy};
 use crate::shutdown::Shutdown;
@@ -126,6 +128,8 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .max_concurrent_streams(H2_STREAMS)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
         .max_pending_accept_reset_streams(H2_PENDING_RESETS)
         .max_send_buf_size(H2_SEND_BUFFER);
     builder
@@ -148,7 +152,7 @@ async fn connection(
             let mut router = router.clone();
             async move {
                 let response = router.call(request.map(Body::new)).await?;
-                Ok::<_, Infallible>(response.map(|body| Answering { body, busy }))
+                Ok::<_, Infallible>(response.map(|body| busy.answer(body)))
             }
         })
     };
@@ -173,71 +177,12 @@ async fn connection(
                 } else if quiet_since.elapsed() >= patience {
                     return;
                 }
+                if activity.is_left_lying() {
+                    tracing::debug!("a connection was cut: it does not take an answer");
+                    return;
+                }
             }
         }
-    }
-}
-
-/// What happens on one connection.
-#[derive(Debug, Default)]
-struct Activity {
-    begun: AtomicU32,
-    ended: AtomicU32,
-    /// Pieces of answers that were asked for.
-    pieces: AtomicU32,
-}
-
-impl Activity {
-    fn begin(self: &Arc<Self>) -> Busy {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
-    }
-
-    /// Whatever was seen so far; wraps, since only a difference counts.
-    fn steps(&self) -> u32 {
-        let counters = [&self.begun, &self.ended, &self.pieces];
-        let counts = counters.map(|counter| counter.load(Ordering::Relaxed));
-        counts.into_iter().fold(0, u32::wrapping_add)
-    }
-
-    fn in_progress(&self) -> bool {
-        self.begun.load(Ordering::Relaxed) != self.ended.load(Ordering::Relaxed)
-    }
-}
-
-/// A request between its head and the end of its answer.
-struct Busy(Arc<Activity>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The answer's body; as long as it is being written, the connection is busy.
-struct Answering {
-    body: Body,
-    busy: Busy,
-}
-
-impl HttpBody for Answering {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.busy.0.pieces.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::config::test_config;
-use crate::limits::BODY_TIME;
+use crate::limits::{ANSWER_STALL, BODY_TIME};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
 fn start(config: &str) -> (SocketAddr, Shutdown) {
@@ -92,18 +92,61 @@ async fn half_a_body_is_cut_off() {
     assert!(began.elapsed() <= BODY_TIME + IDLE_CONNECTION + 2 * IDLE_CHECK);
 }
 
+/// The beginning of a connection of HTTP/2 whose peer opens no window for answers.
+const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00";
+
+/// `GET /` as the stream with this number, and a window for it of so many bytes.
+fn get_with_window(stream: u8, window: u8) -> Vec<u8> {
+    let request = [
+        &b"\x00\x00\x06\x01\x05\x00\x00\x00"[..],
+        &[stream],
+        b"\x82\x84\x86\x41\x01x",
+    ];
+    let opened = [
+        &b"\x00\x00\x04\x08\x00\x00\x00\x00"[..],
+        &[stream, 0, 0, 0, window],
+    ];
+    let opened = if window > 0 { opened.concat() } else { Vec::new() };
+    [request.concat(), opened].concat()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_opens_no_window_is_cut_off() {
     let (address, _shutdown) = start("");
-    // Windows of no byte, then `GET /`.
-    let settings = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00";
-    let request = b"\x00\x00\x06\x01\x05\x00\x00\x00\x01\x82\x84\x86\x41\x01x";
     let began = Instant::now();
-    let preface = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
-    let heard = talk(address, &[preface, settings, request].concat()).await;
+    let heard = talk(address, &[NO_WINDOW, &get_with_window(1, 0)].concat()).await;
     assert!(!heard.contains("hello"), "{heard:?}");
-    let within = STUCK_REQUEST..=STUCK_REQUEST + 2 * IDLE_CHECK;
+    let within = ANSWER_STALL..=ANSWER_STALL + 2 * IDLE_CHECK;
     assert!(within.contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_lies_there_is_not_kept_by_others_that_are_taken() {
+    let (address, _shutdown) = start("");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut input, mut says) = stream.into_split();
+    let began = Instant::now();
+    says.write_all(&[NO_WINDOW, &get_with_window(1, 0)].concat())
+        .await
+        .unwrap();
+    let keeping_busy = async {
+        for number in (3..=u8::MAX).step_by(2) {
+            if says.write_all(&get_with_window(number, 5)).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let mut heard = Vec::new();
+    let until_cut = async { drop(input.read_to_end(&mut heard).await) };
+    tokio::select! {
+        () = keeping_busy => panic!("it was never cut"),
+        () = until_cut => {}
+    }
+    let within = ANSWER_STALL..=ANSWER_STALL + 2 * IDLE_CHECK;
+    assert!(within.contains(&began.elapsed()), "{:?}", began.elapsed());
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(heard.matches("hello").count() > 10, "{heard:?}");
 }
 
 #[tokio::test]

@@ -21,8 +21,11 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
-use crate::http::{health, pages, sign};
-use crate::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, PREFLIGHT_LIFE, SIGN_BODY_BYTES};
+use crate::http::{health, in_flight, pages, sign};
+use crate::limits::{
+    ANSWER_TIME, BODY_BYTES, BODY_TIME, MAKING_HISTORY, PREFLIGHT_LIFE, SIGN_BODY_BYTES,
+    STREAMED_ANSWER,
+};
 use crate::rtm::{history, socket, start, theme, token};
 use crate::security::proxy::Faults;
 use crate::security::{client_ip, headers, https};
@@ -43,14 +46,14 @@ pub fn router(state: AppState) -> Router {
         // The socket: the address comes from rtm/start.
         .route("/rtm/bot", get(socket::open))
         // People.
-        .merge(pages::routes())
+        .merge(pages::routes(&state))
         // Balancers and service managers.
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         // Pages while developing.
         .merge(dev.unwrap_or_default())
         // Browsers: the widget's files, or nothing.
-        .fallback(site);
+        .fallback_service(files(&state));
 
     let faults = Arc::new(Faults::default());
     let front = (Arc::clone(&config), Arc::clone(&faults));
@@ -79,6 +82,11 @@ pub fn router(state: AppState) -> Router {
 
 /// What other origins may call.
 fn api(state: &AppState) -> Router<AppState> {
+    let history = get(history::page).layer(from_fn_with_state(
+        state.in_flight.making(MAKING_HISTORY),
+        in_flight::hold,
+    ));
+    let small = from_fn_with_state(state.in_flight.making(0), in_flight::hold);
     Router::new()
         .route(
             "/users/sts",
@@ -90,8 +98,9 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/oAuth/token/jwtgrant/anonymous", post(token::grant))
         .route("/oAuth/token/revoke", post(token::revoke))
         .route("/rtm/start", post(start::create))
-        .route("/botmessages/rtm", get(history::page))
         .route("/websdkthemes/{bot}/activetheme", get(theme::active))
+        .route_layer(small)
+        .route("/botmessages/rtm", history)
         .fallback(|| async { ApiError::NotFound("there is no such address") })
         .layer(from_fn(shape))
         .layer(cors(state.clone()))
@@ -116,6 +125,15 @@ fn cors(state: AppState) -> CorsLayer {
         ])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(PREFLIGHT_LIFE)
+}
+
+/// The widget's files. A slow reader holds a piece of one in memory.
+fn files(state: &AppState) -> Router {
+    let streamed = state.in_flight.making(STREAMED_ANSWER);
+    Router::new()
+        .fallback(site)
+        .layer(from_fn_with_state(streamed, in_flight::hold))
+        .with_state(state.clone())
 }
 
 /// A file of the site, or a page that says that there is nothing.

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
+use crate::http::in_flight::InFlight;
 use crate::ids::Ids;
 use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP, WRONG_SECRETS,
@@ -81,6 +82,8 @@ pub struct Parts {
     pub refusals: Arc<Refusals>,
     /// The signing service and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
+    /// What answers hold for their readers.
+    pub in_flight: Arc<InFlight>,
     /// The widget's files.
     pub site: Site,
     /// Whether a balancer should send work.
@@ -213,6 +216,7 @@ impl AppState {
             rtm,
             site,
             dev_build: world.dev_build,
+            in_flight: Arc::default(),
             readiness: Readiness::default(),
             clock: world.clock,
             ids: world.ids,

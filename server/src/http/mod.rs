@@ -1,9 +1,10 @@
-//! HTTP besides the Kore API: signing, files of the widget, probes.
+//! HTTP besides the Kore API: signing, files of the widget, probes, and what answers may hold.
 //!
 //! In the path: `router` names these handlers; they use `signing`, `security` and the state.
 
 pub mod assets;
 pub mod health;
+pub mod in_flight;
 pub mod pages;
 pub mod sign;
 mod visitor;

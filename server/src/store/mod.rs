@@ -30,6 +30,10 @@ pub use records::{
     SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User, Words,
 };
 
+/// Bytes of bodies in one page of a history. Ten of the largest messages: a page of the official clients, who count
+/// messages and not sequences, is never cut.
+pub const PAGE_BYTES: usize = 10 * 64 * 1024;
+
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
 /// does not undo it.
 #[async_trait]
@@ -129,7 +133,8 @@ pub trait Store: Send + Sync + 'static {
     async fn conversation(&self, user: &str, bot: &str)
     -> Result<Option<Conversation>, StoreError>;
 
-    /// A page of history; an unknown conversation has an empty one.
+    /// A page of history; an unknown conversation has an empty one. A page ends after [`PAGE_BYTES`] of bodies, too, but
+    /// holds a message when there is one.
     async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
 
     /// The newest page of an identity's conversation with a bot, for whoever knows no more of a visitor than that;

@@ -16,6 +16,7 @@ use app::text::Language;
 use app::{Page, pages};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode, Uri, header};
@@ -23,6 +24,8 @@ use serde::Deserialize;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::config::Bot;
+use crate::http::in_flight;
+use crate::limits::MAKING_PAGE;
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::state::AppState;
@@ -38,7 +41,7 @@ use render::{Frame, render};
 const BROTLI: CompressionLevel = CompressionLevel::Precise(4);
 
 /// Every page.
-pub fn routes() -> Router<AppState> {
+pub fn routes(state: &AppState) -> Router<AppState> {
     // Rendering wants to know how to spawn. Set once for the process; a second time changes nothing.
     let _ = any_spawner::Executor::init_tokio();
     let looks = Arc::new(Looks::default());
@@ -48,6 +51,11 @@ pub fn routes() -> Router<AppState> {
         .route("/chat/{bot}", get(chat::page::<false>).post(post::post))
         .route("/embed/{bot}", get(chat::page::<true>))
         .layer(Extension(looks))
+        // Inside: of what is compressed, the exact size is known.
+        .layer(from_fn_with_state(
+            state.in_flight.making(MAKING_PAGE),
+            in_flight::hold,
+        ))
         .layer(CompressionLayer::new().quality(BROTLI))
 }
 

@@ -73,6 +73,7 @@ macro_rules! run_contract {
             }
             pages {
                 pages_backwards_neither_skip_nor_repeat_under_writes
+                a_page_holds_so_many_bytes_and_goes_on
                 pages_by_offset_count_from_the_newest
                 pages_forwards_end_at_the_head
                 pages_by_message_id_find_their_place

@@ -1,8 +1,8 @@
 //! Pages of a transcript.
 
 use super::messages::all;
-use super::{APP, BOT, Place, append, conversation};
-use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Store};
+use super::{APP, BOT, Place, append, conversation, new_message};
+use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, PAGE_BYTES, Store};
 
 /// More than any of these transcripts has.
 const BYTES: usize = 1_000_000;
@@ -74,6 +74,36 @@ pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(place: &dyn Pla
         let unknown = store.newest(app, identity, bot, 10).await;
         assert_eq!(unknown, Ok(HistoryPage::default()));
     }
+}
+
+pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(place: &dyn Place) {
+    let store = place.open().await;
+    let here = conversation(store.as_ref(), "ann").await;
+    let large = "x".repeat(PAGE_BYTES / 4 + 1);
+    for number in 1..=7_u64 {
+        let body = if number == 4 { large.repeat(5) } else { large.clone() };
+        let name = number.to_string();
+        let mut message = new_message(here, Some(&name), &name);
+        message.body = body;
+        store.append_message(message).await.expect("appends");
+    }
+    // A fourth quarter would not fit; what is larger than a page comes alone.
+    let mut from = HistoryFrom::Newest { offset: 0 };
+    for expected in [vec![5, 6, 7], vec![4], vec![1, 2, 3]] {
+        let page = page(store.as_ref(), here, from, 100).await;
+        assert_eq!(sequences(&page), expected);
+        assert_eq!((page.more, page.last_seq), (expected != [1, 2, 3], 7));
+        from = HistoryFrom::Before(expected[0]);
+    }
+    let mut from = HistoryFrom::After(0);
+    for expected in [vec![1, 2, 3], vec![4], vec![5, 6, 7]] {
+        let page = page(store.as_ref(), here, from, 100).await;
+        assert_eq!(sequences(&page), expected);
+        assert_eq!(page.more, expected != [5, 6, 7]);
+        from = HistoryFrom::After(expected[expected.len() - 1]);
+    }
+    let newest = store.newest(APP, "ann", BOT, 20).await.expect("a page");
+    assert_eq!((sequences(&newest), newest.more), (vec![5, 6, 7], true));
 }
 
 pub(crate) async fn pages_by_offset_count_from_the_newest(place: &dyn Place) {

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Missed, StoreError, StoredMessage,
+    ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Missed, PAGE_BYTES, StoreError,
+    StoredMessage,
 };
 
 /// The longest page: what an asker gets who names a larger limit.
@@ -155,7 +156,7 @@ fn last_seq(connection: &Connection, conversation: ConversationId) -> Result<u64
         .map_err(store_error)
 }
 
-/// Reads through the conversation; only old clients ask like this, and seldom.
+/// Only old clients ask like this; it is looked up by an index.
 fn seq_of(
     connection: &Connection,
     conversation: ConversationId,
@@ -183,14 +184,13 @@ fn backwards(
         message_columns!(),
         " FROM messages WHERE conversation = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
     );
-    let mut messages: Vec<StoredMessage> = connection
+    let (mut messages, more) = connection
         .prepare_cached(SQL)
         .and_then(|mut query| {
             let rows = params![conversation, integer(end), i64::from(limit) + 1];
-            query.query_map(rows, message_row)?.collect()
+            page(query.query_map(rows, message_row)?, limit)
         })
         .map_err(store_error)?;
-    let more = cut(&mut messages, limit);
     messages.reverse();
     Ok((messages, more))
 }
@@ -208,7 +208,7 @@ fn forwards(
         message_columns!(),
         " FROM messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
     );
-    let mut messages: Vec<StoredMessage> = connection
+    connection
         .prepare_cached(SQL)
         .and_then(|mut query| {
             let rows = params![
@@ -217,17 +217,26 @@ fn forwards(
                 integer(end),
                 i64::from(limit) + 1
             ];
-            query.query_map(rows, message_row)?.collect()
+            page(query.query_map(rows, message_row)?, limit)
         })
-        .map_err(store_error)?;
-    let more = cut(&mut messages, limit);
-    Ok((messages, more))
+        .map_err(store_error)
 }
 
-/// Takes away the one row that was read to see whether there is more.
-fn cut(messages: &mut Vec<StoredMessage>, limit: u32) -> bool {
+/// The first rows, as many as a page may hold, and whether there is one behind them.
+fn page(
+    rows: impl Iterator<Item = rusqlite::Result<StoredMessage>>,
+    limit: u32,
+) -> rusqlite::Result<(Vec<StoredMessage>, bool)> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = messages.len() > limit;
-    messages.truncate(limit);
-    more
+    let mut messages: Vec<StoredMessage> = Vec::new();
+    let mut bytes = 0;
+    for message in rows {
+        let message = message?;
+        bytes += message.body.len();
+        if messages.len() >= limit || (bytes > PAGE_BYTES && !messages.is_empty()) {
+            return Ok((messages, true));
+        }
+        messages.push(message);
+    }
+    Ok((messages, false))
 }

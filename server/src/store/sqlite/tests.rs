@@ -151,6 +151,17 @@ async fn a_database_of_the_first_version_keeps_everything() {
     // The same id with other words.
     let new = store.append_message(message(here, 2, 1)).await;
     assert_eq!(new.expect("appends").message.seq, 4);
+    drop(store);
+    // A page from a message on: an old conversation is not walked through for it, either.
+    let file = Connection::open(folder.file()).expect("opens");
+    let plan: String = file
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT seq FROM messages WHERE conversation = 2 AND message_id = 'ms-b'",
+            [],
+            |row| row.get("detail"),
+        )
+        .expect("a plan");
+    assert!(plan.contains("messages_by_id"), "{plan}");
 }
 
 #[test]

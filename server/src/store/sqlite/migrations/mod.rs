@@ -18,6 +18,7 @@ const FILES: &[&str] = &[
     include_str!("0003_erasures.sql"),
     include_str!("0004_words.sql"),
     include_str!("0005_access.sql"),
+    include_str!("0006_messages_by_id.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.

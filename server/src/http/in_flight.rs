@@ -1,0 +1,282 @@
+//! How much of answers is held for readers at once: by the process, and by one address.
+//!
+//! In the path: around every route whose answer is large, or whose request has a body. A place is taken before the
+//! body is read and the answer is made, shrinks to what was made, and is given back when the last byte was written or dropped.
+//!
+//! Invariants: the bytes of answers that wait for slow readers are never more than [`ANSWERS_BYTES`], of one address never
+//! more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. Who gets no place is
+//! told to come back.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, header};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ApiError;
+use crate::limits::{
+    ANSWER_WAIT, ANSWERS_BYTES, ANSWERS_BYTES_PER_ADDRESS, BODY_BYTES, STREAMED_ANSWER,
+};
+use crate::security::client_ip::{AddressKey, Client};
+
+/// A permit stands for so many bytes.
+const UNIT: usize = 1024;
+
+/// The places of the process.
+#[derive(Debug)]
+pub struct InFlight {
+    all: Arc<Semaphore>,
+    by_address: Mutex<HashMap<AddressKey, Arc<Semaphore>>>,
+}
+
+/// The places, and what making an answer of a route takes at most.
+#[derive(Clone, Debug)]
+pub struct Making {
+    in_flight: Arc<InFlight>,
+    bytes: usize,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(ANSWERS_BYTES / UNIT)),
+            by_address: Mutex::default(),
+        }
+    }
+}
+
+impl InFlight {
+    /// For routes whose answers take so many bytes while they are made.
+    pub fn making(self: &Arc<Self>, bytes: usize) -> Making {
+        Making {
+            in_flight: Arc::clone(self),
+            bytes,
+        }
+    }
+
+    /// Bytes that are held now.
+    pub fn held(&self) -> usize {
+        ANSWERS_BYTES.saturating_sub(self.all.available_permits() * UNIT)
+    }
+
+    async fn place(self: &Arc<Self>, address: AddressKey, bytes: usize) -> Result<Place, ApiError> {
+        let share = Share::of(self, address);
+        let units = units(bytes);
+        // The address first: who waits for his own share keeps nothing from others.
+        let both = async {
+            let here = Arc::clone(&share.semaphore).acquire_many_owned(units).await;
+            let all = Arc::clone(&self.all).acquire_many_owned(units).await;
+            here.ok().zip(all.ok())
+        };
+        match tokio::time::timeout(ANSWER_WAIT, both).await {
+            Ok(Some((here, all))) => Ok(Place {
+                here,
+                all,
+                _share: share,
+            }),
+            // The semaphores are never closed: this is the time-out.
+            _ => Err(ApiError::Busy(ANSWER_WAIT)),
+        }
+    }
+
+    fn by_address(&self) -> std::sync::MutexGuard<'_, HashMap<AddressKey, Arc<Semaphore>>> {
+        // Nothing in the critical sections can panic half-way.
+        self.by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
+/// The share of one address. Forgotten with the last who uses it.
+#[derive(Debug)]
+struct Share {
+    in_flight: Arc<InFlight>,
+    address: AddressKey,
+    semaphore: Arc<Semaphore>,
+}
+
+impl Share {
+    fn of(in_flight: &Arc<InFlight>, address: AddressKey) -> Self {
+        let whole = || Arc::new(Semaphore::new(ANSWERS_BYTES_PER_ADDRESS / UNIT));
+        let mut shares = in_flight.by_address();
+        let semaphore = Arc::clone(shares.entry(address).or_insert_with(whole));
+        drop(shares);
+        Self {
+            in_flight: Arc::clone(in_flight),
+            address,
+            semaphore,
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut shares = self.in_flight.by_address();
+        // The list's own and this one. Under the lock nobody can come to it.
+        if Arc::strong_count(&self.semaphore) <= 2 {
+            shares.remove(&self.address);
+        }
+    }
+}
+
+/// What one answer holds. The permits go before the share.
+#[derive(Debug)]
+struct Place {
+    here: OwnedSemaphorePermit,
+    all: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+impl Place {
+    /// Gives back what is more than this.
+    fn shrink(&mut self, bytes: usize) {
+        let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
+        for permit in [&mut self.here, &mut self.all] {
+            let too_many = permit.num_permits().saturating_sub(keep);
+            drop(permit.split(too_many));
+        }
+    }
+}
+
+/// Makes the answer in a place that is taken for it.
+pub async fn hold(State(making): State<Making>, request: Request, next: Next) -> Response {
+    let bytes = match *request.method() {
+        Method::GET => making.bytes,
+        Method::HEAD | Method::OPTIONS => return next.run(request).await,
+        _ => body_bytes(&request),
+    };
+    let Some(client) = request.extensions().get::<Client>() else {
+        return next.run(request).await;
+    };
+    let place = making.in_flight.place(AddressKey::from(client.ip), bytes);
+    let mut place = match place.await {
+        Ok(place) => place,
+        Err(busy) => return busy.into_response(),
+    };
+    let response = next.run(request).await;
+    let made = response.size_hint().exact();
+    place.shrink(made.map_or(STREAMED_ANSWER, |made| {
+        usize::try_from(made).unwrap_or(usize::MAX)
+    }));
+    let place = Arc::new(place);
+    response.map(|body| Body::new(Held { body, place }))
+}
+
+/// What a request's body may have by what it says of itself, within the limit.
+fn body_bytes(request: &Request) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(BODY_BYTES).min(BODY_BYTES)
+}
+
+/// An answer's body with its place. The bytes keep the place, too: a connection may hold them longer than the body.
+struct Held {
+    body: Body,
+    place: Arc<Place>,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let place = &self.place;
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map_data(|bytes| {
+                    Bytes::from_owner(Part {
+                        bytes,
+                        _place: Arc::clone(place),
+                    })
+                })
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct Part {
+    bytes: Bytes,
+    _place: Arc<Place>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn address(last: u8) -> AddressKey {
+        AddressKey::from(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_has_its_share_and_all_together_have_theirs() {
+        let in_flight = Arc::new(InFlight::default());
+        let share = ANSWERS_BYTES_PER_ADDRESS;
+        let first = in_flight.place(address(1), share).await.unwrap();
+        assert!(matches!(
+            in_flight.place(address(1), UNIT).await,
+            Err(ApiError::Busy(_))
+        ));
+        let mut others = Vec::new();
+        for last in (2..).take(ANSWERS_BYTES / share - 1) {
+            others.push(in_flight.place(address(last), share).await.unwrap());
+        }
+        assert_eq!(in_flight.held(), ANSWERS_BYTES);
+        assert!(in_flight.place(address(99), UNIT).await.is_err());
+        drop(first);
+        assert!(in_flight.place(address(99), UNIT).await.is_ok());
+        drop(others);
+        assert_eq!(in_flight.held(), 0);
+        assert!(in_flight.by_address().is_empty(), "addresses are forgotten");
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_still_holds_keeps_its_place() {
+        let in_flight = Arc::new(InFlight::default());
+        let mut place = in_flight.place(address(1), 10 * UNIT).await.unwrap();
+        place.shrink(3 * UNIT - 1);
+        assert_eq!(in_flight.held(), 3 * UNIT);
+        let body = Body::from(vec![0; 3 * UNIT - 1]);
+        let place = Arc::new(place);
+        let mut held = Held { body, place };
+        let bytes = held.frame().await.unwrap().unwrap().into_data().unwrap();
+        drop(held);
+        let last = bytes.slice(5..6);
+        drop(bytes);
+        assert_eq!(in_flight.held(), 3 * UNIT);
+        drop(last);
+        assert_eq!(in_flight.held(), 0);
+    }
+}
