@@ -95,6 +95,8 @@ pub enum Notice {
     NotLoaded,
     /// The whole conversation is on its way. Until it is there.
     Loading,
+    /// The visitor has sent as much as a day holds. For a moment; the message stays as not sent.
+    DayFull,
     /// What is unsent is not kept over a reload: the browser stores nothing. Told once, for a moment.
     NotKept,
 }

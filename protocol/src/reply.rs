@@ -291,6 +291,9 @@ impl Default for Resync {
     }
 }
 
+/// The code of an error frame for a message that a day has no room for: a person sends it again, tomorrow.
+pub const DAY_IS_FULL: u64 = 429;
+
 /// `{"type":"error","replyto":…,"errors":[{"msg":"…","code":413}]}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ErrorFrame {

@@ -215,7 +215,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_takes_has_its_own_clock() {
         let activity = Arc::new(Activity::default());
-        let mut lying = activity.begin().answer(Body::from(vec![0; 3 * PIECE_BYTES]));
+        let mut lying = activity
+            .begin()
+            .answer(Body::from(vec![0; 3 * PIECE_BYTES]));
         let last_look = ANSWER_STALL.checked_sub(Duration::from_secs(1)).unwrap();
         tokio::time::advance(last_look).await;
         // Another answer on the connection changes nothing for it.

@@ -68,6 +68,12 @@ pub enum ApiError {
     /// Wait. Never on routes that Kore's clients call: they hang on 429.
     #[error("too many requests; try again in {} s", .0.seconds())]
     TooMany(RetryAfter),
+    /// Wait until tomorrow: the day's messages are stored.
+    #[error("as much was sent as one day holds")]
+    DayFull(RetryAfter),
+    /// Wait. The answer of [`ApiError::TooMany`] on the routes of Kore's clients (`docs/adr/0011-no-429.md`).
+    #[error("too many requests; try again in {} s", .0.seconds())]
+    Paced(RetryAfter),
     /// Wait.
     #[error("the server is busy; try again")]
     Busy(Duration),
@@ -98,13 +104,13 @@ impl IntoResponse for ApiError {
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 408),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 413),
             Self::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 415),
-            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, 429),
-            Self::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, 503),
+            Self::TooMany(_) | Self::DayFull(_) => (StatusCode::TOO_MANY_REQUESTS, 429),
+            Self::Busy(_) | Self::Paced(_) => (StatusCode::SERVICE_UNAVAILABLE, 503),
             Self::Store(error) if error.is_temporary() => (StatusCode::SERVICE_UNAVAILABLE, 503),
             Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, 500),
         };
         let wait = match &self {
-            Self::TooMany(wait) => Some(*wait),
+            Self::TooMany(wait) | Self::DayFull(wait) | Self::Paced(wait) => Some(*wait),
             Self::Busy(wait) => Some(RetryAfter(*wait)),
             Self::Store(error) if error.is_temporary() => Some(RetryAfter(STORE_RETRY)),
             _ => None,
@@ -121,6 +127,10 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+/// The answer's words are fit for anybody, whatever its status: probes say why there should be no more work.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnWords;
 
 /// Why the server failed; for the log only.
 #[derive(Clone)]
@@ -148,18 +158,21 @@ pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Nex
                 ApiError::Store(error) => error.to_string(),
                 other => other.to_string(),
             };
-            if matches!(*error, ApiError::Busy(_)) {
+            if matches!(*error, ApiError::Paced(_)) {
+                // A stranger decides how many there are of these.
+                tracing::debug!(request = id, %method, path, error = chain, "turned away");
+            } else if matches!(*error, ApiError::Busy(_)) {
                 tracing::warn!(request = id, %method, path, error = chain, "turned away");
             } else {
                 tracing::error!(request = id, %method, path, error = chain, "failed");
             }
         }
-        // Pages have their own words; everything else gets Kore's shape.
+        // Pages and probes have their own words; everything else gets Kore's shape.
         let page = response
             .headers()
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        if !page {
+        if !page && response.extensions().get::<OwnWords>().is_none() {
             let text = format!("the server could not do this now; request {id}");
             let body = serde_json::to_vec(&ErrorBody::new(text, status.as_u16().into()));
             // Writing two strings as JSON cannot fail; an empty body would still be a refusal.

@@ -115,6 +115,10 @@ pub const RATE_SWEEP: Duration = Duration::from_mins(1);
 /// How often expired tokens and tickets are removed from the store. They open nothing meanwhile.
 pub const STORE_SWEEP: Duration = Duration::from_mins(1);
 
+/// How often the disk is asked for its room: at the highest pace that the limits allow, less than 100 MB are written
+/// in between.
+pub const ROOM_CHECK: Duration = Duration::from_secs(5);
+
 /// How often conversations are looked through for messages that need not be kept. Eight days are then eight days
 /// and ten minutes.
 pub const RETENTION_SWEEP: Duration = Duration::from_mins(10);

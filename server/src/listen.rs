@@ -1,7 +1,8 @@
 //! Connections: accepted, counted, cut off when they do nothing, ended when the server ends.
 //!
 //! In the path: the kernel → [`serve`] → one task a connection → the router. An upgraded socket leaves its
-//! task but keeps its `Metered` stream, and with it its place in the count and the write limit.
+//! task but keeps its `Metered` stream, and with it its place in the count and the write limit; by address it is
+//! counted as a socket from then on.
 //!
 //! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
 //! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`], and so is a peer that leaves one answer lying, whatever else it takes.
@@ -99,13 +100,14 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
         };
         // Small frames must not wait for a full segment. A failure only costs time.
         drop(stream.set_nodelay(true));
+        let place = ConnectionPlace(Arc::new(place));
         let connection = connection(
             Metered {
                 stream,
                 stall: None,
-                _place: place,
+                _place: place.clone(),
             },
-            peer,
+            (peer, place),
             router.clone(),
             Arc::clone(&builder),
             shutdown.clone(),
@@ -138,7 +140,7 @@ fn builder() -> Builder<TokioExecutor> {
 /// One connection from its first byte to its end or its upgrade.
 async fn connection(
     stream: Metered,
-    peer: SocketAddr,
+    (peer, place): (SocketAddr, ConnectionPlace),
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
     shutdown: Shutdown,
@@ -148,6 +150,7 @@ async fn connection(
         let activity = Arc::clone(&activity);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(place.clone());
             let busy = activity.begin();
             let mut router = router.clone();
             async move {
@@ -212,7 +215,7 @@ impl Count {
 
     /// A place, unless there is none; it is given back when it is dropped.
     fn enter(self: &Arc<Self>, address: Option<AddressKey>) -> Option<Place> {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.present();
         if present.all >= self.most {
             return None;
         }
@@ -227,8 +230,24 @@ impl Count {
         drop(present);
         Some(Place {
             count: Arc::clone(self),
-            address,
+            address: Mutex::new(address),
         })
+    }
+
+    fn present(&self) -> std::sync::MutexGuard<'_, Present> {
+        // Nothing in the critical sections can panic half-way.
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place in the count; every request of the connection carries it along.
+#[derive(Clone, Debug)]
+pub struct ConnectionPlace(Arc<Place>);
+
+impl ConnectionPlace {
+    /// No longer counts it for its address, since something else does: a socket has a seat of its own.
+    pub fn leave_address(&self) {
+        self.0.leave_address();
     }
 }
 
@@ -236,21 +255,19 @@ impl Count {
 #[derive(Debug)]
 struct Place {
     count: Arc<Count>,
-    address: Option<AddressKey>,
+    address: Mutex<Option<AddressKey>>,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut present = self
-            .count
-            .present
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        present.all -= 1;
-        if let Some(Entry::Occupied(mut here)) = self
+impl Place {
+    fn leave_address(&self) {
+        let address = self
             .address
-            .map(|address| present.by_address.entry(address))
-        {
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(address) = address else { return };
+        let mut present = self.count.present();
+        if let Entry::Occupied(mut here) = present.by_address.entry(address) {
             *here.get_mut() -= 1;
             if *here.get() == 0 {
                 here.remove();
@@ -259,12 +276,19 @@ impl Drop for Place {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave_address();
+        self.count.present().all -= 1;
+    }
+}
+
 /// A stream that fails when its peer takes nothing for [`WRITE_STALL`], and that holds a place.
 struct Metered {
     stream: TcpStream,
     /// Armed while a write waits.
     stall: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    _place: ConnectionPlace,
 }
 
 impl Metered {

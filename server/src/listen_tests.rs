@@ -93,7 +93,8 @@ async fn half_a_body_is_cut_off() {
 }
 
 /// The beginning of a connection of HTTP/2 whose peer opens no window for answers.
-const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00";
+const NO_WINDOW: &[u8] =
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00";
 
 /// `GET /` as the stream with this number, and a window for it of so many bytes.
 fn get_with_window(stream: u8, window: u8) -> Vec<u8> {
@@ -106,7 +107,11 @@ fn get_with_window(stream: u8, window: u8) -> Vec<u8> {
         &b"\x00\x00\x04\x08\x00\x00\x00\x00"[..],
         &[stream, 0, 0, 0, window],
     ];
-    let opened = if window > 0 { opened.concat() } else { Vec::new() };
+    let opened = if window > 0 {
+        opened.concat()
+    } else {
+        Vec::new()
+    };
     [request.concat(), opened].concat()
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,15 +23,17 @@ use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
 use crate::ids::Ids;
 use crate::limits::{
-    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, SENT_AGAIN_WITHIN, STORE_SWEEP, WRONG_SECRETS,
-    WRONG_SECRETS_FOR,
+    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
+    WRONG_SECRETS, WRONG_SECRETS_FOR,
 };
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Failures, Limiter, keep_swept};
+use crate::security::rates::Rates;
 use crate::security::refusals::{Refusals, keep_told};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
+use crate::store::room::Room;
 use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use crate::store::{Retention, Store, StoreError};
@@ -185,7 +188,13 @@ impl AppState {
         keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
         let refusals = Arc::new(Refusals::new());
         keep_told(&world.shutdown, Arc::clone(&refusals));
+        let rates = Arc::new(Rates::new(rate, &world.shutdown));
         let store = open_store(&config)?;
+        let room = Arc::new(Room::default());
+        let (folder, keep_free) = (config.server.data.clone(), config.store.keep_free.bytes());
+        room.look(&folder, keep_free);
+        let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
+        world.shutdown.spawn("disk check", looking);
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
         let mut bots = open_bots(&config)?;
         bots.extend(world.bots.clone());
@@ -198,6 +207,8 @@ impl AppState {
             keys: Arc::clone(&keys),
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
+            rates,
+            room,
             bots,
             clock: Arc::clone(&world.clock),
             ids: Arc::clone(&world.ids),
@@ -306,6 +317,24 @@ async fn heed_erasures(state: AppState) {
                 tracing::warn!(%error, "it was not looked for erasures; the next time tries again");
             }
         }
+    }
+}
+
+/// Looks at the room on the disk until the server ends.
+async fn keep_looking(ending: Shutdown, room: Arc<Room>, folder: PathBuf, keep_free: u64) {
+    if keep_free == 0 {
+        return;
+    }
+    let mut due = tokio::time::interval(ROOM_CHECK);
+    loop {
+        tokio::select! {
+            _ = due.tick() => {}
+            () = ending.cancelled() => return,
+        }
+        let (room, folder) = (Arc::clone(&room), folder.clone());
+        // A disk over the network may take its time. A look that panicked is made good by the next.
+        let look = move || room.look(&folder, keep_free);
+        drop(tokio::task::spawn_blocking(look).await);
     }
 }
 

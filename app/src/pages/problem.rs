@@ -10,6 +10,8 @@ use leptos::prelude::*;
 /// What is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Problem {
+    /// 429: the visitor has sent as much as a day holds.
+    DayFull,
     /// 403: the host page is outside the app's origins.
     NotAllowed,
     /// 403: only for people whom the website around it vouches for.
@@ -17,6 +19,8 @@ pub enum Problem {
     /// 500: our own fault.
     #[default]
     Server,
+    /// 429: too many requests from the visitor's address.
+    TooMany,
     /// 404: no such bot.
     UnknownBot,
     /// 404: no such page.
@@ -47,12 +51,12 @@ impl ProblemPage {
         let scope = stylers::style_sheet!("app/src/pages/problem.css");
         let [title, sentence, way_out] = self.language.problem(self.problem);
         // "Try again" is the same address once more.
-        let href = if self.problem == Problem::Server {
-            String::new()
-        } else {
-            base.at("")
-        };
-        let way_out = (self.problem == Problem::Server || (self.home && !self.embedded))
+        let again = matches!(
+            self.problem,
+            Problem::DayFull | Problem::Server | Problem::TooMany
+        );
+        let href = if again { String::new() } else { base.at("") };
+        let way_out = (again || (self.home && !self.embedded))
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
         view! { class = scope,
             <main class="problem">

@@ -18,6 +18,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Löschen",
         Message::Delivered => "Zugestellt",
         Message::Download => "Gespräch herunterladen",
+        Message::DayFull => {
+            "Das war viel für einen Tag. Ihre Nachricht bleibt hier: Bitte senden Sie sie morgen noch einmal."
+        }
         Message::Full => "Zu viele Nachrichten warten noch. Ihr Text bleibt hier stehen.",
         Message::Greeting => "Hallo, ich bin {name}",
         Message::JustNow => "Gerade eben",
@@ -109,6 +112,16 @@ pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
             "Etwas ist schiefgegangen",
             "Das war unser Fehler, nicht Ihrer. Bitte versuchen Sie es gleich noch einmal.",
             "Nochmals versuchen",
+        ],
+        Problem::TooMany => [
+            "Einen Moment, bitte",
+            "Aus Ihrem Netz kamen sehr viele Anfragen auf einmal. Bitte versuchen Sie es in einer Minute noch einmal.",
+            "Nochmals versuchen",
+        ],
+        Problem::DayFull => [
+            "Das war viel für einen Tag",
+            "Ihre letzte Nachricht wurde nicht angenommen: Mehr fasst ein Tag nicht. Bitte schreiben Sie morgen weiter.",
+            "Zurück zum Gespräch",
         ],
     }
 }

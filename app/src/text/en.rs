@@ -18,6 +18,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delete => "Delete",
         Message::Delivered => "Delivered",
         Message::Download => "Download transcript",
+        Message::DayFull => {
+            "That was a lot for one day. Your message stays here: please send it again tomorrow."
+        }
         Message::Full => "Too many messages are waiting to be sent. Your text stays here.",
         Message::Greeting => "Hi, I’m {name}",
         Message::JustNow => "Just now",
@@ -103,6 +106,16 @@ pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
             "Something went wrong",
             "That was our mistake, not yours. Please try again in a moment.",
             "Try again",
+        ],
+        Problem::TooMany => [
+            "One moment, please",
+            "Very many requests came from your network at once. Please try again in a minute.",
+            "Try again",
+        ],
+        Problem::DayFull => [
+            "That was a lot for one day",
+            "Your last message was not taken: you have sent as much as one day holds. Please go on tomorrow.",
+            "Back to the conversation",
         ],
     }
 }

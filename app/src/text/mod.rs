@@ -67,6 +67,7 @@ messages! {
         /// Saves the conversation as a file.
         Download,
         /// Too much waits to be sent: the composer keeps the text.
+        DayFull,
         Full,
         /// The empty state's title.
         Greeting,

@@ -181,6 +181,7 @@ impl Driver {
                 Effect::Arm { timer, after_ms } => self.alarms.arm(Alarm::Session(timer), after_ms),
                 Effect::Arrived { key } => arrived.push(key),
                 Effect::Close => drop(self.socket.take()),
+                Effect::DayFull => self.mention(Notice::DayFull),
                 Effect::Disarm(timer) => self.alarms.disarm(Alarm::Session(timer)),
                 Effect::Forget(id) => self.forget(id),
                 Effect::Grant(attempt) => self.run(attempt, requests::grant),

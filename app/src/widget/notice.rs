@@ -17,6 +17,7 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
             Message::NoConnection,
             Some((Message::RetryNow, act::RECONNECT)),
         ),
+        Notice::DayFull => (Icon::Alert, Message::DayFull, None),
         Notice::Full => (Icon::Alert, Message::Full, None),
         Notice::Loading => (Icon::Clock, Message::LoadingAll, None),
         Notice::NotKept => (Icon::Alert, Message::NotKept, None),

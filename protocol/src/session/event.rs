@@ -125,6 +125,8 @@ pub enum Effect {
     },
     /// Close the socket, if there is one, and forget it.
     Close,
+    /// A message was refused because the visitor has sent as much as a day holds: tell them.
+    DayFull,
     /// Stop this timer.
     Disarm(Timer),
     /// This message of the outbox is not needed any more: it is stored, or was taken back.

@@ -37,7 +37,7 @@ use tabs::Company;
 use crate::json::Value;
 use crate::message::BotInfo;
 use crate::message_ref::MessageRef;
-use crate::reply::{Ack, ErrorFrame, ServerFrame};
+use crate::reply::{Ack, DAY_IS_FULL, ErrorFrame, ServerFrame};
 use crate::transcript::{Author, Entry, Transcript, own_key};
 
 /// A message unacknowledged for this long means that the peer is gone.
@@ -375,11 +375,11 @@ impl Session {
         if !self.outbox.has(id) {
             return;
         }
-        if error
-            .errors
-            .iter()
-            .any(|error| error.code == MessageRef::from(503))
-        {
+        let says = |code: u64| {
+            let mut errors = error.errors.iter();
+            errors.any(|error| error.code == MessageRef::from(code))
+        };
+        if says(503) {
             self.outbox.take_back(id);
             self.careful = true;
             effects.push(Effect::Arm {
@@ -388,6 +388,9 @@ impl Session {
             });
         } else {
             self.fail(id, effects);
+            if says(DAY_IS_FULL) {
+                effects.push(Effect::DayFull);
+            }
             self.flush(effects);
         }
     }

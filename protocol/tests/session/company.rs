@@ -146,7 +146,7 @@ impl World {
                 }
                 Effect::Tell(word) => words.push(word),
                 Effect::Steal => steal = true,
-                Effect::Arrived { .. } | Effect::Grown | Effect::Show => {}
+                Effect::Arrived { .. } | Effect::DayFull | Effect::Grown | Effect::Show => {}
             }
         }
         self.tell(n, words);

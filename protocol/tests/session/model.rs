@@ -133,7 +133,7 @@ impl World {
                     self.kept
                         .extend(outbox.filter(|kept| kept.id == id).cloned());
                 }
-                Effect::Arrived { .. } | Effect::Grown | Effect::Show => {}
+                Effect::Arrived { .. } | Effect::DayFull | Effect::Grown | Effect::Show => {}
                 Effect::Steal | Effect::Tell(_) => panic!("one tab is alone"),
             }
         }

@@ -32,7 +32,7 @@ pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
-pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period};
+pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period, Size};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,7 +52,7 @@ pub struct Config {
     pub retention: Retention,
     /// Assertions, access tokens, tickets.
     pub tokens: Tokens,
-    /// Limits of the signing service.
+    /// How often somebody may ask, and how much a day holds.
     pub rate: Rate,
     /// Where conversations are kept.
     pub store: Store,

@@ -6,7 +6,7 @@ use figment::value::magic::RelativePathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::values::{Period, empty_is_none};
+use super::values::{Period, Size, empty_is_none};
 use super::{Config, ConfigError};
 
 /// `[sessions]`.
@@ -96,4 +96,28 @@ pub struct Rate {
     pub sign_identity_burst: u32,
     /// Signing, by identity: a minute; 0: no limit.
     pub sign_identity_per_minute: u32,
+    /// The platform's routes and sockets, by client address: at once.
+    pub platform_address_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub platform_address_per_minute: u32,
+    /// Start, history and theme, by access token: at once.
+    pub platform_token_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub platform_token_per_minute: u32,
+    /// Grants, by identity: at once.
+    pub grant_identity_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub grant_identity_per_minute: u32,
+    /// Pages, by client address: at once.
+    pub page_address_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub page_address_per_minute: u32,
+    /// Messages of one user; 0: no limit.
+    pub user_messages_per_day: u32,
+    /// Bytes of them as stored; 0: no limit.
+    pub user_bytes_per_day: Size,
+    /// Messages from one client address; 0: no limit.
+    pub address_messages_per_day: u32,
+    /// Bytes of them as stored; 0: no limit.
+    pub address_bytes_per_day: Size,
 }

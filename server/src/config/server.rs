@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::values::{BaseUrl, Period, empty_is_none};
+use super::values::{BaseUrl, Period, Size, empty_is_none};
 
 /// `[server]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,8 +34,10 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections altogether; 0: no limit.
     pub max_connections: u32,
-    /// Connections from one address; 0: no limit.
+    /// Connections from one address that are no sockets; 0: no limit.
     pub max_connections_per_address: u32,
+    /// Open sockets from one address; 0: no limit.
+    pub max_sockets_per_address: u32,
     /// How long to serve on after SIGTERM with readiness off.
     pub drain_delay: Period,
     /// From the end of that delay to the exit, at most.
@@ -91,6 +93,8 @@ pub struct Store {
     pub kind: StoreKind,
     /// What an acknowledgement promises.
     pub durability: Durability,
+    /// With less room on the disk no new message is taken; 0: until it is full.
+    pub keep_free: Size,
 }
 
 /// The stores there are.

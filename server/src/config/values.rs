@@ -251,6 +251,41 @@ impl TryFrom<String> for Period {
     }
 }
 
+/// A number of bytes: `0`, `512KiB`, `256MiB`, `2GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Size(u64);
+
+impl Size {
+    /// Bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is not a number of bytes; write for example 512KiB, 256MiB, 2GiB or 0"
+            )
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let bytes: u64 = match unit {
+            "" if number == 0 => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        number.checked_mul(bytes).map(Self).ok_or_else(wrong)
+    }
+}
+
 /// Reads `""` as "not set": the default configuration can then name every key.
 pub(super) fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -354,6 +389,26 @@ mod tests {
         assert_eq!(base.socket_origin(), "wss://chat.example.com");
         assert!(BaseUrl::try_from("https://chat.example.com/?x=1".to_owned()).is_err());
         assert!(BaseUrl::try_from("javascript:alert(1)".to_owned()).is_err());
+    }
+
+    #[test]
+    fn numbers_of_bytes_have_a_unit() {
+        let size = |text: &str| Size::try_from(text.to_owned()).map(Size::bytes);
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("512KiB"), Ok(512 * 1024));
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        for wrong in [
+            "",
+            "5",
+            "MiB",
+            "-5MiB",
+            "1.5GiB",
+            "5 MiB",
+            "5MB",
+            "99999999999GiB",
+        ] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 
+use crate::error::OwnWords;
 use crate::state::AppState;
 
 /// A store that does not answer in this time gets no more work.
@@ -16,11 +18,13 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 type Answer = (
     StatusCode,
     [(header::HeaderName, &'static str); 1],
+    Extension<OwnWords>,
     &'static str,
 );
 
 fn answer(status: StatusCode, text: &'static str) -> Answer {
-    (status, [(header::CACHE_CONTROL, "no-store")], text)
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    (status, no_store, Extension(OwnWords), text)
 }
 
 /// `GET /livez`: the process answers, and how often a handler, a socket or a bot has panicked.
@@ -32,10 +36,16 @@ pub async fn live(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], text)
 }
 
-/// `GET /readyz`: the store works and the server is not ending.
+/// `GET /readyz`: the store works, its disk has room, and the server is not ending.
 pub async fn ready(State(state): State<AppState>) -> Answer {
     if state.readiness.is_draining() || state.shutdown.is_cancelled() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "ending\n");
+    }
+    if state.rtm.room.is_short() {
+        return answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the disk is nearly full: new messages are turned away\n",
+        );
     }
     match tokio::time::timeout(STORE_PATIENCE, state.store.health()).await {
         Ok(Ok(())) => answer(StatusCode::OK, "ready\n"),

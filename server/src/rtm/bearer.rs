@@ -15,8 +15,10 @@ use http::{HeaderMap, Uri, header};
 
 use super::Rtm;
 use crate::error::ApiError;
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller_of};
+use crate::security::rate::RetryAfter;
+use crate::security::refusals::Refused;
 use crate::store::{SecretHash, TokenRecord};
 
 /// Longest token that is looked at; ours have 43 characters.
@@ -35,6 +37,10 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let rtm = Arc::<Rtm>::from_ref(state);
+        let client = parts.extensions.get::<Client>().copied();
+        if let Some(client) = client {
+            paced(&rtm, client)?;
+        }
         let token = token(&parts.headers).ok_or(ApiError::Unauthorized(
             "send the access token as Authorization: bearer …",
         ))?;
@@ -42,11 +48,30 @@ where
             .access(SecretHash::of(token))
             .await?
             .ok_or(ApiError::TokenExpired)?;
-        if let Some(client) = parts.extensions.get::<Client>() {
-            check_page(&rtm, &record.app, *client, &parts.headers, &parts.uri)?;
+        if let Some(client) = client {
+            let allowed = rtm.rates.token(record.hash.0);
+            allowed.map_err(|wait| too_many(&rtm, Some(&record.app), client, wait))?;
+            check_page(&rtm, &record.app, client, &parts.headers, &parts.uri)?;
         }
         Ok(Self(record))
     }
+}
+
+/// Counts a request of the platform's routes by the caller's address. Grant and socket, which bring no access token,
+/// call it themselves.
+///
+/// # Errors
+/// 503 with `Retry-After` when there were too many.
+pub fn paced(rtm: &Rtm, client: Client) -> Result<(), ApiError> {
+    let address = AddressKey::from(client.ip);
+    let allowed = rtm.rates.platform(address);
+    allowed.map_err(|wait| too_many(rtm, None, client, wait))
+}
+
+/// What somebody is answered who asks too often, noted.
+pub(super) fn too_many(rtm: &Rtm, app: Option<&str>, client: Client, wait: RetryAfter) -> ApiError {
+    rtm.refusals.note(Refused::Limit, app, client.ip);
+    ApiError::Paced(wait)
 }
 
 /// Refuses a page that this app does not list. Callers without an origin are no pages.

@@ -10,14 +10,14 @@
 
 use protocol::Extra;
 use protocol::json;
-use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserMessage};
+use protocol::message::{BotInfo, ClientFrame, Envelope, FrameError, UserBody, UserMessage};
 use protocol::message_ref::{MAX_ID_BYTES, MessageRef};
-use protocol::reply::{Ack, BotMessage, ErrorFrame, Pong, Resync, ServerFrame};
+use protocol::reply::{Ack, BotMessage, DAY_IS_FULL, ErrorFrame, Pong, Resync, ServerFrame};
 use protocol::timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::limits::{MAX_ATTACHMENTS, MAX_TEXT_CHARS};
+use super::limits::{MAX_ATTACHMENTS, MAX_EXTRA_BYTES, MAX_STORED_BYTES, MAX_TEXT_CHARS};
 use crate::bus::Growing;
 use crate::clock::Millis;
 use crate::records::{Author, StoredMessage};
@@ -64,7 +64,7 @@ pub enum Offence {
     WrongType,
     /// Neither text nor a file.
     Empty,
-    /// Longer than [`MAX_TEXT_CHARS`] or [`MAX_ID_BYTES`], or more than [`MAX_ATTACHMENTS`].
+    /// Longer than [`MAX_TEXT_CHARS`] or [`MAX_ID_BYTES`], more than [`MAX_ATTACHMENTS`], or too much besides.
     TooLong,
     /// Faster than the limits.
     TooFast,
@@ -73,7 +73,7 @@ pub enum Offence {
 }
 
 impl Offence {
-    /// The code and sentence of the error frame. 503: send it again later; any other: do not.
+    /// The code and sentence of the error frame. 503: send it again later, our widget does so by itself; any other: do not.
     fn reason(self) -> (u64, &'static str) {
         match self {
             Self::Unreadable => (400, "the frame is not a JSON object"),
@@ -88,7 +88,8 @@ impl Offence {
     /// The close code when it goes on and on.
     pub fn close_code(self) -> u16 {
         match self {
-            Self::Unreadable | Self::Binary => 1007,
+            Self::Binary => 1003,
+            Self::Unreadable => 1007,
             Self::WrongType | Self::Empty | Self::TooFast => 1008,
             Self::TooLong => 1009,
         }
@@ -161,6 +162,9 @@ impl Step {
         let (Ok(words), Ok(body)) = (words, serde_json::to_string(said)) else {
             return Self::Refuse(Offence::WrongType, reply_to);
         };
+        if body.len() > MAX_STORED_BYTES || extra_bytes(said, &body) > MAX_EXTRA_BYTES {
+            return Self::Refuse(Offence::TooLong, reply_to);
+        }
         Self::Store(Box::new(Said {
             client_message_id: reply_to.as_ref().map(MessageRef::json_text),
             reply_to,
@@ -168,6 +172,19 @@ impl Step {
             body,
         }))
     }
+}
+
+/// What a message holds besides its texts. Looked at only where it could be too much.
+fn extra_bytes(said: &UserBody, body: &str) -> usize {
+    if body.len() <= MAX_EXTRA_BYTES {
+        return body.len();
+    }
+    let rest = UserBody {
+        body: None,
+        render_msg: None,
+        ..said.clone()
+    };
+    serde_json::to_string(&rest).map_or(usize::MAX, |rest| rest.len())
 }
 
 /// What one socket needs to know to word its frames.
@@ -339,6 +356,13 @@ pub fn resync() -> ServerFrame {
 pub fn not_stored(reply_to: Option<MessageRef>) -> ServerFrame {
     let msg = "the message could not be stored; try again in a moment";
     ServerFrame::Error(ErrorFrame::new(reply_to, msg, 503))
+}
+
+/// The user, or the address, has stored as much as a day allows. Not 503: our widget would send it again every two
+/// seconds until tomorrow; so it is kept as not sent, and a person decides.
+pub fn day_is_full(reply_to: Option<MessageRef>) -> ServerFrame {
+    let msg = "that was as much as one day holds; send it again tomorrow";
+    ServerFrame::Error(ErrorFrame::new(reply_to, msg, DAY_IS_FULL))
 }
 
 /// The bot as frames name it.

@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use tokio_tungstenite::tungstenite;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use super::limits::GOODBYE_WITHIN;
+use super::strict::Fault;
+use super::upgrade::Socket;
 use crate::clock::whole_millis;
 use crate::records::ConversationId;
 
@@ -34,25 +37,30 @@ pub(super) fn turn(conversation: ConversationId, window: Duration) -> Duration {
 }
 
 /// What a broken frame is answered.
-pub(super) fn broken(error: axum::Error) -> End {
-    match error
-        .into_inner()
-        .downcast::<tungstenite::Error>()
-        .as_deref()
-    {
-        Ok(tungstenite::Error::Capacity(_)) => End::Close(1009, "the frame is too large"),
-        Ok(tungstenite::Error::Utf8(_)) => End::Close(1007, "the text is not UTF-8"),
-        Ok(tungstenite::Error::Protocol(_)) => {
-            End::Close(1002, "this is not the WebSocket protocol")
+pub(super) fn broken(error: &tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::Capacity(_) => End::Close(1009, "the frame is too large"),
+        tungstenite::Error::Utf8(_) => End::Close(1007, "the text is not UTF-8"),
+        tungstenite::Error::Protocol(_) => End::Close(1002, "this is not the WebSocket protocol"),
+        tungstenite::Error::Io(error) => {
+            let cause = error.get_ref();
+            match cause.and_then(|cause| cause.downcast_ref::<Fault>()) {
+                Some(Fault::Length) => {
+                    End::Close(1002, "the length of a frame is not in its shortest form")
+                }
+                Some(Fault::Fragments) => End::Close(1008, "the message has too many pieces"),
+                Some(Fault::Slow) => End::Close(1008, "the message took too long"),
+                None => End::Gone,
+            }
         }
         _ => End::Gone,
     }
 }
 
 /// Closes politely: sends the code, then waits for the peer's own close, but not long.
-pub(super) async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
+pub(super) async fn goodbye(socket: &mut Socket, code: u16, reason: &'static str) {
     let close = Message::Close(Some(CloseFrame {
-        code,
+        code: code.into(),
         reason: Utf8Bytes::from_static(reason),
     }));
     let polite = async {
@@ -61,7 +69,7 @@ pub(super) async fn goodbye(socket: &mut WebSocket, code: u16, reason: &'static 
         }
         let mut answered = false;
         loop {
-            match socket.recv().await {
+            match socket.next().await {
                 Some(Ok(Message::Close(_))) => answered = true,
                 Some(Ok(_)) => {}
                 // A frame before this was broken, so nothing can be read any more. To hang up over unread

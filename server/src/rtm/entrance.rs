@@ -46,7 +46,7 @@ pub(super) async fn open(
     let opened = rtm
         .store
         .open_session(OpenSession {
-            user: entrance.seat.user().to_owned(),
+            user: entrance.seat.user().to_string(),
             bot: entrance.bot.clone(),
             app: entrance.app.clone(),
             mode: match entrance.mode {

@@ -15,6 +15,12 @@ pub const SIGNED_OUT_KEPT: Duration = VISITOR_LIFE.saturating_add(Duration::from
 /// for custom data that hosts merge into a frame.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 
+/// Pieces of one message. Browsers send a message of this size in one; some libraries cut at 4 KiB.
+pub const MAX_FRAGMENTS: u32 = 64;
+
+/// From the first piece of a message to its end. As long as a request's body may take.
+pub const MESSAGE_WITHIN: Duration = Duration::from_secs(15);
+
 /// The read buffer of a socket: allocated at once, so it decides what an idle socket costs.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -27,10 +33,16 @@ pub const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// The longest text of one message, in characters: two pages of a book.
 pub const MAX_TEXT_CHARS: usize = 10_000;
 
+/// What a message may hold besides its texts, as JSON: files, `customData`, `metaTags`. All of it is stored.
+pub const MAX_EXTRA_BYTES: usize = 12 * 1024;
+
+/// One message as it is stored: the longest text in the longest script, and the rest.
+pub const MAX_STORED_BYTES: usize = 4 * MAX_TEXT_CHARS + MAX_EXTRA_BYTES;
+
 /// Files of one message.
 pub const MAX_ATTACHMENTS: usize = 20;
 
-/// Frames that a socket may send at once.
+/// Frames that a socket may send at once, pings among them.
 pub const FRAME_BURST: u32 = 40;
 
 /// Frames a second that a socket may send after the burst.

@@ -16,13 +16,15 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::{FutureExt as _, SinkExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use protocol::message_ref::MessageRef;
 use protocol::reply::ServerFrame;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::conversation::{Listener, Offence, Said, Step, ack, not_stored, pong, resync};
+use super::conversation::{
+    Listener, Offence, Said, Step, ack, day_is_full, not_stored, pong, resync,
+};
 use super::cursor::{Cursor, Place};
 use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
@@ -33,6 +35,7 @@ use super::limits::{
 use super::pace::Pace;
 use super::registry::Seat;
 use super::told::{Reads, Told};
+use super::upgrade::Socket;
 use super::{Rtm, answers};
 use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
 use crate::clock::Millis;
@@ -50,7 +53,7 @@ const ENDED: End = End::Close(1008, "the access token has ended; come back with 
 /// One open socket.
 struct Live {
     rtm: Arc<Rtm>,
-    socket: WebSocket,
+    socket: Socket,
     subscription: Subscription,
     conversation: ConversationId,
     session_id: Box<str>,
@@ -67,7 +70,7 @@ struct Live {
     good_frames: u32,
     /// With its access token.
     ends: Millis,
-    /// Freed when the task ends.
+    /// Freed before the goodbye, or when the task ends.
     seat: Seat,
 }
 
@@ -84,7 +87,7 @@ enum WaitFor {
 
 /// Opens the session and then serves the socket, in a task of its own that holds nothing but what
 /// an open socket needs.
-pub fn start(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
+pub fn start(rtm: Arc<Rtm>, socket: Socket, entrance: Entrance) {
     let shutdown = rtm.shutdown.clone();
     let serving = shutdown.clone();
     shutdown.spawn("socket opening", async move {
@@ -95,15 +98,12 @@ pub fn start(rtm: Arc<Rtm>, socket: WebSocket, entrance: Entrance) {
 }
 
 /// The open socket, and whether its session begins with it.
-async fn enter(
-    rtm: Arc<Rtm>,
-    mut socket: WebSocket,
-    entrance: Entrance,
-) -> Option<(Box<Live>, bool)> {
+async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<(Box<Live>, bool)> {
     let (opened, subscription) = match open(&rtm, &entrance).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(error = %error, "a session could not be opened");
+            drop(entrance);
             goodbye(&mut socket, 1011, "the server cannot open the session now").await;
             return None;
         }
@@ -136,8 +136,17 @@ async fn enter(
 /// Serves a socket until it ends.
 async fn run(mut live: Box<Live>, greet: bool) {
     if let End::Close(code, reason) = live.serve(greet).await {
-        Box::pin(goodbye(&mut live.socket, code, reason)).await;
+        Box::pin(leave(live, code, reason)).await;
     }
+}
+
+/// Gives the seat back, then says goodbye. A peer that made a mistake, or never answers, may come again at once.
+async fn leave(live: Box<Live>, code: u16, reason: &'static str) {
+    let Live {
+        mut socket, seat, ..
+    } = *live;
+    drop(seat);
+    goodbye(&mut socket, code, reason).await;
 }
 
 impl Live {
@@ -167,7 +176,7 @@ impl Live {
         let mut waiting = WaitFor::Silence;
         loop {
             let done = tokio::select! {
-                frame = self.socket.recv() => {
+                frame = self.socket.next() => {
                     heard = Instant::now();
                     if waiting == WaitFor::Pong {
                         waiting = WaitFor::Silence;
@@ -217,7 +226,7 @@ impl Live {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                frame = self.socket.recv() => {
+                frame = self.socket.next() => {
                     self.on_frame(frame).await?;
                     self.flush().await?;
                 }
@@ -234,7 +243,7 @@ impl Live {
             if Instant::now() >= until {
                 break;
             }
-            let Some(frame) = self.socket.recv().now_or_never() else {
+            let Some(frame) = self.socket.next().now_or_never() else {
                 break;
             };
             if let Err(end) = self.on_frame(frame).await {
@@ -248,15 +257,24 @@ impl Live {
     }
 
     /// What it answers is left to [`Live::flush`], with what else is ready by then.
-    async fn on_frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    async fn on_frame(
+        &mut self,
+        frame: Option<Result<Message, tungstenite::Error>>,
+    ) -> Result<(), End> {
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(_))) => {
                 return Box::pin(self.offended(Offence::Binary, None)).await;
             }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            // The library has answered. Frames without content are work all the same.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                if self.pace.allows(Instant::now()) {
+                    return Ok(());
+                }
+                return Box::pin(self.offended(Offence::TooFast, None)).await;
+            }
             Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
-            Some(Err(error)) => return Err(broken(error)),
+            Some(Err(error)) => return Err(broken(&error)),
         };
         if self.has_ended() {
             return Err(ENDED);
@@ -293,6 +311,16 @@ impl Live {
             .is_some_and(|until| Instant::now() < until)
         {
             return self.write(written(not_stored(said.reply_to))).await;
+        }
+        if self.rtm.room.is_short() {
+            self.refuse_what_follows();
+            return self.write(written(not_stored(said.reply_to))).await;
+        }
+        let (user, address) = (self.seat.user(), self.seat.address());
+        let allowed = self.rtm.rates.message(user, address, said.body.len());
+        if allowed.is_err() {
+            tracing::debug!("a message was refused: the day is full");
+            return self.write(written(day_is_full(said.reply_to))).await;
         }
         let claim = answers::claim(&self.rtm, self.conversation);
         let stored = self.rtm.store.append_message(NewMessage {
@@ -525,7 +553,7 @@ impl Live {
 
 /// Waits for the peer to take what is written to it, but not for a slow one.
 async fn out(
-    writing: impl Future<Output = Result<(), axum::Error>>,
+    writing: impl Future<Output = Result<(), tungstenite::Error>>,
     subscription: &mut Subscription,
 ) -> Result<(), End> {
     tokio::select! {

@@ -4,8 +4,8 @@
 //! - [`bearer`]: who calls, and from which page; [`access`]: whether what they were granted still stands.
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes a socket's address, good for one socket.
-//! - [`socket`]: a ticket becomes a socket, or is refused before there is one; `entrance`: what it
-//!   brings along.
+//! - [`socket`]: a ticket becomes a socket, or is refused before there is one; [`upgrade`]: the handshake,
+//!   `strict`: what a frame must be to be read at all; `entrance`: what it brings along.
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - `told`: what the socket has been told of an answer that grows.
@@ -33,10 +33,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::records::{ConversationId, StoredMessage};
+use crate::security::rates::Rates;
 use crate::security::refusals::Refusals;
 use crate::shutdown::Shutdown;
 use crate::signing::{Keys, Policy};
 use crate::store::Store;
+use crate::store::room::Room;
 use crate::swap::Swap;
 
 pub mod access;
@@ -54,9 +56,11 @@ pub mod registry;
 pub mod socket;
 pub mod start;
 mod stream;
+mod strict;
 pub mod theme;
 pub mod token;
 mod told;
+pub mod upgrade;
 
 use answers::Busy;
 use limits::BOT_TURNS_AT_ONCE;
@@ -82,6 +86,10 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Counts in the log what is refused.
     pub refusals: Arc<Refusals>,
+    /// How often somebody may ask.
+    pub rates: Arc<Rates>,
+    /// Whether the disk has room.
+    pub room: Arc<Room>,
 }
 
 /// What handlers, sockets and the answerer share.
@@ -103,6 +111,10 @@ pub struct Rtm {
     pub shutdown: Shutdown,
     /// Counts in the log what is refused.
     pub refusals: Arc<Refusals>,
+    /// How often somebody may ask.
+    pub rates: Arc<Rates>,
+    /// Whether the disk has room.
+    pub room: Arc<Room>,
     /// Who is here.
     pub registry: Arc<Registry>,
     bots: Swap<Bots>,
@@ -125,7 +137,7 @@ impl Rtm {
         let config = parts.config.get();
         Arc::new(Self {
             policy: Policy::from(&config.tokens),
-            registry: Arc::new(Registry::new(config.server.max_connections_per_address)),
+            registry: Arc::new(Registry::new(config.server.max_sockets_per_address)),
             config: parts.config,
             keys: parts.keys,
             store: parts.store,
@@ -134,6 +146,8 @@ impl Rtm {
             ids: parts.ids,
             shutdown: parts.shutdown,
             refusals: parts.refusals,
+            rates: parts.rates,
+            room: parts.room,
             bots: Swap::new(staffed(parts.bots, &Bots::new())),
             busy: Busy::default(),
         })

@@ -162,7 +162,7 @@ impl Registry {
 
 impl Seat {
     /// Whose socket it is.
-    pub fn user(&self) -> &str {
+    pub fn user(&self) -> &Arc<str> {
         &self.user
     }
 
@@ -176,6 +176,11 @@ impl Seat {
         if let Some(granted) = self.registry.lock().tokens.get_mut(&self.token) {
             granted.by = Some((app.into(), key.into()));
         }
+    }
+
+    /// Where it comes from.
+    pub fn address(&self) -> AddressKey {
+        self.address
     }
 
     /// Told when the access token that led here is revoked.
@@ -305,6 +310,6 @@ mod tests {
         );
         assert!(enter(&registry, "u-3", "2001:db8:0:1::1").is_ok());
         assert!(enter(&registry, "u-3", "::ffff:192.0.2.1").is_ok());
-        assert_eq!((first.user(), second.user()), ("u-1", "u-2"));
+        assert_eq!((&**first.user(), &**second.user()), ("u-1", "u-2"));
     }
 }

@@ -1,15 +1,13 @@
 //! `GET /rtm/bot?sid=…`: a ticket becomes a socket, or is refused before there is one.
 //!
 //! In the path: clients come here with the address that `start` gave; [`open`] checks origin,
-//! ticket, sub-protocols and seats, then `upgrade` hands over to [`super::live`].
+//! ticket, sub-protocols and seats, then [`super::upgrade`] makes the socket and [`super::live`] serves it.
 //!
 //! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
-//! in Kore's shape. `upgrade` is the only place that upgrades: it sets every limit.
+//! in Kore's shape.
 
 use std::sync::Arc;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use base64::Engine as _;
@@ -20,13 +18,12 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::Rtm;
-use super::bearer::check_page;
+use super::bearer::{check_page, paced};
 use super::conversation::{Listener, bot_info};
 use super::entrance::Entrance;
-use super::limits::{
-    MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, TOKEN_GRACE, WRITE_AT_ONCE_BYTES,
-};
+use super::limits::TOKEN_GRACE;
 use super::live;
+use super::upgrade::{NotUpgradable, Upgrade};
 use crate::error::ApiError;
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
@@ -80,15 +77,16 @@ pub async fn open(
     uri: Uri,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    upgradable: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgradable: Result<Upgrade, NotUpgradable>,
 ) -> Result<Response, ApiError> {
-    let upgradable = upgradable.map_err(|_| {
+    let upgradable = upgradable.map_err(|missing| {
         // Proxies take away what belongs to the connection, and pass on what belongs to the handshake.
         if headers.contains_key(header::SEC_WEBSOCKET_KEY) {
             faults.tell(Fault::NoUpgrade);
         }
-        ApiError::Invalid("open this address with a WebSocket".to_owned())
+        ApiError::Invalid(missing.to_string())
     })?;
+    paced(&rtm, client)?;
     if rtm.shutdown.is_cancelled() {
         return Err(ApiError::Busy(std::time::Duration::from_secs(1)));
     }
@@ -145,39 +143,33 @@ pub async fn open(
         mode: query.mode,
         after: query.after,
     };
-    Ok(upgrade(upgradable, rtm, entrance))
+    let secure = offers(&headers).any(|offer| offer == SECURE_PROTOCOL);
+    let (response, socket) = upgradable.accept(secure.then_some(SECURE_PROTOCOL));
+    let shutdown = rtm.shutdown.clone();
+    shutdown.spawn("upgrade", async {
+        if let Some(socket) = socket.await {
+            live::start(rtm, socket, entrance);
+        }
+    });
+    Ok(response)
 }
 
 const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too old or was used");
 
-/// The only upgrade: an axum socket has 128 KiB of read buffer and no bound on writes otherwise.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the wrapper that the rule asks for"
-)]
-fn upgrade(upgradable: WebSocketUpgrade, rtm: Arc<Rtm>, entrance: Entrance) -> Response {
-    upgradable
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_AT_ONCE_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(MAX_FRAME_BYTES)
-        .max_frame_size(MAX_FRAME_BYTES)
-        .protocols([SECURE_PROTOCOL])
-        .on_upgrade(|socket| async { live::start(rtm, socket, entrance) })
-}
-
 /// Does the handshake offer `x-rtm-v|1` and `nonce|<nonce>`?
 fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
-    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let offered: Vec<&str> = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(',').map(str::trim))
-        .collect();
-    let proven = offered
-        .iter()
+    let proven = offers(headers)
         .filter_map(|protocol| protocol.strip_prefix("nonce|"))
         .any(|offer| offer.as_bytes().ct_eq(nonce.as_bytes()).into());
-    proven && offered.contains(&SECURE_PROTOCOL)
+    proven && offers(headers).any(|offer| offer == SECURE_PROTOCOL)
+}
+
+/// The sub-protocols that the client speaks.
+fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(',').map(str::trim))
 }
 
 /// The bot's picture for frames: its avatar, else our own icon. Official clients need an absolute

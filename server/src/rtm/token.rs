@@ -20,7 +20,7 @@ use protocol::timestamp;
 use serde::Deserialize;
 
 use super::Rtm;
-use super::bearer::{Bearer, check_page};
+use super::bearer::{Bearer, check_page, paced, too_many};
 use super::start::bot_of_app;
 use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
@@ -32,7 +32,8 @@ use crate::store::{NewGrant, SecretHash, User};
 /// Exchanges an assertion. The anonymous variant is the same: the assertion says who is anonymous.
 ///
 /// # Errors
-/// 401 with Kore's text and code for an assertion that does not hold, 403 or 404 for the bot that it is meant for.
+/// 401 with Kore's text and code for an assertion that does not hold, 403 or 404 for the bot that it is meant for, 503
+/// when there were too many.
 pub async fn grant(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -40,11 +41,15 @@ pub async fn grant(
     headers: HeaderMap,
     KoreJson(request): KoreJson<GrantRequest>,
 ) -> Result<Response, ApiError> {
+    paced(&rtm, client)?;
     let now = rtm.clock.now();
     let verified = verify(&rtm, &request.assertion, client)?;
     check_page(&rtm, &verified.app, client, &headers, &uri)?;
     check_bot(&rtm, &verified, request.bot_info.as_ref(), client)?;
     let app = verified.app.clone();
+    let identity = &verified.identity.subject;
+    let granted = rtm.rates.grant(&app, identity);
+    granted.map_err(|wait| too_many(&rtm, Some(&app), client, wait))?;
     let token = rtm.secret();
     let expires = now.plus(rtm.config().tokens.access_life.0);
     let user = rtm

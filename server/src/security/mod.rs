@@ -1,7 +1,7 @@
 //! Who is calling, from where, how often, and what browsers are told to refuse.
 //!
 //! In the path: before every handler (`client_ip`, `https`), inside the signing handler (`origin`,
-//! `rate`), and on every answer (`headers`).
+//! `rate`), in the platform's handlers (`rates`), and on every answer (`headers`).
 //!
 //! Invariants: nothing here trusts a header that a stranger can write; nothing here knows a route,
 //! a store or a socket.
@@ -12,4 +12,5 @@ pub mod https;
 pub mod origin;
 pub mod proxy;
 pub mod rate;
+pub mod rates;
 pub mod refusals;

@@ -2,6 +2,7 @@
 //!
 //! In the path: the signing handler, and the form without JavaScript that goes around it, ask one limiter by
 //! address and one by identity; who proves an app's secret is counted by app instead of by address.
+//! `rates` holds those of everything else.
 //!
 //! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`]; a key that has its full allowance again
 //! is forgotten. Time here is governor's own monotonic clock: only intervals count.
@@ -19,6 +20,8 @@ use governor::{Quota, RateLimiter};
 
 use crate::limits::{RATE_KEYS_BETWEEN_SWEEPS, RATE_SWEEP};
 use crate::shutdown::Shutdown;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// A limit for each key.
 pub struct Limiter<K: Hash + Eq + Clone> {
@@ -42,12 +45,22 @@ impl RetryAfter {
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// `burst` at once, then `per_minute` a minute; 0 a minute: no limit.
     pub fn new(burst: u32, per_minute: u32) -> Self {
-        let cells = NonZeroU32::new(per_minute).map(|rate| {
+        Self::of(NonZeroU32::new(per_minute).map(|rate| {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::dashmap(Quota::per_minute(rate).allow_burst(burst))
-        });
+            Quota::per_minute(rate).allow_burst(burst)
+        }))
+    }
+
+    /// A day's allowance: all of it at once, and it fills up evenly over a day; 0: no limit.
+    pub fn a_day(many: u32) -> Self {
+        Self::of(NonZeroU32::new(many).and_then(|many| {
+            Quota::with_period(DAY / many.get()).map(|quota| quota.allow_burst(many))
+        }))
+    }
+
+    fn of(quota: Option<Quota>) -> Self {
         Self {
-            cells,
+            cells: quota.map(RateLimiter::dashmap),
             asked: AtomicU32::new(0),
         }
     }
@@ -57,15 +70,26 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// # Errors
     /// When it is used up: how long until there is one again.
     pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
-        let Some(cells) = &self.cells else {
+        self.check_many(key, 1)
+    }
+
+    /// Takes so many from the key's allowance, or none.
+    ///
+    /// # Errors
+    /// When there are not as many: how long until there are.
+    pub fn check_many(&self, key: &K, many: u32) -> Result<(), RetryAfter> {
+        let (Some(cells), Some(many)) = (&self.cells, NonZeroU32::new(many)) else {
             return Ok(());
         };
         if self.asked.fetch_add(1, Ordering::Relaxed) >= RATE_KEYS_BETWEEN_SWEEPS {
             self.sweep();
         }
-        cells
-            .check_key(key)
-            .map_err(|until| RetryAfter(until.wait_time_from(cells.clock().now())))
+        match cells.check_key_n(key, many) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => Err(RetryAfter(until.wait_time_from(cells.clock().now()))),
+            // More than there ever are. Tomorrow will not do either, but the sender learns that it is too much.
+            Err(_) => Err(RetryAfter(DAY)),
+        }
     }
 
     /// Forgets keys that have their full allowance again.

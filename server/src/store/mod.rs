@@ -20,6 +20,7 @@ use crate::clock::Millis;
 mod contract;
 mod error;
 mod records;
+pub mod room;
 pub mod sqlite;
 
 pub use error::StoreError;

@@ -1,7 +1,7 @@
 //! Frames that should not be: ignored or refused, counted, and in the end the socket is closed.
 
 use serde_json::json;
-use server::rtm::limits::REFUSED_FOR;
+use server::rtm::limits::{REFUSED_FOR, SOCKETS_PER_USER};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::test_app::{TestApp, message, text_of};
@@ -134,7 +134,7 @@ async fn a_flood_is_refused_unstored_and_then_closed() {
 
 /// Sends the same until the server closes.
 async fn until_closed(socket: &mut Socket, frame: &Message) -> Option<u16> {
-    for _ in 0..150 {
+    for _ in 0..200 {
         socket.send_raw(frame.clone()).await;
     }
     socket.closed().await
@@ -145,7 +145,9 @@ async fn what_goes_on_and_on_is_closed_with_its_code() {
     let app = TestApp::start();
     for (frame, codes) in [
         (Message::text("nonsense"), [1007, 1008]),
-        (Message::binary(vec![1]), [1007, 1007]),
+        (Message::binary(vec![1]), [1003, 1003]),
+        (Message::Ping(Vec::new().into()), [1008, 1008]),
+        (Message::Pong(Vec::new().into()), [1008, 1008]),
         (
             Message::text(json!({"resourceid": "/bot.message", "message": {}}).to_string()),
             [1008, 1008],
@@ -167,4 +169,58 @@ async fn oversize_and_broken_text_close_at_once() {
         .await;
     assert_eq!(socket.closed().await, Some(1009));
     ann.socket("").await.nothing_more().await;
+}
+
+/// A masked frame with this opcode byte, length field and payload.
+fn raw(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
+    // A key of zeros leaves the payload as it is.
+    [&[first][..], length, &[0; 4], payload].concat()
+}
+
+/// What no honest client sends, and its code.
+fn faults() -> Vec<(Vec<u8>, u16)> {
+    let long = |first| raw(first, &[0xfe, 0, 2], b"{}");
+    let longest = |first| raw(first, &[0xff, 0, 0, 0, 0, 0, 0, 0, 2], b"{}");
+    let endless = |payload: &[u8]| {
+        let length = [0x80 | u8::try_from(payload.len()).unwrap()];
+        let rest = raw(0x00, &length, payload).repeat(200);
+        [raw(0x01, &length, payload), rest].concat()
+    };
+    vec![
+        (long(0x81), 1002),
+        (longest(0x81), 1002),
+        (long(0x89), 1002),
+        (longest(0x8a), 1002),
+        (long(0x88), 1002),
+        (endless(b""), 1008),
+        (endless(b" "), 1008),
+    ]
+}
+
+#[tokio::test]
+async fn frames_that_no_client_sends_are_closed_with_their_code() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    for (bytes, code) in faults() {
+        let mut socket = ann.socket("&isReconnect=true").await;
+        // What is good before it is taken.
+        socket.send(&message(&json!(7), "silence")).await;
+        socket.send_bytes(&bytes).await;
+        while socket.next().await["type"] != "ack" {}
+        assert_eq!(socket.closed().await, Some(code), "{bytes:x?}");
+    }
+}
+
+#[tokio::test]
+async fn the_seats_of_sockets_that_were_closed_are_free_at_once() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    let mut closed = Vec::new();
+    // Twice as many as a user has seats, and nobody answers the goodbye.
+    for _ in 0..2 * SOCKETS_PER_USER {
+        let mut socket = ann.socket("").await;
+        socket.send_bytes(&faults()[0].0).await;
+        assert_eq!(socket.closed().await, Some(1002));
+        closed.push(socket);
+    }
 }

@@ -30,6 +30,7 @@ mod retention;
 mod signed_in;
 mod slow;
 mod start;
+mod strangers;
 mod streams;
 mod test_app;
 mod test_bot;

@@ -1,8 +1,11 @@
 //! The harness' end of a socket.
 
+use std::net::SocketAddr;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::HeaderName;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -24,14 +27,23 @@ impl Socket {
         address: &str,
         headers: &[(&str, &str)],
     ) -> Result<Self, (u16, String)> {
-        let url = format!("ws://{}{address}", app.address);
+        Self::open_at(app.address, address, headers).await
+    }
+
+    /// The same at any server.
+    pub(crate) async fn open_at(
+        server: SocketAddr,
+        address: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (u16, String)> {
+        let url = format!("ws://{server}{address}");
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             request
                 .headers_mut()
                 .insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        let stream = TcpStream::connect(app.address).await.unwrap();
+        let stream = TcpStream::connect(server).await.unwrap();
         let opening = tokio_tungstenite::client_async(request, stream);
         match tokio::time::timeout(SOON, opening)
             .await
@@ -58,6 +70,12 @@ impl Socket {
     /// Sends anything. A server that has closed already is no error here.
     pub(crate) async fn send_raw(&mut self, message: Message) {
         let _ = self.stream.send(message).await;
+    }
+
+    /// Sends bytes as they are, past the library. A server that has closed already is no error here.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        let stream = self.stream.get_mut();
+        let _ = stream.write_all(bytes).await;
     }
 
     /// Says something and gives the acknowledgement.

@@ -40,6 +40,7 @@ pub(crate) const SECRET: &str = "of-a-measurement-on-loopback-only";
 const CONFIG: &str = r#"
 [server]
 max_connections = 0
+max_sockets_per_address = 0
 [apps.cs-load]
 bots = ["st-load"]
 [[apps.cs-load.keys]]
@@ -55,6 +56,21 @@ sign_address_burst = 10000000
 sign_address_per_minute = 10000000
 sign_identity_burst = 10000000
 sign_identity_per_minute = 10000000
+platform_address_burst = 10000000
+platform_address_per_minute = 10000000
+platform_token_burst = 10000000
+platform_token_per_minute = 10000000
+grant_identity_burst = 10000000
+grant_identity_per_minute = 10000000
+page_address_burst = 10000000
+page_address_per_minute = 10000000
+user_messages_per_day = 1000000000
+user_bytes_per_day = "1024GiB"
+address_messages_per_day = 1000000000
+address_bytes_per_day = "1024GiB"
+[store]
+# A story fills the disk to the last byte.
+keep_free = "0"
 [log]
 level = "warn"
 "#;

@@ -335,6 +335,7 @@ impl Visitor {
                 }
             }
             Effect::Arrived { .. }
+            | Effect::DayFull
             | Effect::Forget(_)
             | Effect::Grown
             | Effect::Keep(_)

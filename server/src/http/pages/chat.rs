@@ -20,7 +20,7 @@ use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
 use crate::http::visitor;
 use crate::rtm::{history, limits::MAX_TEXT_CHARS};
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
 use crate::state::AppState;
 
@@ -88,6 +88,9 @@ pub(super) async fn page<const EMBEDDED: bool>(
     headers: HeaderMap,
 ) -> Response {
     let visit = Visit::new(&state, client, &headers, &uri, asked, EMBEDDED);
+    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+        return visit.failed(ApiError::TooMany(wait)).await;
+    }
     visit.page(&looks, &name).await
 }
 
@@ -319,8 +322,13 @@ impl<'a> Visit<'a> {
 
     /// What keeps us from doing it, told as a page. What happened stays with the answer for the log.
     pub(super) async fn failed(&self, error: ApiError) -> Response {
+        let problem = match error {
+            ApiError::DayFull(_) => Problem::DayFull,
+            ApiError::TooMany(_) => Problem::TooMany,
+            _ => Problem::Server,
+        };
         let told = error.into_response();
-        let mut page = self.problem(Problem::Server, told.status()).await;
+        let mut page = self.problem(problem, told.status()).await;
         page.extensions_mut().extend(told.extensions().clone());
         if let Some(wait) = told.headers().get(header::RETRY_AFTER) {
             page.headers_mut().insert(header::RETRY_AFTER, wait.clone());

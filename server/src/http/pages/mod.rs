@@ -15,8 +15,8 @@ use app::pages::{DemoPage, DemoSettings, HomePage, Problem, ProblemPage};
 use app::text::Language;
 use app::{Page, pages};
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse as _, Response};
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode, Uri, header};
@@ -26,8 +26,9 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 use crate::config::Bot;
 use crate::http::in_flight;
 use crate::limits::MAKING_PAGE;
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
+use crate::security::rate::RetryAfter;
 use crate::state::AppState;
 use crate::theme::{Brand, Palette};
 
@@ -78,6 +79,22 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     render(state, &Frame::nobody(), StatusCode::NOT_FOUND, page).await
 }
 
+/// What an address is told that asks for pages faster than anybody reads.
+async fn too_many(state: &AppState, headers: &HeaderMap, wait: RetryAfter) -> Response {
+    let problem = ProblemPage {
+        problem: Problem::TooMany,
+        language: language(&[], None, headers),
+        theme_css: palette(Brand::default()),
+        embedded: false,
+        home: false,
+    };
+    let page = Page::Problem(problem);
+    let mut page = render(state, &Frame::nobody(), StatusCode::TOO_MANY_REQUESTS, page).await;
+    let headers = page.headers_mut();
+    headers.insert(header::RETRY_AFTER, wait.seconds().max(1).into());
+    page
+}
+
 /// `/`.
 async fn home(
     State(state): State<AppState>,
@@ -85,6 +102,9 @@ async fn home(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+        return too_many(&state, &headers, wait).await;
+    }
     let config = state.config();
     if !config.server.home_page {
         return not_found(&state, &headers).await;
@@ -124,9 +144,13 @@ struct DemoQuery {
 /// `/demo`. What the address asks for and is not known is left at its default.
 async fn demo(
     State(state): State<AppState>,
-    Query(asked): Query<DemoQuery>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
+    Query(asked): Query<DemoQuery>,
 ) -> Response {
+    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+        return too_many(&state, &headers, wait).await;
+    }
     let config = state.config();
     if !config.server.demo_page {
         return not_found(&state, &headers).await;

@@ -25,10 +25,11 @@ use crate::bus::{BusEvent, News, Subscription, Wake};
 use crate::error::ApiError;
 use crate::http::sign::{count_address, counted_as};
 use crate::http::visitor;
+use crate::limits::ROOM_CHECK;
 use crate::records::ConversationId;
 use crate::rtm::limits::MAX_TEXT_CHARS;
 use crate::rtm::{Rtm, answers};
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller};
 use crate::security::refusals::Refused;
 use crate::state::AppState;
@@ -173,6 +174,13 @@ async fn say(
         .store
         .user(place.app_id, &identity, &rtm.ids.user(), now)
         .await?;
+    if rtm.room.is_short() {
+        return Err(ApiError::Busy(ROOM_CHECK));
+    }
+    let (who, address) = (Arc::from(user.id.as_str()), AddressKey::from(client.ip));
+    rtm.rates
+        .message(&who, address, text.len())
+        .map_err(ApiError::DayFull)?;
     let open = OpenSession {
         user: user.id,
         bot: place.bot_id.to_owned(),

@@ -81,7 +81,11 @@ pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(place: &dyn Place) {
     let here = conversation(store.as_ref(), "ann").await;
     let large = "x".repeat(PAGE_BYTES / 4 + 1);
     for number in 1..=7_u64 {
-        let body = if number == 4 { large.repeat(5) } else { large.clone() };
+        let body = if number == 4 {
+            large.repeat(5)
+        } else {
+            large.clone()
+        };
         let name = number.to_string();
         let mut message = new_message(here, Some(&name), &name);
         message.body = body;

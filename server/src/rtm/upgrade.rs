@@ -1,0 +1,117 @@
+//! From a request to a WebSocket.
+//!
+//! In the path: [`super::socket`] checks who comes and hands over; `live` gets the [`Socket`].
+//!
+//! Invariant: the only upgrade. Every limit of the library is set here, and nothing reaches it that `strict` has not seen.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::limits::{
+    MAX_FRAME_BYTES, MAX_WRITE_BUFFER_BYTES, READ_BUFFER_BYTES, WRITE_AT_ONCE_BYTES,
+};
+use super::strict::Strict;
+use crate::error::ApiError;
+use crate::listen::ConnectionPlace;
+
+/// A socket as the library speaks it, on bytes that were looked at.
+pub type Socket = WebSocketStream<Strict<TokioIo<Upgraded>>>;
+
+/// A request that asks for a WebSocket, as RFC 6455, 4.2.1 wants it.
+#[derive(Debug)]
+pub struct Upgrade {
+    accept: HeaderValue,
+    on: OnUpgrade,
+    place: Option<ConnectionPlace>,
+}
+
+/// It does not. What is missing is usually what a proxy leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("open this address with a WebSocket")]
+pub struct NotUpgradable;
+
+impl IntoResponse for NotUpgradable {
+    fn into_response(self) -> Response {
+        ApiError::Invalid(self.to_string()).into_response()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = NotUpgradable;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotUpgradable> {
+        let headers = &parts.headers;
+        let asked = parts.method == Method::GET
+            && lists(headers, &header::CONNECTION, "upgrade")
+            && lists(headers, &header::UPGRADE, "websocket")
+            && lists(headers, &header::SEC_WEBSOCKET_VERSION, "13");
+        let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked);
+        let key = key.ok_or(NotUpgradable)?;
+        let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
+        Ok(Self {
+            accept: accept.map_err(|_| NotUpgradable)?,
+            // Only a connection of HTTP/1.1 has one.
+            on: parts.extensions.remove().ok_or(NotUpgradable)?,
+            place: parts.extensions.get().cloned(),
+        })
+    }
+}
+
+impl Upgrade {
+    /// The answer that turns the connection into a socket, and the socket when it has become one; `None`: it ended.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the wrapper that the rule asks for"
+    )]
+    pub fn accept(
+        self,
+        protocol: Option<&'static str>,
+    ) -> (Response, impl Future<Output = Option<Socket>> + Send) {
+        // From here on its seat counts it.
+        if let Some(place) = &self.place {
+            place.leave_address();
+        }
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        if let Some(protocol) = protocol {
+            let protocol = HeaderValue::from_static(protocol);
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        let socket = async {
+            let stream = Strict::new(TokioIo::new(self.on.await.ok()?));
+            Some(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await)
+        };
+        (response, socket)
+    }
+}
+
+/// The library's own values: 128 KiB to read, and no bound on what waits to be written.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_AT_ONCE_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES))
+}
+
+/// Is this word in the header's list, in any case?
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(word))
+}
