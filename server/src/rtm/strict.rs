@@ -4,7 +4,7 @@
 //! lengths in any form, and collects fragments for as long as they come.
 //!
 //! Invariants: what passes is what came, byte for byte, up to the first fault; after it nothing passes. Nothing is kept but
-//! the head of the present frame. `docs/adr/0016-strict-frames.md` says why it is ours.
+//! the head of the present frame. `docs/adr/0019-strict-frames.md` says why it is ours.
 
 use std::io;
 use std::pin::Pin;
