@@ -307,6 +307,34 @@ proptest! {
         prop_assert_eq!(&entries[0].delivery, &Delivery::Sent);
         prop_assert_eq!(&world.arrived, &["ms-s"]);
     }
+
+    /// As a program cuts it that counts as JavaScript does: an emoji may be cut in two.
+    #[test]
+    fn a_text_that_is_cut_inside_of_characters_is_whole_again(
+        text in "[a-zä 重😀👩\u{200d}\u{1f3fd}]{1,20}",
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+        places in any::<bool>(),
+    ) {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(units.len() + 1)).collect();
+        cuts.extend([0, units.len()]);
+        cuts.sort_unstable();
+        let mut world = World::new();
+        for piece in cuts.windows(2) {
+            let escaped = |unit: &u16| format!("\\u{unit:04x}");
+            let text: String = units[piece[0]..piece[1]].iter().map(escaped).collect();
+            let end = piece[1] == units.len();
+            let at = String::from_utf16_lossy(&units[..piece[0]]).len();
+            let at = if places { format!(r#""at":{at},"#) } else { String::new() };
+            world.arrive(&format!(
+                r#"{{"type":"bot_response","messageId":"ms-s","sM":true,"endChunk":{end},{at}
+                    "message":[{{"type":"text","component":{{"type":"text","payload":{{"text":"{text}"}}}}}}]}}"#
+            ));
+        }
+        let entries = world.session.transcript().entries();
+        prop_assert_eq!(entries.len(), 1);
+        prop_assert_eq!(entries[0].content.plain_text(), text);
+    }
 }
 
 #[test]

@@ -22,7 +22,9 @@ pub const MAX_GROWTH_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Half {
     key: String,
-    half: u16,
+    /// The length of the row's text then: a longer one has gone on without the other half.
+    len: usize,
+    unit: u16,
 }
 
 /// What became of a piece.
@@ -50,7 +52,7 @@ impl Transcript {
     ) -> Grown {
         let piece = piece.into();
         let (seq, behind, at_ms) = (row.seq, row.behind, row.at_ms);
-        let half = self.half.take().filter(|half| half.key == row.key);
+        let half = self.half.clone().filter(|half| half.key == row.key);
         let place = match self.find(&row) {
             Some(place) => place,
             None if at.is_some_and(|at| at > 0) => return Grown::Torn,
@@ -73,7 +75,8 @@ impl Transcript {
             return Grown::Known;
         };
         let mut from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
-        let joined = half.and_then(|half| join(half.half, text, from, &piece));
+        let half = half.filter(|half| half.len == text.len());
+        let joined = half.and_then(|half| join(half.unit, text, from, &piece));
         let piece = match &joined {
             Some((place, joined)) => {
                 from = *place;
@@ -84,11 +87,9 @@ impl Transcript {
             }
             None => piece,
         };
-        self.half = piece.last.map(|half| Half {
-            key: known.key.clone(),
-            half,
-        });
-        let piece = piece.text;
+        let Piece {
+            text: piece, last, ..
+        } = piece;
         let to = from.saturating_add(piece.len());
         if to > MAX_GROWTH_BYTES || !text.is_char_boundary(from) {
             return Grown::Torn;
@@ -97,6 +98,13 @@ impl Transcript {
         if !shown || end {
             text.truncate(from);
             text.push_str(piece);
+        }
+        if let Some(unit) = last.filter(|_| to == text.len()) {
+            self.half = Some(Half {
+                key: known.key.clone(),
+                len: to,
+                unit,
+            });
         }
         if end {
             let mut whole = self.entries.remove(place);
@@ -266,6 +274,12 @@ mod tests {
             list.grow(row("b", None), at.and(Some(8)), "!", true);
             assert_eq!(shown(&list)[0].1, "a 😀 b!");
         }
+        // Nothing between the halves changes nothing.
+        let mut list = Transcript::default();
+        list.grow(row("b", None), None, first(), false);
+        list.grow(row("b", None), None, "", false);
+        list.grow(row("b", None), None, second(), false);
+        assert_eq!(shown(&list)[0].1, "a 😀 b");
         // Halves of two rows, of two characters, or with something between them stay halves.
         let mut list = Transcript::default();
         list.grow(row("b", None), None, first(), false);
