@@ -118,7 +118,9 @@ fn warn(state: &AppState) {
     if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("server.public_url is not set: addresses are taken from each request");
     }
-    warn_of_proxy(&config);
+    for warning in proxy_warnings(&config) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Apps whose pages may speak as anybody.
@@ -137,23 +139,20 @@ fn warn_of_claims(config: &Config) {
     }
 }
 
-/// What is known at the start of the proxy in front.
-fn warn_of_proxy(config: &Config) {
+/// What is known of the proxy in front before it has asked for anything.
+fn proxy_warnings(config: &Config) -> impl Iterator<Item = &'static str> {
     let server = &config.server;
     let https = server.public_url.as_ref().is_some_and(BaseUrl::is_https);
-    if https && server.trusted_proxies.is_empty() {
-        tracing::warn!(
-            "server.public_url is https, so a proxy stands in front, but server.trusted_proxies is empty: every visitor counts as the proxy; \
-             add its address, for example [\"127.0.0.1\"]"
-        );
-    }
-    let base = config.base_path();
-    if must_be_taken_away(&base) {
-        tracing::warn!(
-            %base,
-            "the path of server.public_url begins like an address of Parlour's own: the proxy must take it away before it asks here"
-        );
-    }
+    let nobody = https && server.trusted_proxies.is_empty();
+    let nobody = nobody.then_some(
+        "server.public_url is https, so a proxy stands in front, but server.trusted_proxies is empty: every visitor counts \
+         as the proxy; add its address, for example [\"127.0.0.1\"]",
+    );
+    let like_ours = must_be_taken_away(&config.base_path()).then_some(
+        "the path of server.public_url begins like an address of Parlour's own: the proxy must take it away before it asks \
+         here",
+    );
+    nobody.into_iter().chain(like_ours)
 }
 
 /// Says what was made and which pages to open.
@@ -274,6 +273,32 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::test_config;
+
+    #[test]
+    fn a_proxy_that_nobody_listed_is_warned_of_at_the_start() {
+        let https = "public_url = \"https://chat.test/\"\n";
+        let listed = "trusted_proxies = [\"127.0.0.1\"]\n";
+        for (server, warned) in [
+            (String::new(), None),
+            ("public_url = \"http://chat.test/p/\"".to_owned(), None),
+            (https.to_owned(), Some("server.trusted_proxies is empty")),
+            (format!("{https}{listed}"), None),
+            (
+                format!("{listed}public_url = \"https://chat.test/chat/\""),
+                Some("must take it away"),
+            ),
+        ] {
+            let config = test_config(&format!("[server]\n{server}"));
+            let warnings: Vec<_> = proxy_warnings(&config).collect();
+            assert_eq!(warnings.len(), usize::from(warned.is_some()), "{server}");
+            assert!(
+                warnings
+                    .iter()
+                    .all(|w| warned.is_some_and(|part| w.contains(part)))
+            );
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_hangs_does_not_hold_up_the_exit() {

@@ -167,3 +167,26 @@ pub enum BotKind {
     #[default]
     Scripted,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_without_a_host_is_a_file_of_ours() {
+        let base = BasePath::new("/p/").unwrap();
+        for (avatar, address) in [
+            ("", None),
+            ("ada.png", Some("/p/ada.png")),
+            ("/ada.png", Some("/p/ada.png")),
+            ("https://cdn.test/ada.png", Some("https://cdn.test/ada.png")),
+            ("//cdn.test/ada.png", Some("//cdn.test/ada.png")),
+        ] {
+            let bot = Bot {
+                avatar: avatar.to_owned(),
+                ..Bot::demo().unwrap()
+            };
+            assert_eq!(bot.avatar_at(&base).as_deref(), address);
+        }
+    }
+}

@@ -395,6 +395,14 @@ mod tests {
                 "server.trusted_proxies: require_https needs",
             ),
             (
+                "[server]\npublic_url = \"https://example.com//evil.test/\"".to_owned(),
+                "between single slashes",
+            ),
+            (
+                "[server]\npublic_url = \"https://example.com/a;b/\"".to_owned(),
+                "between single slashes",
+            ),
+            (
                 "[tokens]\nassertion_life = \"6m\"".to_owned(),
                 "between 1s and 5m",
             ),

@@ -152,6 +152,23 @@ async fn a_whole_visit_goes_below_the_path_in_either_form() {
 }
 
 #[tokio::test]
+async fn who_comes_in_the_clear_is_led_below_the_path_once() {
+    let app = TestApp::start_with(&format!("{BELOW}require_https = true\n"));
+    for form in FORMS {
+        let path = format!("{form}/chat/test?x=1");
+        let plain = app.get(&path, &[("x-forwarded-proto", "http")]).await;
+        assert_eq!(
+            (plain.status, plain.header("location")),
+            (308, "https://shop.test/p/chat/test?x=1"),
+        );
+        let livez = app.get(&format!("{form}/livez"), &[]).await;
+        assert_eq!(livez.status, 200, "a balancer asks directly");
+        let secure = open(&app, &path).await;
+        assert_eq!(secure.status, 200, "{}", secure.body);
+    }
+}
+
+#[tokio::test]
 async fn only_the_base_path_itself_is_taken_away_and_once() {
     let app = TestApp::start_with(BELOW);
     for path in [
