@@ -176,6 +176,10 @@ async fn nothing_that_is_secret_is_logged() {
         log.contains("on purpose") || log.contains("a bot gave no answer"),
         "the log was heard: {log}"
     );
+    // What was refused is told by its class.
+    for class in [r#""replay""#, r#""secret""#] {
+        assert!(log.contains(class), "{class}: {log}");
+    }
     let words = [
         "my card is 4111",
         "ann@private.test",
