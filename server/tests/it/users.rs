@@ -127,6 +127,28 @@ async fn a_forgotten_person_is_in_no_file_and_out_of_the_running_server() {
 }
 
 #[tokio::test]
+async fn a_log_that_another_program_reads_is_named_and_emptied_by_the_next_try() {
+    let app = TestApp::start();
+    let ann = app.user("ann@test").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "held-wish").await;
+    socket.next().await;
+    let reader = rusqlite::Connection::open(app.folder.join("parlour.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM messages";
+    let seen: i64 = reader.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(seen, 3);
+    let (code, said) = user(&app.folder, &["forget", "ann@test"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("everything is erased, but"), "{said}");
+    reader.execute_batch("COMMIT").unwrap();
+    let (code, said) = user(&app.folder, &["forget", "ann@test"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("nothing is kept"), "{said}");
+    assert!(!found_in_files(&app.folder, "held-wish"));
+}
+
+#[tokio::test]
 async fn users_without_messages_go_with_retention() {
     use std::time::Duration;
     let app = TestApp::start_with("[retention]\nage = \"8d\"\n");

@@ -314,6 +314,23 @@ async fn commits_are_synced_unless_told_otherwise() {
     }
 }
 
+#[test]
+fn beside_a_server_nothing_is_made_and_no_schema_is_changed() {
+    use super::copy::CopyError;
+    let folder = Folder::new();
+    let beside = || SqliteStore::beside(folder.path(), &SqliteOptions::default()).err();
+    assert!(matches!(beside(), Some(CopyError::Missing { .. })));
+    assert!(!folder.path().exists());
+    fs::create_dir_all(folder.path()).expect("a folder");
+    let mut file = Connection::open(folder.file()).expect("opens");
+    migrations::first(&mut file).expect("makes it");
+    assert!(matches!(beside(), Some(CopyError::Older { .. })));
+    assert_eq!(migrations::version(&file), Ok(1));
+    drop(file);
+    drop(folder.open().expect("a server brings it over"));
+    assert_eq!(beside(), None);
+}
+
 #[tokio::test]
 async fn what_is_forgotten_is_in_no_file_although_pages_were_split() {
     let folder = Folder::new();

@@ -24,7 +24,7 @@ pub(super) fn dossiers(
     app: Option<&str>,
 ) -> Result<Vec<Dossier>, StoreError> {
     let read = || {
-        // By app and identity there is an index; by identity alone every user is looked at, which only an operator asks for.
+        // A statement each, so that each is served by an index where there is one.
         let sql = match app {
             Some(_) => {
                 "SELECT id, app, identity, created FROM users WHERE identity = ?1 AND app = ?2"
