@@ -296,6 +296,11 @@ mod tests {
     }
 
     #[test]
+    fn it_costs_an_idle_socket_next_to_nothing() {
+        assert!(size_of::<Strict<()>>() <= 64, "{}", size_of::<Strict<()>>());
+    }
+
+    #[test]
     fn a_message_that_is_never_whole_is_a_fault() {
         let start = Instant::now();
         let mut frames = Frames::default();
