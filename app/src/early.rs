@@ -11,9 +11,9 @@
 //!    makes a new line): the text becomes a clone of `<template id="early-bubble">` in `<div id="early">`, the
 //!    composer is emptied, and `{id, text}` is kept in memory and in `sessionStorage`. A starter is a submit
 //!    button with a `value`. Too long a text (`data-composer` says how long) stays where it is.
-//! 3. Puts the cursor into the composer if the visitor just opened the window by hand (the loader says `#focus`).
-//! 4. Leaves the focus in the field when the send button is pressed: a phone would put its keyboard away.
-//! 5. Hands over by `parlourEarly.take()`, which stops the script and empties `#early`.
+//! 3. Leaves the focus in the field when the send button is pressed: a phone would put its keyboard away.
+//! 4. Hands over by `parlourEarly.take()`, which stops the script (`signal` says so to others) and empties `#early`;
+//!    `composing` tells whether a word was being composed then.
 //!
 //! **Invariants.** `id` is milliseconds since the epoch and unique in the tab: it becomes the `clientMessageId`, so
 //! that the server stores a message once however often a reload sends it. An item stays in `sessionStorage` until

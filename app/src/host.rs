@@ -45,6 +45,8 @@ pub(crate) enum Command {
 pub(crate) struct Host {
     parent: Window,
     origin: String,
+    /// The page wants no words of messages (`?preview=off`): none leaves the frame.
+    quiet: bool,
     questions: Cell<u32>,
     /// The last refusal was told as an error of the page's own.
     told: Cell<bool>,
@@ -61,15 +63,19 @@ impl Host {
             return None;
         }
         let query = window.location().search().ok()?;
-        let pairs = query.strip_prefix('?')?.split('&');
-        let origin = pairs
-            .filter_map(|pair| pair.split_once('='))
-            .find_map(|(name, value)| (name == "origin").then_some(value))?;
-        let origin = String::from(decode_uri_component(origin).ok()?);
+        let query = query.strip_prefix('?')?;
+        let field = |wanted: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find_map(|(name, value)| (name == wanted).then_some(value))
+        };
+        let origin = String::from(decode_uri_component(field("origin")?).ok()?);
         origin.starts_with("http").then(|| {
             Rc::new(Self {
                 parent,
                 origin,
+                quiet: field("preview") == Some("off"),
                 questions: Cell::new(0),
                 told: Cell::new(false),
                 waiting: RefCell::default(),
@@ -167,9 +173,9 @@ impl Host {
         self.say("close", &[]);
     }
 
-    /// So many messages came while nobody looked; the newest one for the preview.
+    /// So many messages came while nobody looked; the newest one for the preview, if the page shows one.
     pub(crate) fn unread(&self, count: u32, newest: Option<(&str, &str)>) {
-        match newest {
+        match newest.filter(|_| !self.quiet) {
             Some((name, text)) => self.say(
                 "unread",
                 &[

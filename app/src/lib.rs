@@ -20,6 +20,8 @@ pub mod ahead;
 mod base_path;
 pub mod chat;
 pub mod early;
+#[cfg(feature = "ssr")]
+pub mod hand_over;
 #[cfg(target_arch = "wasm32")]
 mod host;
 pub mod icons;

@@ -198,6 +198,164 @@ test("calls of the host reach the chat", async ({ page, hostSite, parlour }) => 
   await expect(german.getByRole("textbox", { name: "Nachricht" })).toBeVisible();
 });
 
+test.describe("text that the page sets", () => {
+  const prefill = (page: Page, text: string) => page.evaluate((text) => (window as any).Parlour.prefill(text), text);
+
+  test("goes below what the visitor wrote, once, with the cursor where it was, and a later one takes its place", async ({ page, hostSite, parlour }) => {
+    await visit(page, shop(hostSite, parlour));
+    const chat = await openByHand(page, parlour);
+    await prefill(page, "About order 1");
+    await expect(chat.composer).toHaveValue("About order 1");
+    await prefill(page, "About order 2");
+    await expect(chat.composer).toHaveValue("About order 2");
+    await chat.composer.fill("My own");
+    await prefill(page, "About order 3");
+    await expect(chat.composer).toHaveValue("My own\nAbout order 3");
+    await page.keyboard.type(" words");
+    await expect(chat.composer).toHaveValue("My own words\nAbout order 3");
+    await prefill(page, "About order 4");
+    await prefill(page, "About order 4");
+    await expect(chat.composer).toHaveValue("My own words\nAbout order 4");
+    // On the next page, too.
+    await page.reload();
+    const again = await chatIn(page, parlour);
+    await again.online();
+    await expect(again.composer).toHaveValue("My own words\nAbout order 4");
+    await prefill(page, "About order 4");
+    await prefill(page, "About order 5");
+    await expect(again.composer).toHaveValue(/^My own words\n/);
+  });
+
+  test("is not kept as if the visitor had written it", async ({ page, hostSite, parlour }) => {
+    await visit(page, shop(hostSite, parlour));
+    const chat = await openByHand(page, parlour);
+    await prefill(page, "About order 1");
+    await expect(chat.composer).toHaveValue("About order 1");
+    await page.reload();
+    const again = await chatIn(page, parlour);
+    await again.online();
+    await prefill(page, "About order 2");
+    await expect(again.composer).toHaveValue("About order 2");
+  });
+
+  test("waits while a word is composed, and does not break it", async ({ page, hostSite, parlour }) => {
+    await visit(page, shop(hostSite, parlour));
+    const chat = await openByHand(page, parlour);
+    await expect(chat.composer).toBeFocused();
+    const keyboard = await page.context().newCDPSession(page);
+    await keyboard.send("Input.imeSetComposition", { text: "か", selectionStart: 1, selectionEnd: 1 });
+    await prefill(page, "About order 1");
+    // The frame has heard it when it has heard what was said after it.
+    await page.evaluate(() => (window as any).Parlour.setTheme("dark"));
+    await expect(chat.window.locator("html")).toHaveAttribute("data-theme", "dark");
+    await keyboard.send("Input.imeSetComposition", { text: "かん", selectionStart: 2, selectionEnd: 2 });
+    await expect(chat.composer).toHaveValue("かん");
+    await keyboard.send("Input.insertText", { text: "漢" });
+    await expect(chat.composer).toHaveValue("漢\nAbout order 1");
+    await page.keyboard.type("字");
+    await expect(chat.composer).toHaveValue("漢字\nAbout order 1");
+  });
+
+  test("leaves alone what waits to be sent", async ({ page, hostSite, parlour }) => {
+    const release = await holdWasm(page);
+    await visit(page, shop(hostSite, parlour));
+    await press(page);
+    const chat = await chatIn(page, parlour);
+    await expect(chat.composer).toBeFocused();
+    await page.keyboard.type("thanks");
+    await page.keyboard.press("Enter");
+    await prefill(page, "About order 1");
+    await page.keyboard.type("half");
+    release();
+    await expect(chat.row("You are welcome!")).toHaveCount(1);
+    await expect(chat.composer).toHaveValue("half\nAbout order 1");
+    expect(await inFrame(chat)).toEqual(["thanks"]);
+  });
+});
+
+test("a draft and what is typed before the chat is alive are both kept", async ({ page, hostSite, parlour }) => {
+  await visit(page, shop(hostSite, parlour));
+  const chat = await openByHand(page, parlour);
+  await chat.composer.fill("half a sentence");
+  await press(page);
+  await page.reload();
+  const release = await holdWasm(page);
+  await press(page);
+  await page.keyboard.type("and more");
+  const again = await chatIn(page, parlour);
+  await expect(again.composer).toHaveValue("and more");
+  release();
+  await again.online();
+  await expect(again.composer).toHaveValue("half a sentence\nand more");
+  await page.keyboard.type("!");
+  await expect(again.composer).toHaveValue("half a sentence\nand more!");
+});
+
+test("a page that wants no preview is told no word and no name", async ({ page, context, hostSite, parlour }) => {
+  await page.addInitScript(() => {
+    (window as any).told = [];
+    addEventListener("message", ({ data }) => (window as any).told.push(data));
+  });
+  await visit(page, shop(hostSite, parlour, { attributes: 'data-preview="off"' }));
+  const chat = await openByHand(page, parlour);
+  await chat.welcomed();
+  const other = await context.newPage();
+  await openShadows(other);
+  await other.addInitScript(() => Object.defineProperty(Document.prototype, "visibilityState", { get: () => "hidden" }));
+  await visit(other, shop(hostSite, parlour));
+  const there = await openByHand(other, parlour);
+  await page.bringToFront();
+  await press(page);
+  await there.say("several");
+  await expect(page.getByRole("button", { name: "Open chat, 3 unread" })).toBeVisible();
+  await expect(page.locator(".preview")).toHaveCount(0);
+  const told: object[] = await page.evaluate("told");
+  expect(told).toContainEqual({ parlour: 1, type: "unread", count: 3 });
+  expect(JSON.stringify(told)).not.toMatch(/first of three|and the last|"text"/);
+});
+
+test("a server that is gone when the chat is opened is said, and what was written arrives when it is back", async ({ page, hostSite, startParlour }) => {
+  const parlour = await startParlour();
+  await visit(page, shop(hostSite, parlour));
+  await parlour.stop();
+  await press(page);
+  await page.keyboard.type("thanks");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("half");
+  await expect(page.getByRole("status")).toContainText("The chat can’t be reached.");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await parlour.launch();
+  await press(page);
+  const chat = await chatIn(page, parlour);
+  await expect(chat.row("You are welcome!")).toHaveCount(1);
+  await expect(chat.composer).toHaveValue("half");
+  expect(await inFrame(chat)).toEqual(["thanks"]);
+});
+
+test("the bot's colour reaches the launcher", async ({ page, hostSite, startParlour }) => {
+  const parlour = await startParlour({ config: CLOSED.replace("https://shop.example", hostSite.origin) + 'brand = "#204080"\n' });
+  await visit(page, shop(hostSite, parlour));
+  await openByHand(page, parlour);
+  await expect(page.locator(".launcher")).toHaveCSS("background-color", "rgb(32, 64, 128)");
+});
+
+test("a page in Arabic has launcher and window in Arabic, and a bot that speaks German only has both in German", async ({ page, hostSite, startParlour }) => {
+  const config = CLOSED.replace("https://shop.example", hostSite.origin);
+  const parlour = await startParlour({ config });
+  const arabic = "<script>document.documentElement.lang = 'ar'; document.documentElement.dir = 'rtl'</script>";
+  await visit(page, shop(hostSite, parlour, { head: arabic }));
+  await page.getByRole("button", { name: "فتح المحادثة" }).click();
+  const chat = await chatIn(page, parlour);
+  await expect(chat.window.locator("html")).toHaveAttribute("lang", "ar");
+  await expect(chat.window.getByRole("textbox", { name: "الرسالة" })).toBeVisible();
+
+  const german = await startParlour({ config: config + 'languages = ["de"]\n' });
+  // The tab left it open.
+  await visit(page, shop(hostSite, german));
+  await expect(page.locator(".launcher")).toHaveAccessibleName("Chat schließen");
+});
+
 test("Escape closes the window also after a click on nothing", async ({ page, hostSite, parlour }) => {
   await visit(page, shop(hostSite, parlour));
   const chat = await openByHand(page, parlour);
@@ -242,6 +400,10 @@ test("a page that is not listed gets a friendly refusal in the frame", async ({ 
   await press(page);
   const frame = page.frameLocator("[data-parlour] iframe");
   await expect(frame.getByRole("heading")).toHaveText("Not available on this site");
+  await expect(page.locator(".outline")).toBeHidden();
+  await frame.getByRole("heading").click();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
 });
 
 const CLOSED = `
@@ -299,12 +461,14 @@ test.describe("on a phone", () => {
     await page.touchscreen.tap(launcher(page).x, launcher(page).y);
     const chat = await chatIn(page, parlour);
     await expect(chat.composer).toBeVisible();
-    await page.getByRole("button", { name: "Close chat", exact: true }).and(page.locator(".launcher")).tap();
+    await chat.window.getByRole("button", { name: "Close chat" }).tap();
     await expect(page.getByRole("dialog")).toBeHidden();
     release();
     await page.touchscreen.tap(launcher(page).x, launcher(page).y);
     await chat.online();
     await expect(page.locator(".launcher")).toBeHidden();
+    await chat.window.getByRole("button", { name: "Close chat" }).tap();
+    await expect(page.getByRole("dialog")).toBeHidden();
   });
 
   test("the chat fills the screen, does not raise the keyboard, and is closed by its button", async ({ page, hostSite, parlour }) => {

@@ -139,8 +139,6 @@ test("a page that is opened with an anchor, as after the skip link, takes no foc
   const chat = new Chat(page);
   await chat.online();
   await expect(chat.composer).not.toBeFocused();
-  await page.goto(`${parlour.baseURL}/embed/demo#focus`);
-  await expect(chat.composer).toBeFocused();
 });
 
 test("when the wasm never comes, the page still opens its menu and shows its messages", async ({ page, parlour }) => {

@@ -239,7 +239,7 @@ test.describe("on a phone", () => {
   test("closing takes its step in the history back, and a reload does not open it again", async ({ page, hostSite }) => {
     const on = await stage(page, hostSite, { head: tall });
     await touch(page);
-    await (await on.frame()).locator("[data-close]").click();
+    await (await on.frame()).getByRole("button", { name: "Close" }).click();
     await expect.poll(() => page.evaluate(() => [document.body.inert, history.state])).toEqual([false, null]);
     await touch(page);
     await on.frame();
@@ -247,4 +247,49 @@ test.describe("on a phone", () => {
     await page.locator("[data-parlour]").waitFor({ state: "attached" });
     expect(page.frames()).toHaveLength(1);
   });
+});
+
+test("a preview goes when another tab has read it", async ({ page, hostSite }) => {
+  const on = await stage(page, hostSite);
+  await press(page);
+  await on.frame();
+  await press(page);
+  await on.say({ type: "unread", count: 1, name: "Demo bot", text: "Your order has left." });
+  await expect(page.getByRole("button", { name: /Your order has left/ })).toBeVisible();
+  await on.say({ type: "unread", count: 0 });
+  await expect(page.getByRole("button", { name: /Your order has left/ })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Open chat", exact: true })).toBeVisible();
+});
+
+test("the window's colour reaches the launcher and is kept; a colour of the page wins", async ({ page, hostSite }) => {
+  const colour = () => page.locator(".launcher").evaluate((launcher) => getComputedStyle(launcher).backgroundColor);
+  const on = await stage(page, hostSite);
+  expect(await colour()).toBe("rgb(11, 110, 79)");
+  await press(page);
+  await on.frame();
+  await expect.poll(colour).toBe("rgb(32, 64, 128)");
+  await page.reload();
+  await page.locator("[data-parlour]").waitFor({ state: "attached" });
+  expect(await colour()).toBe("rgb(32, 64, 128)");
+  const other = await stage(page, hostSite, { attributes: 'data-brand="#c00"' });
+  await other.frame();
+  await expect.poll(other.heard).not.toEqual([]);
+  expect(await colour()).toBe("rgb(204, 0, 0)");
+});
+
+test("launcher and window speak one language: the page's, else the visitor's, else the bot's", async ({ page, hostSite }) => {
+  const asked = async (lang: string, attributes = "") => {
+    const on = await stage(page, hostSite, { attributes, head: `<script>document.documentElement.lang = "${lang}"</script>` });
+    await page.evaluate(() => Parlour.open());
+    return new URL((await on.frame()).url()).searchParams.get("lang");
+  };
+  expect(await asked("ar-EG")).toBe("ar");
+  await expect(page.locator(".launcher")).toHaveAccessibleName("إغلاق المحادثة");
+  expect(await asked("fr")).toBe("en");
+  expect(await asked("ar", 'data-lang="de"')).toBe("de");
+  expect(await asked("ar", 'data-lang="auto"')).toBe("en");
+  // A bot that speaks German only answers in German.
+  hostSite.serve("/embed/demo", '<html lang="de"><textarea></textarea><form data-composer><textarea></textarea></form><script src="/hand_over.js"></script></html>');
+  await page.evaluate(() => Parlour.setLocale("en"));
+  await expect(page.locator(".launcher")).toHaveAccessibleName("Chat schließen");
 });

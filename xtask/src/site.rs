@@ -171,7 +171,7 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
         .collect();
     let public = workspace.root.join(ASSETS);
     if public.exists() {
-        assets.extend(files(&public)?);
+        assets.extend(join(files(&public)?));
     }
     let manifest = serde_json::json!({ "pkg": format!("/{folder}") });
     assets.push((
@@ -188,6 +188,22 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
     }
     assets.sort();
     Ok(assets)
+}
+
+/// A folder `x.js` holds the parts of the script `x.js`, joined in the order of their names.
+fn join(sorted: Vec<Asset>) -> Vec<Asset> {
+    let mut joined: Vec<Asset> = Vec::with_capacity(sorted.len());
+    for (path, content) in sorted {
+        let name = match path.split_once(".js/") {
+            Some((script, _)) => format!("{script}.js"),
+            None => path,
+        };
+        match joined.last_mut() {
+            Some((last, whole)) if *last == name => whole.extend(content),
+            _ => joined.push((name, content)),
+        }
+    }
+    joined
 }
 
 /// A script without its indentation and the lines that hold only a comment. Not a minifier: the code
@@ -289,6 +305,22 @@ mod tests {
         assert!(site.join("pkg/2/frontend.js").exists());
         assert!(!site.join("pkg/1").exists());
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_script_in_parts_is_one_script_in_their_order() {
+        let parts = vec![
+            asset("icon.svg", "<svg>"),
+            asset("parlour.js/1-page.js", "(()=>{\n"),
+            asset("parlour.js/2-api.js", "})();\n"),
+            asset("robots.txt", ""),
+        ];
+        let joined = [
+            asset("icon.svg", "<svg>"),
+            asset("parlour.js", "(()=>{\n})();\n"),
+            asset("robots.txt", ""),
+        ];
+        assert_eq!(join(parts), joined);
     }
 
     #[test]

@@ -5,9 +5,12 @@
 
 use super::Theme;
 use crate::{
-    BasePath, ahead, early,
+    BasePath, ahead, early, hand_over,
     text::Language,
-    widget::{EarlyBubble, Widget, WidgetSettings, settings::ELEMENT},
+    widget::{
+        EarlyBubble, Widget, WidgetSettings,
+        settings::{ELEMENT, Mode},
+    },
 };
 use leptos::{config::LeptosOptions, nonce::Nonce, prelude::*};
 
@@ -26,6 +29,8 @@ pub struct ChatPage {
     pub settings: WidgetSettings,
     /// The custom properties of the bot's palette.
     pub theme_css: String,
+    /// The bot's colour, or the host's choice, for the launcher.
+    pub brand: String,
     /// The bot's theme, or the host's choice.
     pub theme: Theme,
     /// The language of `settings.texts`.
@@ -51,7 +56,11 @@ impl ChatPage {
             TO_END
         };
         let forget = if self.fresh { FORGET } else { "" };
-        let early = [forget, to_end, early::SCRIPT].concat();
+        let hand_over = match settings.mode {
+            Mode::Embedded => hand_over::SCRIPT,
+            Mode::Standalone => "",
+        };
+        let early = [forget, to_end, early::SCRIPT, ";", hand_over].concat();
         // Only the host knows who the visitor is.
         let ahead = if settings.host_identity {
             ""
@@ -66,7 +75,7 @@ impl ChatPage {
         view! {
             <Widget/>
             <EarlyBubble/>
-            <script id=MARK nonce=nonce.clone()>{early}</script>
+            <script id=MARK nonce=nonce.clone() data-brand=self.brand>{early}</script>
             <script type="application/json" id=ELEMENT nonce=nonce inner_html=text></script>
             {wake}
         }
@@ -96,7 +105,13 @@ mod tests {
 
     #[test]
     fn the_inline_scripts_can_stand_in_a_script_element() {
-        for script in [FORGET, TO_END, early::SCRIPT, ahead::SCRIPT] {
+        for script in [
+            FORGET,
+            TO_END,
+            early::SCRIPT,
+            hand_over::SCRIPT,
+            ahead::SCRIPT,
+        ] {
             assert!(!script.contains("</"), "`</` would end the script element");
             assert!(
                 !script.contains("<!--"),

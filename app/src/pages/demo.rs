@@ -39,7 +39,7 @@ impl Default for DemoSettings {
             bot: "demo".into(),
             brand: "#0b6e4f".into(),
             theme: "auto".into(),
-            language: String::new(),
+            language: "auto".to_owned(),
             side: "right".into(),
         }
     }
@@ -130,7 +130,7 @@ impl DemoPage {
         let languages = options(
             &language,
             [
-                ("", "Yours"),
+                ("auto", "Yours"),
                 ("en", "English"),
                 ("de", "Deutsch"),
                 ("ar", "العربية"),
@@ -190,7 +190,7 @@ impl DemoPage {
                 data-bot=bot
                 data-brand=brand
                 data-theme=theme
-                data-lang=(!language.is_empty()).then_some(language)
+                data-lang=language
                 data-side=side
             ></script>
         }

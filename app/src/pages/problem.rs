@@ -1,11 +1,11 @@
 //! Something is not here, not allowed or broken: one sentence, one way out, in the same room.
 
 use crate::{
-    BasePath,
+    BasePath, hand_over,
     icons::{Icon, icon},
     text::Language,
 };
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,9 @@ impl ProblemPage {
         let href = if again { String::new() } else { base.at("") };
         let way_out = (again || (self.home && !self.embedded))
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
+        // The loader shows this page. A server that is out of order says nothing: the loader tries again by itself.
+        let told = (self.embedded && self.problem != Problem::Server)
+            .then(|| view! { <script nonce=use_nonce()>{hand_over::SCRIPT}</script> });
         view! { class = scope,
             <main class="problem">
                 <span class="sign">{icon(Icon::Alert)}</span>
@@ -65,6 +68,7 @@ impl ProblemPage {
                 <p class="words">{sentence}</p>
                 {way_out}
             </main>
+            {told}
         }
     }
 }

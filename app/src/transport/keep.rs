@@ -45,10 +45,20 @@ fn stored() -> Vec<Outgoing> {
     text.and_then(|text| Read::parse(&text)).unwrap_or_default()
 }
 
+fn of_early(field: &str) -> Option<(JsValue, JsValue)> {
+    let early = Reflect::get(window()?.as_ref(), &"parlourEarly".into()).ok()?;
+    let value = Reflect::get(&early, &field.into()).ok()?;
+    Some((early, value))
+}
+
+/// Whether a word was being composed when `early.js` was stopped.
+pub(super) fn composing() -> bool {
+    of_early("composing").is_some_and(|(_, composing)| composing.is_truthy())
+}
+
 fn taken() -> Vec<Outgoing> {
     let take = || -> Option<Vec<Outgoing>> {
-        let early = Reflect::get(window()?.as_ref(), &"parlourEarly".into()).ok()?;
-        let take = Reflect::get(&early, &"take".into()).ok()?;
+        let (early, take) = of_early("take")?;
         let sent: JsValue = take.dyn_ref::<js_sys::Function>()?.call0(&early).ok()?;
         Read::parse(&String::from(JSON::stringify(&sent).ok()?))
     };

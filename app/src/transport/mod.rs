@@ -73,6 +73,14 @@ struct Driver {
     started: Cell<bool>,
     /// The whole conversation is on its way.
     reading: Cell<bool>,
+    /// A word is being composed: whatever changes the composer would break it.
+    composing: Cell<bool>,
+    /// The draft is to be restored when it is composed.
+    restore: Cell<bool>,
+    /// What the host page last put into the composer…
+    filled: RefCell<String>,
+    /// …and what it wants there when the word is composed. A later one takes its place.
+    fill: RefCell<Option<String>>,
 }
 
 /// Starts the page's one driver. A second call does nothing.
@@ -132,6 +140,10 @@ impl Driver {
             settings,
             started: Cell::new(false),
             reading: Cell::new(false),
+            composing: Cell::new(keep::composing()),
+            restore: Cell::new(true),
+            filled: RefCell::default(),
+            fill: RefCell::default(),
         }
     }
 
@@ -142,7 +154,7 @@ impl Driver {
         self.frame.on_frame(move || driver.show());
         let driver = Rc::clone(self);
         page::listen(move |happened| driver.happened(happened));
-        page::restore_draft();
+        self.write();
         self.keep_early();
         // Taken over in one go: the rows are in the list before the page is painted without the
         // script's own bubbles.
@@ -292,7 +304,10 @@ impl Driver {
         match command {
             Command::Hidden => self.look(false),
             Command::Logout => self.logout(),
-            Command::Prefill(text) => page::fill(&text),
+            Command::Prefill(text) => {
+                *self.fill.borrow_mut() = Some(text);
+                self.write();
+            }
             Command::Send(text) => {
                 self.chat.send(text);
             }
@@ -310,6 +325,10 @@ impl Driver {
     /// What happened to the page.
     fn happened(self: &Rc<Self>, happened: page::Happened) {
         match happened {
+            page::Happened::Composing(composing) => {
+                self.composing.set(composing);
+                self.write();
+            }
             page::Happened::Network(online) => self.feed(Event::Network { online }),
             page::Happened::Visible => {
                 self.back_in_tabs();
@@ -325,7 +344,23 @@ impl Driver {
                 }
                 self.leave_tabs();
             }
+            // What only the host page wrote it will write again.
+            page::Happened::Typed(text) if text == *self.filled.borrow() => keep::draft(""),
             page::Happened::Typed(text) => keep::draft(&text),
+        }
+    }
+
+    /// Writes into the composer what waits for that, unless a word is being composed there.
+    fn write(&self) {
+        if self.composing.get() {
+            return;
+        }
+        if self.restore.take() {
+            page::restore_draft();
+        }
+        if let Some(text) = self.fill.take() {
+            let before = self.filled.replace(text.clone());
+            page::fill(&text, &before);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Document and window as the driver needs them: the composer, what happens to the page, clock and
 //! dice.
 
+use std::ops::Range;
+
 use js_sys::{Array, Date, Intl, Promise, Reflect};
 use protocol::find::find;
 use protocol::json::Value;
@@ -16,6 +18,8 @@ use super::keep;
 
 /// What happens to the page.
 pub(super) enum Happened {
+    /// A word is being composed in the composer, or no longer.
+    Composing(bool),
     /// The page goes away, perhaps into the browser's cache.
     Leaving,
     /// The browser's word about the network.
@@ -40,8 +44,11 @@ fn composer() -> Option<HtmlTextAreaElement> {
 
 /// Hears what happens to the page, for as long as it lives.
 pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
-    let heard = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+    // `Fn`: what is written into the composer on an event is an event of its own.
+    let heard = Closure::<dyn Fn(Event)>::new(move |event: Event| {
         happened(match event.type_().as_str() {
+            "compositionstart" => Happened::Composing(true),
+            "compositionend" => Happened::Composing(false),
             "online" => Happened::Network(true),
             "offline" => Happened::Network(false),
             "pagehide" => Happened::Leaving,
@@ -61,7 +68,12 @@ pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
     for kind in ["online", "offline", "pagehide", "pageshow"] {
         let _ = window.add_event_listener_with_callback(kind, callback);
     }
-    for kind in ["visibilitychange", "input"] {
+    for kind in [
+        "compositionstart",
+        "compositionend",
+        "visibilitychange",
+        "input",
+    ] {
         let _ = document.add_event_listener_with_callback(kind, callback);
     }
     // The listeners live as long as the page, so the closure does too.
@@ -73,25 +85,57 @@ pub(super) fn written() -> String {
     composer().map_or_else(String::new, |field| field.value())
 }
 
-/// Puts the draft of this tab into the composer, unless something stands there already.
+/// Puts the draft of this tab into the composer, above what was typed before the page was alive.
 pub(super) fn restore_draft() {
-    match (composer(), keep::kept_draft()) {
-        (Some(field), Some(draft)) if field.value().is_empty() => set(&field, &draft),
-        // Typed before the page was alive, so not kept yet.
-        (Some(field), _) => keep::draft(&field.value()),
-        _ => {}
+    let Some(field) = composer() else { return };
+    let typed = field.value();
+    match keep::kept_draft() {
+        Some(draft) if typed.is_empty() => {
+            field.set_value(&draft);
+            changed(&field);
+        }
+        // A browser that brought the draft back itself has it already.
+        Some(draft) if find(&typed, &draft).is_none() => {
+            replace(&field, 0..0, &[&*draft, "\n"].concat());
+        }
+        _ => keep::draft(&typed),
     }
 }
 
-/// Puts text into the composer, as if it were typed.
-pub(super) fn fill(text: &str) {
-    if let Some(field) = composer() {
-        set(&field, text);
+/// Puts text of the host page into the composer: into an empty one, or in place of the last such text (`before`) if
+/// that was left as it was. What the visitor wrote stays, with the cursor where it is; the text goes below it.
+pub(super) fn fill(text: &str, before: &str) {
+    let Some(field) = composer() else { return };
+    let value = field.value();
+    let written = match value.strip_suffix(before) {
+        Some(written) if written.is_empty() || written.ends_with('\n') => written.trim_end(),
+        _ => value.trim_end(),
+    };
+    if written.is_empty() {
+        field.set_value(text);
+        changed(&field);
+    } else if find(written, text).is_none() {
+        let below = ["\n", text].concat();
+        replace(&field, units(written)..units(&value), &below);
     }
 }
 
-fn set(field: &HtmlTextAreaElement, text: &str) {
-    field.set_value(text);
+/// Puts text in place of a part of the field; the cursor stays where it is in the rest.
+fn replace(field: &HtmlTextAreaElement, part: Range<u32>, text: &str) {
+    if field
+        .set_range_text_with_start_and_end(text, part.start, part.end)
+        .is_ok()
+    {
+        changed(field);
+    }
+}
+
+/// The length of a text as the browser counts it.
+fn units(text: &str) -> u32 {
+    u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX)
+}
+
+fn changed(field: &HtmlTextAreaElement) {
     // The composer grows and shows its button on this event.
     if let Ok(event) = Event::new("input") {
         event.init_event_with_bubbles("input", true);

@@ -23,6 +23,7 @@ use crate::rtm::{history, limits::MAX_TEXT_CHARS};
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
 use crate::state::AppState;
+use crate::theme::Brand;
 
 /// Messages in the first HTML: two screens of a phone. The rest comes when the visitor scrolls.
 const NEWEST: u32 = 20;
@@ -211,10 +212,19 @@ impl<'a> Visit<'a> {
                 form_action: base.at(&format!("chat/{}{through}", bot.page.as_str())),
             },
             theme_css: looks.css(bot, self.asked.brand.as_deref()),
+            brand: String::from(self.brand(bot)),
             theme: theme(self.asked.theme.as_deref(), bot.theme),
             language,
             fresh: self.asked.fresh.is_some(),
         }
+    }
+
+    /// The colour that the host page asks for, or the bot's own.
+    fn brand(&self, bot: &Bot) -> Brand {
+        let asked = self.asked.brand.as_deref();
+        asked
+            .and_then(|asked| asked.parse().ok())
+            .unwrap_or(bot.brand)
     }
 
     /// What the addresses of this page end with, so that what it asks for comes through the app that it was asked for.
@@ -309,7 +319,7 @@ impl<'a> Visit<'a> {
         let page = ProblemPage {
             problem,
             language: language(&[], self.asked.lang.as_deref(), self.headers),
-            theme_css: super::palette(crate::theme::Brand::default()),
+            theme_css: super::palette(Brand::default()),
             embedded: self.embedded,
             home: self.config.server.home_page,
         };
