@@ -81,7 +81,9 @@ fn measure(workspace: &Workspace, options: &Options) -> anyhow::Result<Vec<(&'st
         Some(page(workspace)?)
     };
     let mut measured = vec![("loader", loader), ("glue", glue), ("wasm", wasm)];
-    measured.extend(page.map(|page| ("page", page)));
+    if let Some(page) = page {
+        measured.extend([("page", page), ("usable", loader + page)]);
+    }
     measured.push(("total", glue + wasm + page.unwrap_or_default()));
     Ok(measured)
 }
@@ -189,7 +191,7 @@ fn table(parts: &[Part]) -> String {
             or_dash(part.budget)
         );
     }
-    text.push_str("bytes on the wire, brotli; total = glue + wasm + page");
+    text.push_str("bytes on the wire, brotli; usable = loader + page; total = glue + wasm + page");
     text
 }
 
