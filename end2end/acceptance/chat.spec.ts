@@ -1,4 +1,5 @@
 // A visitor and the demo bot on the bot's own page: what is in the first HTML, what is said, how it is shown, what is stored.
+import { testApp } from "../fixtures/platform";
 import { expect, test } from "../fixtures/test";
 import { Chat, consoleLines, history, saidByVisitor, standalone, wire } from "../fixtures/chat";
 
@@ -46,6 +47,17 @@ test("a message is shown as being sent until the server has it", async ({ page, 
   await expect(mine).not.toContainText("Sending…");
   await expect(mine).toContainText("Sent");
   await expect(chat.row("Nice to meet you")).toHaveCount(1);
+});
+
+test("what a day has no room for stays as not sent, with a word why", async ({ page, startParlour }) => {
+  const parlour = await startParlour({ config: testApp({ more: "[rate]\nuser_messages_per_day = 2" }) });
+  const chat = await standalone(page, parlour);
+  await chat.tell("hello");
+  await chat.tell("thanks");
+  await chat.say("one too many");
+  await expect(chat.notice).toContainText("That was a lot for one day");
+  await expect(chat.mine.filter({ hasText: "one too many" })).toContainText("Not sent");
+  expect((await history(page)).filter(({ by }) => by === "visitor").map(({ text }) => text)).toEqual(["hello", "thanks"]);
 });
 
 test("the bot is seen typing while an answer takes its time, and the answer takes the place of the dots", async ({ page, parlour }) => {
