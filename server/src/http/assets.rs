@@ -144,6 +144,15 @@ impl Site {
             HeaderValue::try_from(format!("public, max-age={}", LOADER_LIFE.as_secs())).ok()?
         };
         let headers = response.headers_mut();
+        // Without a word a browser reads the loader in the encoding of the page around it.
+        let text = headers.get(header::CONTENT_TYPE).and_then(|kind| {
+            let kind = kind.to_str().ok()?;
+            let told = !kind.starts_with("text/") || kind.contains("charset");
+            (!told).then(|| format!("{kind}; charset=utf-8"))
+        });
+        if let Some(text) = text.and_then(|kind| HeaderValue::try_from(kind).ok()) {
+            headers.insert(header::CONTENT_TYPE, text);
+        }
         headers.insert(header::CACHE_CONTROL, life);
         // A page that pins the loader's hash loads it with CORS.
         headers.insert(
@@ -247,7 +256,7 @@ fn media_type(path: &str) -> &'static str {
         "ico" => "image/x-icon",
         "json" => "application/json",
         "webmanifest" => "application/manifest+json",
-        "txt" => "text/plain; charset=utf-8",
+        "txt" => "text/plain",
         "woff2" => "font/woff2",
         _ => "application/octet-stream",
     }
@@ -297,6 +306,10 @@ mod tests {
             .unwrap();
         assert_eq!(loader.headers()["content-encoding"], "br");
         assert_eq!(loader.headers()["cache-control"], "public, max-age=300");
+        assert_eq!(
+            loader.headers()["content-type"],
+            "text/javascript; charset=utf-8"
+        );
         assert_eq!(
             loader.headers()["cross-origin-resource-policy"],
             "cross-origin"
