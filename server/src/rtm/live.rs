@@ -40,6 +40,7 @@ use super::{Rtm, answers};
 use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
 use crate::clock::Millis;
 use crate::records::{ConversationId, StoredMessage};
+use crate::security::refusals::Refused;
 use crate::store::{NewMessage, StoreError};
 
 /// The peer comes back at its own pace and reads what it missed from the history.
@@ -58,6 +59,7 @@ struct Live {
     conversation: ConversationId,
     session_id: Box<str>,
     context: Box<str>,
+    app: Box<str>,
     listener: Listener,
     cursor: Cursor,
     told: Told,
@@ -112,6 +114,7 @@ async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<
         conversation: opened.conversation,
         session_id: opened.session_id.into(),
         context: entrance.context.into(),
+        app: entrance.app.into(),
         listener: entrance.listener,
         cursor: Cursor::at(entrance.after.unwrap_or(opened.last_seq)),
         told: Told::new(match (entrance.after, entrance.streams) {
@@ -319,7 +322,8 @@ impl Live {
         let (user, address) = (self.seat.user(), self.seat.address());
         let allowed = self.rtm.rates.message(user, address, said.body.len());
         if allowed.is_err() {
-            tracing::debug!("a message was refused: the day is full");
+            let (app, address) = (Some(&*self.app), address.first());
+            self.rtm.refusals.note(Refused::Limit, app, address);
             return self.write(written(day_is_full(said.reply_to))).await;
         }
         let claim = answers::claim(&self.rtm, self.conversation);

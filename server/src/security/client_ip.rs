@@ -6,7 +6,7 @@
 //! and the list is walked from the right: everything left of the first stranger is his own claim.
 //! `wss` in the latter is `https`. The header `Forwarded` is ignored; proxies that write it can write the other two.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -43,6 +43,18 @@ impl From<IpAddr> for AddressKey {
                 let [a, b, c, d, ..] = v6.segments().map(u64::from);
                 Self(a << 48 | b << 32 | c << 16 | d, true)
             }
+        }
+    }
+}
+
+impl AddressKey {
+    /// The address, or the first one of its network.
+    pub fn first(self) -> IpAddr {
+        match self {
+            Self(bits, false) => {
+                Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or_default()).into()
+            }
+            Self(network, true) => Ipv6Addr::from_bits(u128::from(network) << 64).into(),
         }
     }
 }
@@ -307,5 +319,7 @@ mod tests {
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
         assert_eq!(key("192.0.2.1"), key("::ffff:192.0.2.1"));
         assert_ne!(key("0.0.0.1"), key("::1"));
+        assert_eq!(key("192.0.2.1").first(), ip("192.0.2.1"));
+        assert_eq!(key("2001:db8:1:2::9").first(), ip("2001:db8:1:2::"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use server::ids::{Ids as _, RandomIds};
 use server::limits::ANSWERS_BYTES_PER_ADDRESS;
+use server::security::refusals::Refused;
 use server::store::PAGE_BYTES;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -246,6 +247,12 @@ async fn answers_that_nobody_takes_cost_a_share_and_not_the_memory() {
     drop(kept);
 }
 
+/// Was one of this machine refused for a limit, so that the log counts it?
+fn is_noted(app: &TestApp, through: Option<&str>) -> bool {
+    let here = IpAddr::from([127, 0, 0, 1]);
+    !app.state.refusals.note(Refused::Limit, through, here)
+}
+
 #[tokio::test]
 async fn a_day_holds_so_many_bytes_whatever_fields_they_are_in() {
     const DAY: i64 = 256 * 1024;
@@ -291,6 +298,7 @@ async fn a_day_holds_so_many_bytes_whatever_fields_they_are_in() {
     let stored: usize = outcomes.iter().map(|(stored, _)| stored).sum();
     let refused: usize = outcomes.iter().map(|(_, refused)| refused).sum();
     assert_eq!(stored + refused, 20 * 4);
+    assert!(is_noted(&app, Some("cs-test")));
     let database = rusqlite::Connection::open(app.folder.join("parlour.db")).unwrap();
     let sum = "SELECT sum(length(body)) FROM messages WHERE author = 0";
     let bytes: i64 = database.query_row(sum, [], |row| row.get(0)).unwrap();
@@ -317,6 +325,7 @@ async fn a_day_holds_so_many_bytes_whatever_fields_they_are_in() {
         .await;
     assert_eq!(second.status, 429, "{}", second.body);
     assert!(second.body.contains("a lot for one day"), "{}", second.body);
+    assert!(is_noted(&app, Some("cs-test")));
 }
 
 #[tokio::test]
@@ -398,6 +407,7 @@ async fn what_is_asked_too_often_is_answered_as_the_clients_understand_it() {
         assert_eq!(page.status, status, "{path}");
         assert_eq!(page.header("retry-after").is_empty(), status == 200);
     }
+    assert!(is_noted(&app, None));
 }
 
 #[tokio::test]

@@ -15,12 +15,12 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::render::{Frame, render};
-use super::{Looks, language, theme};
+use super::{Looks, language, paced, theme};
 use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
 use crate::http::visitor;
 use crate::rtm::{history, limits::MAX_TEXT_CHARS};
-use crate::security::client_ip::{AddressKey, Client};
+use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
 use crate::state::AppState;
 use crate::theme::Brand;
@@ -89,7 +89,7 @@ pub(super) async fn page<const EMBEDDED: bool>(
     headers: HeaderMap,
 ) -> Response {
     let visit = Visit::new(&state, client, &headers, &uri, asked, EMBEDDED);
-    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+    if let Err(wait) = paced(&state, client) {
         return visit.failed(ApiError::TooMany(wait)).await;
     }
     visit.page(&looks, &name).await

@@ -29,6 +29,7 @@ use crate::limits::MAKING_PAGE;
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
 use crate::security::rate::RetryAfter;
+use crate::security::refusals::Refused;
 use crate::state::AppState;
 use crate::theme::{Brand, Palette};
 
@@ -79,6 +80,15 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     render(state, &Frame::nobody(), StatusCode::NOT_FOUND, page).await
 }
 
+/// Counts a page for the address that asks for it.
+fn paced(state: &AppState, client: Client) -> Result<(), RetryAfter> {
+    let allowed = state.rtm.rates.page(AddressKey::from(client.ip));
+    if allowed.is_err() {
+        state.refusals.note(Refused::Limit, None, client.ip);
+    }
+    allowed
+}
+
 /// What an address is told that asks for pages faster than anybody reads.
 async fn too_many(state: &AppState, headers: &HeaderMap, wait: RetryAfter) -> Response {
     let problem = ProblemPage {
@@ -102,7 +112,7 @@ async fn home(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+    if let Err(wait) = paced(&state, client) {
         return too_many(&state, &headers, wait).await;
     }
     let config = state.config();
@@ -148,7 +158,7 @@ async fn demo(
     headers: HeaderMap,
     Query(asked): Query<DemoQuery>,
 ) -> Response {
-    if let Err(wait) = state.rtm.rates.page(AddressKey::from(client.ip)) {
+    if let Err(wait) = paced(&state, client) {
         return too_many(&state, &headers, wait).await;
     }
     let config = state.config();

@@ -178,9 +178,12 @@ async fn say(
         return Err(ApiError::Busy(ROOM_CHECK));
     }
     let (who, address) = (Arc::from(user.id.as_str()), AddressKey::from(client.ip));
-    rtm.rates
-        .message(&who, address, text.len())
-        .map_err(ApiError::DayFull)?;
+    let allowed = rtm.rates.message(&who, address, text.len());
+    allowed.map_err(|wait| {
+        let app = Some(place.app_id);
+        state.refusals.note(Refused::Limit, app, client.ip);
+        ApiError::DayFull(wait)
+    })?;
     let open = OpenSession {
         user: user.id,
         bot: place.bot_id.to_owned(),
