@@ -24,6 +24,18 @@ pub enum Author {
     Bot,
 }
 
+/// Who answers a conversation: exactly one at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The bot.
+    #[default]
+    Bot,
+    /// Nobody yet: it waits for a person.
+    Queue,
+    /// A person, by the name that the visitor sees.
+    Agent(String),
+}
+
 /// A message as the store keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredMessage {

@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::FromRef;
 use secrecy::SecretString;
 
-use crate::bot::{Bot, BotError, ScriptedBot};
+use crate::bot::{self, Bot, BotError};
 use crate::bus::{Bus, MemoryBus};
 use crate::clock::Clock;
-use crate::config::{BotKind, Config, ConfigError, Durability, StoreKind};
+use crate::config::{Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
@@ -437,17 +437,9 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
 /// # Errors
 /// The first script that is wrong.
 pub(crate) fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, ConfigError> {
-    let open = |bot: &crate::config::Bot| -> Result<Arc<dyn Bot>, BotError> {
-        match bot.kind {
-            BotKind::Scripted => Ok(Arc::new(match bot.script_file() {
-                Some(file) => ScriptedBot::open(&file)?,
-                None => ScriptedBot::demo()?,
-            })),
-        }
-    };
     let bots = config.bots.iter().map(|(id, bot)| {
         let mistake = |error: BotError| config.at(&format!("bots.{id}.script"), error.to_string());
-        Ok((id.clone(), open(bot).map_err(mistake)?))
+        Ok((id.clone(), bot::open(bot).map_err(mistake)?))
     });
     bots.collect()
 }

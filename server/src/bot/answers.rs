@@ -3,7 +3,8 @@
 use protocol::reply::BotMessage;
 use tokio::sync::watch;
 
-use super::BotError;
+use super::{BotError, Class};
+use crate::records::Owner;
 
 /// A turn with more answers than this is a loop, not a conversation.
 pub const MAX_ANSWERS: usize = 20;
@@ -14,18 +15,53 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// The longest streamed text: it stands twice in its answer, and JSON needs some letters more.
 pub const MAX_STREAMED_BYTES: usize = MAX_ANSWER_BYTES * 3 / 8;
 
+/// What a bot may keep of a conversation for its next turn.
+pub const MAX_STATE_BYTES: usize = 16 * 1024;
+
 /// Collects what a bot answers to one turn, in order.
 #[derive(Debug, Default)]
 pub struct Answers {
     bodies: Vec<String>,
+    effects: Effects,
     /// An answer grows that has not ended.
     open: bool,
     growth: watch::Sender<Growth>,
 }
 
+/// What a turn changes besides the transcript, stored in the transaction that stores its answers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// What the bot keeps of the conversation; empty forgets what it kept.
+    pub state: Option<String>,
+    /// Who answers from now on.
+    pub owner: Option<Owner>,
+    /// The session ends with this turn.
+    pub closes: bool,
+    /// Tokens of a language model that it used up, of question and answer together.
+    pub tokens: u64,
+}
+
+/// Leaves the state out: it may hold what was said.
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effects")
+            .field("state_bytes", &self.state.as_ref().map(String::len))
+            .field("owner", &self.owner)
+            .field("closes", &self.closes)
+            .field("tokens", &self.tokens)
+            .finish()
+    }
+}
+
 /// The streamed answers of a turn as far as they have grown; the last one may still grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Growth(pub Vec<Grown>);
+pub struct Growth {
+    /// In the order in which they began.
+    pub grown: Vec<Grown>,
+    /// What the bot does meanwhile, in the visitor's language: "Looking up orders …". Shown beside the typing dots, never
+    /// stored.
+    pub doing: Option<String>,
+}
 
 /// One of them.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,7 +111,8 @@ impl Answers {
         }
         let begins = !self.open;
         let mut fits = true;
-        self.growth.send_modify(|Growth(grown)| {
+        self.growth.send_modify(|Growth { grown, doing }| {
+            *doing = None;
             if begins {
                 let text = String::new();
                 grown.push(Grown { place, text });
@@ -102,6 +139,46 @@ impl Answers {
         }
     }
 
+    /// Says what the bot does at the moment, until it says something.
+    pub fn doing(&self, what: &str) {
+        self.growth
+            .send_modify(|growth| growth.doing = Some(what.to_owned()));
+    }
+
+    /// Keeps this for the bot's next turn in the conversation, in place of what was kept; empty forgets it.
+    ///
+    /// # Errors
+    /// [`BotError::Failed`] for more than [`MAX_STATE_BYTES`].
+    pub fn keep(&mut self, state: impl Into<String>) -> Result<(), BotError> {
+        let state = state.into();
+        if state.len() > MAX_STATE_BYTES {
+            let reason = format!("it keeps more than {MAX_STATE_BYTES} bytes of a conversation");
+            return Err(BotError::failed(Class::TooMuch, reason));
+        }
+        self.effects.state = Some(state);
+        Ok(())
+    }
+
+    /// Gives the conversation to somebody else when this turn ends, or takes it back.
+    pub fn hand_over(&mut self, owner: Owner) {
+        self.effects.owner = Some(owner);
+    }
+
+    /// Ends the session with this turn.
+    pub fn close(&mut self) {
+        self.effects.closes = true;
+    }
+
+    /// Counts tokens of a language model.
+    pub fn count_tokens(&mut self, tokens: u64) {
+        self.effects.tokens = self.effects.tokens.saturating_add(tokens);
+    }
+
+    /// What the turn changes besides the transcript.
+    pub fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
     /// What grows, for those who show it.
     pub fn growth(&self) -> watch::Receiver<Growth> {
         self.growth.subscribe()
@@ -109,7 +186,7 @@ impl Answers {
 
     /// Was anything streamed?
     pub fn has_grown(&self) -> bool {
-        !self.growth.borrow().0.is_empty()
+        !self.growth.borrow().grown.is_empty()
     }
 
     /// The JSON of each answer that has ended, in order: what the store keeps.
@@ -143,16 +220,15 @@ impl Answers {
             return None;
         }
         let growth = self.growth.borrow();
-        growth.0.last().map(|grown| grown.text.clone())
+        growth.grown.last().map(|grown| grown.text.clone())
     }
 
     fn add(&mut self, answer: &BotMessage) -> Result<(), BotError> {
         if self.bodies.len() == MAX_ANSWERS {
             return Err(BotError::TooMany);
         }
-        let body = serde_json::to_string(answer).map_err(|_| BotError::Failed {
-            reason: "its answer is no JSON".to_owned(),
-        })?;
+        let body = serde_json::to_string(answer)
+            .map_err(|_| BotError::failed(Class::Unreadable, "its answer is no JSON"))?;
         if body.len() > MAX_ANSWER_BYTES {
             return Err(BotError::TooBig);
         }
@@ -176,7 +252,7 @@ mod tests {
         assert!(growth.has_changed().unwrap());
         let told = growth.borrow_and_update().clone();
         let text = "Hello world".to_owned();
-        assert_eq!(told, Growth(vec![Grown { place: 1, text }]));
+        assert_eq!(told.grown, [Grown { place: 1, text }]);
         answers.push(&BotMessage::text("last")).unwrap();
         assert!(!growth.has_changed().unwrap());
         answers.write("more").unwrap();
@@ -217,7 +293,7 @@ mod tests {
         let piece = "x".repeat(1000);
         let refused = (0..1_000).find_map(|_| answers.write(&piece).err());
         assert_eq!(refused, Some(BotError::TooBig));
-        assert!(growth.borrow().0[0].text.len() <= MAX_STREAMED_BYTES);
+        assert!(growth.borrow().grown[0].text.len() <= MAX_STREAMED_BYTES);
         assert_eq!(answers.broken_off().len(), 1);
     }
 }

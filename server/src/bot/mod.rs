@@ -7,117 +7,55 @@
 //! again after a crash ([`Turn::idempotence_key`] stays the same); its answers are stored once.
 //! The number and size of answers are bounded.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
-use crate::records::ConversationId;
-
 mod answers;
+mod error;
 mod examples;
+mod open;
 mod pattern;
 mod script;
 mod scripted;
 #[cfg(test)]
 mod tests;
+mod turn;
 
-pub use answers::{Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STREAMED_BYTES};
+pub use answers::{
+    Answers, Effects, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES,
+    MAX_STREAMED_BYTES,
+};
+pub use error::{BotError, Class, Fault};
+pub use open::open;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
+pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};
 
-/// One event for a bot.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// The bot that is meant, `st-…`.
-    pub bot: String,
-    /// The user's id, `u-…`.
-    pub user: String,
-    /// The user with the bot.
-    pub conversation: ConversationId,
-    /// The session.
-    pub session_id: String,
-    /// What happened.
-    pub kind: TurnKind,
-    /// The same when the same turn is given again, so that a bot with effects can tell.
-    pub idempotence_key: String,
+/// How much of the conversation so far a bot wants with each turn. Read from the store only when it asks for some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// At most so many messages of both sides.
+    pub messages: u32,
+    /// At most so many bytes of their texts.
+    pub bytes: usize,
 }
 
-/// What happened.
-#[derive(Clone, PartialEq, Eq)]
-pub enum TurnKind {
-    /// A session was started (`ON_CONNECT`).
-    Connect,
-    /// The visitor wrote or pressed something.
-    Message {
-        /// The text, or the payload of a button.
-        body: String,
-        /// What the visitor saw, when it differs (`renderMsg`).
-        rendered: Option<String>,
-    },
-    /// The visitor closed the session.
-    Close,
+/// How long a turn may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Until the first piece, and between two.
+    pub silent: Duration,
+    /// From its beginning to its end, when it streams.
+    pub total: Duration,
 }
 
-/// Leaves the visitor's words out: message text is never logged.
-impl std::fmt::Debug for Turn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match self.kind {
-            TurnKind::Connect => "connect",
-            TurnKind::Message { .. } => "message",
-            TurnKind::Close => "close",
-        };
-        f.debug_struct("Turn")
-            .field("bot", &self.bot)
-            .field("conversation", &self.conversation)
-            .field("kind", &kind)
-            .field("idempotence_key", &self.idempotence_key)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a bot gave no (complete) answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BotError {
-    /// Try the turn again later.
-    #[error("the bot cannot answer now ({reason})")]
-    Unavailable {
-        /// Why, without contents of the conversation.
-        reason: String,
-    },
-    /// Do not try again: it will fail again.
-    #[error("the bot failed ({reason})")]
-    Failed {
-        /// Why, without contents of the conversation.
-        reason: String,
-    },
-    /// Do not try again: one turn may give [`MAX_ANSWERS`] answers.
-    #[error("the bot gave more than {MAX_ANSWERS} answers to one turn")]
-    TooMany,
-    /// Do not try again: one answer may have [`MAX_ANSWER_BYTES`] bytes.
-    #[error("the bot gave an answer of more than {MAX_ANSWER_BYTES} bytes")]
-    TooBig,
-    /// Correct the script; the last good one goes on answering.
-    #[error("the script {path}, line {line}: {reason}")]
-    Script {
-        /// The file.
-        path: String,
-        /// Where in it.
-        line: usize,
-        /// What is wrong, and what would be right.
-        reason: String,
-    },
-    /// Correct the path or the file's permissions; the last good script goes on answering.
-    #[error("the script {path} cannot be read ({reason})")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The system's own words.
-        reason: String,
-    },
-}
-
-impl BotError {
-    /// May the same turn succeed later?
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, BotError::Unavailable { .. })
+impl Default for Patience {
+    /// A bot may think for half a minute, and stream for five: a few pages at reading speed.
+    fn default() -> Self {
+        Self {
+            silent: Duration::from_secs(30),
+            total: Duration::from_mins(5),
+        }
     }
 }
 
@@ -128,4 +66,27 @@ pub trait Bot: Send + Sync + 'static {
     /// before an error is not stored, unless pieces were shown. A visitor who has enough stops the turn: it is
     /// dropped wherever it waits.
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
+
+    /// What [`Turn::recent`] holds. None for bots that remember by themselves.
+    fn recent(&self) -> Recent {
+        Recent::default()
+    }
+
+    /// How long it is waited for.
+    fn patience(&self) -> Patience {
+        Patience::default()
+    }
+
+    /// Does it want the visitor's messages also while a person owns the conversation, to hand them on?
+    fn carries_to_agents(&self) -> bool {
+        false
+    }
+
+    /// Asks once whether the bot is there and lets us in, without saying anything in a conversation.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    async fn check(&self) -> Result<(), BotError> {
+        Ok(())
+    }
 }

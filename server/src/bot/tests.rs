@@ -8,25 +8,35 @@ use protocol::content::Content;
 use protocol::reply::BotMessage;
 
 use super::script::Script;
-use super::{Answers, Bot, BotError, DEMO_SCRIPT, MAX_ANSWERS, ScriptedBot, Turn, TurnKind};
-use crate::records::ConversationId;
+use super::{
+    Answers, Bot, BotError, DEMO_SCRIPT, MAX_ANSWERS, ScriptedBot, Turn, TurnKind, Visitor,
+};
+use crate::records::Owner;
 
-fn turn(kind: TurnKind) -> Turn {
+/// A turn of a visitor without a name.
+pub(super) fn turn(kind: TurnKind) -> Turn {
     Turn {
         bot: "st-demo".to_owned(),
-        user: "u-1".to_owned(),
-        conversation: ConversationId(1),
+        app: "cs-demo".to_owned(),
+        visitor: Visitor {
+            id: "u-1".to_owned(),
+            identity: "visitor-1".to_owned(),
+            profile: None,
+        },
+        conversation: "cv-1".to_owned(),
         session_id: "ss-1".to_owned(),
         kind,
-        idempotence_key: "job-1".to_owned(),
+        idempotence_key: "tn-1".to_owned(),
+        attempt: 0,
+        owner: Owner::Bot,
+        language: None,
+        recent: Vec::new(),
+        state: None,
     }
 }
 
 fn message(text: &str) -> TurnKind {
-    TurnKind::Message {
-        body: text.to_owned(),
-        rendered: None,
-    }
+    TurnKind::text(text)
 }
 
 async fn ask(bot: &dyn Bot, kind: TurnKind) -> Vec<Content> {
@@ -138,7 +148,7 @@ async fn a_script_streams_word_by_word_at_its_pace() {
     let seen = async {
         let mut seen = Vec::new();
         while growth.changed().await.is_ok() {
-            let text = growth.borrow_and_update().0[0].text.clone();
+            let text = growth.borrow_and_update().grown[0].text.clone();
             seen.push(text);
             if seen.len() == 4 {
                 break;

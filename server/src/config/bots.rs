@@ -84,6 +84,14 @@ impl Bot {
         }
     }
 
+    /// The tables of connectors that this bot has, by name: at most one is allowed.
+    #[expect(clippy::unused_self, reason = "the first connector's table uses it")]
+    pub(super) fn connectors(&self) -> Vec<&'static str> {
+        let tables: [(&'static str, bool); 0] = [];
+        let there = tables.into_iter().filter(|(_, there)| *there);
+        there.map(|(name, _)| name).collect()
+    }
+
     /// The script's file, seen from the folder of the file that names it; none: the demo's.
     pub fn script_file(&self) -> Option<std::path::PathBuf> {
         let script = self.script.as_ref()?;

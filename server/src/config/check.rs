@@ -77,6 +77,12 @@ impl Config {
                     ),
                 ));
             }
+            if let [first, second, ..] = bot.connectors().as_slice() {
+                return Err(self.at(
+                    &format!("bots.{id}.{second}"),
+                    format!("the bot has the table `{first}` as well; one of them answers, so take out the other"),
+                ));
+            }
             if bot.starters.len() > MAX_STARTERS {
                 return Err(self.at(
                     &format!("bots.{id}.starters"),

@@ -18,13 +18,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use protocol::Extra;
-use protocol::message::UserBody;
 use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
 use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER};
-use super::stream::{Begun, Interrupted, answer_id, places, tell};
-use crate::bot::{Answers, BotError, Turn, TurnKind};
+use super::stream::{Begun, Interrupted, answer_id, places, tell, turn_id};
+use super::turn::turn_of;
+use crate::bot::{Answers, BotError, Class};
 use crate::records::ConversationId;
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob};
 
@@ -247,7 +247,15 @@ async fn run(claim: &Claim, job: Job) -> After {
         None => return After::Stop,
         Some(Err(error)) => {
             let attempts = job.attempts + 1;
-            tracing::warn!(bot = job.bot, job = job.id.0, attempts, error = %error, "a bot gave no answer");
+            tracing::warn!(
+                bot = job.bot,
+                turn = turn_id(&job),
+                attempts,
+                class = error.class().word(),
+                status = error.status(),
+                error = %error,
+                "a bot gave no answer"
+            );
             if error.is_temporary() && attempts < BOT_ATTEMPTS {
                 let due = rtm
                     .clock
@@ -299,28 +307,32 @@ async fn ask(
     answers: &mut Answers,
     told: &mut Vec<Begun>,
 ) -> Option<Result<Ended, BotError>> {
-    let failed = |reason: &str| BotError::Failed {
-        reason: reason.to_owned(),
-    };
     let bots = rtm.bots.get();
     let Some(staffed) = bots.get(&job.bot) else {
-        return Some(Err(failed("there is no bot of this id any more")));
+        return Some(Err(BotError::failed(
+            Class::Setup,
+            "there is no bot of this id any more",
+        )));
     };
     let Some(turn) = turn_of(job) else {
-        return Some(Err(failed("the stored message cannot be read")));
+        return Some(Err(BotError::failed(
+            Class::Setup,
+            "the stored message cannot be read",
+        )));
     };
     let answered = async {
         let Ok(_permit) = staffed.turns.acquire().await else {
-            return Err(failed("the bot is closed"));
+            return Err(BotError::failed(Class::Setup, "the bot is closed"));
         };
-        let telling = tell(rtm, job, answers.growth(), told);
+        let patience = staffed.bot.patience();
+        let telling = tell(rtm, job, answers.growth(), told, patience);
         let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
         let interrupted = tokio::select! {
             biased;
             answered = turn => {
                 answered.unwrap_or_else(|_panic| {
                     rtm.shutdown.count_panic();
-                    Err(failed("it panicked"))
+                    Err(BotError::failed(Class::Panic, "it panicked"))
                 })?;
                 answers.end()?;
                 return Ok(Ended::Finished);
@@ -329,10 +341,10 @@ async fn ask(
         };
         match interrupted {
             Interrupted::Stopped => Ok(Ended::Stopped),
-            Interrupted::Endless => Err(failed("its answer does not end")),
-            Interrupted::Late => Err(BotError::Unavailable {
-                reason: "it took too long".to_owned(),
-            }),
+            Interrupted::Endless => {
+                Err(BotError::failed(Class::TooMuch, "its answer does not end"))
+            }
+            Interrupted::Late => Err(BotError::unavailable(Class::TooSlow, "it took too long")),
         }
     };
     let ending = async {
@@ -381,29 +393,6 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>) -> After {
             }
         }
     }
-}
-
-/// The event for the bot. `None` when the stored message cannot be read.
-fn turn_of(job: &Job) -> Option<Turn> {
-    let kind = match job.kind {
-        JobKind::Connect => TurnKind::Connect,
-        JobKind::Close => TurnKind::Close,
-        JobKind::Message => {
-            let said: UserBody = serde_json::from_str(&job.trigger.as_ref()?.body).ok()?;
-            TurnKind::Message {
-                body: said.body.clone().unwrap_or_default(),
-                rendered: said.render_msg,
-            }
-        }
-    };
-    Some(Turn {
-        bot: job.bot.clone(),
-        user: job.user.clone(),
-        conversation: job.conversation,
-        session_id: job.session_id.clone(),
-        kind,
-        idempotence_key: job.id.0.to_string(),
-    })
 }
 
 /// What the visitor is told instead of an answer. Nobody waits for the answer to a goodbye.

@@ -92,12 +92,6 @@ pub const REPLAY_BYTES: usize = crate::bus::BACKLOG_BYTES;
 /// Sockets of one user: browsers, tabs and devices, and half-open ones that nobody has missed yet.
 pub const SOCKETS_PER_USER: u32 = 10;
 
-/// How long a bot may think about one turn, and be silent in the middle of a streamed answer.
-pub const BOT_WITHIN: Duration = Duration::from_secs(30);
-
-/// How long a turn may go on that streams: a few pages at reading speed.
-pub const BOT_STREAMS_WITHIN: Duration = Duration::from_mins(5);
-
 /// How often a growing answer is told at most. Smooth to the eye; what comes meanwhile goes along.
 pub const GROWTH_EVERY: Duration = Duration::from_millis(40);
 

@@ -9,7 +9,8 @@
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - `told`: what the socket has been told of an answer that grows.
-//! - [`answers`]: stored jobs become the bot's answers; `stream`: what is shown of them while they grow.
+//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told; `stream`: what is shown of its
+//!   answers while they grow.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
 //!
@@ -60,6 +61,7 @@ mod strict;
 pub mod theme;
 pub mod token;
 mod told;
+mod turn;
 pub mod upgrade;
 
 use answers::Busy;

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Rtm;
-use super::limits::{BOT_STREAMS_WITHIN, BOT_WITHIN, GROWTH_EVERY};
-use crate::bot::Growth;
+use super::limits::GROWTH_EVERY;
+use crate::bot::{Growth, Patience};
 use crate::bus::{BusEvent, Growing, News, Subscription};
 use crate::clock::Millis;
 use crate::ids::format_uuid;
@@ -57,13 +57,23 @@ pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
 
 /// The id of the answer at this place of the job's turn: the same whenever the turn is run.
 pub(super) fn answer_id(job: &Job, place: usize) -> String {
+    format!("ms-{}", same_for(job, &place.to_string()))
+}
+
+/// The id of the job's turn: the same whenever the turn is run.
+pub(super) fn turn_id(job: &Job) -> String {
+    format!("tn-{}", same_for(job, "turn"))
+}
+
+/// A UUID that only this job gives for this purpose.
+fn same_for(job: &Job, what: &str) -> String {
     let trigger = job.trigger.as_ref();
     let random = trigger.map_or(&job.session_id, |message| &message.message_id);
     let mut hash = Sha256::new();
-    hash.update(format!("{random}/{}/{place}", job.id.0));
+    hash.update(format!("{random}/{}/{what}", job.id.0));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
-    format!("ms-{}", format_uuid(bytes))
+    format_uuid(bytes)
 }
 
 /// Tells what grows, and notes it in `told`, until there is a reason to end the turn. Dropped when the turn ends by itself.
@@ -72,9 +82,10 @@ pub(super) async fn tell(
     job: &Job,
     mut growth: watch::Receiver<Growth>,
     told: &mut Vec<Begun>,
+    patience: Patience,
 ) -> Interrupted {
-    let end = Instant::now() + BOT_STREAMS_WITHIN;
-    let mut silent = Instant::now() + BOT_WITHIN;
+    let end = Instant::now() + patience.total;
+    let mut silent = Instant::now() + patience.silent;
     let mut next = Instant::now();
     let mut ear = None;
     loop {
@@ -99,12 +110,12 @@ pub(super) async fn tell(
         // Deaf for a moment only: a Stop that comes meanwhile waits in the ear.
         sleep_until(next).await;
         next = Instant::now() + GROWTH_EVERY;
-        silent = Instant::now() + BOT_WITHIN;
+        silent = Instant::now() + patience.silent;
         if ear.is_none() {
             ear = rtm.bus.subscribe(job.conversation).await.ok();
         }
         let grown = growth.borrow_and_update().clone();
-        for (number, grown) in grown.0.into_iter().enumerate() {
+        for (number, grown) in grown.grown.into_iter().enumerate() {
             if number == told.len() {
                 // Where that cannot be read, the answer stands where it ends.
                 let conversation = rtm.store.conversation(&job.user, &job.bot).await;

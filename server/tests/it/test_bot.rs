@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use protocol::reply::BotMessage;
 use serde_json::json;
-use server::bot::{Answers, Bot, BotError, Turn, TurnKind};
+use server::bot::{Answers, Bot, BotError, Class, Turn, TurnKind};
 use tokio::sync::Notify;
 
 /// Greets, echoes, and can fail in every way.
@@ -35,12 +35,8 @@ impl Bot for TestBot {
         };
         match body.as_str() {
             "silence" => Ok(()),
-            "fail" => Err(BotError::Failed {
-                reason: "on purpose".to_owned(),
-            }),
-            "busy" => Err(BotError::Unavailable {
-                reason: "on purpose".to_owned(),
-            }),
+            "fail" => Err(BotError::failed(Class::Error, "on purpose")),
+            "busy" => Err(BotError::unavailable(Class::Busy, "on purpose")),
             "panic" => panic!("on purpose"),
             "hang" => std::future::pending().await,
             "wait" => {
@@ -61,9 +57,7 @@ impl Bot for TestBot {
                 answers.write("lo ")?;
                 self.go.notified().await;
                 if body != "stream" {
-                    return Err(BotError::Failed {
-                        reason: "on purpose".to_owned(),
-                    });
+                    return Err(BotError::failed(Class::Error, "on purpose"));
                 }
                 answers.write("wörld")?;
                 self.go.notified().await;

@@ -1,0 +1,132 @@
+//! What a bot is told: one event, and what it needs to know of the conversation.
+//!
+//! In the path: the runner in `rtm` makes a [`Turn`] of a stored job and its message.
+//!
+//! Invariant: nothing here is logged; `Debug` leaves out what the visitor said and who it is.
+
+use serde_json::Value;
+
+use crate::clock::Millis;
+use crate::records::Owner;
+
+/// One event for a bot.
+#[derive(Clone, PartialEq)]
+pub struct Turn {
+    /// The bot that is meant, `st-…`.
+    pub bot: String,
+    /// The app through which the conversation was begun, `cs-…`.
+    pub app: String,
+    /// Who speaks.
+    pub visitor: Visitor,
+    /// The conversation's public name, `cv-<uuid>`: the same for its whole life, and what callbacks name.
+    pub conversation: String,
+    /// The session.
+    pub session_id: String,
+    /// What happened.
+    pub kind: TurnKind,
+    /// `tn-<uuid>`: the same when the same turn is given again, so that a bot with effects can tell.
+    pub idempotence_key: String,
+    /// How often it was given before.
+    pub attempt: u32,
+    /// Who answers the conversation.
+    pub owner: Owner,
+    /// The language that the client named, a tag such as `de-AT`.
+    pub language: Option<String>,
+    /// The messages before this one, oldest first: as many as [`Bot::recent`](super::Bot::recent) asks for.
+    pub recent: Vec<Said>,
+    /// What the bot kept by [`Answers::keep`](super::Answers::keep) at the last turn of the conversation.
+    pub state: Option<String>,
+}
+
+/// Who speaks with a bot.
+#[derive(Clone, Default, PartialEq)]
+pub struct Visitor {
+    /// The user's id, `u-<uuid>`.
+    pub id: String,
+    /// What the assertion called the visitor.
+    pub identity: String,
+    /// What else the site's own assertion said of the visitor, an object: name, e-mail, custom data.
+    pub profile: Option<Value>,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq)]
+pub enum TurnKind {
+    /// A session was started (`ON_CONNECT`).
+    Connect,
+    /// The visitor wrote or pressed something.
+    Message {
+        /// The text, or the payload of a button.
+        body: String,
+        /// What the visitor saw, when it differs (`renderMsg`).
+        rendered: Option<String>,
+        /// Files that came with it.
+        files: Vec<File>,
+        /// What the host page sent along (`customData`).
+        custom_data: Option<Value>,
+    },
+    /// The visitor closed the session.
+    Close,
+}
+
+impl TurnKind {
+    /// A message of text only.
+    pub fn text(body: impl Into<String>) -> Self {
+        Self::Message {
+            body: body.into(),
+            rendered: None,
+            files: Vec::new(),
+            custom_data: None,
+        }
+    }
+}
+
+/// A file of a message, by reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// `fileName`.
+    pub name: String,
+    /// `fileType`: `image`, `audio`, `video`, `attachment`.
+    pub kind: String,
+    /// `fileId`, or an address (`fileUrl`).
+    pub reference: String,
+}
+
+/// A message of before.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Who said it.
+    pub by: Speaker,
+    /// As it was read: of a template its fallback text and the titles of its buttons.
+    pub text: String,
+    /// When it was stored.
+    pub at: Millis,
+}
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The visitor.
+    Visitor,
+    /// The bot.
+    Bot,
+    /// A person who answered in the bot's place.
+    Agent,
+}
+
+/// Leaves the visitor's words out: message text is never logged.
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            TurnKind::Connect => "connect",
+            TurnKind::Message { .. } => "message",
+            TurnKind::Close => "close",
+        };
+        f.debug_struct("Turn")
+            .field("bot", &self.bot)
+            .field("conversation", &self.conversation)
+            .field("kind", &kind)
+            .field("idempotence_key", &self.idempotence_key)
+            .finish_non_exhaustive()
+    }
+}
