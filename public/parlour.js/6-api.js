@@ -83,6 +83,8 @@
     clearTimeout(coming);
     coming = undefined;
     if (host.isConnected || ending.signal.aborted) return;
+    // A root that is a copy of the one before holds a copy of the host, with nothing in it.
+    for (const copy of by("querySelectorAll", ":root>[data-parlour]")) copy.remove();
     root().append(host);
     since = performance.now();
     watch.observe(doc, { childList: true });
