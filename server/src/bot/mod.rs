@@ -16,6 +16,7 @@ mod error;
 mod examples;
 mod open;
 mod pattern;
+pub mod reply;
 mod script;
 mod scripted;
 #[cfg(test)]

@@ -1,0 +1,162 @@
+//! Buttons and pictures of any platform as Kore's templates, which the official clients draw too.
+
+use protocol::link::{safe_image, sloppy_link};
+use protocol::reply::BotMessage;
+use protocol::visible::is_blank;
+use serde_json::{Value, json};
+
+use super::{ReplyError, field, fits, list, object, text};
+
+/// More is a list to choose from, not something to press; a phone shows six.
+pub const MAX_BUTTONS: usize = 20;
+
+/// Something to press.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it says.
+    pub title: String,
+    /// What pressing it does.
+    pub press: Press,
+}
+
+/// What pressing does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// The bot gets this as the visitor's message; the visitor sees the title.
+    Sends(String),
+    /// A page opens; the bot hears nothing.
+    Opens(String),
+}
+
+impl Button {
+    /// One that sends.
+    pub fn sends(title: impl Into<String>, payload: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            press: Press::Sends(payload.into()),
+        }
+    }
+
+    /// One that opens a page.
+    pub fn opens(title: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            press: Press::Opens(url.into()),
+        }
+    }
+}
+
+/// `[{"title": …, "payload": …} | {"title": …, "url": …}]`; without a payload the title is sent.
+pub(super) fn read(value: &Value, place: &str) -> Result<Vec<Button>, ReplyError> {
+    let listed = list(value, place)?;
+    if listed.len() > MAX_BUTTONS {
+        let place = place.to_owned();
+        return Err(ReplyError::TooManyButtons { place });
+    }
+    let button = |(number, value): (usize, &Value)| {
+        let place = format!("{place}[{number}]");
+        let fields = object(value, &place)?;
+        let get = |name: &str| {
+            let value = field(fields, name);
+            value
+                .map(|value| text(value, &format!("{place}.{name}")))
+                .transpose()
+        };
+        let title = get("title")?.unwrap_or_default();
+        Ok(match (get("url")?, get("payload")?) {
+            (Some(url), _) => Button::opens(title, url),
+            (None, payload) => Button::sends(title, payload.unwrap_or(title)),
+        })
+    };
+    listed.iter().enumerate().map(button).collect()
+}
+
+/// A text with buttons that stay usable: Kore's `button` template. `place` is what an error names.
+///
+/// # Errors
+/// Too many, one without a title, or one that opens what no client may open.
+pub fn with_buttons(said: &str, buttons: &[Button], place: &str) -> Result<BotMessage, ReplyError> {
+    let kore = |title: &str, press: &Press| match press {
+        Press::Sends(payload) => json!({"type": "postback", "title": title, "payload": payload}),
+        Press::Opens(url) => json!({"type": "web_url", "title": title, "url": url}),
+    };
+    choice("button", "buttons", said, buttons, place, kore)
+}
+
+/// A text with chips that go away once one is pressed: Kore's `quick_replies` template.
+///
+/// # Errors
+/// As [`with_buttons`].
+pub fn quick_replies(
+    said: &str,
+    replies: &[Button],
+    place: &str,
+) -> Result<BotMessage, ReplyError> {
+    let kore = |title: &str, press: &Press| match press {
+        Press::Sends(payload) => {
+            json!({"content_type": "text", "title": title, "payload": payload})
+        }
+        Press::Opens(url) => json!({"content_type": "web_url", "title": title, "url": url}),
+    };
+    choice("quick_replies", "quick_replies", said, replies, place, kore)
+}
+
+fn choice(
+    template: &str,
+    list: &str,
+    said: &str,
+    buttons: &[Button],
+    place: &str,
+    kore: impl Fn(&str, &Press) -> Value,
+) -> Result<BotMessage, ReplyError> {
+    if buttons.len() > MAX_BUTTONS {
+        let place = place.to_owned();
+        return Err(ReplyError::TooManyButtons { place });
+    }
+    if buttons.is_empty() {
+        if is_blank(said) {
+            let place = place.to_owned();
+            return Err(ReplyError::Silent { place });
+        }
+        return fits(BotMessage::text(said), place);
+    }
+    let mut made = Vec::with_capacity(buttons.len());
+    for (number, button) in buttons.iter().enumerate() {
+        if is_blank(&button.title) {
+            let place = format!("{place}[{number}].title");
+            return Err(ReplyError::Silent { place });
+        }
+        let press = match &button.press {
+            Press::Opens(url) => {
+                let place = || format!("{place}[{number}].url");
+                let url = sloppy_link(url).ok_or_else(|| ReplyError::Address { place: place() })?;
+                &Press::Opens(url)
+            }
+            sends @ Press::Sends(_) => sends,
+        };
+        made.push(kore(&button.title, press));
+    }
+    let inner = json!({"template_type": template, "text": said, list: made});
+    let fallback = if is_blank(said) {
+        let titles: Vec<_> = buttons.iter().map(|button| &*button.title).collect();
+        titles.join(", ")
+    } else {
+        said.to_owned()
+    };
+    fits(BotMessage::template(inner, fallback), place)
+}
+
+/// A picture. `alt` says what is on it, for who does not see it.
+///
+/// # Errors
+/// It is not at an address of the web.
+pub fn image(url: &str, alt: &str, place: &str) -> Result<BotMessage, ReplyError> {
+    // A bitmap inside of the address would be stored with every transcript.
+    let url = safe_image(url).filter(|url| !url.starts_with("data:"));
+    let url = url.ok_or_else(|| ReplyError::Address {
+        place: place.to_owned(),
+    })?;
+    let payload = json!({"url": url, "name": alt});
+    let fallback = if is_blank(alt) { &*url } else { alt };
+    fits(BotMessage::media("image", payload, fallback), place)
+}

@@ -1,0 +1,338 @@
+//! What a bot says in Parlour's own JSON: the one place that reads it.
+//!
+//! ```json
+//! {"messages": [
+//!    {"text": "Hello"},
+//!    {"text": "Pick one", "buttons": [{"title": "Blue", "payload": "blue"}, {"title": "Shop", "url": "https://a.test/"}]},
+//!    {"text": "Sure?", "quick_replies": [{"title": "Yes", "payload": "yes"}]},
+//!    {"image": {"url": "https://a.test/parcel.png", "alt": "Your parcel"}},
+//!    {"template": {"template_type": "carousel", "elements": []}, "text": "for clients that do not know the template"}
+//!  ],
+//!  "handover": {"to": "agent", "name": "Ada"}, "close": false, "typing": false}
+//! ```
+//!
+//! Every field may be missing; `{"text": "Hello"}` alone is one message. A stream says the same in [`Pieces`].
+//!
+//! In the path: a connector or the way in gives bytes, takes a [`Reply`], and gives it to [`Answers`].
+//!
+//! Invariants: lenient in fields (what has no name here is passed over), strict in types (a text that is a number is a
+//! mistake, and said so). A template is the bot's own: it is kept as it is, with words beside it for clients that do not
+//! know it. Half a character is U+FFFD. A reply has at most [`MAX_ANSWERS`] messages, each of at most
+//! [`MAX_ANSWER_BYTES`] bytes. No error repeats what was said.
+
+use protocol::content::Content;
+use protocol::reply::BotMessage;
+use protocol::visible::is_blank;
+use serde_json::{Map, Value};
+
+use super::{Answers, BotError, Class, MAX_ANSWER_BYTES, MAX_ANSWERS};
+use crate::records::Owner;
+
+mod buttons;
+mod pieces;
+#[cfg(test)]
+mod tests;
+
+pub use buttons::{Button, MAX_BUTTONS, Press, image, quick_replies, with_buttons};
+pub use pieces::{Piece, Pieces};
+
+/// The longest name of a person who answers: what fits above a bubble.
+pub const MAX_NAME_CHARS: usize = 100;
+
+/// What an error calls the whole of it.
+const WHOLE: &str = "the reply";
+
+/// What makes a message of an object.
+const MESSAGE: [&str; 5] = ["text", "template", "buttons", "quick_replies", "image"];
+
+/// What a bot says and does at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reply {
+    /// In order.
+    pub messages: Vec<BotMessage>,
+    /// Shows or hides the typing dots. Means something outside of a turn only: within one, Parlour shows them.
+    pub typing: Option<bool>,
+    /// Who answers from now on.
+    pub hand_over: Option<Owner>,
+    /// The session ends.
+    pub close: bool,
+}
+
+/// Why something is no reply: in words for the operator, with the place and without the content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// No JSON at all, or nested too deep.
+    #[error("it is no JSON")]
+    NoJson,
+    /// A field has another type.
+    #[error("{place} is not {expected}")]
+    Type {
+        /// Where: `messages[2].text`.
+        place: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A message without anything to read.
+    #[error("{place} has nothing to read: give it a text")]
+    Silent {
+        /// Where.
+        place: String,
+    },
+    /// A message beside a list of messages: which comes first is not said.
+    #[error("`messages` stands beside a message; put it into the list")]
+    Beside,
+    /// More than [`MAX_ANSWERS`] messages.
+    #[error("it has more than {MAX_ANSWERS} messages")]
+    TooManyMessages,
+    /// More than [`MAX_BUTTONS`].
+    #[error("{place} has more than {MAX_BUTTONS} entries")]
+    TooManyButtons {
+        /// Where.
+        place: String,
+    },
+    /// More than [`MAX_ANSWER_BYTES`].
+    #[error("{place} has more than {MAX_ANSWER_BYTES} bytes")]
+    TooBig {
+        /// Where.
+        place: String,
+    },
+    /// A link that no client may open, or a picture that none may load.
+    #[error("{place} is no address of the web (https, http; for links mailto and tel as well)")]
+    Address {
+        /// Where.
+        place: String,
+    },
+}
+
+impl From<ReplyError> for BotError {
+    fn from(error: ReplyError) -> Self {
+        let class = match error {
+            ReplyError::TooManyMessages
+            | ReplyError::TooManyButtons { .. }
+            | ReplyError::TooBig { .. } => Class::TooMuch,
+            _ => Class::Unreadable,
+        };
+        Self::failed(class, format!("its reply cannot be used: {error}"))
+    }
+}
+
+impl Reply {
+    /// Reads JSON as it came.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn from_bytes(json: &[u8]) -> Result<Self, ReplyError> {
+        let value: Value = protocol::json::from_bytes(json).map_err(|_| ReplyError::NoJson)?;
+        Self::read(&value)
+    }
+
+    /// Reads JSON that was parsed by [`protocol::json::from_bytes`] or its like.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn read(value: &Value) -> Result<Self, ReplyError> {
+        let object = object(value, WHOLE)?;
+        let mut messages = Vec::new();
+        match field(object, "messages") {
+            Some(_) if is_message(object) => return Err(ReplyError::Beside),
+            Some(listed) => {
+                let listed = list(listed, "messages")?;
+                if listed.len() > MAX_ANSWERS {
+                    return Err(ReplyError::TooManyMessages);
+                }
+                for (number, one) in listed.iter().enumerate() {
+                    messages.extend(message(one, &format!("messages[{number}]"))?);
+                }
+            }
+            None if is_message(object) => messages.extend(message(value, WHOLE)?),
+            None => {}
+        }
+        Ok(Self {
+            messages,
+            typing: flag(object, "typing")?,
+            hand_over: field(object, "handover").map(owner).transpose()?,
+            close: flag(object, "close")?.unwrap_or_default(),
+        })
+    }
+
+    /// One message and nothing else.
+    pub fn of(message: BotMessage) -> Self {
+        Self {
+            messages: vec![message],
+            ..Self::default()
+        }
+    }
+
+    /// Says and does it all.
+    ///
+    /// # Errors
+    /// Those of [`Answers::push`].
+    pub fn give(self, answers: &mut Answers) -> Result<(), BotError> {
+        for message in &self.messages {
+            answers.push(message)?;
+        }
+        if let Some(owner) = self.hand_over {
+            answers.hand_over(owner);
+        }
+        if self.close {
+            answers.close();
+        }
+        Ok(())
+    }
+}
+
+/// Is this object a message? Read by one field of it.
+fn is_message(object: &Map<String, Value>) -> bool {
+    MESSAGE.iter().any(|name| field(object, name).is_some())
+}
+
+/// One message. `None`: a text without a letter, which would be an empty bubble.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn message(value: &Value, place: &str) -> Result<Option<BotMessage>, ReplyError> {
+    let fields = object(value, place)?;
+    let at = |name: &str| {
+        if place == WHOLE {
+            name.to_owned()
+        } else {
+            format!("{place}.{name}")
+        }
+    };
+    let said = match field(fields, "text") {
+        Some(said) => text(said, &at("text"))?,
+        None => "",
+    };
+    let message = if let Some(inner) = field(fields, "template") {
+        template(inner, said, &at("template"))?
+    } else if let Some(listed) = field(fields, "buttons") {
+        let buttons = buttons::read(listed, &at("buttons"))?;
+        with_buttons(said, &buttons, &at("buttons"))?
+    } else if let Some(listed) = field(fields, "quick_replies") {
+        let replies = buttons::read(listed, &at("quick_replies"))?;
+        quick_replies(said, &replies, &at("quick_replies"))?
+    } else if let Some(picture) = field(fields, "image") {
+        let picture = object(picture, &at("image"))?;
+        let url = match field(picture, "url") {
+            Some(url) => text(url, &at("image.url"))?,
+            None => "",
+        };
+        let alt = match field(picture, "alt") {
+            Some(alt) => text(alt, &at("image.alt"))?,
+            None => said,
+        };
+        image(url, alt, &at("image.url"))?
+    } else if field(fields, "text").is_none() {
+        return Err(ReplyError::Silent {
+            place: place.to_owned(),
+        });
+    } else if is_blank(said) {
+        return Ok(None);
+    } else {
+        BotMessage::text(said)
+    };
+    fits(message, place).map(Some)
+}
+
+/// A template of the bot's as it is, with the words that stand for it where it is not known.
+///
+/// Its inner payload (`{"template_type": …}`), or that in its wire form (`{"type": "template", "payload": …}`).
+///
+/// # Errors
+/// There is nothing to read: no text beside it, and no words inside.
+pub fn template(inner: &Value, said: &str, place: &str) -> Result<BotMessage, ReplyError> {
+    if !inner.is_object() {
+        // What was meant is lost, its words are not.
+        if is_blank(said) {
+            return Err(type_of(place, "an object"));
+        }
+        return Ok(BotMessage::text(said));
+    }
+    let make = |fallback: &str| match (inner["type"].as_str(), &inner["payload"]) {
+        (Some(kind), payload @ Value::Object(_)) if inner["template_type"].is_null() => {
+            BotMessage::media(kind, payload.clone(), fallback)
+        }
+        _ => BotMessage::template(inner.clone(), fallback),
+    };
+    if !is_blank(said) {
+        return Ok(make(said));
+    }
+    let content = Content::of_bot_message(&make(""));
+    let words = match &content {
+        Content::Image { url, alt } if alt.is_empty() => url,
+        content => content.plain_text(),
+    };
+    if !is_blank(words) {
+        return Ok(make(words));
+    }
+    let titles: Vec<_> = content.buttons().iter().map(|one| &*one.title).collect();
+    if titles.is_empty() {
+        return Err(ReplyError::Silent {
+            place: place.to_owned(),
+        });
+    }
+    Ok(make(&titles.join(", ")))
+}
+
+/// The message, if a socket can carry it.
+fn fits(message: BotMessage, place: &str) -> Result<BotMessage, ReplyError> {
+    let bytes = serde_json::to_vec(&message).map_err(|_| ReplyError::NoJson)?;
+    if bytes.len() > MAX_ANSWER_BYTES {
+        let place = place.to_owned();
+        return Err(ReplyError::TooBig { place });
+    }
+    Ok(message)
+}
+
+/// `{"to": "queue" | "agent" | "bot", "name": …}`.
+fn owner(value: &Value) -> Result<Owner, ReplyError> {
+    let fields = object(value, "handover")?;
+    let named = match field(fields, "name") {
+        Some(name) => text(name, "handover.name")?.trim(),
+        None => "",
+    };
+    match field(fields, "to").and_then(Value::as_str) {
+        Some("bot") => Ok(Owner::Bot),
+        Some("queue") => Ok(Owner::Queue),
+        Some("agent") if is_blank(named) => Err(ReplyError::Silent {
+            place: "handover.name".to_owned(),
+        }),
+        Some("agent") => Ok(Owner::Agent(named.chars().take(MAX_NAME_CHARS).collect())),
+        _ => Err(type_of("handover.to", "`bot`, `queue` or `agent`")),
+    }
+}
+
+/// The field of this name; null is none.
+fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.get(name).filter(|value| !value.is_null())
+}
+
+fn flag(object: &Map<String, Value>, name: &'static str) -> Result<Option<bool>, ReplyError> {
+    let read = |value: &Value| {
+        value
+            .as_bool()
+            .ok_or_else(|| type_of(name, "true or false"))
+    };
+    field(object, name).map(read).transpose()
+}
+
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, ReplyError> {
+    value.as_object().ok_or_else(|| type_of(place, "an object"))
+}
+
+fn list<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], ReplyError> {
+    let listed = value.as_array().ok_or_else(|| type_of(place, "a list"))?;
+    Ok(listed)
+}
+
+fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, ReplyError> {
+    value.as_str().ok_or_else(|| type_of(place, "a text"))
+}
+
+fn type_of(place: impl Into<String>, expected: &'static str) -> ReplyError {
+    ReplyError::Type {
+        place: place.into(),
+        expected,
+    }
+}
