@@ -29,7 +29,7 @@ pub(super) struct Mistake {
 pub(super) struct Script {
     greeting: Vec<Answer>,
     rules: Vec<(Vec<Pattern>, Answer)>,
-    fallback: Answer,
+    fallback: Option<Answer>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ struct File {
     greeting: Vec<Spanned<Answer>>,
     #[serde(default)]
     rule: Vec<Spanned<Answer>>,
-    fallback: Spanned<Answer>,
+    fallback: Option<Spanned<Answer>>,
 }
 
 /// What a rule, a greeting or the fallback says. Everything that is there is sent, in the order of
@@ -166,7 +166,7 @@ impl Script {
                 .map(checked)
                 .collect::<Result<_, _>>()?,
             rules,
-            fallback: checked(file.fallback)?,
+            fallback: file.fallback.map(checked).transpose()?,
         })
     }
 
@@ -179,15 +179,25 @@ impl Script {
             .collect()
     }
 
-    /// What is said to a message: the first rule that hears it.
-    pub(super) fn reply(&self, text: &str) -> Vec<Spoken> {
+    /// What the first rule that hears the message says to it; `None` where no rule does.
+    pub(super) fn reply(&self, text: &str) -> Option<Vec<Spoken>> {
         let heard = Heard::new(text);
-        for (patterns, answer) in &self.rules {
-            if let Some(rest) = patterns.iter().find_map(|pattern| heard.matches(pattern)) {
-                return answer.spoken(&Words { text, rest: &rest });
-            }
-        }
-        self.fallback.spoken(&Words { text, rest: "" })
+        self.rules.iter().find_map(|(patterns, answer)| {
+            let rest = patterns.iter().find_map(|pattern| heard.matches(pattern))?;
+            Some(answer.spoken(&Words { text, rest: &rest }))
+        })
+    }
+
+    /// What is said to a message that no rule hears.
+    pub(super) fn at_a_loss(&self, text: &str) -> Vec<Spoken> {
+        let fallback = self.fallback.iter();
+        let said = fallback.map(|answer| answer.spoken(&Words { text, rest: "" }));
+        said.flatten().collect()
+    }
+
+    /// Is there something to be said to a message that no rule hears?
+    pub(super) fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
     }
 }
 

@@ -14,7 +14,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use super::script::{Script, Spoken};
-use super::{Answers, Bot, BotError, Turn, TurnKind};
+use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
+use crate::records::Owner;
 
 /// The script that is compiled in.
 pub const DEMO_SCRIPT: &str = include_str!("../../demo.script.toml");
@@ -23,8 +24,9 @@ pub const DEMO_SCRIPT: &str = include_str!("../../demo.script.toml");
 const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
 
 /// A [`Bot`] that answers from a script.
-#[derive(Debug)]
 pub struct ScriptedBot {
+    /// Gets what the script has no rule for.
+    then: Option<Arc<dyn Bot>>,
     /// `None`: the script was compiled in and never changes.
     path: Option<PathBuf>,
     current: Mutex<Current>,
@@ -48,6 +50,7 @@ impl ScriptedBot {
     pub fn demo() -> Result<ScriptedBot, BotError> {
         let script = parse("demo.script.toml", DEMO_SCRIPT)?;
         Ok(ScriptedBot {
+            then: None,
             path: None,
             current: Mutex::new(Current { script, seen: None }),
         })
@@ -58,10 +61,20 @@ impl ScriptedBot {
     /// # Errors
     /// [`BotError::Unreadable`] or [`BotError::Script`]: there is no last good one yet.
     pub fn open(path: &Path) -> Result<ScriptedBot, BotError> {
+        Self::open_before(path, None)
+    }
+
+    /// The same in front of another bot: it gets what no rule hears, and the welcome of a script without a greeting. Such
+    /// a script needs no `[fallback]`.
+    ///
+    /// # Errors
+    /// As [`ScriptedBot::open`].
+    pub fn open_before(path: &Path, then: Option<Arc<dyn Bot>>) -> Result<ScriptedBot, BotError> {
         let seen = stamp(path);
-        let script = read(path)?;
+        let script = read(path, then.is_some())?;
         let current = Mutex::new(Current { script, seen });
         Ok(ScriptedBot {
+            then,
             path: Some(path.to_owned()),
             current,
         })
@@ -89,7 +102,7 @@ impl ScriptedBot {
         };
         // Stamp first: a file that changes while it is read is read once more.
         let seen = stamp(path);
-        let script = read(path);
+        let script = read(path, self.then.is_some());
         let mut current = self.lock();
         current.seen = seen;
         current.script = script?;
@@ -101,27 +114,67 @@ impl ScriptedBot {
     }
 }
 
+/// Gives the answers, each at its pace.
+async fn say(said: Vec<Spoken>, answers: &mut Answers) -> Result<(), BotError> {
+    for one in said {
+        match one {
+            Spoken::Whole(message) => answers.push(&message)?,
+            Spoken::Streamed(text, pace) => {
+                for word in text.split_inclusive(char::is_whitespace) {
+                    answers.write(word)?;
+                    tokio::time::sleep(pace).await;
+                }
+                answers.end()?;
+            }
+        }
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Bot for ScriptedBot {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        let script = self.script();
         let said = match &turn.kind {
-            TurnKind::Connect => self.script().greet(),
-            TurnKind::Message { body, .. } => self.script().reply(body),
-            TurnKind::Close => Vec::new(),
+            TurnKind::Connect => Some(script.greet()).filter(|said| !said.is_empty()),
+            // A person is spoken to, not the script.
+            TurnKind::Message { .. } if turn.owner != Owner::Bot => None,
+            TurnKind::Message { body, .. } => script.reply(body),
+            TurnKind::Close => None,
         };
-        for one in said {
-            match one {
-                Spoken::Whole(message) => answers.push(&message)?,
-                Spoken::Streamed(text, pace) => {
-                    for word in text.split_inclusive(char::is_whitespace) {
-                        answers.write(word)?;
-                        tokio::time::sleep(pace).await;
-                    }
-                    answers.end()?;
-                }
-            }
+        match (said, &self.then) {
+            (Some(said), _) => say(said, answers).await,
+            (None, Some(then)) => then.answer(turn, answers).await,
+            (None, None) => match &turn.kind {
+                TurnKind::Message { body, .. } => say(script.at_a_loss(body), answers).await,
+                TurnKind::Connect | TurnKind::Close => Ok(()),
+            },
         }
-        Ok(())
+    }
+
+    fn recent(&self) -> Recent {
+        self.then
+            .as_ref()
+            .map(|then| then.recent())
+            .unwrap_or_default()
+    }
+
+    fn patience(&self) -> Patience {
+        let then = self.then.as_ref();
+        then.map(|then| then.patience()).unwrap_or_default()
+    }
+
+    fn carries_to_agents(&self) -> bool {
+        self.then
+            .as_ref()
+            .is_some_and(|then| then.carries_to_agents())
+    }
+
+    async fn check(&self) -> Result<(), BotError> {
+        match &self.then {
+            Some(then) => then.check().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,7 +183,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some((found.modified().ok()?, found.len()))
 }
 
-fn read(path: &Path) -> Result<Arc<Script>, BotError> {
+fn read(path: &Path, in_front: bool) -> Result<Arc<Script>, BotError> {
     let name = path.display().to_string();
     let unreadable = |reason: String| BotError::Unreadable {
         path: name.clone(),
@@ -143,7 +196,16 @@ fn read(path: &Path) -> Result<Arc<Script>, BotError> {
         )));
     }
     let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    parse(&name, &text)
+    let script = parse(&name, &text)?;
+    if !in_front && !script.has_fallback() {
+        return Err(BotError::Script {
+            path: name,
+            line: 1,
+            reason: "it has no [fallback]: add what is said to a message that no rule hears"
+                .to_owned(),
+        });
+    }
+    Ok(script)
 }
 
 fn parse(name: &str, text: &str) -> Result<Arc<Script>, BotError> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use protocol::content::Content;
@@ -9,7 +10,7 @@ use protocol::reply::BotMessage;
 
 use super::script::Script;
 use super::{
-    Answers, Bot, BotError, DEMO_SCRIPT, MAX_ANSWERS, ScriptedBot, Turn, TurnKind, Visitor,
+    Answers, Bot, BotError, DEMO_SCRIPT, MAX_ANSWERS, Recent, ScriptedBot, Turn, TurnKind, Visitor,
 };
 use crate::records::Owner;
 
@@ -267,8 +268,6 @@ fn a_mistake_is_told_with_its_line() {
             mistake.reason
         );
     }
-    let none = Script::parse("").expect_err("needs a fallback");
-    assert!(none.reason.contains("fallback"), "{}", none.reason);
     assert!(Script::parse(fallback).is_ok());
 }
 
@@ -322,7 +321,7 @@ async fn a_changed_file_is_read_again_and_a_broken_one_silences_nobody() {
 #[test]
 fn a_script_that_is_broken_from_the_start_is_refused() {
     let file = ScriptFile::new("say what?");
-    let error = ScriptedBot::open(&file.0).expect_err("is refused");
+    let error = ScriptedBot::open(&file.0).err().expect("is refused");
     assert!(
         matches!(&error, BotError::Script { line: 1, .. }),
         "{error}"
@@ -331,6 +330,46 @@ fn a_script_that_is_broken_from_the_start_is_refused() {
     let missing = ScriptedBot::open(&file.0.with_extension("missing")).err();
     assert!(matches!(missing, Some(BotError::Unreadable { .. })));
     assert!(Script::parse(DEMO_SCRIPT).is_ok());
+    let speechless = ScriptFile::new("[[rule]]\nwhen = [\"a\"]\nsay = \"b\"\n");
+    let error = ScriptedBot::open(&speechless.0).err().expect("is refused");
+    assert!(error.to_string().contains("[fallback]"), "{error}");
+}
+
+/// Says who it is.
+struct Behind;
+
+#[async_trait::async_trait]
+impl Bot for Behind {
+    async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        let said = match turn.kind {
+            TurnKind::Connect => "behind: hello".to_owned(),
+            TurnKind::Message { body, .. } => format!("behind: {body}"),
+            TurnKind::Close => return Ok(()),
+        };
+        answers.push(&BotMessage::text(said))
+    }
+
+    fn recent(&self) -> Recent {
+        Recent {
+            messages: 7,
+            bytes: 70,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_script_has_no_rule_for_goes_to_the_bot_behind_it() {
+    let rules = "[[rule]]\nwhen = [\"hours\"]\nsay = \"Nine to five\"\n";
+    let file = ScriptFile::new(rules);
+    let bot = ScriptedBot::open_before(&file.0, Some(Arc::new(Behind))).expect("opens");
+    assert_eq!(text(&bot, "Hours?").await, "Nine to five");
+    assert_eq!(text(&bot, "Weather?").await, "behind: Weather?");
+    assert_eq!(bot.recent().messages, 7);
+    let welcome = |said: Vec<Content>| said[0].plain_text().to_owned();
+    assert_eq!(welcome(ask(&bot, TurnKind::Connect).await), "behind: hello");
+    file.write(&format!("[[greeting]]\nsay = \"Hi\"\n{rules}"));
+    assert_eq!(welcome(ask(&bot, TurnKind::Connect).await), "Hi");
+    assert_eq!(bot.reload(), Ok(()));
 }
 
 #[tokio::test]
