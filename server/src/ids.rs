@@ -33,6 +33,11 @@ pub trait Ids: Send + Sync {
     fn session(&self) -> String {
         format!("ss-{}", self.uuid())
     }
+
+    /// The public name of a conversation, `cv-<uuid>`.
+    fn conversation(&self) -> String {
+        format!("cv-{}", self.uuid())
+    }
 }
 
 /// The real source.

@@ -125,6 +125,12 @@ pub const RETENTION_SWEEP: Duration = Duration::from_mins(10);
 /// Nothing younger is removed. A widget may send a message again for a week ([`protocol::session::GIVE_UP_AFTER_MS`]); its double is
 /// known by the stored one.
 pub const SENT_AGAIN_WITHIN: Duration = Duration::from_hours(8 * 24);
+/// A session during which a person has the conversation, or ought to, ends without activity after so long at the
+/// earliest: people answer on the next day. Then it begins anew with the bot, so that nobody waits for ever.
+pub const PEOPLE_IDLE: Duration = Duration::from_hours(24);
+/// What is kept of what an assertion says of its visitor besides the identity, as JSON. Name, e-mail and a few numbers of
+/// a shop take a few hundred bytes; it goes to the bot with every turn.
+pub const PROFILE_BYTES: usize = 4 * 1024;
 /// Between two steps of it: visitors' messages come first.
 pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 

@@ -1,4 +1,4 @@
-//! The words that store, bus and bot share: ids and the stored message.
+//! The words that store, bus and bot share: ids, the stored message, who answers, and what a turn changes.
 //!
 //! In the path: they live here, not in `store`, so that `bus` and `bot` need not know the store.
 //!
@@ -55,6 +55,35 @@ pub struct StoredMessage {
     pub created: Millis,
     /// The session it was written in.
     pub session_id: String,
+    /// The person who wrote it in the bot's place, by the name that the visitor sees; none for the bot's own messages
+    /// and the visitor's.
+    pub agent: Option<String>,
+}
+
+/// What changes besides the transcript, stored in the transaction that stores the answers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// What the bot keeps of the conversation; empty forgets what it kept.
+    pub state: Option<String>,
+    /// Who answers from now on.
+    pub owner: Option<Owner>,
+    /// The session ends.
+    pub closes: bool,
+    /// Tokens of a language model that were used up, of question and answer together. No part of the conversation: the
+    /// store does not keep them.
+    pub tokens: u64,
+}
+
+/// Leaves the state out: it may hold what was said.
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effects")
+            .field("state_bytes", &self.state.as_ref().map(String::len))
+            .field("owner", &self.owner)
+            .field("closes", &self.closes)
+            .field("tokens", &self.tokens)
+            .finish()
+    }
 }
 
 /// Leaves the text out: message text is never logged.

@@ -4,7 +4,7 @@ use protocol::reply::BotMessage;
 use tokio::sync::watch;
 
 use super::{BotError, Class};
-use crate::records::Owner;
+use crate::records::{Effects, Owner};
 
 /// A turn with more answers than this is a loop, not a conversation.
 pub const MAX_ANSWERS: usize = 20;
@@ -26,31 +26,6 @@ pub struct Answers {
     /// An answer grows that has not ended.
     open: bool,
     growth: watch::Sender<Growth>,
-}
-
-/// What a turn changes besides the transcript, stored in the transaction that stores its answers.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Effects {
-    /// What the bot keeps of the conversation; empty forgets what it kept.
-    pub state: Option<String>,
-    /// Who answers from now on.
-    pub owner: Option<Owner>,
-    /// The session ends with this turn.
-    pub closes: bool,
-    /// Tokens of a language model that it used up, of question and answer together.
-    pub tokens: u64,
-}
-
-/// Leaves the state out: it may hold what was said.
-impl std::fmt::Debug for Effects {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Effects")
-            .field("state_bytes", &self.state.as_ref().map(String::len))
-            .field("owner", &self.owner)
-            .field("closes", &self.closes)
-            .field("tokens", &self.tokens)
-            .finish()
-    }
 }
 
 /// The streamed answers of a turn as far as they have grown; the last one may still grow.

@@ -23,9 +23,9 @@ mod scripted;
 mod tests;
 mod turn;
 
+pub use crate::records::Effects;
 pub use answers::{
-    Answers, Effects, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES,
-    MAX_STREAMED_BYTES,
+    Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
 };
 pub use error::{BotError, Class, Fault};
 pub use open::open;

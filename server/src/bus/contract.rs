@@ -29,6 +29,7 @@ pub(super) fn wake_of(conversation: i64, seq: u64, bytes: usize) -> Wake {
         body: "x".repeat(bytes),
         created: Millis(seq),
         session_id: "ss-1".to_owned(),
+        agent: None,
     };
     Wake {
         conversation,

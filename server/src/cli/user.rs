@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::say;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError, Sources};
-use crate::records::{Author, StoredMessage};
+use crate::records::{Author, Owner, StoredMessage};
 use crate::state::{StartError, open_store_beside};
 use crate::store::sqlite::copy::{CopyError, fold_log};
 use crate::store::{Dossier, HistoryFrom, HistoryQuery, Kept, Store};
@@ -92,13 +92,21 @@ async fn find(store: &dyn Store, whom: &Whom) -> Result<Vec<Dossier>, StartError
 
 /// What is kept besides the messages.
 fn summary(user: &Dossier) -> Value {
-    let conversations: Vec<Value> = user.conversations.iter().map(conversation).collect();
+    let kept = user.conversations.iter();
+    let conversations: Vec<Value> = kept
+        .map(|kept| {
+            let mut shown = conversation(kept);
+            shown["botStateBytes"] = kept.state.as_ref().map_or(0, String::len).into();
+            shown
+        })
+        .collect();
     let mut head = head(user);
     head["conversations"] = conversations.into();
     head
 }
 
-fn head(Dossier { user, tokens, .. }: &Dossier) -> Value {
+fn head(dossier: &Dossier) -> Value {
+    let Dossier { user, tokens, .. } = dossier;
     let tokens: Vec<Value> = tokens
         .iter()
         .map(|expires| json!({ "expires": to_iso(expires.0) }))
@@ -108,6 +116,7 @@ fn head(Dossier { user, tokens, .. }: &Dossier) -> Value {
         "app": user.app,
         "identity": user.identity,
         "created": to_iso(user.created.0),
+        "profile": dossier.profile.as_deref().map(as_json),
         "accessTokens": tokens,
     })
 }
@@ -115,8 +124,14 @@ fn head(Dossier { user, tokens, .. }: &Dossier) -> Value {
 fn conversation(kept: &Kept) -> Value {
     let jobs: Vec<Value> = kept.jobs.iter().map(|context| as_json(context)).collect();
     json!({
+        "name": kept.name,
         "bot": kept.bot,
         "app": kept.app,
+        "owner": match &kept.owner {
+            Owner::Bot => json!({ "kind": "bot" }),
+            Owner::Queue => json!({ "kind": "queue" }),
+            Owner::Agent(name) => json!({ "kind": "agent", "name": name }),
+        },
         "created": to_iso(kept.created.0),
         "lastActivity": to_iso(kept.last_activity.0),
         "sessionId": kept.session_id,
@@ -136,7 +151,9 @@ async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError
     for (place, user) in users.iter().enumerate() {
         print(&opened(place, &head(user), "conversations"))?;
         for (place, kept) in user.conversations.iter().enumerate() {
-            print(&opened(place, &conversation(kept), "messages"))?;
+            let mut exported = conversation(kept);
+            exported["botState"] = kept.state.as_deref().into();
+            print(&opened(place, &exported, "messages"))?;
             let (mut after, mut more, mut separator) = (0, true, "\n");
             while more {
                 let page = store
@@ -183,6 +200,7 @@ fn message(stored: &StoredMessage) -> String {
             Author::User => "user",
             Author::Bot => "bot",
         },
+        "agent": stored.agent,
         "created": to_iso(stored.created.0),
         "sessionId": stored.session_id,
     })

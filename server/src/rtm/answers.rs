@@ -25,8 +25,8 @@ use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER
 use super::stream::{Begun, Interrupted, answer_id, places, tell, turn_id};
 use super::turn::turn_of;
 use crate::bot::{Answers, BotError, Class};
-use crate::records::ConversationId;
-use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob};
+use crate::records::{ConversationId, Effects};
+use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, TurnEnd};
 
 /// The conversations that are being answered here, and what was stored since the task looked.
 #[derive(Debug, Default)]
@@ -240,9 +240,11 @@ async fn run(claim: &Claim, job: Job) -> After {
     let rtm = &claim.rtm;
     let mut answers = Answers::new();
     let mut told = Vec::new();
-    let bodies = match ask(rtm, &job, &mut answers, &mut told).await {
-        Some(Ok(Ended::Finished)) => answers.into_bodies(),
-        Some(Ok(Ended::Stopped)) => answers.broken_off(),
+    let outcome = ask(rtm, &job, &mut answers, &mut told).await;
+    let effects = answers.effects().clone();
+    let (bodies, effects) = match outcome {
+        Some(Ok(Ended::Finished)) => (answers.into_bodies(), effects),
+        Some(Ok(Ended::Stopped)) => (answers.broken_off(), effects),
         // The server ends and the bot is not done: the next start asks again.
         None => return After::Stop,
         Some(Err(error)) => {
@@ -274,10 +276,11 @@ async fn run(claim: &Claim, job: Job) -> After {
                 Vec::new()
             };
             bodies.extend(apology(job.kind));
-            bodies
+            // What the bot meant to change belonged to the answer that it did not give.
+            (bodies, Effects::default())
         }
     };
-    finish(claim, &job, placed(bodies, &told)).await
+    finish(claim, &job, placed(bodies, &told), effects).await
 }
 
 /// Notes in each answer where it stands, if it is not where it ends.
@@ -359,7 +362,7 @@ async fn ask(
 }
 
 /// Stores answers and end of the job, and tells everybody.
-async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>) -> After {
+async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects) -> After {
     let rtm = &claim.rtm;
     let answers: Vec<NewAnswer> = bodies
         .into_iter()
@@ -369,14 +372,26 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>) -> After {
             body,
         })
         .collect();
+    let end = TurnEnd {
+        answers,
+        owner: job.owner.clone(),
+        effects,
+    };
     loop {
         claim.looks();
         match rtm
             .store
-            .complete_job(job.id, answers.clone(), rtm.clock.now())
+            .complete_job(job.id, end.clone(), rtm.clock.now())
             .await
         {
             Ok(completed) => {
+                if completed.refused.is_some() {
+                    tracing::info!(
+                        bot = job.bot,
+                        turn = turn_id(job),
+                        "somebody else has the conversation by now: the bot's answer is left out"
+                    );
+                }
                 for message in completed.answers {
                     rtm.publish(message).await;
                 }

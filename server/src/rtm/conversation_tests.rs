@@ -17,6 +17,7 @@ fn stored(author: Author, body: &str) -> StoredMessage {
         body: body.to_owned(),
         created: Millis(1_795_227_301_830),
         session_id: "ss-1".to_owned(),
+        agent: None,
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) async fn open(
                 ConnectionMode::Reconnect => OpenMode::Reconnect,
             },
             new_session_id: rtm.ids.session(),
+            new_conversation_name: rtm.ids.conversation(),
             idle: rtm.config().sessions.idle.0,
             now: rtm.clock.now(),
             context: entrance.context.clone(),

@@ -195,6 +195,7 @@ mod tests {
             body: body.to_owned(),
             created: Millis(1_795_227_303_240),
             session_id: "ss-1".to_owned(),
+            agent: None,
         };
         serde_json::to_value(message(&stored)).unwrap()
     }

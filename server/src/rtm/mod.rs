@@ -53,6 +53,7 @@ pub mod history;
 pub mod limits;
 pub mod live;
 mod pace;
+mod profile;
 pub mod registry;
 pub mod socket;
 pub mod start;

@@ -21,6 +21,7 @@ use serde::Deserialize;
 
 use super::Rtm;
 use super::bearer::{Bearer, check_page, paced, too_many};
+use super::profile::profile_of;
 use super::start::bot_of_app;
 use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
@@ -58,6 +59,7 @@ pub async fn grant(
             once: once(&verified),
             app: verified.app,
             key: verified.key,
+            profile: profile_of(&app, &verified.claims),
             identity: verified.identity.subject,
             anonymous: verified.identity.anonymous,
             issued: verified.issued,

@@ -162,6 +162,7 @@ mod tests {
             body: serde_json::to_string(&BotMessage::text(text)).unwrap(),
             created: Millis(2),
             session_id: "ss-1".to_owned(),
+            agent: None,
         }
     }
 

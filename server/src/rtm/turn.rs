@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::stream::turn_id;
 use crate::bot::{File, Turn, TurnKind, Visitor};
-use crate::records::Owner;
 use crate::store::{Job, JobKind};
 
 /// What the client said when it connected: the part of a job's context that a bot is told.
@@ -31,22 +30,24 @@ pub(super) fn turn_of(job: &Job) -> Option<Turn> {
         }
     };
     let context: Context = serde_json::from_str(&job.context).unwrap_or_default();
+    let profile = job.profile.as_deref();
     Some(Turn {
         bot: job.bot.clone(),
-        app: String::new(),
+        app: job.app.clone(),
         visitor: Visitor {
             id: job.user.clone(),
-            ..Visitor::default()
+            identity: job.identity.clone(),
+            profile: profile.and_then(|text| serde_json::from_str(text).ok()),
         },
-        conversation: String::new(),
+        conversation: job.conversation_name.clone(),
         session_id: job.session_id.clone(),
         kind,
         idempotence_key: turn_id(job),
         attempt: job.attempts,
-        owner: Owner::Bot,
+        owner: job.owner.clone(),
         language: context.language,
         recent: Vec::new(),
-        state: None,
+        state: job.state.clone(),
     })
 }
 

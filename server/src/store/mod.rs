@@ -10,6 +10,8 @@
 //!   [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN). The same id with other words is another message.
 //! - A message and the job to answer it are stored in one transaction; so are a job's end and its
 //!   answers. A crash between any two steps loses nothing and doubles nothing.
+//! - A conversation has one owner. What a turn answered is stored only while the one who had the conversation when the
+//!   turn began has it still; both are seen in the transaction that stores.
 //! - Sequences of a conversation are 1, 2, 3, … in the order of the commits.
 
 use async_trait::async_trait;
@@ -22,14 +24,16 @@ mod error;
 mod records;
 pub mod room;
 pub mod sqlite;
+mod work;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Author, Completed, Conversation, ConversationId, Dossier, Erasure, Forgotten,
-    HistoryFrom, HistoryPage, HistoryQuery, Job, JobId, JobKind, Kept, Missed, NewAnswer, NewGrant,
-    NewMessage, NextJob, OpenMode, OpenSession, Pruned, PrunedUsers, Retention, SecretHash,
-    SessionOpened, StoredMessage, Swept, TicketRecord, TokenRecord, User, Words,
+    Appended, Author, Conversation, ConversationId, Dossier, Effects, Erasure, Forgotten,
+    HistoryFrom, HistoryPage, HistoryQuery, JobId, Kept, Missed, NewGrant, NewMessage, OpenMode,
+    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, StoredMessage,
+    Swept, TicketRecord, TokenRecord, User, Words,
 };
+pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
 
 /// Bytes of bodies in one page of a history. Ten of the largest messages: a page of the official clients, who count
 /// messages and not sequences, is never cut.
@@ -118,14 +122,28 @@ pub trait Store: Send + Sync + 'static {
     /// Every conversation with an open job, for the start after a crash. Eight bytes each.
     async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError>;
 
-    /// Stores the answers and ends the job, and tells what comes next, so that nobody has to ask. A job
-    /// that is already done gives nothing and stores nothing, so a bot that was asked twice answers once.
+    /// Stores what the turn came to and ends the job, and tells what comes next, so that nobody has to ask. A job
+    /// that is already done gives nothing and stores nothing, so a bot that was asked twice answers once. A session
+    /// that the turn closes is the one that it belongs to, not one that was begun since.
     async fn complete_job(
         &self,
         job: JobId,
-        answers: Vec<NewAnswer>,
+        end: TurnEnd,
         now: Millis,
     ) -> Result<Completed, StoreError>;
+
+    /// Stores answers that come outside a turn, in the conversation's current session. An answer whose id the
+    /// conversation has already makes the call a repetition, which gives what is stored and changes nothing.
+    async fn append_answers(&self, new: NewAnswers) -> Result<AnswersAppended, StoreError>;
+
+    /// Gives the conversation to somebody else and tells who had it. `None`: not `only_if`, so nothing changed.
+    async fn set_owner(
+        &self,
+        conversation: ConversationId,
+        only_if: Option<Owner>,
+        to: Owner,
+        now: Millis,
+    ) -> Result<Option<Owner>, StoreError>;
 
     /// Puts a failed job off until `due`. A job that is already done stays done.
     async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError>;
@@ -133,6 +151,9 @@ pub trait Store: Send + Sync + 'static {
     /// The user's conversation with the bot, when there is one.
     async fn conversation(&self, user: &str, bot: &str)
     -> Result<Option<Conversation>, StoreError>;
+
+    /// The conversation with this public name, when there is one.
+    async fn conversation_named(&self, name: &str) -> Result<Option<Conversation>, StoreError>;
 
     /// A page of history; an unknown conversation has an empty one. A page ends after [`PAGE_BYTES`] of bodies, too, but
     /// holds a message when there is one.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-pub use crate::records::{Author, ConversationId, JobId, StoredMessage};
+pub use crate::records::{Author, ConversationId, Effects, JobId, Owner, StoredMessage};
 
+use super::work::Job;
 use crate::clock::Millis;
 
 /// SHA-256 of a secret. The store never sees the secret itself, so a stolen database opens nothing.
@@ -67,7 +68,7 @@ pub struct TokenRecord {
 }
 
 /// An assertion that holds, on its way to an access token.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewGrant {
     /// The hash over issuer and `jti`, and until when it must be remembered. `None`: it may be used again.
     pub once: Option<(SecretHash, Millis)>,
@@ -79,6 +80,9 @@ pub struct NewGrant {
     pub identity: String,
     /// Is that a passing one?
     pub anonymous: bool,
+    /// What else it says of the visitor, a JSON object: takes the place of what an earlier one said. `None` leaves that
+    /// alone.
+    pub profile: Option<String>,
     /// When it did so: nothing is granted to an identity that has signed out since.
     pub issued: Millis,
     /// The user's id, should it be a new one.
@@ -114,13 +118,13 @@ pub enum OpenMode {
     /// Absent or `Default`: continue an active session, else start.
     #[default]
     Default,
-    /// `Start_New`: always start.
+    /// `Start_New`: always start; the bot has the conversation again.
     StartNew,
     /// `Start_New` of our own widget, which shows the whole transcript: start, unless nobody has said a word in the
-    /// active session. Then its welcome stands, and a second one under it would say nothing new.
+    /// active session. Then its welcome stands, and a second one under it would say nothing new. Nor when somebody else
+    /// than the bot has the conversation: a reload does not take it away.
     StartNewUnlessUnused,
-    /// `Start_New_Resume_Agent`: start, unless a human agent has the conversation. There are no
-    /// agents yet, so it starts.
+    /// `Start_New_Resume_Agent`: start, unless somebody else than the bot has the conversation.
     StartNewResumeAgent,
     /// `Reconnect`, or `isReconnect=true`: as [`OpenMode::Default`].
     Reconnect,
@@ -139,7 +143,10 @@ pub struct OpenSession {
     pub mode: OpenMode,
     /// The id of the session, should one be started.
     pub new_session_id: String,
-    /// A session without activity for longer is over.
+    /// The public name of the conversation, `cv-<uuid>`, should it be a new one.
+    pub new_conversation_name: String,
+    /// A session without activity for longer is over. While somebody else than the bot has the conversation, it is at
+    /// least [`PEOPLE_IDLE`](crate::limits::PEOPLE_IDLE).
     pub idle: Duration,
     /// The present.
     pub now: Millis,
@@ -160,6 +167,8 @@ pub struct SessionOpened {
     pub last_seq: u64,
     /// The `ON_CONNECT` job, when a session was started.
     pub job: Option<JobId>,
+    /// Who answers the conversation.
+    pub owner: Owner,
 }
 
 /// A user with a bot.
@@ -167,10 +176,16 @@ pub struct SessionOpened {
 pub struct Conversation {
     /// Its number.
     pub id: ConversationId,
+    /// Its public name, `cv-<uuid>`.
+    pub name: String,
     /// The user's id.
     pub user: String,
     /// The bot's id.
     pub bot: String,
+    /// The app through which it was begun.
+    pub app: String,
+    /// Who answers it.
+    pub owner: Owner,
     /// The sequence of the newest message; 0 when there is none.
     pub last_seq: u64,
     /// The last session, when one was ever opened.
@@ -213,72 +228,6 @@ pub struct Appended {
     pub job: Option<JobId>,
     /// That job itself, when no other of the conversation stands before it.
     pub ready: Option<Box<Job>>,
-}
-
-/// What a job asks of the bot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobKind {
-    /// A session was started: greet.
-    Connect,
-    /// Answer a message.
-    Message,
-    /// The visitor closed the session.
-    Close,
-}
-
-/// A stored piece of work for a bot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// Its number; also the idempotence key that the bot gets.
-    pub id: JobId,
-    /// Where the answers go.
-    pub conversation: ConversationId,
-    /// The user's id.
-    pub user: String,
-    /// The bot's id.
-    pub bot: String,
-    /// What is asked.
-    pub kind: JobKind,
-    /// The message to answer ([`JobKind::Message`]).
-    pub trigger: Option<StoredMessage>,
-    /// The session it belongs to.
-    pub session_id: String,
-    /// JSON given when the job was stored.
-    pub context: String,
-    /// How often it was tried before.
-    pub attempts: u32,
-    /// When it was stored.
-    pub created: Millis,
-}
-
-/// What to do next in a conversation. Jobs of one conversation are done one after the other, so a
-/// postponed job holds back those behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextJob {
-    /// Do this now.
-    Ready(Box<Job>),
-    /// The first job waits until then.
-    NotBefore(Millis),
-    /// All answered.
-    Empty,
-}
-
-/// The end of a job.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Completed {
-    /// The answers as stored; none when the job was done already.
-    pub answers: Vec<StoredMessage>,
-    /// What to do next in the conversation, at the same moment; `None` when the job was done already.
-    pub next: Option<NextJob>,
-}
-
-/// A bot's answer on its way in.
-#[derive(Clone)]
-pub struct NewAnswer {
-    /// The server's id for it.
-    pub message_id: String,
-    /// JSON of one `bot_response.message[]` entry.
-    pub body: String,
 }
 
 /// From where a page of history is counted.
@@ -363,21 +312,40 @@ pub struct Pruned {
 }
 
 /// What is kept of a user, besides the messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Dossier {
     /// Who.
     pub user: User,
+    /// What else the app's assertions said of the user, a JSON object.
+    pub profile: Option<String>,
     /// When access tokens expire, soonest first.
     pub tokens: Vec<Millis>,
     /// With each bot.
     pub conversations: Vec<Kept>,
 }
 
+/// Leaves out what was said of the user.
+impl std::fmt::Debug for Dossier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dossier")
+            .field("user", &self.user.id)
+            .field("tokens", &self.tokens)
+            .field("conversations", &self.conversations.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A conversation in a [`Dossier`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Its number, for [`history`](super::Store::history).
     pub id: ConversationId,
+    /// Its public name, `cv-<uuid>`.
+    pub name: String,
+    /// Who answers it.
+    pub owner: Owner,
+    /// What the bot keeps of it for its next turn.
+    pub state: Option<String>,
     /// The bot's id.
     pub bot: String,
     /// The app through which it was begun.

@@ -8,7 +8,7 @@ use protocol::reply::BotMessage;
 use serde_json::json;
 use server::clock::Clock as _;
 use server::ids::{Ids as _, RandomIds};
-use server::store::{NewAnswer, NextJob};
+use server::store::{NewAnswer, NextJob, TurnEnd};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::test_app::{SECRETS, TestApp, message, text_of};
@@ -82,7 +82,14 @@ async fn a_peer_that_does_not_read_is_cut_off_and_costs_others_nothing() {
             body: big.clone(),
         });
         for stored in store
-            .complete_job(job.id, answers.collect(), app.clock.now())
+            .complete_job(
+                job.id,
+                TurnEnd {
+                    answers: answers.collect(),
+                    ..TurnEnd::default()
+                },
+                app.clock.now(),
+            )
             .await
             .unwrap()
             .answers

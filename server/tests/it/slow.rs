@@ -4,7 +4,7 @@ use protocol::reply::BotMessage;
 use server::clock::Clock as _;
 use server::ids::{Ids as _, RandomIds};
 use server::records::StoredMessage;
-use server::store::{NewAnswer, NextJob};
+use server::store::{NewAnswer, NextJob, TurnEnd};
 
 use crate::test_app::{TestApp, text_of};
 
@@ -23,7 +23,16 @@ async fn flood(app: &TestApp, turns: usize, bytes: usize) -> u64 {
             message_id: RandomIds.message(),
             body: big.clone(),
         });
-        let stored = store.complete_job(job.id, answers.collect(), now).await;
+        let stored = store
+            .complete_job(
+                job.id,
+                TurnEnd {
+                    answers: answers.collect(),
+                    ..TurnEnd::default()
+                },
+                now,
+            )
+            .await;
         all.extend(stored.unwrap().answers);
     }
     let last = all.last().map_or(0, |message| message.seq);

@@ -190,6 +190,7 @@ async fn say(
         app: place.app_id.to_owned(),
         mode: OpenMode::Default,
         new_session_id: rtm.ids.session(),
+        new_conversation_name: rtm.ids.conversation(),
         idle: rtm.config().sessions.idle.0,
         now,
         context: "{}".to_owned(),
@@ -268,6 +269,7 @@ async fn answered(
 mod tests {
     use super::*;
     use crate::state::test_state;
+    use crate::store::TurnEnd;
 
     #[tokio::test]
     async fn a_turn_that_ends_without_an_answer_is_not_waited_for() {
@@ -282,6 +284,7 @@ mod tests {
                 app: "cs-1".to_owned(),
                 mode: OpenMode::Default,
                 new_session_id: "s-1".to_owned(),
+                new_conversation_name: "cv-1".to_owned(),
                 idle: rtm.config().sessions.idle.0,
                 now,
                 context: "{}".to_owned(),
@@ -296,7 +299,10 @@ mod tests {
         let listening = tokio::time::timeout(Duration::from_millis(50), &mut waiting);
         assert!(listening.await.is_err());
         let job = opened.job.unwrap();
-        rtm.store.complete_job(job, Vec::new(), now).await.unwrap();
+        rtm.store
+            .complete_job(job, TurnEnd::default(), now)
+            .await
+            .unwrap();
         let soon = tokio::time::timeout(Duration::from_secs(10), waiting);
         assert_eq!(soon.await, Ok(()));
     }

@@ -2,9 +2,11 @@
 
 use tokio::task::JoinSet;
 
-use super::{APP, BOT, NOW, Place, minutes};
+use super::{APP, BOT, NOW, Place, minutes, opening};
 use crate::clock::Millis;
-use crate::store::{NewGrant, SecretHash, Store, Swept, TicketRecord, TokenRecord};
+use crate::store::{
+    NewGrant, NextJob, OpenMode, SecretHash, Store, Swept, TicketRecord, TokenRecord,
+};
 
 /// Ann's grant of a token that expires in an hour, for an assertion that may be used again.
 fn grant(token: &str) -> NewGrant {
@@ -14,6 +16,7 @@ fn grant(token: &str) -> NewGrant {
         key: "k1/0".to_owned(),
         identity: "ann".to_owned(),
         anonymous: false,
+        profile: None,
         issued: NOW,
         new_user_id: "u-1".to_owned(),
         token: SecretHash::of(token),
@@ -192,6 +195,44 @@ pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(
         let owner = found.expect("reads").map(|found| found.user);
         assert_eq!(owner.as_deref(), kept.then_some("u-a"), "{token}");
     }
+}
+
+pub(crate) async fn what_was_said_of_a_user_last_is_kept(place: &dyn Place) {
+    let store = place.open().await;
+    let kept = async |store: &dyn Store| {
+        let found = store.dossiers("ann", Some(APP)).await.expect("reads");
+        found.into_iter().next().expect("a user").profile
+    };
+    for (token, says, expected) in [
+        ("a", None, None),
+        ("b", Some(r#"{"name":"Ann"}"#), Some(r#"{"name":"Ann"}"#)),
+        ("c", None, Some(r#"{"name":"Ann"}"#)),
+        ("d", Some(r#"{"name":"Anna"}"#), Some(r#"{"name":"Anna"}"#)),
+        ("e", Some(r#"{"name":"Anna"}"#), Some(r#"{"name":"Anna"}"#)),
+    ] {
+        let new = NewGrant {
+            profile: says.map(str::to_owned),
+            ..grant(token)
+        };
+        store.grant(new).await.expect("grants").expect("a user");
+        let store = place.open().await;
+        assert_eq!(kept(store.as_ref()).await.as_deref(), expected, "{token}");
+    }
+    // What does not hold says nothing.
+    let once = |token: &str, profile: &str| NewGrant {
+        once: Some((SecretHash::of("jti"), NOW.plus(minutes(5)))),
+        profile: Some(profile.to_owned()),
+        ..grant(token)
+    };
+    store.grant(once("f", "{\"v\":1}")).await.expect("grants");
+    assert_eq!(store.grant(once("g", "{\"v\":2}")).await, Ok(None));
+    assert_eq!(kept(store.as_ref()).await.as_deref(), Some("{\"v\":1}"));
+    let open = opening("u-1", OpenMode::Default, "ss-1", NOW);
+    let opened = store.open_session(open).await.expect("opens");
+    let Ok(NextJob::Ready(job)) = store.next_job(opened.conversation, NOW).await else {
+        panic!("a welcome");
+    };
+    assert_eq!(job.profile.as_deref(), Some("{\"v\":1}"));
 }
 
 pub(crate) async fn a_users_access_ends_all_at_once(place: &dyn Place) {

@@ -1,8 +1,10 @@
 //! Work for bots.
 
 use super::messages::all;
-use super::{BOT, NOW, Place, answer, append, conversation, minutes};
-use crate::store::{Author, Completed, ConversationId, Job, JobId, JobKind, NextJob, Store};
+use super::{BOT, NOW, Place, answer, append, conversation, minutes, said};
+use crate::store::{
+    Author, Completed, ConversationId, Job, JobId, JobKind, NextJob, Store, TurnEnd,
+};
 
 async fn ready(store: &dyn Store, conversation: ConversationId) -> Job {
     match store.next_job(conversation, NOW).await {
@@ -33,7 +35,7 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
     let job = ready(store.as_ref(), here).await.id;
     let answers = vec![answer("a"), answer("b")];
     let stored = store
-        .complete_job(job, answers.clone(), NOW)
+        .complete_job(job, said(answers.clone()), NOW)
         .await
         .expect("completes");
     assert_eq!(stored.next, Some(NextJob::Empty));
@@ -45,11 +47,11 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
     assert!(stored.iter().all(|message| message.author == Author::Bot));
     assert_eq!(stored[0].session_id, "ss-1");
     assert_eq!(
-        store.complete_job(job, answers.clone(), NOW).await,
+        store.complete_job(job, said(answers.clone()), NOW).await,
         Ok(Completed::default())
     );
     assert_eq!(
-        store.complete_job(JobId(999), answers, NOW).await,
+        store.complete_job(JobId(999), said(answers), NOW).await,
         Ok(Completed::default())
     );
     assert_eq!(all(store.as_ref(), here).await[1..], stored);
@@ -62,7 +64,7 @@ pub(crate) async fn racing_completions_answer_once(place: &dyn Place) {
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     let job = ready(store.as_ref(), here).await.id;
-    let ends = (0..24).map(|_| store.complete_job(job, vec![answer("a")], NOW));
+    let ends = (0..24).map(|_| store.complete_job(job, said(vec![answer("a")]), NOW));
     let ended = futures_util::future::join_all(ends).await;
     let answered = ended
         .iter()
@@ -89,7 +91,7 @@ pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(place: &dyn 
         let trigger = job.trigger.expect("a message");
         assert_eq!(trigger.client_message_id.as_deref(), Some(id));
         store
-            .complete_job(job.id, vec![answer(id)], NOW)
+            .complete_job(job.id, said(vec![answer(id)]), NOW)
             .await
             .expect("completes");
     }
@@ -108,7 +110,7 @@ pub(crate) async fn what_comes_next_is_told_without_asking(place: &dyn Place) {
     assert_eq!(append(store.as_ref(), here, "1").await.ready, None);
     for id in ["2", "3"] {
         let job = ready(store.as_ref(), here).await.id;
-        let ended = store.complete_job(job, vec![answer(id)], NOW).await;
+        let ended = store.complete_job(job, said(vec![answer(id)]), NOW).await;
         let next = store.next_job(here, NOW).await.expect("reads");
         assert_eq!(ended.expect("completes").next, Some(next));
     }
@@ -120,7 +122,7 @@ pub(crate) async fn what_comes_next_is_told_without_asking(place: &dyn Place) {
         .postpone_job(JobId(behind), 1, due)
         .await
         .expect("postpones");
-    let ended = store.complete_job(last.id, Vec::new(), NOW).await;
+    let ended = store.complete_job(last.id, TurnEnd::default(), NOW).await;
     let next = ended.expect("completes").next;
     assert_eq!(next, Some(NextJob::NotBefore(due)));
     // What is put off stands before what comes.
@@ -148,7 +150,7 @@ pub(crate) async fn a_postponed_job_holds_back_those_behind_it(place: &dyn Place
     };
     assert_eq!((again.id, again.attempts), (job.id, 1));
     store
-        .complete_job(job.id, Vec::new(), NOW)
+        .complete_job(job.id, TurnEnd::default(), NOW)
         .await
         .expect("completes");
     store
@@ -166,7 +168,7 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place:
     append(store.as_ref(), here, "2").await;
     let done = ready(store.as_ref(), here).await.id;
     store
-        .complete_job(done, vec![answer("a")], NOW)
+        .complete_job(done, said(vec![answer("a")]), NOW)
         .await
         .expect("completes");
     drop(store);
@@ -177,13 +179,13 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place:
     assert_eq!(trigger.client_message_id.as_deref(), Some("2"));
     // A bot that was asked before the crash answers late: nothing twice.
     assert_eq!(
-        store.complete_job(done, vec![answer("a")], NOW).await,
+        store.complete_job(done, said(vec![answer("a")]), NOW).await,
         Ok(Completed::default())
     );
     assert_eq!(all(store.as_ref(), here).await.len(), 3);
     // Numbers of done jobs do not come again, also when all are done.
     store
-        .complete_job(open.id, Vec::new(), NOW)
+        .complete_job(open.id, TurnEnd::default(), NOW)
         .await
         .expect("completes");
     drop(store);
@@ -196,7 +198,7 @@ pub(crate) async fn a_job_without_answers_ends_too(place: &dyn Place) {
     let store = place.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
-    let ended = store.complete_job(job, Vec::new(), NOW).await;
+    let ended = store.complete_job(job, TurnEnd::default(), NOW).await;
     assert_eq!(ended.expect("completes").answers, Vec::new());
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::Empty));
     assert_eq!(append(store.as_ref(), here, "2").await.message.seq, 2);
@@ -208,11 +210,11 @@ pub(crate) async fn answers_stand_behind_the_messages_before_them(place: &dyn Pl
     let first = append(store.as_ref(), here, "1").await.job.expect("a job");
     let second = append(store.as_ref(), here, "2").await.job.expect("a job");
     store
-        .complete_job(first, vec![answer("a"), answer("b")], NOW)
+        .complete_job(first, said(vec![answer("a"), answer("b")]), NOW)
         .await
         .expect("completes");
     store
-        .complete_job(second, vec![answer("c")], NOW)
+        .complete_job(second, said(vec![answer("c")]), NOW)
         .await
         .expect("completes");
     let stored = all(store.as_ref(), here).await;

@@ -10,13 +10,15 @@ use async_trait::async_trait;
 
 use super::{
     Appended, ConversationId, NewAnswer, NewMessage, OpenMode, OpenSession, Store, StoreError,
-    Words,
+    TurnEnd, Words,
 };
 use crate::clock::Millis;
+use crate::ids::{Ids as _, RandomIds};
 
 pub(super) mod access;
 pub(super) mod jobs;
 pub(super) mod messages;
+pub(super) mod owners;
 pub(super) mod pages;
 pub(super) mod retention;
 pub(super) mod sessions;
@@ -42,6 +44,7 @@ macro_rules! run_contract {
                 a_used_assertion_is_a_replay_until_it_expires
                 racing_replays_pass_exactly_once
                 a_grant_spends_its_assertion_and_keeps_its_token_or_neither
+                what_was_said_of_a_user_last_is_kept
                 a_users_access_ends_all_at_once
                 who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before
                 the_sweep_removes_what_expired_and_nothing_else
@@ -90,6 +93,19 @@ macro_rules! run_contract {
                 a_cursor_before_the_edge_cannot_be_continued_one_at_it_can
                 an_open_job_keeps_its_message_and_all_after_it
                 one_step_is_bounded_and_others_write_between_two
+            }
+            owners {
+                a_conversation_is_found_by_its_name_for_its_whole_life
+                a_job_knows_whom_and_what_its_turn_is_about
+                a_turn_keeps_hands_over_and_closes_with_its_answer
+                a_turn_whose_conversation_was_taken_over_changes_nothing
+                an_owner_that_races_with_an_answer_comes_before_or_after_it
+                a_turn_closes_its_own_session_only
+                answers_outside_a_turn_are_stored_once_in_the_current_session
+                the_same_answer_at_once_is_stored_once
+                answers_outside_a_turn_are_refused_to_who_has_not_the_conversation
+                an_owner_is_changed_by_whom_it_is_meant_for
+                a_reload_leaves_a_person_in_place_and_a_new_session_is_the_bots
             }
             users {
                 a_dossier_holds_what_is_kept_of_an_identity
@@ -151,6 +167,7 @@ fn opening(user: &str, mode: OpenMode, new_session_id: &str, now: Millis) -> Ope
         app: APP.to_owned(),
         mode,
         new_session_id: new_session_id.to_owned(),
+        new_conversation_name: RandomIds.conversation(),
         idle: IDLE,
         now,
         context: r#"{"ui":"v3"}"#.to_owned(),
@@ -164,7 +181,7 @@ async fn conversation(store: &dyn Store, identity: &str) -> ConversationId {
     let opened = store.open_session(open).await.expect("a session");
     if let Some(job) = opened.job {
         store
-            .complete_job(job, Vec::new(), NOW)
+            .complete_job(job, TurnEnd::default(), NOW)
             .await
             .expect("completes");
     }
@@ -187,6 +204,14 @@ fn new_message(conversation: ConversationId, client_id: Option<&str>, text: &str
 async fn append(store: &dyn Store, conversation: ConversationId, id: &str) -> Appended {
     let message = new_message(conversation, Some(id), id.trim_matches('"'));
     store.append_message(message).await.expect("appends")
+}
+
+/// The end of a turn of the bot's that changes nothing but the transcript.
+fn said(answers: Vec<NewAnswer>) -> TurnEnd {
+    TurnEnd {
+        answers,
+        ..TurnEnd::default()
+    }
 }
 
 fn answer(text: &str) -> NewAnswer {

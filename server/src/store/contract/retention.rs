@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::messages::all;
-use super::{NOW, Place, answer, conversation, new_message};
+use super::{NOW, Place, answer, conversation, new_message, said};
 use crate::clock::Millis;
 use crate::store::{
     ConversationId, HistoryFrom, HistoryQuery, NextJob, Retention, Store, StoredMessage,
@@ -19,12 +19,12 @@ const NOTHING: Retention = Retention {
 async fn talk(store: &dyn Store, here: ConversationId, turns: u64) {
     for turn in 0..turns {
         let now = NOW.plus(Duration::from_mins(turn));
-        let mut said = new_message(here, Some(&turn.to_string()), &turn.to_string());
-        said.now = now;
-        let job = store.append_message(said).await.expect("appends").job;
+        let mut message = new_message(here, Some(&turn.to_string()), &turn.to_string());
+        message.now = now;
+        let job = store.append_message(message).await.expect("appends").job;
         let answers = vec![answer(&format!("a{turn}"))];
         store
-            .complete_job(job.expect("a job"), answers, now)
+            .complete_job(job.expect("a job"), said(answers), now)
             .await
             .expect("answers");
     }
@@ -172,7 +172,7 @@ pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(place: &dyn P
     };
     assert_eq!(job.trigger.as_ref(), Some(&open.message));
     store
-        .complete_job(job.id, vec![answer("late")], later)
+        .complete_job(job.id, said(vec![answer("late")]), later)
         .await
         .expect("answers");
     assert_eq!(prune(store.as_ref(), both).await, 1);
@@ -190,7 +190,7 @@ pub(crate) async fn one_step_is_bounded_and_others_write_between_two(place: &dyn
         .job;
     let answers = (0..1_200).map(|number| answer(&number.to_string()));
     store
-        .complete_job(job.expect("a job"), answers.collect(), NOW)
+        .complete_job(job.expect("a job"), said(answers.collect()), NOW)
         .await
         .expect("answers");
     talk(store.as_ref(), other, 5).await;

@@ -1,7 +1,7 @@
 //! Which connection starts a session.
 
-use super::{APP, BOT, IDLE, NOW, Place, append, minutes, opening, unknown, user};
-use crate::store::{JobKind, NextJob, OpenMode};
+use super::{APP, BOT, IDLE, NOW, Place, append, minutes, opening, said, unknown, user};
+use crate::store::{JobKind, NextJob, OpenMode, TurnEnd};
 
 const MODES: [OpenMode; 5] = [
     OpenMode::Default,
@@ -52,7 +52,7 @@ pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &d
         let first = opening(&user, OpenMode::Default, "ss-old", NOW);
         let first = store.open_session(first).await.expect("opens");
         store
-            .complete_job(first.job.expect("a job"), Vec::new(), NOW)
+            .complete_job(first.job.expect("a job"), TurnEnd::default(), NOW)
             .await
             .expect("completes");
         append(store.as_ref(), first.conversation, "1").await;
@@ -86,7 +86,7 @@ pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widge
         store
             .complete_job(
                 first.job.expect("a job"),
-                vec![super::answer("welcome")],
+                said(vec![super::answer("welcome")]),
                 NOW,
             )
             .await
@@ -136,7 +136,7 @@ pub(crate) async fn activity_keeps_a_session_alive(place: &dyn Place) {
     assert!(!store.open_session(open).await.expect("opens").started);
     now = now.plus(minutes(20));
     store
-        .complete_job(welcome, vec![super::answer("hi")], now)
+        .complete_job(welcome, said(vec![super::answer("hi")]), now)
         .await
         .expect("answers");
     now = now.plus(minutes(20));
@@ -165,7 +165,7 @@ pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place)
     );
     // The bot is told after its welcome.
     store
-        .complete_job(opened.job.expect("a job"), Vec::new(), NOW)
+        .complete_job(opened.job.expect("a job"), TurnEnd::default(), NOW)
         .await
         .expect("completes");
     let NextJob::Ready(job) = store
@@ -206,7 +206,7 @@ pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(pl
             panic!("no job");
         };
         store
-            .complete_job(job.id, Vec::new(), NOW)
+            .complete_job(job.id, TurnEnd::default(), NOW)
             .await
             .expect("completes");
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::messages::all;
 use super::{APP, BOT, NOW, Place, append, conversation, minutes, opening, unknown, user};
 use crate::clock::Millis;
-use crate::store::{Forgotten, NewGrant, OpenMode, SecretHash, Store};
+use crate::store::{Forgotten, NewGrant, OpenMode, SecretHash, Store, TurnEnd};
 
 /// Every step; what went altogether.
 async fn forget(store: &dyn Store, user: &str, bot: Option<&str>) -> Forgotten {
@@ -27,6 +27,7 @@ async fn token(store: &dyn Store, identity: &str, secret: &str, expires: Millis)
         identity: identity.to_owned(),
         key: "k1/0".to_owned(),
         anonymous: false,
+        profile: None,
         issued: NOW,
         new_user_id: format!("u-{identity}"),
         token: SecretHash::of(secret),
@@ -174,7 +175,7 @@ pub(crate) async fn a_user_without_messages_goes_when_it_is_old(place: &dyn Plac
     let talked = conversation(store.as_ref(), "talker").await;
     let job = append(store.as_ref(), talked, "1").await.job;
     store
-        .complete_job(job.expect("a job"), Vec::new(), NOW)
+        .complete_job(job.expect("a job"), TurnEnd::default(), NOW)
         .await
         .expect("completes");
     with_bot(store.as_ref(), "waiting", BOT).await;
@@ -183,7 +184,7 @@ pub(crate) async fn a_user_without_messages_goes_when_it_is_old(place: &dyn Plac
     let second = store.conversation("u-talker", "st-second").await;
     let second = second.expect("reads").expect("is there").id;
     if let crate::store::NextJob::Ready(job) = store.next_job(second, NOW).await.expect("reads") {
-        let done = store.complete_job(job.id, Vec::new(), NOW).await;
+        let done = store.complete_job(job.id, TurnEnd::default(), NOW).await;
         done.expect("completes");
     }
 

@@ -43,6 +43,9 @@ pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<
     }
     let id = &grant.new_user_id;
     let user = user(connection, &grant.app, &grant.identity, id, grant.now)?;
+    if let Some(profile) = &grant.profile {
+        set_profile(connection, &user.id, profile)?;
+    }
     let token = TokenRecord {
         hash: grant.token,
         user: user.id.clone(),
@@ -53,6 +56,15 @@ pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<
     };
     put_token(connection, &token)?;
     Ok(Some(user))
+}
+
+/// Writes only what is new: most visitors come back with what they said before.
+fn set_profile(connection: &Connection, user: &str, profile: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE users SET profile = ?2 WHERE id = ?1 AND profile IS NOT ?2")
+        .and_then(|mut update| update.execute([user, profile]))
+        .map_err(store_error)?;
+    Ok(())
 }
 
 fn known_user(

@@ -1,41 +1,65 @@
 //! Statements about conversations, their sessions and messages.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
+use super::convert::{
+    integer, message as message_row, message_columns, owner, store_error, unsigned,
+};
 use super::jobs;
 use crate::clock::Millis;
-use crate::limits::SENT_AGAIN_WITHIN;
+use crate::limits::{PEOPLE_IDLE, SENT_AGAIN_WITHIN};
 use crate::store::{
     Appended, Author, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode,
-    OpenSession, SessionOpened, StoreError, StoredMessage, Words,
+    OpenSession, Owner, SessionOpened, StoreError, StoredMessage, Words,
 };
+
+/// The columns that [`row`] reads, in its order.
+macro_rules! columns {
+    () => {
+        "id, name, user, bot, app, owner, owner_name, last_seq, session_id, session_open, last_activity"
+    };
+}
+
+/// A row of `columns!`.
+fn row(row: &Row<'_>) -> rusqlite::Result<Conversation> {
+    Ok(Conversation {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        user: row.get(2)?,
+        bot: row.get(3)?,
+        app: row.get(4)?,
+        owner: owner(row, 5)?,
+        last_seq: unsigned(row, 7)?,
+        session_id: row.get(8)?,
+        session_open: row.get(9)?,
+        last_activity: row.get(10)?,
+    })
+}
 
 pub(super) fn conversation(
     connection: &Connection,
     user: &str,
     bot: &str,
 ) -> Result<Option<Conversation>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM conversations WHERE user = ?1 AND bot = ?2",
+    );
     connection
-        .prepare_cached(
-            "SELECT id, user, bot, last_seq, session_id, session_open, last_activity
-             FROM conversations WHERE user = ?1 AND bot = ?2",
-        )
-        .and_then(|mut query| {
-            query
-                .query_row([user, bot], |row| {
-                    Ok(Conversation {
-                        id: row.get(0)?,
-                        user: row.get(1)?,
-                        bot: row.get(2)?,
-                        last_seq: unsigned(row, 3)?,
-                        session_id: row.get(4)?,
-                        session_open: row.get(5)?,
-                        last_activity: row.get(6)?,
-                    })
-                })
-                .optional()
-        })
+        .prepare_cached(SQL)
+        .and_then(|mut query| query.query_row([user, bot], row).optional())
+        .map_err(store_error)
+}
+
+pub(super) fn named(
+    connection: &Connection,
+    name: &str,
+) -> Result<Option<Conversation>, StoreError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM conversations WHERE name = ?1");
+    connection
+        .prepare_cached(SQL)
+        .and_then(|mut query| query.query_row([name], row).optional())
         .map_err(store_error)
 }
 
@@ -58,12 +82,22 @@ pub(super) fn open_session(
         Some(found) => (found.id, found.last_seq),
         None => (insert_conversation(connection, open)?, 0),
     };
-    let active = found
-        .filter(|found| found.session_open && open.now.since(found.last_activity) <= open.idle);
+    let owner = found.as_ref().map_or(Owner::Bot, |it| it.owner.clone());
+    let with_people = owner != Owner::Bot;
+    let idle = if with_people {
+        open.idle.max(PEOPLE_IDLE)
+    } else {
+        open.idle
+    };
+    let active =
+        found.filter(|found| found.session_open && open.now.since(found.last_activity) <= idle);
     let active = active.and_then(|active| active.session_id);
     let resumes = match (open.mode, &active) {
         (OpenMode::Default | OpenMode::Reconnect, _) => true,
-        (OpenMode::StartNewUnlessUnused, Some(session)) => is_unused(connection, id, session)?,
+        (OpenMode::StartNewResumeAgent, _) => with_people,
+        (OpenMode::StartNewUnlessUnused, Some(session)) => {
+            with_people || is_unused(connection, id, session)?
+        }
         _ => false,
     };
     if let (true, Some(session_id)) = (resumes, active) {
@@ -77,11 +111,14 @@ pub(super) fn open_session(
             started: false,
             last_seq,
             job: None,
+            owner,
         });
     }
+    // What somebody was given was the session of before: a new one is the bot's.
     connection
         .prepare_cached(
-            "UPDATE conversations SET session_id = ?2, session_open = 1, last_activity = ?3
+            "UPDATE conversations
+             SET session_id = ?2, session_open = 1, last_activity = ?3, owner = 0, owner_name = NULL
              WHERE id = ?1",
         )
         .and_then(|mut update| update.execute(params![id, open.new_session_id, open.now]))
@@ -93,6 +130,7 @@ pub(super) fn open_session(
         started: true,
         last_seq,
         job: Some(job),
+        owner: Owner::Bot,
     })
 }
 
@@ -122,13 +160,13 @@ fn insert_conversation(
 ) -> Result<ConversationId, StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO conversations (user, bot, app, last_activity, created)
-             VALUES (?1, ?2, ?3, ?4, ?4) RETURNING id",
+            "INSERT INTO conversations (name, user, bot, app, last_activity, created)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING id",
         )
         .and_then(|mut insert| {
-            insert.query_row(params![open.user, open.bot, open.app, open.now], |row| {
-                row.get(0)
-            })
+            let name = &open.new_conversation_name;
+            let row = params![name, open.user, open.bot, open.app, open.now];
+            insert.query_row(row, |row| row.get(0))
         })
         .map_err(store_error)
 }
@@ -177,57 +215,33 @@ pub(super) fn append_message(
             ready: None,
         });
     }
-    // A message after the end of a session is the visitor's wish to go on.
-    let place: Option<(u64, String, String, bool)> = connection
-        .prepare_cached(
-            "UPDATE conversations
-             SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1
-             WHERE id = ?1
-             RETURNING last_seq, user, bot, NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1)",
-        )
-        .and_then(|mut update| {
-            update
-                .query_row(params![new.conversation, new.now, new.session_id], |row| {
-                    Ok((unsigned(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                })
-                .optional()
-        })
-        .map_err(store_error)?;
-    let (seq, user, bot, first) = place.ok_or(StoreError::Unknown {
-        what: "conversation",
-    })?;
+    let placed = placed(connection, new)?;
     let message = StoredMessage {
         conversation: new.conversation,
-        seq,
+        seq: placed.seq,
         message_id: new.message_id.clone(),
         author: Author::User,
         client_message_id: new.client_message_id.clone(),
         body: new.body.clone(),
         created: new.now,
         session_id: new.session_id.clone(),
+        agent: None,
     };
     insert_message(connection, &message, Some(new.words))?;
     let job = jobs::NewJob {
         conversation: message.conversation,
         kind: JobKind::Message,
-        trigger: Some(seq),
+        trigger: Some(placed.seq),
         session_id: &message.session_id,
         context: &new.context,
         now: new.now,
     };
     let job = jobs::insert(connection, &job)?;
-    let ready = first.then(|| {
+    let ready = placed.first.map(|first| {
         Box::new(Job {
             id: job,
-            conversation: message.conversation,
-            user,
-            bot,
-            kind: JobKind::Message,
             trigger: Some(message.clone()),
-            session_id: message.session_id.clone(),
-            context: new.context.clone(),
-            attempts: 0,
-            created: new.now,
+            ..first
         })
     });
     Ok(Appended {
@@ -235,6 +249,63 @@ pub(super) fn append_message(
         duplicate: false,
         job: Some(job),
         ready,
+    })
+}
+
+/// Where a new message stands.
+struct Placed {
+    seq: u64,
+    /// The job to answer it, still without number and message, when no other stands before it.
+    first: Option<Job>,
+}
+
+/// Gives the message its place. A message after the end of a session is the visitor's wish to go on.
+fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreError> {
+    // The job is told all that its turn needs here: reading it again would be a statement more for each message.
+    let placed = connection
+        .prepare_cached(
+            "UPDATE conversations
+             SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1
+             WHERE id = ?1
+             RETURNING last_seq, NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1),
+                 name, app, user, bot, owner, owner_name, bot_state,
+                 (SELECT identity FROM users WHERE users.id = user),
+                 (SELECT profile FROM users WHERE users.id = user)",
+        )
+        .and_then(|mut update| {
+            let message = params![new.conversation, new.now, new.session_id];
+            update
+                .query_row(message, |row| {
+                    let seq = unsigned(row, 0)?;
+                    if !row.get::<_, bool>(1)? {
+                        return Ok(Placed { seq, first: None });
+                    }
+                    let job = Job {
+                        id: JobId(0),
+                        conversation: new.conversation,
+                        conversation_name: row.get(2)?,
+                        app: row.get(3)?,
+                        user: row.get(4)?,
+                        bot: row.get(5)?,
+                        owner: owner(row, 6)?,
+                        state: row.get(8)?,
+                        identity: row.get(9)?,
+                        profile: row.get(10)?,
+                        kind: JobKind::Message,
+                        trigger: None,
+                        session_id: new.session_id.clone(),
+                        context: new.context.clone(),
+                        attempts: 0,
+                        created: new.now,
+                    };
+                    let first = Some(job);
+                    Ok(Placed { seq, first })
+                })
+                .optional()
+        })
+        .map_err(store_error)?;
+    placed.ok_or(StoreError::Unknown {
+        what: "conversation",
     })
 }
 
@@ -274,7 +345,7 @@ pub(super) fn insert_message(
     const SQL: &str = concat!(
         "INSERT INTO messages (",
         message_columns!(),
-        ", words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce(?9, x''))",
+        ", words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, coalesce(?10, x''))",
     );
     connection
         .prepare_cached(SQL)
@@ -288,6 +359,7 @@ pub(super) fn insert_message(
                 message.body,
                 message.created,
                 message.session_id,
+                message.agent,
                 words,
             ])
         })

@@ -5,7 +5,8 @@ use rusqlite::{ErrorCode, Row, ffi};
 
 use crate::clock::Millis;
 use crate::store::{
-    Author, ConversationId, JobId, JobKind, SecretHash, StoreError, StoredMessage, User, Words,
+    Author, ConversationId, JobId, JobKind, Owner, SecretHash, StoreError, StoredMessage, User,
+    Words,
 };
 
 /// A count or time as SQLite's signed integer. What does not fit is the end of time.
@@ -121,7 +122,7 @@ impl FromSql for JobKind {
 /// The columns that [`message`] reads, in its order.
 macro_rules! message_columns {
     () => {
-        "conversation, seq, message_id, author, client_message_id, body, created, session_id"
+        "conversation, seq, message_id, author, client_message_id, body, created, session_id, agent"
     };
 }
 pub(super) use message_columns;
@@ -137,7 +138,27 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         body: row.get(5)?,
         created: row.get(6)?,
         session_id: row.get(7)?,
+        agent: row.get(8)?,
     })
+}
+
+/// An owner as the two columns `owner` and `owner_name`.
+pub(super) fn owner_columns(owner: &Owner) -> (i64, Option<&str>) {
+    match owner {
+        Owner::Bot => (0, None),
+        Owner::Queue => (1, None),
+        Owner::Agent(name) => (2, Some(name)),
+    }
+}
+
+/// The columns `owner` and `owner_name`, of which the first is this one.
+pub(super) fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+    match row.get(column)? {
+        0 => Ok(Owner::Bot),
+        1 => Ok(Owner::Queue),
+        2 => Ok(Owner::Agent(row.get(column + 1)?)),
+        other => Err(rusqlite::Error::IntegralValueOutOfRange(column, other)),
+    }
 }
 
 /// A row of `id, app, identity, created`.

@@ -414,7 +414,7 @@ mod tests {
         let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;";
         connection.execute_batch(wal).unwrap();
         migrations::run(&mut connection).unwrap();
-        let ann = "INSERT INTO users VALUES ('u-1', 'cs-1', 'ann', 1)";
+        let ann = "INSERT INTO users (id, app, identity, created) VALUES ('u-1', 'cs-1', 'ann', 1)";
         connection.execute_batch(ann).unwrap();
         let file = file_in(folder);
         for end in ["", "-wal"] {

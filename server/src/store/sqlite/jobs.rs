@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::conversations::insert_message;
-use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
+use super::answers::{Change, Changed};
+use super::convert::{integer, message as message_row, message_columns, owner, store_error};
 use crate::clock::Millis;
 use crate::store::{
-    Author, Completed, ConversationId, Job, JobId, JobKind, NewAnswer, NextJob, OpenSession,
-    StoreError, StoredMessage,
+    Completed, ConversationId, Job, JobId, JobKind, NextJob, OpenSession, StoreError,
+    StoredMessage, TurnEnd,
 };
 
 /// A job on its way in.
@@ -89,8 +89,9 @@ pub(super) fn next(
     let first = connection
         .prepare_cached(
             "SELECT j.due, j.trigger_seq, j.id, j.conversation, c.user, c.bot, j.kind,
-                    j.session_id, j.context, j.attempts, j.created
-             FROM jobs j JOIN conversations c ON c.id = j.conversation
+                    j.session_id, j.context, j.attempts, j.created,
+                    c.name, c.app, c.bot_state, u.identity, u.profile, c.owner, c.owner_name
+             FROM jobs j JOIN conversations c ON c.id = j.conversation JOIN users u ON u.id = c.user
              WHERE j.conversation = ?1 ORDER BY j.id LIMIT 1",
         )
         .and_then(|mut query| {
@@ -109,6 +110,12 @@ pub(super) fn next(
                         context: row.get(8)?,
                         attempts: row.get(9)?,
                         created: row.get(10)?,
+                        conversation_name: row.get(11)?,
+                        app: row.get(12)?,
+                        state: row.get(13)?,
+                        identity: row.get(14)?,
+                        profile: row.get(15)?,
+                        owner: owner(row, 16)?,
                     };
                     Ok((due, trigger, job))
                 })
@@ -152,7 +159,7 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<ConversationId>, St
 pub(super) fn complete(
     connection: &Connection,
     job: JobId,
-    answers: &[NewAnswer],
+    end: &TurnEnd,
     now: Millis,
 ) -> Result<Completed, StoreError> {
     let removed: Option<(ConversationId, String)> = connection
@@ -166,53 +173,24 @@ pub(super) fn complete(
     let Some((conversation, session_id)) = removed else {
         return Ok(Completed::default());
     };
-    let stored = if answers.is_empty() {
-        Vec::new()
-    } else {
-        insert_answers(connection, conversation, &session_id, answers, now)?
+    let change = Change {
+        conversation,
+        answers: &end.answers,
+        agent: None,
+        only_if: Some(&end.owner),
+        session_id: &session_id,
+        effects: &end.effects,
+        now,
+    };
+    let (answers, refused) = match change.store(connection)? {
+        Changed::Stored(answers) => (answers, None),
+        Changed::NotOwner(owner) => (Vec::new(), Some(owner)),
     };
     Ok(Completed {
-        answers: stored,
+        answers,
+        refused,
         next: Some(next(connection, conversation, now)?),
     })
-}
-
-fn insert_answers(
-    connection: &Connection,
-    conversation: ConversationId,
-    session_id: &str,
-    answers: &[NewAnswer],
-    now: Millis,
-) -> Result<Vec<StoredMessage>, StoreError> {
-    let count = u64::try_from(answers.len()).unwrap_or(u64::MAX);
-    let last: u64 = connection
-        .prepare_cached(
-            "UPDATE conversations SET last_seq = last_seq + ?2, last_activity = ?3
-             WHERE id = ?1 RETURNING last_seq",
-        )
-        .and_then(|mut update| {
-            update.query_row(params![conversation, integer(count), now], |row| {
-                unsigned(row, 0)
-            })
-        })
-        .map_err(store_error)?;
-    let first = last + 1 - count;
-    let mut stored = Vec::with_capacity(answers.len());
-    for (seq, answer) in (first..).zip(answers) {
-        let message = StoredMessage {
-            conversation,
-            seq,
-            message_id: answer.message_id.clone(),
-            author: Author::Bot,
-            client_message_id: None,
-            body: answer.body.clone(),
-            created: now,
-            session_id: session_id.to_owned(),
-        };
-        insert_message(connection, &message, None)?;
-        stored.push(message);
-    }
-    Ok(stored)
 }
 
 pub(super) fn postpone(

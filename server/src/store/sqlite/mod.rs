@@ -1,8 +1,8 @@
 //! The default store: one SQLite file.
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
-//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `history.rs`,
-//! `retention.rs`, `users.rs`.
+//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `answers.rs`,
+//! `history.rs`, `retention.rs`, `users.rs`.
 //! `copy.rs` is for the operator.
 //!
 //! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
@@ -14,14 +14,15 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
-    Appended, Completed, Conversation, ConversationId, Dossier, Erasure, Forgotten, HistoryPage,
-    HistoryQuery, JobId, Missed, NewAnswer, NewGrant, NewMessage, NextJob, OpenSession, Pruned,
-    PrunedUsers, Retention, SecretHash, SessionOpened, Store, StoreError, Swept, TicketRecord,
-    TokenRecord, User,
+    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
+    Forgotten, HistoryPage, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
+    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Store,
+    StoreError, Swept, TicketRecord, TokenRecord, TurnEnd, User,
 };
 use crate::clock::Millis;
 
 mod access;
+mod answers;
 mod conversations;
 mod convert;
 pub mod copy;
@@ -262,11 +263,27 @@ impl Store for SqliteStore {
     async fn complete_job(
         &self,
         job: JobId,
-        answers: Vec<NewAnswer>,
+        end: TurnEnd,
         now: Millis,
     ) -> Result<Completed, StoreError> {
         self.writer
-            .run(move |it| jobs::complete(it, job, &answers, now))
+            .run(move |it| jobs::complete(it, job, &end, now))
+            .await
+    }
+
+    async fn append_answers(&self, new: NewAnswers) -> Result<AnswersAppended, StoreError> {
+        self.writer.run(move |it| answers::append(it, &new)).await
+    }
+
+    async fn set_owner(
+        &self,
+        conversation: ConversationId,
+        only_if: Option<Owner>,
+        to: Owner,
+        now: Millis,
+    ) -> Result<Option<Owner>, StoreError> {
+        self.writer
+            .run(move |it| answers::set_owner(it, conversation, only_if.as_ref(), &to, now))
             .await
     }
 
@@ -284,6 +301,13 @@ impl Store for SqliteStore {
         let (user, bot) = (user.to_owned(), bot.to_owned());
         self.readers
             .run(move |it| conversations::conversation(it, &user, &bot))
+            .await
+    }
+
+    async fn conversation_named(&self, name: &str) -> Result<Option<Conversation>, StoreError> {
+        let name = name.to_owned();
+        self.readers
+            .run(move |it| conversations::named(it, &name))
             .await
     }
 

@@ -13,8 +13,8 @@ use super::{SqliteOptions, SqliteStore, Synchronous, migrations};
 use crate::clock::Millis;
 use crate::store::contract::{Place, run_contract};
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Store,
-    StoreError, Words,
+    ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Owner,
+    Store, StoreError, Words,
 };
 
 /// A folder that is gone with the test.
@@ -75,6 +75,7 @@ async fn conversation(store: &SqliteStore) -> ConversationId {
         app: "cs-demo".to_owned(),
         mode: OpenMode::Default,
         new_session_id: "ss-1".to_owned(),
+        new_conversation_name: "cv-1".to_owned(),
         idle: std::time::Duration::from_mins(1),
         now: NOW,
         context: String::new(),
@@ -142,7 +143,33 @@ async fn a_database_of_the_first_version_keeps_everything() {
     let Ok(NextJob::Ready(job)) = store.next_job(here, NOW).await else {
         panic!("the job is there");
     };
-    assert_eq!(job.trigger.map(|message| message.seq), Some(3));
+    let trigger = job.trigger.expect("a message");
+    assert_eq!((trigger.seq, trigger.agent), (3, None));
+    // The bot's, with a name of its own.
+    assert_eq!(
+        (job.owner, job.state, job.profile),
+        (Owner::Bot, None, None)
+    );
+    assert_eq!((job.identity.as_str(), job.app.as_str()), ("ann", "cs-1"));
+    let other = store.conversation("u-1", "st-1").await.expect("reads");
+    let other = other.expect("is there").name;
+    assert_ne!(job.conversation_name, other);
+    for name in [&job.conversation_name, &other] {
+        let parts: Vec<_> = name.split('-').collect();
+        let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+        assert_eq!(lengths, [2, 8, 4, 4, 4, 12], "{name}");
+        assert!(parts[0] == "cv" && parts[3].starts_with('4'), "{name}");
+        assert!(parts[4].starts_with(['8', '9', 'a', 'b']), "{name}");
+        let digits = parts[1..].concat();
+        assert!(digits.chars().all(|it| matches!(it, '0'..='9' | 'a'..='f')));
+        assert!(
+            store
+                .conversation_named(name)
+                .await
+                .expect("reads")
+                .is_some()
+        );
+    }
     let mut again = message(here, 2, 1);
     again.body = "{}".to_owned();
     again.now = Millis(8);

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::convert::{integer, store_error, unsigned, user as user_row};
+use super::convert::{integer, owner, store_error, unsigned, user as user_row};
 use crate::clock::Millis;
 use crate::store::{Dossier, Erasure, Forgotten, Kept, PrunedUsers, StoreError, User};
 
@@ -27,25 +27,32 @@ pub(super) fn dossiers(
         // A statement each, so that each is served by an index where there is one.
         let sql = match app {
             Some(_) => {
-                "SELECT id, app, identity, created FROM users WHERE identity = ?1 AND app = ?2"
+                "SELECT id, app, identity, created, profile FROM users WHERE identity = ?1 AND app = ?2"
             }
             None => {
-                "SELECT id, app, identity, created FROM users WHERE identity = ?1 AND ?2 IS NULL"
+                "SELECT id, app, identity, created, profile FROM users WHERE identity = ?1 AND ?2 IS NULL"
             }
         };
         let mut query = connection.prepare_cached(sql)?;
-        let users = query.query_map(params![identity, app], user_row)?;
+        let users = query.query_map(params![identity, app], |row| {
+            Ok((user_row(row)?, row.get(4)?))
+        })?;
         users
-            .map(|user| dossier(connection, user?))
+            .map(|user| user.and_then(|(user, profile)| dossier(connection, user, profile)))
             .collect::<rusqlite::Result<Vec<_>>>()
     };
     read().map_err(store_error)
 }
 
-fn dossier(connection: &Connection, user: User) -> rusqlite::Result<Dossier> {
+fn dossier(
+    connection: &Connection,
+    user: User,
+    profile: Option<String>,
+) -> rusqlite::Result<Dossier> {
     let mut query = connection.prepare_cached(
         "SELECT id, bot, app, created, last_activity, session_id,
-                (SELECT count(*) FROM messages WHERE conversation = conversations.id)
+                (SELECT count(*) FROM messages WHERE conversation = conversations.id),
+                name, bot_state, owner, owner_name
          FROM conversations WHERE user = ?1 ORDER BY id",
     )?;
     let conversations = query.query_map([&user.id], |row| {
@@ -57,6 +64,9 @@ fn dossier(connection: &Connection, user: User) -> rusqlite::Result<Dossier> {
             last_activity: row.get(4)?,
             session_id: row.get(5)?,
             messages: unsigned(row, 6)?,
+            name: row.get(7)?,
+            state: row.get(8)?,
+            owner: owner(row, 9)?,
             jobs: Vec::new(),
         })
     })?;
@@ -73,6 +83,7 @@ fn dossier(connection: &Connection, user: User) -> rusqlite::Result<Dossier> {
     Ok(Dossier {
         tokens: tokens.collect::<rusqlite::Result<_>>()?,
         conversations,
+        profile,
         user,
     })
 }

@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     include_str!("0004_words.sql"),
     include_str!("0005_access.sql"),
     include_str!("0006_messages_by_id.sql"),
+    include_str!("0007_owners.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.

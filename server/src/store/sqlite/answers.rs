@@ -1,0 +1,207 @@
+//! Statements about answers, and about who gives them.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::conversations::insert_message;
+use super::convert::{
+    integer, message as message_row, message_columns, owner, owner_columns, store_error, unsigned,
+};
+use crate::clock::Millis;
+use crate::store::{
+    AnswersAppended, Author, ConversationId, Effects, NewAnswer, NewAnswers, Owner, StoreError,
+    StoredMessage,
+};
+
+/// Answers for a conversation, and what changes with them.
+pub(super) struct Change<'a> {
+    pub(super) conversation: ConversationId,
+    pub(super) answers: &'a [NewAnswer],
+    /// The person who wrote them.
+    pub(super) agent: Option<&'a str>,
+    /// Not when somebody else has the conversation.
+    pub(super) only_if: Option<&'a Owner>,
+    /// The session that the answers belong to, and that they close.
+    pub(super) session_id: &'a str,
+    pub(super) effects: &'a Effects,
+    pub(super) now: Millis,
+}
+
+/// The outcome of a [`Change`].
+pub(super) enum Changed {
+    Stored(Vec<StoredMessage>),
+    NotOwner(Owner),
+}
+
+impl Change<'_> {
+    /// One statement looks at the owner and changes the conversation, so nobody comes in between.
+    pub(super) fn store(&self, connection: &Connection) -> Result<Changed, StoreError> {
+        let Effects {
+            state,
+            owner,
+            closes,
+            tokens: _,
+        } = self.effects;
+        if self.answers.is_empty() && state.is_none() && owner.is_none() && !closes {
+            return Ok(Changed::Stored(Vec::new()));
+        }
+        let count = u64::try_from(self.answers.len()).unwrap_or(u64::MAX);
+        let (only_if, only_if_name) = self.only_if.map(owner_columns).unzip();
+        let (to, to_name) = owner.as_ref().map(owner_columns).unzip();
+        let last: Option<u64> = connection
+            .prepare_cached(
+                "UPDATE conversations SET last_seq = last_seq + ?2, last_activity = ?3,
+                     bot_state = CASE WHEN ?4 IS NULL THEN bot_state ELSE nullif(?4, '') END,
+                     owner = coalesce(?5, owner),
+                     owner_name = CASE WHEN ?5 IS NULL THEN owner_name ELSE ?6 END,
+                     session_open = session_open AND NOT (?7 AND session_id IS ?8)
+                 WHERE id = ?1 AND (?9 IS NULL OR (owner = ?9 AND owner_name IS ?10))
+                 RETURNING last_seq",
+            )
+            .and_then(|mut update| {
+                let change = params![
+                    self.conversation,
+                    integer(count),
+                    self.now,
+                    state,
+                    to,
+                    to_name.flatten(),
+                    closes,
+                    self.session_id,
+                    only_if,
+                    only_if_name.flatten(),
+                ];
+                update.query_row(change, |row| unsigned(row, 0)).optional()
+            })
+            .map_err(store_error)?;
+        match last {
+            Some(last) => self
+                .insert(connection, last + 1 - count)
+                .map(Changed::Stored),
+            None => current(connection, self.conversation).map(|it| Changed::NotOwner(it.owner)),
+        }
+    }
+
+    fn insert(
+        &self,
+        connection: &Connection,
+        first: u64,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let mut stored = Vec::with_capacity(self.answers.len());
+        for (seq, answer) in (first..).zip(self.answers) {
+            let message = StoredMessage {
+                conversation: self.conversation,
+                seq,
+                message_id: answer.message_id.clone(),
+                author: Author::Bot,
+                client_message_id: None,
+                body: answer.body.clone(),
+                created: self.now,
+                session_id: self.session_id.to_owned(),
+                agent: self.agent.map(str::to_owned),
+            };
+            insert_message(connection, &message, None)?;
+            stored.push(message);
+        }
+        Ok(stored)
+    }
+}
+
+/// What a conversation is in at the moment.
+struct Current {
+    owner: Owner,
+    session_id: String,
+}
+
+fn current(connection: &Connection, conversation: ConversationId) -> Result<Current, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT owner, owner_name, coalesce(session_id, '') FROM conversations WHERE id = ?1",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row([conversation], |row| {
+                    Ok(Current {
+                        owner: owner(row, 0)?,
+                        session_id: row.get(2)?,
+                    })
+                })
+                .optional()
+        })
+        .map_err(store_error)?
+        .ok_or(StoreError::Unknown {
+            what: "conversation",
+        })
+}
+
+pub(super) fn append(
+    connection: &Connection,
+    new: &NewAnswers,
+) -> Result<AnswersAppended, StoreError> {
+    let current = current(connection, new.conversation)?;
+    let before = current.owner;
+    let messages = stored(connection, new)?;
+    if !messages.is_empty() {
+        return Ok(AnswersAppended::Stored {
+            messages,
+            duplicate: true,
+            before,
+        });
+    }
+    let change = Change {
+        conversation: new.conversation,
+        answers: &new.answers,
+        agent: new.agent.as_deref(),
+        only_if: new.only_if.as_ref(),
+        session_id: &current.session_id,
+        effects: &new.effects,
+        now: new.now,
+    };
+    Ok(match change.store(connection)? {
+        Changed::Stored(messages) => AnswersAppended::Stored {
+            messages,
+            duplicate: false,
+            before,
+        },
+        Changed::NotOwner(owner) => AnswersAppended::NotOwner(owner),
+    })
+}
+
+/// Those of the answers that the conversation has already.
+fn stored(connection: &Connection, new: &NewAnswers) -> Result<Vec<StoredMessage>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages WHERE conversation = ?1 AND message_id = ?2",
+    );
+    let read = || {
+        let mut query = connection.prepare_cached(SQL)?;
+        let mut found = Vec::new();
+        for answer in &new.answers {
+            let one = params![new.conversation, answer.message_id];
+            found.extend(query.query_row(one, message_row).optional()?);
+        }
+        Ok(found)
+    };
+    read().map_err(store_error)
+}
+
+pub(super) fn set_owner(
+    connection: &Connection,
+    conversation: ConversationId,
+    only_if: Option<&Owner>,
+    to: &Owner,
+    now: Millis,
+) -> Result<Option<Owner>, StoreError> {
+    let before = current(connection, conversation)?.owner;
+    if only_if.is_some_and(|wanted| *wanted != before) {
+        return Ok(None);
+    }
+    let (owner, name) = owner_columns(to);
+    connection
+        .prepare_cached(
+            "UPDATE conversations SET owner = ?2, owner_name = ?3, last_activity = ?4 WHERE id = ?1",
+        )
+        .and_then(|mut update| update.execute(params![conversation, owner, name, now]))
+        .map_err(store_error)?;
+    Ok(Some(before))
+}
