@@ -8,7 +8,7 @@
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
-//!   [`records`]: the words they share.
+//!   [`records`]: the words they share; [`outbound`]: what bots behind HTTP are asked with.
 //! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks; [`swap`]: what is replaced
 //!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
@@ -27,6 +27,7 @@ pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod listen;
+pub mod outbound;
 pub mod records;
 pub mod router;
 pub mod rtm;

@@ -144,3 +144,45 @@ pub const ERASURE_TOLD: Duration = Duration::from_hours(24);
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);
 /// How long browsers may use the loader without asking: a new release is everywhere within this.
 pub const LOADER_LIFE: Duration = Duration::from_mins(5);
+
+/// From the first packet to the end of the TLS handshake of a call to a bot: a name, three round trips, and a server that
+/// is busy.
+pub const OUTBOUND_CONNECT: Duration = Duration::from_secs(10);
+/// An unused connection to a bot is kept for so long. Node and uvicorn close theirs after five seconds, and a call that is
+/// written in that moment is lost.
+pub const OUTBOUND_IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// Unused connections to one bot.
+pub const OUTBOUND_IDLE_CONNECTIONS: usize = 100;
+/// Headers of an answer of a bot.
+pub const OUTBOUND_HEADERS: usize = 100;
+/// Bytes of the same over HTTP/2.
+pub const OUTBOUND_HEAD_BYTES: u32 = 64 * 1024;
+/// How often an HTTP/2 connection with calls on it is asked whether it lives, and how long it may think about it. Otherwise
+/// a dead one would let all calls wait that share it.
+pub const OUTBOUND_PING: Duration = Duration::from_secs(15);
+/// See [`OUTBOUND_PING`].
+pub const OUTBOUND_PONG: Duration = Duration::from_secs(10);
+/// How long a bot may think before its answer begins, unless its configuration says otherwise.
+pub const OUTBOUND_FIRST_BYTE: Duration = Duration::from_mins(1);
+/// How long a bot may pause in the middle of its answer, unless its configuration says otherwise.
+pub const OUTBOUND_IDLE: Duration = Duration::from_secs(30);
+/// How long a bot's answer may take, unless its configuration says otherwise.
+pub const OUTBOUND_TOTAL: Duration = Duration::from_mins(5);
+/// Bytes of an answer of a bot, unless who asks says otherwise. The largest honest one is a template with 20 cards.
+pub const OUTBOUND_ANSWER_BYTES: usize = 1024 * 1024;
+/// The longest wait that an answer can ask for. Whoever wants more is asked in between.
+pub const RETRY_AFTER_MOST: Duration = Duration::from_hours(1);
+/// An address that a stranger gives.
+pub const FOREIGN_URL_BYTES: usize = 2048;
+/// Names that are looked up at once, for bots of the configuration and for strangers each. Each holds a thread of the
+/// pool until its servers answer.
+pub const NAMES_AT_ONCE: usize = 16;
+/// Addresses of a name that are tried.
+pub const ADDRESSES_OF_A_NAME: usize = 8;
+
+/// How far the timestamp of a signed request may be from our time: what the standard's own libraries take.
+pub const WEBHOOK_TOLERANCE: Duration = Duration::from_mins(5);
+/// Bytes of a signed request's id. A UUID with a prefix has 40.
+pub const WEBHOOK_ID_BYTES: usize = 256;
+/// Signatures of one request: two or three while secrets are exchanged.
+pub const WEBHOOK_SIGNATURES: usize = 10;

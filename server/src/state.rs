@@ -26,6 +26,7 @@ use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
     WRONG_SECRETS, WRONG_SECRETS_FOR,
 };
+use crate::outbound::Outbound;
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Failures, Limiter, keep_swept};
@@ -71,6 +72,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
+    /// What bots behind HTTP are asked with.
+    pub outbound: Outbound,
     /// In place of the configured ones.
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
@@ -196,6 +199,7 @@ impl AppState {
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let outbound = Outbound::new(Arc::clone(&world.clock));
         let mut bots = open_bots(&config)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
@@ -223,6 +227,7 @@ impl AppState {
             visitors,
             store,
             bus,
+            outbound,
             bots: world.bots,
             rtm,
             site,

@@ -15,7 +15,15 @@ use crate::config::{Config, ConfigError, LogFormat};
 
 /// Never louder than `info`, whatever the configuration says: below it these write whole frames and headers,
 /// which are nobody's business.
-const QUIET: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "h2"];
+const QUIET: [&str; 7] = [
+    "tungstenite",
+    "tokio_tungstenite",
+    "hyper",
+    "h2",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+];
 
 /// Starts logging. A second call (tests) changes nothing.
 ///

@@ -1,0 +1,157 @@
+//! The client itself: what all calls have in common.
+
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+use http::header::ACCEPT_ENCODING;
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, Bounds};
+use super::call::Call;
+use super::error::{Fault, OutboundError, fault_of};
+use super::names::Names;
+use crate::clock::Clock;
+use crate::limits::{
+    OUTBOUND_CONNECT, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS, OUTBOUND_IDLE_CONNECTION,
+    OUTBOUND_IDLE_CONNECTIONS, OUTBOUND_PING, OUTBOUND_PONG,
+};
+
+/// Sends calls. One for the process, cloned for everybody who asks: connections are shared.
+#[derive(Clone)]
+pub struct Outbound(Arc<Clients>);
+
+/// Two, since they do not share connections: one was checked, the other need not be. Made when first used: reading the
+/// certificates of the machine takes milliseconds that a server with scripted bots need not spend.
+struct Clients {
+    clock: Arc<dyn Clock>,
+    ways: Ways,
+    configured: OnceLock<Option<Ready>>,
+    guarded: OnceLock<Option<Ready>>,
+}
+
+/// What tests do in another way.
+pub(super) struct Ways {
+    /// How the operator's names are looked up.
+    pub(super) configured: Names,
+    /// How strangers' names are looked up.
+    pub(super) guarded: Names,
+    /// Does the operator's client use the proxy of the environment?
+    pub(super) proxy: bool,
+}
+
+/// A client, and whether it can check a certificate.
+struct Ready {
+    client: Client,
+    knows_authorities: bool,
+}
+
+impl Outbound {
+    /// Takes its proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) when it is first
+    /// used. The clock is for dates in `Retry-After`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let ways = Ways {
+            configured: Names::any(),
+            guarded: Names::public(),
+            proxy: true,
+        };
+        Self::with(clock, ways)
+    }
+
+    pub(super) fn with(clock: Arc<dyn Clock>, ways: Ways) -> Self {
+        Self(Arc::new(Clients {
+            clock,
+            ways,
+            configured: OnceLock::new(),
+            guarded: OnceLock::new(),
+        }))
+    }
+
+    /// Sends a call and waits for the head of the answer, whatever its status. Dropping the future hangs up.
+    ///
+    /// # Errors
+    /// When there is no head in time.
+    pub async fn send(&self, call: Call) -> Result<Answer, OutboundError> {
+        let place = call.address.place();
+        let failed = |fault| OutboundError::new(place.clone(), fault);
+        if let Some(mistake) = call.mistake {
+            return Err(failed(mistake));
+        }
+        let Some(ready) = self.0.client(call.address.is_guarded()) else {
+            return Err(failed(Fault::Unsendable("the client could not be made")));
+        };
+        let mut request = reqwest::Request::new(call.method, call.address.url().clone());
+        *request.headers_mut() = call.headers;
+        *request.body_mut() = call.body.map(Into::into);
+        let bounds = Bounds::new(Instant::now(), call.waits, call.max_bytes);
+        let next = bounds.next();
+        match timeout_at(next.until, ready.client.execute(request)).await {
+            Err(_late) => Err(failed(next.fault())),
+            Ok(Err(error)) => Err(failed(fault_of(&error, ready.knows_authorities))),
+            Ok(Ok(response)) => {
+                let now = self.0.clock.now();
+                Ok(Answer::new(place, response, bounds, now))
+            }
+        }
+    }
+}
+
+impl Clients {
+    fn client(&self, guarded: bool) -> Option<&Ready> {
+        let ready = if guarded {
+            // A proxy would look the name up itself and connect to what it finds, unchecked. A proxy that may be
+            // trusted with it is the operator's to name: see `Address::foreign`, whose listed origins use it.
+            let names = &self.ways.guarded;
+            let strict = || basic().dns_resolver(names.clone()).no_proxy();
+            self.guarded.get_or_init(|| made(strict))
+        } else {
+            let names = &self.ways.configured;
+            let free = || {
+                let builder = basic().dns_resolver(names.clone());
+                if self.ways.proxy {
+                    builder
+                } else {
+                    builder.no_proxy()
+                }
+            };
+            self.configured.get_or_init(|| made(free))
+        };
+        ready.as_ref()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one client")]
+fn basic() -> ClientBuilder {
+    // Not asked for compression: a small answer that unpacks to a large one is none of our worries then.
+    let plain = [(ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
+    Client::builder()
+        .user_agent(concat!("parlour/", env!("CARGO_PKG_VERSION")))
+        .default_headers(plain.into_iter().collect())
+        .redirect(Policy::none())
+        .connect_timeout(OUTBOUND_CONNECT)
+        .pool_idle_timeout(OUTBOUND_IDLE_CONNECTION)
+        .pool_max_idle_per_host(OUTBOUND_IDLE_CONNECTIONS)
+        .http1_max_headers(OUTBOUND_HEADERS)
+        .http2_max_header_list_size(OUTBOUND_HEAD_BYTES)
+        .http2_keep_alive_interval(OUTBOUND_PING)
+        .http2_keep_alive_timeout(OUTBOUND_PONG)
+}
+
+/// A client that trusts what the machine trusts, or, on a machine without certificates, nobody: plain HTTP works, and
+/// the first call over TLS says what is missing.
+fn made(builder: impl Fn() -> ClientBuilder) -> Option<Ready> {
+    let trusting = builder().build().map(|client| Ready {
+        client,
+        knows_authorities: true,
+    });
+    trusting
+        .or_else(|_| {
+            let client = builder().tls_certs_only([]).build()?;
+            Ok::<_, reqwest::Error>(Ready {
+                client,
+                knows_authorities: false,
+            })
+        })
+        .ok()
+}

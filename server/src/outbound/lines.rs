@@ -1,0 +1,246 @@
+//! Bytes as they arrive to lines. [`super::events`] reads them as fields of events, [`Lines`] gives them as they are.
+//!
+//! Invariants: where the bytes are cut makes no difference; memory is bounded by one line and one piece; each byte is
+//! looked at once.
+
+/// A line, or an event, that is longer than it may be. What reads it is not used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {limit} bytes in one piece")]
+pub struct TooLong {
+    /// Bytes at most.
+    pub limit: usize,
+}
+
+/// What ends a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// LF, or CR LF.
+    Lf,
+    /// LF, CR LF, or CR alone.
+    LfOrCr,
+}
+
+/// Bytes that are not read yet.
+pub(super) struct Buffer {
+    ends: Ends,
+    limit: usize,
+    bytes: Vec<u8>,
+    /// The present line begins here.
+    start: usize,
+    /// No end of it was found before here.
+    looked: usize,
+    /// A CR ended the last line; an LF belongs to it.
+    after_cr: bool,
+    /// Nothing was read yet: a byte order mark may come.
+    at_start: bool,
+}
+
+impl Buffer {
+    pub(super) fn new(ends: Ends, limit: usize) -> Self {
+        Self {
+            ends,
+            limit,
+            bytes: Vec::new(),
+            start: 0,
+            looked: 0,
+            after_cr: false,
+            at_start: true,
+        }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.start);
+        self.looked -= self.start;
+        self.start = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole line without its end.
+    pub(super) fn line(&mut self) -> Result<Option<&[u8]>, TooLong> {
+        if self.after_cr && self.start < self.bytes.len() {
+            self.after_cr = false;
+            if self.bytes[self.start] == b'\n' {
+                self.start += 1;
+                self.looked = self.start;
+            }
+        }
+        let cr_ends = self.ends == Ends::LfOrCr;
+        let is_end = |byte: &u8| *byte == b'\n' || (cr_ends && *byte == b'\r');
+        let Some(found) = self.bytes[self.looked..].iter().position(is_end) else {
+            self.looked = self.bytes.len();
+            let mark = if self.at_start { MARK.len() } else { 0 };
+            return if self.looked - self.start > self.limit.saturating_add(mark) {
+                Err(TooLong { limit: self.limit })
+            } else {
+                Ok(None)
+            };
+        };
+        let end = self.looked + found;
+        let start = self.start;
+        self.after_cr = self.bytes[end] == b'\r';
+        self.start = end + 1;
+        self.looked = self.start;
+        let mut line = &self.bytes[start..end];
+        if self.at_start {
+            self.at_start = false;
+            line = line.strip_prefix(MARK).unwrap_or(line);
+        }
+        if !cr_ends {
+            line = line.strip_suffix(b"\r").unwrap_or(line);
+        }
+        if line.len() > self.limit {
+            return Err(TooLong { limit: self.limit });
+        }
+        Ok(Some(line))
+    }
+
+    /// What the end cut off.
+    fn rest(&mut self) -> &[u8] {
+        let start = self.start;
+        self.start = self.bytes.len();
+        self.looked = self.start;
+        let rest = &self.bytes[start..];
+        if self.at_start {
+            self.at_start = false;
+            return rest.strip_prefix(MARK).unwrap_or(rest);
+        }
+        rest
+    }
+}
+
+/// The byte order mark that some write in front of UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Lines that are not empty: NDJSON, or text.
+pub struct Lines(Buffer);
+
+impl Lines {
+    /// Each with at most so many bytes.
+    pub fn new(max_line_bytes: usize) -> Self {
+        Self(Buffer::new(Ends::Lf, max_line_bytes))
+    }
+
+    /// Takes what has arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.push(bytes);
+    }
+
+    /// The next whole line; none when more has to arrive first. What is not UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// When it is too long, whether its end has arrived or not.
+    pub fn line(&mut self) -> Result<Option<String>, TooLong> {
+        while let Some(line) = self.0.line()? {
+            if !line.is_empty() {
+                return Ok(Some(text(line)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last line, when it has no end: call it when nothing more arrives and [`Lines::line`] has given all.
+    pub fn finish(&mut self) -> Option<String> {
+        let rest = self.0.rest();
+        let line = rest.strip_suffix(b"\r").unwrap_or(rest);
+        (!line.is_empty()).then(|| text(line))
+    }
+}
+
+/// Without what it holds: people said it.
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").finish_non_exhaustive()
+    }
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMIT: usize = 16;
+
+    /// Lines of some pieces, to the end.
+    fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, TooLong> {
+        let mut lines = Lines::new(LIMIT);
+        let mut found = Vec::new();
+        for piece in pieces {
+            lines.push(piece);
+            while let Some(line) = lines.line()? {
+                found.push(line);
+            }
+        }
+        found.extend(lines.finish());
+        assert_eq!(lines.finish(), None, "the end comes once");
+        Ok(found)
+    }
+
+    #[test]
+    fn lines_are_told_apart() {
+        for (bytes, wanted) in [
+            (&b""[..], &[][..]),
+            (b"\n\r\n\n", &[]),
+            (b"a\nb\n", &["a", "b"]),
+            (b"a\r\nb", &["a", "b"]),
+            (b"a\r\n\r\nb\r\n", &["a", "b"]),
+            (b"a\rb\n", &["a\rb"]),
+            (b"last\r", &["last"]),
+            ("\u{feff}{}\n\u{feff}{}".as_bytes(), &["{}", "\u{feff}{}"]),
+            ("\u{feff}alone".as_bytes(), &["alone"]),
+            ("é€😀\n".as_bytes(), &["é€😀"]),
+            (b"\xff\n", &["\u{fffd}"]),
+            (b"0123456789abcdef\n", &["0123456789abcdef"]),
+            (b"0123456789abcdef", &["0123456789abcdef"]),
+            (b"0123456789abcde\r\n", &["0123456789abcde"]),
+        ] {
+            let found = lines([bytes]).unwrap();
+            assert_eq!(found, wanted, "{bytes:?}");
+            let found = lines(bytes.chunks(1)).unwrap();
+            assert_eq!(found, wanted, "{bytes:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_before_it_ends() {
+        let too_long = Err(TooLong { limit: LIMIT });
+        assert_eq!(lines([&b"0123456789abcdefg\n"[..]]), too_long);
+        assert_eq!(lines([&b"0123456789"[..], b"0123456789"]), too_long);
+        let mut endless = Lines::new(LIMIT);
+        let mut pushed = 0;
+        while endless.line().is_ok() {
+            endless.push(b"x");
+            pushed += 1;
+        }
+        // The first line may have a mark in front.
+        assert!(pushed <= LIMIT + MARK.len() + 1, "{pushed}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_gives_the_same_lines(
+            bytes in proptest::collection::vec(
+                prop_oneof![Just(b'\n'), Just(b'\r'), Just(0xef), Just(0xbb), Just(0xbf), any::<u8>()],
+                0..60,
+            ),
+            cuts in proptest::collection::vec(0..60_usize, 0..8),
+        ) {
+            let whole = lines([&bytes[..]]);
+            let single = lines(bytes.chunks(1));
+            prop_assert_eq!(&whole, &single);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|at| at.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for at in cuts.into_iter().chain([bytes.len()]) {
+                pieces.push(&bytes[from..at]);
+                from = at;
+            }
+            prop_assert_eq!(&whole, &lines(pieces));
+        }
+    }
+}

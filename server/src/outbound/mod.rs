@@ -1,0 +1,35 @@
+//! What Parlour calls: the one HTTP client of everything that asks somebody else.
+//!
+//! In the path: a connector in `bot` makes a [`Call`] to an [`Address`] and reads the [`Answer`], whole or piece by
+//! piece ([`Events`], [`Lines`]). `webhook_signature` signs what goes out and verifies what comes in.
+//!
+//! Invariants:
+//! - Everything is bounded: connecting, the first byte, each pause, the whole, and the bytes. Redirects are answers
+//!   like others; nobody is led away.
+//! - An address of the configuration may be anywhere. One that came from a bot, a page or a callback is https,
+//!   leads to the public internet, and the connection goes to the addresses that were checked and to no other.
+//! - Who drops a call or an answer hangs up at once: that is how a visitor stops a bot.
+//! - No error and no `Debug` says more than host and port: addresses hold keys, and bodies hold what people say.
+
+mod address;
+mod answer;
+mod call;
+mod client;
+mod error;
+mod events;
+mod lines;
+mod names;
+mod ranges;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+pub mod webhook_signature;
+
+pub use address::{Address, AddressError};
+pub use answer::{Answer, AnswerEvents, AnswerLines};
+pub use call::{Call, Waits};
+pub use client::Outbound;
+pub use error::{Fault, OutboundError, TlsFault, Wait};
+pub use events::{Event, Events};
+pub use lines::{Lines, TooLong};
+pub use ranges::Range;
