@@ -8,6 +8,41 @@ use serde::Deserialize;
 use super::values::ImageSource;
 use crate::theme::Brand;
 
+/// `[bots.<id>.limits]`: what may be asked of a bot that costs somebody money. 0: no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BotLimits {
+    /// Turns a minute of one visitor.
+    pub visitor_turns_per_minute: u32,
+    /// Turns a day of one visitor.
+    pub visitor_turns_per_day: u32,
+    /// Turns a minute from one address.
+    pub address_turns_per_minute: u32,
+    /// Turns a day from one address.
+    pub address_turns_per_day: u32,
+    /// Turns a minute of everybody.
+    pub turns_per_minute: u32,
+    /// Turns a day of everybody.
+    pub turns_per_day: u32,
+    /// Tokens of a language model a day: the turn that goes beyond them is the last.
+    pub tokens_per_day: u64,
+}
+
+impl Default for BotLimits {
+    /// A visitor who types without a pause stays below it, and so does an office behind one address.
+    fn default() -> Self {
+        Self {
+            visitor_turns_per_minute: 20,
+            visitor_turns_per_day: 500,
+            address_turns_per_minute: 300,
+            address_turns_per_day: 5000,
+            turns_per_minute: 0,
+            turns_per_day: 0,
+            tokens_per_day: 0,
+        }
+    }
+}
+
 /// `[bots.<id>]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +72,9 @@ pub struct Bot {
     /// The script's file; none or empty: the demo's.
     #[serde(default)]
     pub script: Option<RelativePathBuf>,
+    /// What may be asked of it; none: the usual limits, when it has a connector.
+    #[serde(default)]
+    pub limits: Option<BotLimits>,
     /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
     #[serde(default)]
     pub languages: Vec<Spoken>,
@@ -66,6 +104,7 @@ impl Bot {
                 .into(),
             kind: BotKind::default(),
             script: None,
+            limits: None,
             languages: Vec::new(),
             anonymous: true,
             image_sources: any_https(),
@@ -90,6 +129,12 @@ impl Bot {
         let tables: [(&'static str, bool); 0] = [];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
+    }
+
+    /// What may be asked of it; a bot that only has a script costs nobody money, and needs no limits unless it names some.
+    pub fn limits(&self) -> Option<BotLimits> {
+        let usual = || (!self.connectors().is_empty()).then(BotLimits::default);
+        self.limits.clone().or_else(usual)
     }
 
     /// The script's file, seen from the folder of the file that names it; none: the demo's.

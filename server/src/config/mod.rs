@@ -26,7 +26,7 @@ use app::BasePath;
 use serde::Deserialize;
 
 pub use apps::{App, KeyAlgorithm, KeyEntry};
-pub use bots::{Bot, BotKind, PageName, Theme};
+pub use bots::{Bot, BotKind, BotLimits, PageName, Theme};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};

@@ -21,12 +21,14 @@ use protocol::Extra;
 use protocol::reply::{BotMessage, CInfo, Component};
 
 use super::Rtm;
+use super::budget::{self, Over};
 use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER};
 use super::stream::{Begun, Interrupted, answer_id, places, tell, turn_id};
 use super::turn::turn_of;
 use crate::bot::{Answers, BotError, Class};
+use crate::config::Bot;
 use crate::records::{ConversationId, Effects};
-use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, TurnEnd};
+use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, StoreError, TurnEnd};
 
 /// The conversations that are being answered here, and what was stored since the task looked.
 #[derive(Debug, Default)]
@@ -238,10 +240,21 @@ async fn pause(rtm: &Rtm, wait: Duration) -> After {
 /// One try of one job.
 async fn run(claim: &Claim, job: Job) -> After {
     let rtm = &claim.rtm;
+    match Box::pin(over_budget(rtm, &job)).await {
+        Ok(None) => {}
+        Ok(Some(over)) => return finish(claim, &job, enough(&job, over), Effects::default()).await,
+        Err(error) => {
+            tracing::warn!(error = %error, "the store does not count a turn; trying again");
+            return pause(rtm, STORE_RETRY_AFTER).await;
+        }
+    }
     let mut answers = Answers::new();
     let mut told = Vec::new();
     let outcome = ask(rtm, &job, &mut answers, &mut told).await;
     let effects = answers.effects().clone();
+    if let Err(error) = budget::used(rtm, &job, effects.tokens).await {
+        tracing::warn!(bot = job.bot, error = %error, "tokens were used and are not counted");
+    }
     let (bodies, effects) = match outcome {
         Some(Ok(Ended::Finished)) => (answers.into_bodies(), effects),
         Some(Ok(Ended::Stopped)) => (answers.broken_off(), effects),
@@ -281,6 +294,30 @@ async fn run(claim: &Claim, job: Job) -> After {
         }
     };
     finish(claim, &job, placed(bodies, &told), effects).await
+}
+
+/// Counts the first try of a turn that may cost money. `Some`: it is one too many.
+async fn over_budget(rtm: &Rtm, job: &Job) -> Result<Option<Over>, StoreError> {
+    // Nobody pays for a goodbye twice, and a turn that is tried again was counted.
+    if job.kind == JobKind::Close || job.attempts > 0 {
+        return Ok(None);
+    }
+    let config = rtm.config();
+    let Some(limits) = config.bots.get(&job.bot).and_then(Bot::limits) else {
+        return Ok(None);
+    };
+    let over = budget::spend(rtm, job, &limits).await?;
+    if let Some(over) = over {
+        tracing::warn!(bot = job.bot, limit = ?over, "a turn was one too many for the bot's limits");
+    }
+    Ok(over)
+}
+
+/// What is answered in the place of a bot that must not be asked.
+fn enough(job: &Job, over: Over) -> Vec<String> {
+    let sentence = over.sentence(budget::language_of(job));
+    let message = BotMessage::text(sentence);
+    serde_json::to_string(&message).into_iter().collect()
 }
 
 /// Notes in each answer where it stands, if it is not where it ends.

@@ -9,7 +9,8 @@
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - `told`: what the socket has been told of an answer that grows.
-//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told; `stream`: what is shown of its
+//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `budget`: how much it
+//!   may be asked; `stream`: what is shown of its
 //!   answers while they grow.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
@@ -45,6 +46,7 @@ use crate::swap::Swap;
 pub mod access;
 pub mod answers;
 pub mod bearer;
+mod budget;
 pub mod conversation;
 pub mod cursor;
 mod end;

@@ -6,6 +6,7 @@
 //! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
 //! in Kore's shape.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
@@ -25,7 +26,7 @@ use super::limits::TOKEN_GRACE;
 use super::live;
 use super::upgrade::{NotUpgradable, Upgrade};
 use crate::error::ApiError;
-use crate::security::client_ip::Client;
+use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
 use crate::security::proxy::{Fault, Faults};
 use crate::security::refusals::Refused;
@@ -137,7 +138,7 @@ pub async fn open(
             icon: icon(&rtm, &ticket.bot, client, &headers, &uri),
         },
         streams: context.ui.as_deref() == Some("v3"),
-        context: turn_context(&context),
+        context: turn_context(&context, client.ip),
         app: ticket.app,
         bot: ticket.bot,
         mode: query.mode,
@@ -193,14 +194,27 @@ pub(super) fn icon(
     Some(String::from(own.join(&picture).ok()?).into())
 }
 
-/// What the bot's turns may know about the client.
-fn turn_context(context: &TicketContext) -> String {
-    let public = TicketContext {
-        nonce: None,
-        token: None,
-        ..context.clone()
+/// What the jobs of the bot's turns carry about the client.
+#[derive(Serialize)]
+struct TurnContext<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ui: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    /// For the limits of a bot by address (`budget`). Gone with the job.
+    from: String,
+}
+
+/// The context of jobs that come from this client.
+pub fn turn_context(context: &TicketContext, address: IpAddr) -> String {
+    let turn = TurnContext {
+        name: &context.name,
+        ui: context.ui.as_deref(),
+        language: context.language.as_deref(),
+        from: AddressKey::from(address).first().to_string(),
     };
-    serde_json::to_string(&public).unwrap_or_default()
+    serde_json::to_string(&turn).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -229,6 +243,10 @@ mod tests {
             token: Some("hash".to_owned()),
             ..TicketContext::default()
         };
-        assert_eq!(turn_context(&context), r#"{"name":"Demo"}"#);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(
+            turn_context(&context, address),
+            r#"{"name":"Demo","from":"192.0.2.1"}"#
+        );
     }
 }

@@ -30,8 +30,8 @@ pub use error::StoreError;
 pub use records::{
     Appended, Author, Conversation, ConversationId, Dossier, Effects, Erasure, Forgotten,
     HistoryFrom, HistoryPage, HistoryQuery, JobId, Kept, Missed, NewGrant, NewMessage, OpenMode,
-    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, StoredMessage,
-    Swept, TicketRecord, TokenRecord, User, Words,
+    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending,
+    StoredMessage, Swept, TicketRecord, TokenRecord, User, Words,
 };
 pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
 
@@ -178,6 +178,9 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
         bytes: usize,
     ) -> Result<Missed, StoreError>;
+
+    /// Counts all of these, or none: gives the first that would go beyond what it allows.
+    async fn spend(&self, spendings: Vec<Spending>) -> Result<Option<usize>, StoreError>;
 
     /// Removes what has expired; bounded, so call it again while [`Swept::any`].
     async fn sweep(&self, now: Millis) -> Result<Swept, StoreError>;

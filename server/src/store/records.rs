@@ -395,6 +395,19 @@ pub struct PrunedUsers {
     pub next: Option<String>,
 }
 
+/// A counter that ends by itself, and what is to be added to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// What is counted, of whom and in which stretch of time: a hash, so that the counter names nobody.
+    pub counter: SecretHash,
+    /// From this moment on it counts nothing and may go.
+    pub until: Millis,
+    /// So much is added. 0 asks whether anything is left.
+    pub add: u64,
+    /// The counter may reach this, and no more.
+    pub most: u64,
+}
+
 /// What [`sweep`](super::Store::sweep) removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -408,11 +421,19 @@ pub struct Swept {
     pub erasures: usize,
     /// Remembered sign-outs of which nothing is left that they would refuse.
     pub signed_out: usize,
+    /// Counters that have ended.
+    pub counters: usize,
 }
 
 impl Swept {
     /// Was anything removed? Then sweep again: each call is bounded.
     pub fn any(&self) -> bool {
-        self.tokens + self.tickets + self.assertions + self.erasures + self.signed_out > 0
+        self.tokens
+            + self.tickets
+            + self.assertions
+            + self.erasures
+            + self.signed_out
+            + self.counters
+            > 0
     }
 }

@@ -176,6 +176,11 @@ impl TestApp {
         Self::start_in(self.folder.clone(), self.clock.now(), None)
     }
 
+    /// The same with more in its configuration.
+    pub(crate) fn again_with(&self, more: &str) -> Self {
+        Self::start_configured(self.folder.clone(), self.clock.now(), None, more)
+    }
+
     /// An assertion for `identity` by `app`.
     pub(crate) fn assertion(&self, app: &str, identity: &str) -> String {
         let table = self.state.keys.table();

@@ -21,6 +21,7 @@ use protocol::visible::is_blank;
 use serde::Deserialize;
 
 use super::chat::{Asked, Place, Visit};
+use super::language;
 use crate::bus::{BusEvent, News, Subscription, Wake};
 use crate::error::ApiError;
 use crate::http::sign::{count_address, counted_as};
@@ -28,6 +29,7 @@ use crate::http::visitor;
 use crate::limits::ROOM_CHECK;
 use crate::records::ConversationId;
 use crate::rtm::limits::MAX_TEXT_CHARS;
+use crate::rtm::socket::{TicketContext, turn_context};
 use crate::rtm::{Rtm, answers};
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::{Caller, caller};
@@ -184,6 +186,12 @@ async fn say(
         state.refusals.note(Refused::Limit, app, client.ip);
         ApiError::DayFull(wait)
     })?;
+    let spoken: Vec<_> = place.bot.languages.iter().map(|it| it.0).collect();
+    let context = TicketContext {
+        name: place.bot.name.clone(),
+        language: Some(language(&spoken, None, headers).tag().to_owned()),
+        ..TicketContext::default()
+    };
     let open = OpenSession {
         user: user.id,
         bot: place.bot_id.to_owned(),
@@ -193,7 +201,7 @@ async fn say(
         new_conversation_name: rtm.ids.conversation(),
         idle: rtm.config().sessions.idle.0,
         now,
-        context: "{}".to_owned(),
+        context: turn_context(&context, client.ip),
     };
     let keeping = keep(Arc::clone(rtm), open, text);
     let kept = rtm.shutdown.finish("form", keeping).await;
@@ -209,6 +217,7 @@ async fn keep(
     open: OpenSession,
     text: String,
 ) -> Result<(ConversationId, Subscription), ApiError> {
+    let context = open.context.clone();
     let opened = rtm.store.open_session(open).await?;
     let conversation = opened.conversation;
     let greeted = opened.job.is_some();
@@ -230,7 +239,7 @@ async fn keep(
             words: Words::of(&body),
             body,
             session_id: opened.session_id,
-            context: "{}".to_owned(),
+            context,
             now: rtm.clock.now(),
         })
         .await?;

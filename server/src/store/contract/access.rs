@@ -339,6 +339,7 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn 
             assertions: 1,
             erasures: 0,
             signed_out: 1,
+            counters: 0,
         })
     );
     assert!(!store.sweep(NOW).await.expect("sweeps").any());

@@ -16,6 +16,7 @@ use crate::clock::Millis;
 use crate::ids::{Ids as _, RandomIds};
 
 pub(super) mod access;
+pub(super) mod counters;
 pub(super) mod jobs;
 pub(super) mod messages;
 pub(super) mod owners;
@@ -114,6 +115,11 @@ macro_rules! run_contract {
                 an_erasure_is_told_to_others_and_forgotten_after_a_day
                 a_user_without_messages_goes_when_it_is_old
                 many_unused_users_go_in_steps
+            }
+            counters {
+                a_counter_stops_at_its_limit_and_outlives_a_restart
+                spendings_are_counted_all_or_none
+                racing_spendings_share_one_limit
             }
             jobs {
                 a_message_has_its_job_and_the_job_its_message

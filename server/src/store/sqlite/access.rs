@@ -285,5 +285,9 @@ pub(super) fn sweep(connection: &Connection, now: Millis) -> Result<Swept, Store
             "DELETE FROM signed_out WHERE hash IN
              (SELECT hash FROM signed_out WHERE expires <= ?1 LIMIT ?2)",
         )?,
+        counters: remove(
+            "DELETE FROM counters WHERE hash IN
+             (SELECT hash FROM counters WHERE until <= ?1 LIMIT ?2)",
+        )?,
     })
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use super::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
     Forgotten, HistoryPage, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
-    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Store,
+    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending, Store,
     StoreError, Swept, TicketRecord, TokenRecord, TurnEnd, User,
 };
 use crate::clock::Millis;
@@ -26,6 +26,7 @@ mod answers;
 mod conversations;
 mod convert;
 pub mod copy;
+mod counters;
 mod history;
 mod jobs;
 mod migrations;
@@ -339,6 +340,12 @@ impl Store for SqliteStore {
     ) -> Result<Missed, StoreError> {
         self.readers
             .run(move |it| history::since(it, conversation, after, limit, bytes))
+            .await
+    }
+
+    async fn spend(&self, spendings: Vec<Spending>) -> Result<Option<usize>, StoreError> {
+        self.writer
+            .run(move |it| counters::spend(it, &spendings))
             .await
     }
 

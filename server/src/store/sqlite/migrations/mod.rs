@@ -20,6 +20,7 @@ const FILES: &[&str] = &[
     include_str!("0005_access.sql"),
     include_str!("0006_messages_by_id.sql"),
     include_str!("0007_owners.sql"),
+    include_str!("0008_counters.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that another program's database is not written into.

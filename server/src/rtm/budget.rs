@@ -1,0 +1,153 @@
+//! What a bot with a connector may be asked for: turns by visitor, address and bot, tokens of a day.
+//!
+//! In the path: the answerer asks [`spend`] before the first try of a turn, and tells [`used`] how many tokens it took.
+//!
+//! Invariants: counted in the store before the bot is asked, so neither a restart nor another node gives anybody more. A
+//! counter's name is a hash. A turn that is tried again is counted once.
+
+use std::time::Duration;
+
+use app::text::Language;
+use serde::Deserialize;
+
+use super::Rtm;
+use crate::clock::Millis;
+use crate::config::BotLimits;
+use crate::store::{Job, SecretHash, Spending, StoreError};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// More was asked for than a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Wait a moment.
+    Minute,
+    /// Come back tomorrow.
+    Day,
+}
+
+impl Over {
+    /// What the visitor is told in the bot's place.
+    pub(super) fn sentence(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Minute, Language::English) => {
+                "That was a lot at once. Please wait a minute, then ask again."
+            }
+            (Self::Minute, Language::German) => {
+                "Das war viel auf einmal. Bitte warten Sie eine Minute und fragen Sie dann noch einmal."
+            }
+            (Self::Minute, Language::Arabic) => {
+                "هذا كثير دفعة واحدة. انتظر دقيقة ثم اسأل من جديد من فضلك."
+            }
+            (Self::Day, Language::English) => {
+                "That was all that this chat can answer today. Please come back tomorrow."
+            }
+            (Self::Day, Language::German) => {
+                "Das war alles, was dieser Chat heute beantworten kann. Bitte kommen Sie morgen wieder."
+            }
+            (Self::Day, Language::Arabic) => {
+                "هذا كل ما تستطيع هذه المحادثة الإجابة عنه اليوم. عد غدًا من فضلك."
+            }
+        }
+    }
+}
+
+/// The part of a job's context that says from where it came.
+#[derive(Default, Deserialize)]
+struct From {
+    from: Option<String>,
+    language: Option<String>,
+}
+
+/// The language in which the job's visitor reads.
+pub(super) fn language_of(job: &Job) -> Language {
+    let context: From = serde_json::from_str(&job.context).unwrap_or_default();
+    let tag = context.language.as_deref();
+    tag.and_then(Language::of_tag).unwrap_or_default()
+}
+
+/// Counts a turn. `Some`: it is one too many, and the bot must not be asked.
+pub(super) async fn spend(
+    rtm: &Rtm,
+    job: &Job,
+    limits: &BotLimits,
+) -> Result<Option<Over>, StoreError> {
+    let (spendings, means) = spendings_of(job, limits, rtm.clock.now());
+    if spendings.is_empty() {
+        return Ok(None);
+    }
+    let over = rtm.store.spend(spendings).await?;
+    Ok(over.and_then(|index| means.get(index).copied()))
+}
+
+/// Counts tokens that a turn took, whether or not they were within the limit: they are spent.
+pub(super) async fn used(rtm: &Rtm, job: &Job, tokens: u64) -> Result<(), StoreError> {
+    if tokens == 0 {
+        return Ok(());
+    }
+    let spending = Counted::tokens(job, rtm.clock.now()).spending(tokens, u64::MAX);
+    rtm.store.spend(vec![spending]).await.map(drop)
+}
+
+/// What is counted for a turn, and what it means when one of it is used up.
+fn spendings_of(job: &Job, limits: &BotLimits, now: Millis) -> (Vec<Spending>, Vec<Over>) {
+    let from: From = serde_json::from_str(&job.context).unwrap_or_default();
+    let from = from.from.unwrap_or_default();
+    let of = |what, within, now| Counted::new(job, what, within, now);
+    let visitor = ["visitor", &job.user];
+    let address = ["address", &from];
+    let everybody = ["everybody", ""];
+    let limited = [
+        (of(visitor, MINUTE, now), limits.visitor_turns_per_minute),
+        (of(visitor, DAY, now), limits.visitor_turns_per_day),
+        (of(address, MINUTE, now), limits.address_turns_per_minute),
+        (of(address, DAY, now), limits.address_turns_per_day),
+        (of(everybody, MINUTE, now), limits.turns_per_minute),
+        (of(everybody, DAY, now), limits.turns_per_day),
+    ];
+    let turns = limited.into_iter().filter(|(_, most)| *most > 0);
+    let turns = turns.map(|(counted, most)| (counted.over, counted.spending(1, u64::from(most))));
+    let tokens = (limits.tokens_per_day > 0).then(|| {
+        let counted = Counted::tokens(job, now);
+        (counted.over, counted.spending(0, limits.tokens_per_day))
+    });
+    turns.chain(tokens).map(|(over, one)| (one, over)).unzip()
+}
+
+/// One counter: of one bot, for one stretch of time.
+struct Counted {
+    counter: SecretHash,
+    until: Millis,
+    over: Over,
+}
+
+impl Counted {
+    fn new(job: &Job, [kind, who]: [&str; 2], within: Duration, now: Millis) -> Self {
+        let length = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let number = now.0 / length;
+        let name = format!("{}\0{kind}\0{who}\0{length}\0{number}", job.bot);
+        Self {
+            counter: SecretHash::of(name),
+            until: Millis((number + 1) * length),
+            over: if within == DAY {
+                Over::Day
+            } else {
+                Over::Minute
+            },
+        }
+    }
+
+    fn tokens(job: &Job, now: Millis) -> Self {
+        Self::new(job, ["tokens", ""], DAY, now)
+    }
+
+    fn spending(&self, add: u64, most: u64) -> Spending {
+        Spending {
+            counter: self.counter,
+            until: self.until,
+            add,
+            most,
+        }
+    }
+}
