@@ -91,6 +91,8 @@ pub enum Notice {
     Refused,
     /// Too much waits already: the composer keeps its text. For a moment.
     Full,
+    /// The browser did not copy what was to be copied; it is selected. For a moment.
+    NotCopied,
     /// The whole conversation could not be loaded. For a moment.
     NotLoaded,
     /// The whole conversation is on its way. Until it is there.
@@ -115,6 +117,8 @@ pub(crate) enum Action {
     Delete(u64),
     /// The page of messages before the oldest one shown.
     LoadOlder,
+    /// Tell the visitor this for a moment.
+    Mention(Notice),
     /// The whole conversation on paper.
     Print,
     /// The whole conversation as a file.
@@ -226,6 +230,11 @@ impl Chat {
     /// Lets a screen reader say this, once.
     pub fn announce(&self, text: &str) {
         driver::act(Action::Announce(text.to_owned()));
+    }
+
+    /// Tells the visitor something that asks for nothing and goes by itself.
+    pub fn mention(&self, notice: Notice) {
+        driver::act(Action::Mention(notice));
     }
 
     /// Ends the answer that grows.

@@ -314,15 +314,68 @@ test("what was not sent and that the bot types is told by a region that is there
   for (const text of told) expect(text.split("Not sent").length).toBeLessThanOrEqual(2);
 });
 
+test("what is told first by a page that was busy is not taken away with what was told before", async ({ page, parlour }) => {
+  await page.addInitScript(() => (Document.prototype.execCommand = () => true));
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  await chat.tell("markup");
+  await expect(chat.row("let answer")).toBeVisible();
+  const told = await announced(page);
+  line.hold("bot_response");
+  // As soon as the next message is stored something is told, and then nothing runs until it is time both to take that
+  // away and to say that the bot types.
+  await page.evaluate(() => {
+    new MutationObserver((_, watch) => {
+      if (document.querySelectorAll("article.mine:not(.sending)").length < 2) return;
+      watch.disconnect();
+      document.querySelector<HTMLElement>("[data-act=copy]")!.click();
+      for (const end = performance.now() + 1_500; performance.now() < end; );
+    }).observe(document.querySelector("[role=log]")!, { childList: true, subtree: true });
+  });
+  await chat.say("thanks");
+  await expect(page.getByRole("img", { name: "is typing" })).toBeVisible();
+  await expect.poll(() => told.join()).toContain("Copied");
+  await expect.poll(() => told.join()).toContain("is typing");
+  line.release();
+  await expect(chat.row("You are welcome!")).toBeVisible();
+});
+
+// What the page hears of a press, kept for the report of a story that fails.
+const presses = (page: Page) =>
+  page.evaluate(() => {
+    const heard: string[] = ((window as any).presses = []);
+    const note = ({ type, target }: Event) => heard.push(`${type} on ${(target as Element).className.split(" ")[0]}`);
+    for (const type of ["mousedown", "mouseup", "click"]) addEventListener(type, note, { capture: true });
+  });
+
 test("the button that copies keeps its name, and shows that it has copied", async ({ page, parlour }) => {
   const chat = await standalone(page, parlour);
   const told = await announced(page);
   await chat.tell("markup");
   const copy = chat.row("let answer").getByRole("button", { name: "Copy", exact: true });
+  await expect(copy).toBeVisible();
+  await presses(page);
   await copy.click();
-  await expect.poll(() => told.join()).toContain("Copied");
+  await expect.poll(() => page.evaluate("presses.slice(-3)")).toEqual(["mousedown on copy", "mouseup on copy", "click on copy"]);
+  // Either is there at once.
+  await expect(page.locator(".copied, .notice")).toHaveCount(1);
   await expect(copy).toHaveClass(/copied/);
+  await expect.poll(() => told.join()).toContain("Copied");
   await expect(copy).toHaveAccessibleName("Copy");
+});
+
+test("what the browser does not copy is selected, and the visitor is told", async ({ page, parlour }) => {
+  await page.addInitScript(() => (Document.prototype.execCommand = () => false));
+  const chat = await standalone(page, parlour);
+  const told = await announced(page);
+  await chat.tell("markup");
+  const copy = chat.row("let answer").getByRole("button", { name: "Copy", exact: true });
+  await copy.click();
+  await expect(chat.notice).toHaveText("This could not be copied. It is selected: please copy it yourself.");
+  await expect(page.getByRole("status").filter({ has: chat.notice })).toHaveCount(1);
+  expect(await page.evaluate(() => String(getSelection()).trim())).toBe("let answer = 42;");
+  await expect(copy).not.toHaveClass(/copied/);
+  expect(told.join()).not.toContain("Copied");
 });
 
 test("a tap on Send leaves the phone its keyboard, before and after the wasm is there", async ({ browser, parlour }) => {

@@ -29,6 +29,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NewConversation => "محادثة جديدة",
         Message::NewMessages => "رسائل جديدة",
         Message::NoConnection => "لا يوجد اتصال. ستُرسل الرسائل عند عودة الاتصال.",
+        Message::NotCopied => "تعذّر النسخ. النص محدد الآن: انسخه بنفسك.",
         Message::NotKept => "لا يحفظ هذا المتصفح شيئًا: تضيع الرسائل غير المرسلة عند إعادة التحميل.",
         Message::NotLoaded => "تعذّر تحميل المحادثة. حاول مرة أخرى.",
         Message::NotSent => "لم تُرسل",

@@ -33,6 +33,9 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NoConnection => {
             "Keine Verbindung. Nachrichten werden gesendet, sobald Sie wieder online sind."
         }
+        Message::NotCopied => {
+            "Das ließ sich nicht kopieren. Es ist ausgewählt: Bitte kopieren Sie es selbst."
+        }
         Message::NotKept => {
             "Dieser Browser speichert nichts: Ungesendetes geht beim Neuladen verloren."
         }

@@ -31,6 +31,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::NewConversation => "New conversation",
         Message::NewMessages => "New messages",
         Message::NoConnection => "No connection. Messages will be sent when you are back online.",
+        Message::NotCopied => "This could not be copied. It is selected: please copy it yourself.",
         Message::NotKept => {
             "This browser stores nothing for the chat: unsent messages are lost when you reload."
         }

@@ -87,6 +87,8 @@ messages! {
         NewMessages,
         /// Long without connection.
         NoConnection,
+        /// The browser did not copy a piece of code; it is selected.
+        NotCopied,
         /// This browser stores nothing.
         NotKept,
         /// The whole conversation did not come.

@@ -34,7 +34,7 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    /// Says what happens when something is due: [`Alarms::due`] tells what. Once.
+    /// Says what happens when something is due: [`Alarms::take_due`] tells what. Once.
     pub(super) fn on_tick(&self, tick: impl FnMut() + 'static) {
         let _ = self.tick.set(Closure::new(tick));
     }
@@ -63,17 +63,13 @@ impl Alarms {
         self.wind();
     }
 
-    /// Takes out what is due, in the order in which it fell due.
-    pub(super) fn due(&self) -> Vec<Alarm> {
+    /// Takes out what fell due first. One at a time: what it leads to may put off or disarm what is due beside it.
+    pub(super) fn take_due(&self) -> Option<Alarm> {
+        let mut set = self.set.borrow_mut();
         // A browser may call a millisecond early.
-        let now = page::uptime_ms() + 1;
-        let mut due = Vec::new();
-        self.set.borrow_mut().retain(|(alarm, at)| {
-            if *at <= now {
-                due.push(*alarm);
-            }
-            *at > now
-        });
+        let is_due = set.first()?.1 <= page::uptime_ms() + 1;
+        let due = is_due.then(|| set.remove(0).0);
+        drop(set);
         self.wind();
         due
     }

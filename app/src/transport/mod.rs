@@ -241,7 +241,7 @@ impl Driver {
     }
 
     fn tick(self: &Rc<Self>) {
-        for alarm in self.alarms.due() {
+        while let Some(alarm) = self.alarms.take_due() {
             match alarm {
                 Alarm::Session(timer) => self.feed(Event::Fired(timer)),
                 Alarm::Quiet => self.quiet(),
@@ -262,6 +262,7 @@ impl Driver {
             }
             Action::Delete(id) => self.feed(Event::Delete(id)),
             Action::LoadOlder => self.load_older(),
+            Action::Mention(notice) => self.mention(notice),
             Action::Stop => self.feed(Event::Stop),
             Action::Print => self.print(),
             Action::Save => self.save(),

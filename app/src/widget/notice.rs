@@ -20,6 +20,7 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
         Notice::DayFull => (Icon::Alert, Message::DayFull, None),
         Notice::Full => (Icon::Alert, Message::Full, None),
         Notice::Loading => (Icon::Clock, Message::LoadingAll, None),
+        Notice::NotCopied => (Icon::Alert, Message::NotCopied, None),
         Notice::NotKept => (Icon::Alert, Message::NotKept, None),
         Notice::NotLoaded => (Icon::Alert, Message::NotLoaded, None),
         Notice::Refused => (

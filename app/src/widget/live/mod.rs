@@ -31,7 +31,10 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, Event, MouseEvent};
 
-use crate::{chat::Shown, text::Message};
+use crate::{
+    chat::{Notice, Shown},
+    text::Message,
+};
 
 /// How soon the shown ages are old.
 const REFRESH_MS: i32 = 30_000;
@@ -215,14 +218,15 @@ impl Live {
     fn copy(&self, button: &Element) {
         let bar = button.parent_element();
         let code = bar.and_then(|bar| bar.next_element_sibling());
-        if code.is_some_and(|code| browser::copy(&code)) {
-            // For the eye; the button is still called by what it does. The clipboard holds one thing.
-            if let Some(before) = keys::part(".copied") {
-                set_class(&before, "copied", false);
-            }
-            set_class(button, "copied", true);
-            self.room.chat.announce(self.room.say(Message::Copied));
+        if !code.is_some_and(|code| browser::copy(&code)) {
+            return self.room.chat.mention(Notice::NotCopied);
         }
+        // For the eye; the button is still called by what it does. The clipboard holds one thing.
+        if let Some(before) = keys::part(".copied") {
+            set_class(&before, "copied", false);
+        }
+        set_class(button, "copied", true);
+        self.room.chat.announce(self.room.say(Message::Copied));
     }
 
     fn embedded(&self) -> bool {
