@@ -199,11 +199,13 @@ test("what comes is announced once, in words, and then taken away", async ({ pag
   const region = page.locator("main > [role=status]");
   await expect(region).toHaveText("");
   await chat.say("hello");
-  await expect(region).toContainText("Nice to meet you");
+  // It stands there for a second, which may lie between two looks at it.
+  await expect.poll(() => page.evaluate("said.join()")).toContain("Nice to meet you");
   await expect(region).toHaveText("");
   const said = await page.evaluate<string[]>("said");
-  expect(said).toHaveLength(1);
-  expect(said[0]).not.toContain("*");
+  // A bot that takes its time is also said to type.
+  expect(said.filter((text) => text.includes("Nice to meet you"))).toHaveLength(1);
+  expect(said.join()).not.toContain("*");
 });
 
 test("Tab goes from the header over the transcript to the composer, and the arrows walk the messages", async ({ page, parlour }) => {

@@ -190,7 +190,7 @@ test("calls of the host reach the chat", async ({ page, hostSite, parlour }) => 
   await expect(chat.row("Nice to meet you")).toBeVisible();
   expect(await inFrame(chat)).toEqual(["hello"]);
   await expect.poll(() => page.evaluate("heard")).toContainEqual(["message:sent", ["id"]]);
-  expect(await page.evaluate("heard")).toContainEqual(["message:received", ["id"]]);
+  await expect.poll(() => page.evaluate("heard")).toContainEqual(["message:received", ["id"]]);
   await page.evaluate(() => (window as any).Parlour.setTheme("dark"));
   await expect(chat.window.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.evaluate(() => (window as any).Parlour.setLocale("de"));

@@ -145,7 +145,8 @@ for (const [name, sign] of wrong) {
     const widget = await openOn(page, parlour.baseURL);
     await expect(widget.notice).toContainText("The chat could not be opened for you.");
     await expect(widget.window.locator("header .status")).toHaveText("Not available");
-    expect(await page.evaluate("expired")).toBe(1);
+    // The page hears it after the frame shows it.
+    await expect.poll(() => page.evaluate("expired")).toBe(1);
     // Tried again with a fresh one now and then, not for ever.
     expect(backend.asked).toBeLessThanOrEqual(4);
     await widget.say("hello");
