@@ -200,7 +200,7 @@ impl AppState {
         world.shutdown.spawn("disk check", looking);
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
         let outbound = Outbound::new(Arc::clone(&world.clock));
-        let mut bots = open_bots(&config)?;
+        let mut bots = open_bots(&config, &outbound)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
         let visitors = Visitors::new(visitor_secret, config.base_path());
@@ -256,7 +256,7 @@ impl AppState {
         let running = self.config();
         let next = running.taking_over(fresh)?;
         let keys = KeyTable::load(&next)?;
-        let mut bots = open_bots(&next)?;
+        let mut bots = open_bots(&next, &self.outbound)?;
         bots.extend(self.bots.clone());
         // Keys first: an app is met when it can sign.
         self.keys.replace(keys);
@@ -437,14 +437,23 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
     }
 }
 
-/// Every configured bot; reads its script.
+/// Every configured bot; reads its script or its connector's files.
 ///
 /// # Errors
-/// The first script that is wrong.
-pub(crate) fn open_bots(config: &Config) -> Result<HashMap<String, Arc<dyn Bot>>, ConfigError> {
+/// The first one that is wrong.
+pub(crate) fn open_bots(
+    config: &Config,
+    outbound: &Outbound,
+) -> Result<HashMap<String, Arc<dyn Bot>>, ConfigError> {
     let bots = config.bots.iter().map(|(id, bot)| {
-        let mistake = |error: BotError| config.at(&format!("bots.{id}.script"), error.to_string());
-        Ok((id.clone(), bot::open(bot).map_err(mistake)?))
+        let mistake = |error: BotError| {
+            let key = match &error {
+                BotError::Setting { key, .. } => key,
+                _ => "script",
+            };
+            config.at(&format!("bots.{id}.{key}"), error.to_string())
+        };
+        Ok((id.clone(), bot::open(bot, outbound).map_err(mistake)?))
     });
     bots.collect()
 }

@@ -15,6 +15,12 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// The longest streamed text: it stands twice in its answer, and JSON needs some letters more.
 pub const MAX_STREAMED_BYTES: usize = MAX_ANSWER_BYTES * 3 / 8;
 
+/// The same as it is written in JSON, once: what is around it needs some letters, too.
+const MAX_STREAMED_JSON: usize = MAX_ANSWER_BYTES / 2 - 256;
+
+/// Behind a text that was cut off.
+const CUT: &str = " …";
+
 /// What a bot may keep of a conversation for its next turn.
 pub const MAX_STATE_BYTES: usize = 16 * 1024;
 
@@ -25,6 +31,8 @@ pub struct Answers {
     effects: Effects,
     /// An answer grows that has not ended.
     open: bool,
+    /// Bytes of its text in JSON.
+    open_json: usize,
     growth: watch::Sender<Growth>,
 }
 
@@ -99,8 +107,57 @@ impl Answers {
                 }
             }
         });
+        if begins {
+            self.open_json = 0;
+        }
         self.open = true;
+        self.open_json += json_bytes(piece);
         if fits { Ok(()) } else { Err(BotError::TooBig) }
+    }
+
+    /// The same for a bot whose answer may have any length: writes as much of the piece as there is room for. False: that
+    /// was not all of it; [`Answers::cut`] ends the answer.
+    ///
+    /// # Errors
+    /// [`BotError::TooMany`]: the turn has failed.
+    pub fn write_what_fits(&mut self, piece: &str) -> Result<bool, BotError> {
+        let (bytes, json) = if self.open {
+            let growth = self.growth.borrow();
+            let grown = growth.grown.last().map_or(0, |grown| grown.text.len());
+            (grown, self.open_json)
+        } else {
+            (0, 0)
+        };
+        let room = MAX_STREAMED_BYTES - CUT.len() - bytes.min(MAX_STREAMED_BYTES - CUT.len());
+        let json_room = MAX_STREAMED_JSON.saturating_sub(CUT.len() + json);
+        if piece.len() <= room && json_bytes(piece) <= json_room {
+            self.write(piece)?;
+            return Ok(true);
+        }
+        let (mut end, mut json) = (0, 0);
+        for letter in piece.chars() {
+            json += json_bytes(letter.encode_utf8(&mut [0; 4]));
+            if end + letter.len_utf8() > room || json > json_room {
+                break;
+            }
+            end += letter.len_utf8();
+        }
+        self.write(&piece[..end])?;
+        Ok(false)
+    }
+
+    /// Ends the answer that grows, and marks it as one that is not whole.
+    ///
+    /// # Errors
+    /// [`BotError::TooBig`]: the turn has failed.
+    pub fn cut(&mut self) -> Result<(), BotError> {
+        if self.open {
+            self.write(CUT)?;
+        }
+        match self.take_open() {
+            Some(text) => self.add(&stopped(text)),
+            None => Ok(()),
+        }
     }
 
     /// Ends the answer that grows, if one does. The end of the turn does so too.
@@ -172,10 +229,8 @@ impl Answers {
     /// The same for a turn that was broken off: what had begun is marked as stopped.
     pub fn broken_off(mut self) -> Vec<String> {
         if let Some(text) = self.take_open() {
-            let mut stopped = BotMessage::text(text);
-            stopped.stopped = Some(true);
             // What is too big is not stored; a reader keeps what was seen of it.
-            drop(self.add(&stopped));
+            drop(self.add(&stopped(text)));
         }
         self.bodies
     }
@@ -210,6 +265,22 @@ impl Answers {
         self.bodies.push(body);
         Ok(())
     }
+}
+
+fn stopped(text: String) -> BotMessage {
+    let mut message = BotMessage::text(text);
+    message.stopped = Some(true);
+    message
+}
+
+/// How long a text is in JSON.
+fn json_bytes(text: &str) -> usize {
+    let letter = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(letter).sum()
 }
 
 #[cfg(test)]
@@ -259,6 +330,47 @@ mod tests {
             (stopped(&bodies[0]), stopped(&bodies[1])),
             (None, Some(true))
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_at_a_letter_and_marked() {
+        for piece in [
+            "Some words. ",
+            "é😀",
+            "\"\\",
+            "\n",
+            "\u{1}",
+            &"x".repeat(100_000),
+        ] {
+            let mut answers = Answers::new();
+            let mut written = 0;
+            while answers.write_what_fits(piece).expect("is cut, not refused") {
+                written += 1;
+                assert!(written <= MAX_STREAMED_BYTES, "{piece:?} has no end");
+            }
+            answers.cut().expect("fits");
+            let bodies = answers.into_bodies();
+            assert_eq!(bodies.len(), 1);
+            assert!(
+                bodies[0].len() <= MAX_ANSWER_BYTES,
+                "{piece:?}: {}",
+                bodies[0].len()
+            );
+            let message: BotMessage = serde_json::from_str(&bodies[0]).unwrap();
+            assert_eq!(message.stopped, Some(true));
+            let text = message.c_info.unwrap().body;
+            assert!(text.as_str().unwrap().ends_with(" …"));
+        }
+    }
+
+    #[test]
+    fn json_is_as_long_as_we_say() {
+        let all: String = (0..0x300)
+            .filter_map(char::from_u32)
+            .chain(['…', '😀'])
+            .collect();
+        let written = serde_json::to_string(&all).unwrap();
+        assert_eq!(json_bytes(&all), written.len() - 2);
     }
 
     #[test]

@@ -37,6 +37,14 @@ pub enum BotError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// Correct a setting of the bot's connector.
+    #[error("{reason}")]
+    Setting {
+        /// The key, seen from the bot's table: `openai.system_file`.
+        key: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// Correct the path or the file's permissions; the last good script goes on answering.
     #[error("the script {path} cannot be read ({reason})")]
     Unreadable {
@@ -135,7 +143,7 @@ impl BotError {
         match self {
             Self::Unavailable { fault, .. } | Self::Failed(fault) => fault.class,
             Self::TooMany | Self::TooBig => Class::TooMuch,
-            Self::Script { .. } | Self::Unreadable { .. } => Class::Setup,
+            Self::Script { .. } | Self::Setting { .. } | Self::Unreadable { .. } => Class::Setup,
         }
     }
 

@@ -14,7 +14,9 @@ use async_trait::async_trait;
 mod answers;
 mod error;
 mod examples;
+pub(crate) mod fault;
 mod open;
+mod openai;
 mod pattern;
 pub mod reply;
 mod script;
@@ -29,6 +31,7 @@ pub use answers::{
 };
 pub use error::{BotError, Class, Fault};
 pub use open::open;
+pub use openai::OpenAi;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};
 

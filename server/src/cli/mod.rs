@@ -15,11 +15,14 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
 use crate::first_start::visitor_secret;
+use crate::outbound::Outbound;
 use crate::signing::{KeyTable, install_crypto};
 use crate::state::{StartError, open_bots};
 
@@ -191,7 +194,7 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     crate::telemetry::wanted(&config)?;
     KeyTable::load(&config)?;
     visitor_secret(&config)?;
-    open_bots(&config)?;
+    open_bots(&config, &Outbound::new(Arc::new(SystemClock)))?;
     crate::http::assets::Site::find(config.server.site.as_deref())?;
     Ok(config)
 }

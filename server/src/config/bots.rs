@@ -5,6 +5,7 @@ use app::text::Language;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 
+use super::connectors::OpenAi;
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -87,6 +88,9 @@ pub struct Bot {
     /// Where pictures inside of text may come from; the others are links.
     #[serde(default)]
     pub text_image_sources: Vec<ImageSource>,
+    /// Connector: a language model in the shape of OpenAI's API.
+    #[serde(default)]
+    pub openai: Option<Box<OpenAi>>,
 }
 
 impl Bot {
@@ -109,6 +113,7 @@ impl Bot {
             anonymous: true,
             image_sources: any_https(),
             text_image_sources: Vec::new(),
+            openai: None,
         })
     }
 
@@ -124,9 +129,8 @@ impl Bot {
     }
 
     /// The tables of connectors that this bot has, by name: at most one is allowed.
-    #[expect(clippy::unused_self, reason = "the first connector's table uses it")]
     pub(super) fn connectors(&self) -> Vec<&'static str> {
-        let tables: [(&'static str, bool); 0] = [];
+        let tables = [("openai", self.openai.is_some())];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
     }
@@ -135,6 +139,15 @@ impl Bot {
     pub fn limits(&self) -> Option<BotLimits> {
         let usual = || (!self.connectors().is_empty()).then(BotLimits::default);
         self.limits.clone().or_else(usual)
+    }
+
+    /// What serde could not see in the table of its connector: the key below the bot, and what is wrong with it.
+    pub(super) fn check_connector(&self) -> Result<(), (String, String)> {
+        let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
+        if let Some(openai) = &self.openai {
+            openai.check().map_err(|wrong| below("openai", wrong))?;
+        }
+        Ok(())
     }
 
     /// The script's file, seen from the folder of the file that names it; none: the demo's.

@@ -83,6 +83,9 @@ impl Config {
                     format!("the bot has the table `{first}` as well; one of them answers, so take out the other"),
                 ));
             }
+            if let Err((key, what)) = bot.check_connector() {
+                return Err(self.at(&format!("bots.{id}.{key}"), what));
+            }
             if bot.starters.len() > MAX_STARTERS {
                 return Err(self.at(
                     &format!("bots.{id}.starters"),

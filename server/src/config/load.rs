@@ -266,6 +266,8 @@ mod tests {
         let config = Config::from_text(&text.join("\n")).unwrap();
         assert_eq!(config.apps["cs-shop"].keys.len(), 2);
         assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
+        let model = config.bots["st-ada"].openai.as_ref();
+        assert_eq!(model.map(|it| it.model.as_str()), Some("llama3.2"));
     }
 
     #[test]
@@ -423,6 +425,30 @@ mod tests {
             (
                 "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
                 "is not a network",
+            ),
+            (
+                format!("{bot}[bots.st-a.openai]\nbase_url = \"localhost:1/v1\"\nmodel = \"m\""),
+                "this is not an address of http",
+            ),
+            (
+                format!("{bot}[bots.st-a.openai]\nmodel = \"m\""),
+                "the key `base_url` is missing",
+            ),
+            (
+                format!("{bot}[bots.st-a.openai]\nbase_url = \"http://a.test\"\nmodel = \"\""),
+                "bots.st-a.openai.model: is empty",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.openai]\nbase_url = \"http://a.test\"\nmodel = \"m\"\nbody = {{ messages = [] }}"
+                ),
+                "bots.st-a.openai.body: `messages` is not set here",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.openai]\nbase_url = \"http://a.test\"\nmodel = \"m\"\nmcp.a = {{ url = \"http://a.test\", allow = [\"x\"], writes = [\"x\"] }}"
+                ),
+                "bots.st-a.openai.mcp.a.writes: `x` stands in `allow`, too",
             ),
             (
                 "[server".to_owned(),

@@ -10,6 +10,7 @@
 mod apps;
 mod bots;
 mod check;
+pub(crate) mod connectors;
 mod load;
 mod places;
 mod platform;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Theme};
+pub use connectors::{Endpoint, MaxTokensName, McpServer, OpenAi};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};

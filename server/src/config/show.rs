@@ -6,7 +6,10 @@ use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
 /// Keys whose value never leaves the process.
-const SECRET_KEYS: [&str; 3] = ["secret", "private_key", "visitor_secret"];
+const SECRET_KEYS: [&str; 4] = ["secret", "private_key", "visitor_secret", "key"];
+
+/// Tables of such values.
+const SECRET_TABLES: [&str; 1] = ["headers"];
 
 /// The merged configuration as TOML, secrets masked.
 ///
@@ -29,10 +32,13 @@ fn mask(value: Value) -> Value {
     match value {
         Value::Dict(tag, entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
-                let value = if SECRET_KEYS.contains(&key.as_str()) && value.as_str() != Some("") {
-                    Value::from("********")
-                } else {
-                    mask(value)
+                let value = match value {
+                    value if SECRET_KEYS.contains(&key.as_str()) => hide(value),
+                    Value::Dict(tag, values) if SECRET_TABLES.contains(&key.as_str()) => {
+                        let values = values.into_iter().map(|(name, value)| (name, hide(value)));
+                        Value::Dict(tag, values.collect())
+                    }
+                    value => mask(value),
                 };
                 (key, value)
             });
@@ -40,6 +46,14 @@ fn mask(value: Value) -> Value {
         }
         Value::Array(tag, items) => Value::Array(tag, items.into_iter().map(mask).collect()),
         other => other,
+    }
+}
+
+fn hide(value: Value) -> Value {
+    if value.as_str() == Some("") {
+        value
+    } else {
+        Value::from("********")
     }
 }
 
@@ -59,6 +73,21 @@ mod tests {
         let text = masked(&sources).unwrap();
         assert!(
             text.contains("********") && text.contains("[server]"),
+            "{text}"
+        );
+        assert!(!text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn a_models_key_and_headers_are_masked_and_its_words_are_shown() {
+        let table = r#"{page="a", name="A", openai={base_url="http://127.0.0.1:1/v1", model="m", key="hush", headers={X-Pass="hush"}, system="Be kind."}}"#;
+        let sources = Sources {
+            environment: vec![("PARLOUR_BOTS__ST_A".to_owned(), table.to_owned())],
+            ..Sources::default()
+        };
+        let text = masked(&sources).unwrap();
+        assert!(
+            text.contains("Be kind.") && text.contains("X-Pass"),
             "{text}"
         );
         assert!(!text.contains("hush"), "{text}");

@@ -1,0 +1,155 @@
+//! A server of a model, played by a test: replies in order, and what it was asked.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+/// What the server does with one request.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, &'static str)>,
+    pub(super) pieces: Vec<Bytes>,
+    pub(super) then: Then,
+}
+
+/// What it does after the pieces.
+pub(super) enum Then {
+    End,
+    /// Cuts the connection.
+    Break,
+    /// Says nothing more, and tells when we have hung up.
+    Hang(oneshot::Sender<()>),
+}
+
+impl Reply {
+    /// Events of a stream.
+    pub(super) fn stream(data: &[&str]) -> Self {
+        let pieces = data.iter().map(|data| format!("data: {data}\n\n").into());
+        Self {
+            status: 200,
+            content_type: "text/event-stream",
+            headers: Vec::new(),
+            pieces: pieces.collect(),
+            then: Then::End,
+        }
+    }
+
+    /// Says these pieces, whole.
+    pub(super) fn saying(pieces: &[&str]) -> Self {
+        let mut data: Vec<String> = pieces.iter().map(|piece| content(piece)).collect();
+        data.push(finish("stop"));
+        data.push("[DONE]".to_owned());
+        Self::stream(&data.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub(super) fn body(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            content_type,
+            headers: Vec::new(),
+            pieces: vec![body.into()],
+            then: Then::End,
+        }
+    }
+
+    pub(super) fn error(status: u16, error: &Value) -> Self {
+        Self::body(
+            status,
+            "application/json",
+            json!({"error": error}).to_string(),
+        )
+    }
+}
+
+pub(super) fn content(text: &str) -> String {
+    json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]})
+        .to_string()
+}
+
+pub(super) fn finish(reason: &str) -> String {
+    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).to_string()
+}
+
+/// A request as it came.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Played(Arc<Mutex<(VecDeque<Reply>, Vec<Asked>)>>);
+
+impl Played {
+    /// A server that gives these replies, one after the other; its address.
+    pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> (Self, String) {
+        let played = Self::default();
+        played.0.lock().unwrap().0.extend(replies);
+        let app = Router::new().fallback(play).with_state(played.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (played, format!("http://{address}/v1"))
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.0.lock().unwrap().1.clone()
+    }
+}
+
+async fn play(State(played): State<Played>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let reply = {
+        let mut inner = played.0.lock().unwrap();
+        inner.1.push(Asked {
+            path: uri.to_string(),
+            headers,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        });
+        inner.0.pop_front().expect("a reply")
+    };
+    let pieces = stream::iter(reply.pieces.into_iter().map(Ok::<_, std::io::Error>));
+    let rest = stream::once(async move {
+        match reply.then {
+            Then::End => Ok(Bytes::new()),
+            Then::Break => {
+                // What came before goes out first.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("cut"))
+            }
+            Then::Hang(gone) => {
+                let _told_when_dropped = Told(Some(gone));
+                std::future::pending().await
+            }
+        }
+    });
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(reply.status).unwrap())
+        .header("content-type", reply.content_type);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    response
+        .body(Body::from_stream(pieces.chain(rest)))
+        .unwrap()
+}
+
+struct Told(Option<oneshot::Sender<()>>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(gone) = self.0.take() {
+            let _ = gone.send(());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `[bots.….<connector>]`: how a bot is reached that is not a script of ours.
+//!
+//! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
+
+mod endpoint;
+mod openai;
+
+use std::collections::BTreeMap;
+
+use figment::value::magic::RelativePathBuf;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+pub use endpoint::Endpoint;
+pub use openai::{MaxTokensName, McpServer, OpenAi};
+
+/// A secret by its value, or else by the file that holds it. An empty value is none, and an empty path, too.
+///
+/// # Errors
+/// Both are there, or the file cannot be read. The text names `key` and `key_file`: no secret.
+pub(crate) fn secret(
+    key: &str,
+    value: Option<&SecretString>,
+    file: Option<&RelativePathBuf>,
+) -> Result<Option<SecretString>, String> {
+    let value = value.filter(|it| !it.expose_secret().is_empty());
+    let file = file.filter(|it| !it.original().as_os_str().is_empty());
+    match (value, file) {
+        (Some(_), Some(_)) => Err(format!("name `{key}` or `{key}_file`, not both")),
+        (Some(value), None) => Ok(Some(value.clone())),
+        (None, Some(file)) => crate::signing::read_secret(&file.relative()).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Headers of the configuration, none of which is ever shown.
+///
+/// # Errors
+/// A name or a value is not fit for a header, or the header is not for a configuration to set. The text names the
+/// header, and not its value.
+pub(crate) fn headers(
+    configured: &BTreeMap<String, SecretString>,
+) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let read = |(name, value): (&String, &SecretString)| {
+        let wrong = |what: &str| format!("the header `{name}` {what}");
+        let header = HeaderName::try_from(name.as_str())
+            .map_err(|_| wrong("has a name that no header has"))?;
+        if [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(&header) {
+            return Err(wrong("is the request's own; take it out"));
+        }
+        let mut value = HeaderValue::from_str(value.expose_secret())
+            .map_err(|_| wrong("has a value that is not visible ASCII"))?;
+        value.set_sensitive(true);
+        Ok((header, value))
+    };
+    configured.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_and_what_is_none_is_refused_without_its_value() {
+        let of = |name: &str, value: &str| {
+            headers(&BTreeMap::from([(
+                name.to_owned(),
+                SecretString::from(value.to_owned()),
+            )]))
+        };
+        let read = of("X-Title", "Shop").unwrap();
+        assert_eq!(read[0].0, "x-title");
+        assert!(read[0].1.is_sensitive());
+        for (name, value, expected) in [
+            ("x y", "hush", "has a name"),
+            ("x-y", "hush\nx-z: 1", "not visible ASCII"),
+            ("Content-Length", "hush", "the request's own"),
+        ] {
+            let error = of(name, value).unwrap_err();
+            assert!(error.contains(expected) && error.contains(name), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_has_one_place() {
+        let value = SecretString::from("hush".to_owned());
+        let file = RelativePathBuf::from(std::path::Path::new("/no/such/file"));
+        let empty = SecretString::from(String::new());
+        let nowhere = RelativePathBuf::from(std::path::Path::new(""));
+        let found = secret("key", Some(&value), Some(&nowhere)).unwrap();
+        assert_eq!(found.unwrap().expose_secret(), "hush");
+        assert!(secret("key", Some(&empty), None).unwrap().is_none());
+        let both = secret("key", Some(&value), Some(&file)).unwrap_err();
+        assert_eq!(both, "name `key` or `key_file`, not both");
+        let missing = secret("key", None, Some(&file)).unwrap_err();
+        assert!(missing.contains("/no/such/file"), "{missing}");
+    }
+}
