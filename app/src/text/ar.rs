@@ -105,6 +105,9 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
     }
 }
 
+pub(super) const APOLOGY: &str =
+    "عذرًا، لم أتمكن من الإجابة عن ذلك. يُرجى المحاولة مرة أخرى بعد قليل.";
+
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {
         Problem::UnknownBot => [

@@ -89,6 +89,9 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
     }
 }
 
+pub(super) const APOLOGY: &str =
+    "Das konnte ich leider nicht beantworten. Bitte versuchen Sie es gleich noch einmal.";
+
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {
         Problem::UnknownBot => [

@@ -81,6 +81,8 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
     }
 }
 
+pub(super) const APOLOGY: &str = "Sorry, I could not answer that. Please try again in a moment.";
+
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {
         Problem::UnknownBot => [

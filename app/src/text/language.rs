@@ -104,6 +104,15 @@ impl Language {
         }
     }
 
+    /// What a visitor is told when the bot could not answer.
+    pub fn apology(self) -> &'static str {
+        match self {
+            Self::Arabic => ar::APOLOGY,
+            Self::English => en::APOLOGY,
+            Self::German => de::APOLOGY,
+        }
+    }
+
     /// A problem page's title and sentence, and what its way out is called.
     pub(crate) fn problem(self, problem: crate::pages::Problem) -> [&'static str; 3] {
         match self {

@@ -138,6 +138,14 @@ impl BotError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    /// How long the bot asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// What kind of fault it is.
     pub fn class(&self) -> Class {
         match self {

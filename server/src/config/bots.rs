@@ -5,6 +5,7 @@ use app::text::Language;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 
+use super::apology::Apology;
 use super::connectors::OpenAi;
 use super::values::ImageSource;
 use crate::theme::Brand;
@@ -79,6 +80,9 @@ pub struct Bot {
     /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
     #[serde(default)]
     pub languages: Vec<Spoken>,
+    /// What a visitor is told when it could not answer, by language.
+    #[serde(default)]
+    pub apology: Apology,
     /// May somebody come without a name?
     #[serde(default = "super::apps::yes")]
     pub anonymous: bool,
@@ -110,6 +114,7 @@ impl Bot {
             script: None,
             limits: None,
             languages: Vec::new(),
+            apology: Apology::default(),
             anonymous: true,
             image_sources: any_https(),
             text_image_sources: Vec::new(),

@@ -7,6 +7,7 @@
 //! the start with the source, the key and what to do. Secrets are `SecretString`: no `Debug`, no
 //! `Display`.
 
+mod apology;
 mod apps;
 mod bots;
 mod check;
@@ -26,8 +27,9 @@ use std::collections::BTreeMap;
 use app::BasePath;
 use serde::Deserialize;
 
+pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
-pub use bots::{Bot, BotKind, BotLimits, PageName, Theme};
+pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
 pub use connectors::{Endpoint, MaxTokensName, McpServer, OpenAi};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;

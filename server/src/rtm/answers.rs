@@ -17,17 +17,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use protocol::Extra;
-use protocol::reply::{BotMessage, CInfo, Component};
+use protocol::reply::BotMessage;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
-use super::Rtm;
+use super::apology::apology;
+use super::breaker::{Admission, Pass};
 use super::budget::{self, Over};
-use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, LOOK_AGAIN, STORE_RETRY_AFTER};
+use super::limits::{BREAKER_PATIENCE, LOOK_AGAIN, STORE_RETRY_AFTER};
+use super::recent::recent;
+use super::retry::again;
 use super::stream::{Begun, Interrupted, answer_id, places, tell, turn_id};
-use super::turn::turn_of;
-use crate::bot::{Answers, BotError, Class};
+use super::turn::{language_of, turn_of};
+use super::{Rtm, Staffed};
+use crate::bot::{Answers, BotError, Class, Recent, Said, Turn};
 use crate::config::Bot;
-use crate::records::{ConversationId, Effects};
+use crate::records::{ConversationId, Effects, Owner};
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, StoreError, TurnEnd};
 
 /// The conversations that are being answered here, and what was stored since the task looked.
@@ -192,7 +197,7 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
     // messages to acknowledge and a goodbye to say. The jobs stay stored.
     let mut told = ready.map(NextJob::Ready);
-    let mut last = None;
+    let mut last: Option<(JobId, Instant)> = None;
     while !rtm.shutdown.is_cancelled() {
         let next = if let Some(next) = told.take() {
             Ok(next)
@@ -203,15 +208,16 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
         };
         let after = match next {
             Ok(NextJob::Ready(job)) => {
-                last = Some(job.id);
-                Box::pin(run(&claim, *job)).await
+                let again = last.filter(|(id, _)| *id == job.id);
+                let (_, begun) = *last.insert(again.unwrap_or((job.id, Instant::now())));
+                Box::pin(run(&claim, *job, begun)).await
             }
             Ok(NextJob::NotBefore(due)) => {
                 let wait = due.since(rtm.clock.now());
                 let wait = wait.clamp(Duration::from_millis(10), LOOK_AGAIN);
                 pause(rtm, wait).await
             }
-            Ok(NextJob::Empty) => claim.leave(last),
+            Ok(NextJob::Empty) => claim.leave(last.map(|(id, _)| id)),
             Err(error) if error.is_temporary() => {
                 tracing::warn!(error = %error, "the store gives no jobs; trying again");
                 pause(rtm, STORE_RETRY_AFTER).await
@@ -237,9 +243,15 @@ async fn pause(rtm: &Rtm, wait: Duration) -> After {
     }
 }
 
-/// One try of one job.
-async fn run(claim: &Claim, job: Job) -> After {
+/// One try of one job, whose first try began at `begun`.
+async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
     let rtm = &claim.rtm;
+    let staffed = rtm.bots.get().get(&job.bot).cloned();
+    let carries = staffed.as_ref().map(|it| it.bot.carries_to_agents());
+    if job.owner != Owner::Bot && carries != Some(true) {
+        // Somebody else answers, or will.
+        return finish(claim, &job, Vec::new(), Effects::default()).await;
+    }
     match Box::pin(over_budget(rtm, &job)).await {
         Ok(None) => {}
         Ok(Some(over)) => return finish(claim, &job, enough(&job, over), Effects::default()).await,
@@ -250,7 +262,7 @@ async fn run(claim: &Claim, job: Job) -> After {
     }
     let mut answers = Answers::new();
     let mut told = Vec::new();
-    let outcome = ask(rtm, &job, &mut answers, &mut told).await;
+    let outcome = ask(rtm, &job, staffed.as_ref(), begun, &mut answers, &mut told).await;
     let effects = answers.effects().clone();
     if let Err(error) = budget::used(rtm, &job, effects.tokens).await {
         tracing::warn!(bot = job.bot, error = %error, "tokens were used and are not counted");
@@ -262,33 +274,36 @@ async fn run(claim: &Claim, job: Job) -> After {
         None => return After::Stop,
         Some(Err(error)) => {
             let attempts = job.attempts + 1;
+            // What was shown stays, and is not said again in other words.
+            let again = (!answers.has_grown())
+                .then(|| again(&error, attempts, begun.elapsed(), &turn_id(&job)))
+                .flatten();
             tracing::warn!(
                 bot = job.bot,
                 turn = turn_id(&job),
                 attempts,
                 class = error.class().word(),
                 status = error.status(),
+                again_in = ?again,
                 error = %error,
                 "a bot gave no answer"
             );
-            if error.is_temporary() && attempts < BOT_ATTEMPTS {
-                let due = rtm
-                    .clock
-                    .now()
-                    .plus(BOT_RETRY_AFTER * 2_u32.pow(job.attempts));
+            if let Some(wait) = again {
+                let due = rtm.clock.now().plus(wait);
                 if let Err(error) = rtm.store.postpone_job(job.id, attempts, due).await {
                     tracing::warn!(error = %error, "a job could not be put off");
                     return pause(rtm, STORE_RETRY_AFTER).await;
                 }
                 return After::Look;
             }
-            // What was shown stays.
             let mut bodies = if answers.has_grown() {
                 answers.broken_off()
             } else {
                 Vec::new()
             };
-            bodies.extend(apology(job.kind));
+            let (config, language) = (rtm.config(), language_of(&job));
+            let bot = config.bots.get(&job.bot);
+            bodies.extend(apology(job.kind, bot, language.as_deref()));
             // What the bot meant to change belonged to the answer that it did not give.
             (bodies, Effects::default())
         }
@@ -344,11 +359,12 @@ enum Ended {
 async fn ask(
     rtm: &Rtm,
     job: &Job,
+    staffed: Option<&Staffed>,
+    begun: Instant,
     answers: &mut Answers,
     told: &mut Vec<Begun>,
 ) -> Option<Result<Ended, BotError>> {
-    let bots = rtm.bots.get();
-    let Some(staffed) = bots.get(&job.bot) else {
+    let Some(staffed) = staffed else {
         return Some(Err(BotError::failed(
             Class::Setup,
             "there is no bot of this id any more",
@@ -361,31 +377,11 @@ async fn ask(
         )));
     };
     let answered = async {
-        let Ok(_permit) = staffed.turns.acquire().await else {
-            return Err(BotError::failed(Class::Setup, "the bot is closed"));
-        };
-        let patience = staffed.bot.patience();
-        let telling = tell(rtm, job, answers.growth(), told, patience);
-        let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
-        let interrupted = tokio::select! {
-            biased;
-            answered = turn => {
-                answered.unwrap_or_else(|_panic| {
-                    rtm.shutdown.count_panic();
-                    Err(BotError::failed(Class::Panic, "it panicked"))
-                })?;
-                answers.end()?;
-                return Ok(Ended::Finished);
-            }
-            interrupted = telling => interrupted,
-        };
-        match interrupted {
-            Interrupted::Stopped => Ok(Ended::Stopped),
-            Interrupted::Endless => {
-                Err(BotError::failed(Class::TooMuch, "its answer does not end"))
-            }
-            Interrupted::Late => Err(BotError::unavailable(Class::TooSlow, "it took too long")),
-        }
+        let (_permit, pass) = enter(staffed, begun).await?;
+        let recent = before(rtm, job, staffed.bot.recent()).await;
+        let outcome = give(rtm, job, staffed, Turn { recent, ..turn }, answers, told).await;
+        pass.told(&outcome);
+        outcome
     };
     let ending = async {
         rtm.shutdown.cancelled().await;
@@ -395,6 +391,77 @@ async fn ask(
         biased;
         outcome = answered => Some(outcome),
         () = ending => None,
+    }
+}
+
+/// Waits until the bot has a place and is not left alone, but not longer than makes sense for a turn that began at
+/// `begun`.
+async fn enter(
+    staffed: &Staffed,
+    begun: Instant,
+) -> Result<(SemaphorePermit<'_>, Pass<'_>), BotError> {
+    loop {
+        let Ok(permit) = staffed.turns.acquire().await else {
+            return Err(BotError::failed(Class::Setup, "the bot is closed"));
+        };
+        let wait = match staffed.breaker.enter() {
+            Admission::Pass(pass) => return Ok((permit, pass)),
+            Admission::Wait(wait) => wait,
+        };
+        drop(permit);
+        if begun.elapsed() + wait > BREAKER_PATIENCE {
+            let reason = "it has failed again and again, and was not asked";
+            return Err(BotError::failed(Class::Unreachable, reason));
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// What was said before, when the bot asks for it. It is asked without, rather than not, when that can never be read.
+async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<Said> {
+    loop {
+        match recent(rtm.store.as_ref(), job, wanted).await {
+            Ok(recent) => return recent,
+            Err(error) => {
+                tracing::warn!(job = job.id.0, error = %error, "what was said before cannot be read");
+                if !error.is_temporary() {
+                    return Vec::new();
+                }
+                tokio::time::sleep(STORE_RETRY_AFTER).await;
+            }
+        }
+    }
+}
+
+/// Gives the turn to the bot, and shows and hears what happens meanwhile. To stop it is to drop the bot's future, and what
+/// it has asked of others with that.
+async fn give(
+    rtm: &Rtm,
+    job: &Job,
+    staffed: &Staffed,
+    turn: Turn,
+    answers: &mut Answers,
+    told: &mut Vec<Begun>,
+) -> Result<Ended, BotError> {
+    let patience = staffed.bot.patience();
+    let telling = tell(rtm, job, answers.growth(), told, patience);
+    let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
+    let interrupted = tokio::select! {
+        biased;
+        answered = turn => {
+            answered.unwrap_or_else(|_panic| {
+                rtm.shutdown.count_panic();
+                Err(BotError::failed(Class::Panic, "it panicked"))
+            })?;
+            answers.end()?;
+            return Ok(Ended::Finished);
+        }
+        interrupted = telling => interrupted,
+    };
+    match interrupted {
+        Interrupted::Stopped => Ok(Ended::Stopped),
+        Interrupted::Endless => Err(BotError::failed(Class::TooMuch, "its answer does not end")),
+        Interrupted::Late => Err(BotError::unavailable(Class::TooSlow, "it took too long")),
     }
 }
 
@@ -445,28 +512,4 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
             }
         }
     }
-}
-
-/// What the visitor is told instead of an answer. Nobody waits for the answer to a goodbye.
-fn apology(kind: JobKind) -> Vec<String> {
-    const TEXT: &str = "Sorry, I could not answer that. Please try again in a moment.";
-    if kind == JobKind::Close {
-        return Vec::new();
-    }
-    let message = BotMessage {
-        kind: Some("text".to_owned()),
-        component: Some(Component {
-            kind: Some("error".to_owned()),
-            payload: serde_json::json!({"type": "error", "text": TEXT, "color": "#b91c1c"}).into(),
-            extra: Extra::new(),
-        }),
-        c_info: Some(CInfo {
-            body: TEXT.into(),
-            extra: Extra::new(),
-        }),
-        stopped: None,
-        behind: None,
-        extra: Extra::new(),
-    };
-    serde_json::to_string(&message).into_iter().collect()
 }

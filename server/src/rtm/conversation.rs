@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limits::{MAX_ATTACHMENTS, MAX_EXTRA_BYTES, MAX_STORED_BYTES, MAX_TEXT_CHARS};
+use super::turn::custom_data_beside;
 use crate::bus::Growing;
 use crate::clock::Millis;
 use crate::records::{Author, StoredMessage};
@@ -53,6 +54,8 @@ pub struct Said {
     pub words: Words,
     /// JSON of the `UserBody`.
     pub body: String,
+    /// What the page said beside the message, for the bot's turn.
+    pub custom_data: Option<serde_json::Value>,
 }
 
 /// Why a frame was refused.
@@ -167,6 +170,7 @@ impl Step {
         }
         Self::Store(Box::new(Said {
             client_message_id: reply_to.as_ref().map(MessageRef::json_text),
+            custom_data: custom_data_beside(&message),
             reply_to,
             words: Words::of(words),
             body,

@@ -95,11 +95,45 @@ pub const SOCKETS_PER_USER: u32 = 10;
 /// How often a growing answer is told at most. Smooth to the eye; what comes meanwhile goes along.
 pub const GROWTH_EVERY: Duration = Duration::from_millis(40);
 
-/// How often a turn is tried before the visitor gets an apology.
-pub const BOT_ATTEMPTS: u32 = 3;
+/// How often a turn is tried before the visitor gets an apology: with the pauses between them, a bot that is started
+/// anew within ten seconds is not noticed.
+pub const BOT_ATTEMPTS: u32 = 4;
 
-/// The pause before the second try; doubled before each further one.
+/// The pause before the second try, at most (half of it at least); doubled before each further one.
 pub const BOT_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// The longest `Retry-After` that is waited for. Nobody sits before a silent chat for longer.
+pub const BOT_RETRY_AFTER_MOST: Duration = Duration::from_mins(1);
+
+/// From the first try of a turn to the beginning of its last one.
+pub const BOT_RETRY_WITHIN: Duration = Duration::from_mins(2);
+
+/// Turns of a bot that fail in a row before it is left alone. More than one turn is tried, so that one visitor's odd
+/// message does not keep a bot from all the others.
+pub const BREAKER_FAULTS: u32 = BOT_ATTEMPTS + 1;
+
+/// How long a bot is left alone at first; doubled when it is still away.
+pub const BREAKER_FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a bot is left alone at most: so long it may be back unnoticed.
+pub const BREAKER_LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How often a turn looks whether the one that finds out has found out.
+pub const BREAKER_LOOK: Duration = Duration::from_millis(500);
+
+/// How long a turn waits for a bot that is left alone: as long as it would try by itself. Then the visitor is told, and at
+/// once when it cannot be back within that time.
+pub const BREAKER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Messages of before that a bot gets with a turn, at most.
+pub const RECENT_MESSAGES: u32 = 1_000;
+
+/// Bytes of their texts, at most.
+pub const RECENT_BYTES: usize = 1024 * 1024;
+
+/// `customData` of a bot's configuration in the page and of a frame, as JSON. Travels with the job and is not kept; more is
+/// left out, for the message is worth more than what the page says beside it.
+pub const MAX_CUSTOM_DATA_BYTES: usize = MAX_EXTRA_BYTES;
 
 /// How often a waiting job's time is looked at: the clock may have been set meanwhile.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(1);

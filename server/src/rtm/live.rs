@@ -35,6 +35,7 @@ use super::limits::{
 use super::pace::Pace;
 use super::registry::Seat;
 use super::told::{Reads, Told};
+use super::turn::context_with;
 use super::upgrade::Socket;
 use super::{Rtm, answers};
 use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
@@ -334,7 +335,7 @@ impl Live {
             words: said.words,
             body: said.body,
             session_id: String::from(&*self.session_id),
-            context: String::from(&*self.context),
+            context: context_with(&self.context, said.custom_data),
             now: self.rtm.clock.now(),
         });
         let appended = match stored.await {

@@ -9,9 +9,9 @@
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - `told`: what the socket has been told of an answer that grows.
-//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `budget`: how much it
-//!   may be asked; `stream`: what is shown of its
-//!   answers while they grow.
+//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `recent`: what was said before,
+//!   `budget`: how much it may be asked; `stream`: what is shown of its answers while they grow. `retry`: when a turn that
+//!   failed is given again, `breaker`: when a bot that fails is left alone, `apology`: what the visitor is told then.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
 //!
@@ -45,7 +45,9 @@ use crate::swap::Swap;
 
 pub mod access;
 pub mod answers;
+mod apology;
 pub mod bearer;
+mod breaker;
 mod budget;
 pub mod conversation;
 pub mod cursor;
@@ -56,7 +58,9 @@ pub mod limits;
 pub mod live;
 mod pace;
 mod profile;
+mod recent;
 pub mod registry;
+mod retry;
 pub mod socket;
 pub mod start;
 mod stream;
@@ -68,6 +72,7 @@ mod turn;
 pub mod upgrade;
 
 use answers::Busy;
+use breaker::Breaker;
 use limits::BOT_TURNS_AT_ONCE;
 use registry::Registry;
 
@@ -134,6 +139,7 @@ type Bots = HashMap<String, Staffed>;
 struct Staffed {
     bot: Arc<dyn Bot>,
     turns: Arc<Semaphore>,
+    breaker: Arc<Breaker>,
 }
 
 impl Rtm {
@@ -195,14 +201,21 @@ impl Rtm {
     }
 }
 
-/// The bots with their places; one of before keeps its places, so that those which are taken stay counted.
+/// The bots with their places; one of before keeps its places, so that those which are taken stay counted. Whether it is
+/// to be left alone is found out anew: what was wrong with it may be what was changed.
 fn staffed(bots: HashMap<String, Arc<dyn Bot>>, present: &Bots) -> Bots {
     let staffed = bots.into_iter().map(|(id, bot)| {
         let turns = present.get(&id).map_or_else(
             || Arc::new(Semaphore::new(BOT_TURNS_AT_ONCE)),
             |known| Arc::clone(&known.turns),
         );
-        (id, Staffed { bot, turns })
+        let breaker = Arc::new(Breaker::new(&id));
+        let staffed = Staffed {
+            bot,
+            turns,
+            breaker,
+        };
+        (id, staffed)
     });
     staffed.collect()
 }

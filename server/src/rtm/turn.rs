@@ -1,9 +1,11 @@
 //! A stored job becomes the event that its bot is given.
 
-use protocol::message::UserBody;
+use protocol::Extra;
+use protocol::message::{UserBody, UserMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::limits::MAX_CUSTOM_DATA_BYTES;
 use super::stream::turn_id;
 use crate::bot::{File, Turn, TurnKind, Visitor};
 use crate::store::{Job, JobKind};
@@ -12,10 +14,32 @@ use crate::store::{Job, JobKind};
 #[derive(Default, Deserialize)]
 struct Context {
     language: Option<String>,
+    #[serde(rename = "customData")]
+    custom_data: Option<Value>,
+}
+
+/// The language that the client named, a tag.
+pub(super) fn language_of(job: &Job) -> Option<String> {
+    context_of(job).language
+}
+
+fn context_of(job: &Job) -> Context {
+    serde_json::from_str(&job.context).unwrap_or_default()
+}
+
+/// What a socket says of its client, with what the page said beside this message.
+pub(super) fn context_with(context: &str, custom_data: Option<Value>) -> String {
+    let (Some(data), Ok(Value::Object(mut object))) = (custom_data, serde_json::from_str(context))
+    else {
+        return context.to_owned();
+    };
+    object.insert("customData".to_owned(), data);
+    Value::Object(object).to_string()
 }
 
 /// The event for the bot. `None` when the stored message cannot be read.
 pub(super) fn turn_of(job: &Job) -> Option<Turn> {
+    let context = context_of(job);
     let kind = match job.kind {
         JobKind::Connect => TurnKind::Connect,
         JobKind::Close => TurnKind::Close,
@@ -24,12 +48,11 @@ pub(super) fn turn_of(job: &Job) -> Option<Turn> {
             TurnKind::Message {
                 body: said.body.clone().unwrap_or_default(),
                 files: files_of(&said),
-                custom_data: custom_data_of(&said),
+                custom_data: custom_data_of(&said).or(context.custom_data),
                 rendered: said.render_msg,
             }
         }
     };
-    let context: Context = serde_json::from_str(&job.context).unwrap_or_default();
     let profile = job.profile.as_deref();
     Some(Turn {
         bot: job.bot.clone(),
@@ -68,11 +91,79 @@ fn files_of(said: &UserBody) -> Vec<File> {
         .collect()
 }
 
-/// What the host page sent along: the official client writes `customdata`, its documentation `customData`.
+/// What the host page sent along inside of the message.
 fn custom_data_of(said: &UserBody) -> Option<Value> {
-    let found = said
-        .extra
-        .get("customdata")
-        .or_else(|| said.extra.get("customData"))?;
-    serde_json::to_value(found).ok()
+    custom_data_in(&said.extra)
+}
+
+/// What the host page sent along: the official client writes `customdata`, its documentation `customData`. Clients send an
+/// empty object where there is nothing.
+fn custom_data_in(extra: &Extra) -> Option<Value> {
+    let found = ["customdata", "customData"]
+        .iter()
+        .find_map(|name| extra.get(name))?;
+    let found = serde_json::to_value(found).ok()?;
+    let empty = found.is_null() || found.as_object().is_some_and(serde_json::Map::is_empty);
+    (!empty).then_some(found)
+}
+
+/// What the host page sent along beside the message: with this frame, else with each by its configuration of the bot. A
+/// message that has some of its own does not need it.
+pub(super) fn custom_data_beside(message: &UserMessage) -> Option<Value> {
+    let of_bot = || custom_data_in(&message.bot_info.as_ref()?.extra);
+    let found = custom_data_in(&message.extra).or_else(of_bot)?;
+    (found.to_string().len() <= MAX_CUSTOM_DATA_BYTES).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::message::ClientFrame;
+    use serde_json::json;
+
+    use super::*;
+
+    fn beside(frame: &Value) -> Option<Value> {
+        match ClientFrame::parse(&frame.to_string()) {
+            Ok(ClientFrame::Message(message)) => custom_data_beside(&message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_page_says_beside_a_message_is_found_where_clients_put_it() {
+        let bot = |data: Value| json!({"chatBot": "Shop", "taskBotId": "st-1", "customData": data});
+        let frame = |more: Value| {
+            let mut frame = json!({"clientMessageId": 1, "resourceid": "/bot.message", "message": {"body": "x"}});
+            for (name, value) in more.as_object().unwrap() {
+                frame[name] = value.clone();
+            }
+            frame
+        };
+        let gold = json!({"plan": "gold"});
+        for (more, expected) in [
+            (json!({}), None),
+            (json!({"botInfo": bot(json!({}))}), None),
+            (json!({"botInfo": bot(gold.clone())}), Some(gold.clone())),
+            (
+                json!({"botInfo": bot(json!({"plan": "old"})), "customdata": gold.clone()}),
+                Some(gold.clone()),
+            ),
+            (
+                json!({"botInfo": bot(json!("x".repeat(MAX_CUSTOM_DATA_BYTES)))}),
+                None,
+            ),
+        ] {
+            assert_eq!(beside(&frame(more)), expected);
+        }
+    }
+
+    #[test]
+    fn it_travels_with_the_job_and_a_socket_without_it_says_the_same_as_before() {
+        let socket = r#"{"name":"Demo","language":"de"}"#;
+        assert_eq!(context_with(socket, None), socket);
+        let with = context_with(socket, Some(json!({"plan": "gold"})));
+        let context: Context = serde_json::from_str(&with).unwrap();
+        assert_eq!(context.language.as_deref(), Some("de"));
+        assert_eq!(context.custom_data, Some(json!({"plan": "gold"})));
+    }
 }

@@ -173,7 +173,7 @@ async fn a_busy_bot_is_asked_again_and_then_excused() {
         "echo hello",
         "and nobody overtakes"
     );
-    assert_eq!(app.bot.asked.load(Ordering::SeqCst), 1 + 3 + 1);
+    assert_eq!(app.bot.asked.load(Ordering::SeqCst), 1 + 4 + 1);
 }
 
 #[tokio::test]

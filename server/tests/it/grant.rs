@@ -27,7 +27,7 @@ async fn grant(app: &TestApp, assertion: &str) -> Reply {
 }
 
 /// An assertion with any header and claims, signed with the app's secret.
-fn forged(header: &Value, claims: &Value, secret: &str) -> String {
+pub(crate) fn forged(header: &Value, claims: &Value, secret: &str) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
@@ -36,13 +36,13 @@ fn forged(header: &Value, claims: &Value, secret: &str) -> String {
     format!("{message}.{signature}")
 }
 
-fn claims(app: &TestApp) -> Value {
+pub(crate) fn claims(app: &TestApp) -> Value {
     let now = app.clock.now().seconds();
     json!({"iss": "cs-test", "sub": "ann", "aud": "https://idproxy.kore.com/authorize",
            "iat": now, "exp": now + 300, "jti": now.to_string()})
 }
 
-fn header() -> Value {
+pub(crate) fn header() -> Value {
     json!({"alg": "HS256", "typ": "JWT", "kid": "k1"})
 }
 

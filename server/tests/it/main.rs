@@ -37,4 +37,5 @@ mod test_app;
 mod test_bot;
 mod test_socket;
 mod ticket;
+mod turns;
 mod users;

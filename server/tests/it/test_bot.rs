@@ -1,11 +1,12 @@
 //! A bot that does what the visitor says.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use protocol::reply::BotMessage;
 use serde_json::json;
-use server::bot::{Answers, Bot, BotError, Class, Turn, TurnKind};
+use server::bot::{Answers, Bot, BotError, Class, Recent, Turn, TurnKind};
 use tokio::sync::Notify;
 
 /// Greets, echoes, and can fail in every way.
@@ -17,12 +18,30 @@ pub(crate) struct TestBot {
     pub(crate) go: Notify,
     /// The next welcome waits too.
     pub(crate) wait_to_greet: AtomicBool,
+    /// The turns, as they were given.
+    pub(crate) turns: Mutex<Vec<Turn>>,
+    /// Turns that were dropped while they waited.
+    pub(crate) dropped: AtomicUsize,
+    /// It wants what is said to a person, too.
+    pub(crate) carries: AtomicBool,
+    /// It wants so many messages of before.
+    pub(crate) recalls: AtomicU32,
+}
+
+/// Notes that a turn was dropped.
+struct Dropped<'a>(&'a AtomicUsize);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 #[async_trait]
 impl Bot for TestBot {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        self.turns.lock().unwrap().push(turn.clone());
         let body = match turn.kind {
             TurnKind::Connect => {
                 if self.wait_to_greet.swap(false, Ordering::SeqCst) {
@@ -39,6 +58,11 @@ impl Bot for TestBot {
             "busy" => Err(BotError::unavailable(Class::Busy, "on purpose")),
             "panic" => panic!("on purpose"),
             "hang" => std::future::pending().await,
+            "stream and hang" => {
+                let _dropped = Dropped(&self.dropped);
+                answers.write("Hello ")?;
+                std::future::pending().await
+            }
             "wait" => {
                 self.go.notified().await;
                 answers.push(&BotMessage::text("at last"))
@@ -64,6 +88,17 @@ impl Bot for TestBot {
                 answers.write("!")
             }
             other => answers.push(&BotMessage::text(format!("echo {other}"))),
+        }
+    }
+
+    fn carries_to_agents(&self) -> bool {
+        self.carries.load(Ordering::SeqCst)
+    }
+
+    fn recent(&self) -> Recent {
+        Recent {
+            messages: self.recalls.load(Ordering::SeqCst),
+            bytes: 10_000,
         }
     }
 }

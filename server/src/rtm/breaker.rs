@@ -1,0 +1,263 @@
+//! A circuit breaker for each bot: one that fails again and again is left alone, and asked now and then.
+//!
+//! In the path: `answers` asks [`Breaker::enter`] before each turn and says by the [`Pass`] how it went.
+//!
+//! Invariants: while a bot is left alone, one turn at a time may try whether it is back; success lets all of them in.
+//! Only faults that say the bot is away or overloaded count: a bot that refuses a turn is there. Nothing is lost here, for
+//! the turn's job stays stored while it waits. One line in the log when it begins and one when it ends.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limits::{BREAKER_FAULTS, BREAKER_FIRST_PAUSE, BREAKER_LONGEST_PAUSE, BREAKER_LOOK};
+use crate::bot::{BotError, Class};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Breaker {
+    /// The bot's id, for the log.
+    bot: String,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// It is asked. So many turns in a row have failed.
+    Closed { faults: u32 },
+    /// It is left alone until then, and was for so long.
+    Open { until: Instant, pause: Duration },
+    /// One turn finds out whether it is back.
+    Probing { pause: Duration },
+}
+
+/// May a turn be given?
+pub(super) enum Admission<'a> {
+    /// Yes. The pass wants to know how it went.
+    Pass(Pass<'a>),
+    /// Not now; ask again after so long at the earliest.
+    Wait(Duration),
+}
+
+/// A turn that was let in.
+pub(super) struct Pass<'a> {
+    breaker: &'a Breaker,
+    /// It is the one that finds out.
+    probes: bool,
+}
+
+impl Breaker {
+    pub(super) fn new(bot: &str) -> Self {
+        Self {
+            bot: bot.to_owned(),
+            state: Mutex::new(State::Closed { faults: 0 }),
+        }
+    }
+
+    /// Lets a turn in, or not now.
+    pub(super) fn enter(&self) -> Admission<'_> {
+        let mut state = self.state();
+        let probes = match *state {
+            State::Closed { .. } => false,
+            State::Probing { .. } => return Admission::Wait(BREAKER_LOOK),
+            State::Open { until, pause } => {
+                let wait = until.saturating_duration_since(Instant::now());
+                if !wait.is_zero() {
+                    return Admission::Wait(wait);
+                }
+                *state = State::Probing { pause };
+                true
+            }
+        };
+        let breaker = self;
+        Admission::Pass(Pass { breaker, probes })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in the critical sections can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self) {
+        let before = std::mem::replace(&mut *self.state(), State::Closed { faults: 0 });
+        if !matches!(before, State::Closed { .. }) {
+            tracing::info!(bot = self.bot, "the bot answers again");
+        }
+    }
+
+    fn failed(&self, probes: bool, error: &BotError) {
+        let mut state = self.state();
+        let pause = match *state {
+            State::Closed { faults } if faults + 1 < BREAKER_FAULTS => {
+                *state = State::Closed { faults: faults + 1 };
+                return;
+            }
+            State::Closed { .. } => BREAKER_FIRST_PAUSE,
+            State::Probing { pause } if probes => pause * 2,
+            // A turn from before: nothing new.
+            State::Open { .. } | State::Probing { .. } => return,
+        };
+        let asked_for = error.retry_after().unwrap_or_default();
+        let pause = pause.max(asked_for).min(BREAKER_LONGEST_PAUSE);
+        let until = Instant::now() + pause;
+        let opens = matches!(*state, State::Closed { .. });
+        *state = State::Open { until, pause };
+        drop(state);
+        if opens {
+            tracing::warn!(
+                bot = self.bot,
+                class = error.class().word(),
+                status = error.status(),
+                turns = BREAKER_FAULTS,
+                "the bot has failed again and again: it is left alone, and asked now and then whether it is back"
+            );
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// How the turn went.
+    pub(super) fn told<T>(mut self, outcome: &Result<T, BotError>) {
+        let probes = std::mem::take(&mut self.probes);
+        match outcome {
+            Err(error) if is_away(error.class()) => self.breaker.failed(probes, error),
+            // Whatever else is wrong with the turn, the bot is there.
+            _ => self.breaker.answered(),
+        }
+    }
+}
+
+/// A probe that was given up (the server ends, say) leaves the place to the next turn.
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.breaker.state();
+        if let (true, State::Probing { pause }) = (self.probes, *state) {
+            let until = Instant::now();
+            *state = State::Open { until, pause };
+        }
+    }
+}
+
+/// Is a bot with this fault away, or overloaded?
+fn is_away(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Unreachable | Class::TooSlow | Class::Busy | Class::Error
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn turn(breaker: &Breaker, outcome: Result<(), BotError>) {
+        match breaker.enter() {
+            Admission::Pass(pass) => pass.told(&outcome),
+            Admission::Wait(wait) => panic!("it is left alone for {wait:?}"),
+        }
+    }
+
+    fn away() -> Result<(), BotError> {
+        Err(BotError::unavailable(Class::Unreachable, "gone"))
+    }
+
+    fn wait(breaker: &Breaker) -> Duration {
+        match breaker.enter() {
+            Admission::Pass(_) => Duration::ZERO,
+            Admission::Wait(wait) => wait,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bot_that_fails_in_a_row_is_left_alone_longer_and_longer() {
+        let breaker = Breaker::new("st-1");
+        for _ in 1..BREAKER_FAULTS {
+            turn(&breaker, away());
+        }
+        assert_eq!(wait(&breaker), Duration::ZERO);
+        turn(&breaker, away());
+        let mut pause = BREAKER_FIRST_PAUSE;
+        for _ in 0..10 {
+            assert_eq!(wait(&breaker), pause);
+            advance(pause).await;
+            // One finds out; the others wait for it.
+            let Admission::Pass(probe) = breaker.enter() else {
+                panic!("the pause is over");
+            };
+            assert_eq!(wait(&breaker), BREAKER_LOOK);
+            probe.told(&away());
+            pause = (pause * 2).min(BREAKER_LONGEST_PAUSE);
+        }
+        assert_eq!(wait(&breaker), BREAKER_LONGEST_PAUSE);
+        advance(pause).await;
+        turn(&breaker, Ok(()));
+        assert_eq!(wait(&breaker), Duration::ZERO);
+        // It begins to count anew.
+        turn(&breaker, away());
+        assert_eq!(wait(&breaker), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_was_answered_and_a_fault_of_another_kind_begin_the_count_anew() {
+        let breaker = Breaker::new("st-1");
+        let refused = BotError::failed(Class::Refused, "the key");
+        for good in [Ok(()), Err(refused)] {
+            for _ in 0..3 {
+                for _ in 1..BREAKER_FAULTS {
+                    turn(&breaker, away());
+                }
+                turn(&breaker, good.clone());
+            }
+        }
+        assert_eq!(wait(&breaker), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_as_long_as_the_bot_asked_for_but_bounded() {
+        for (asked, pause) in [
+            (Duration::from_secs(20), Duration::from_secs(20)),
+            (Duration::from_hours(1), BREAKER_LONGEST_PAUSE),
+        ] {
+            let breaker = Breaker::new("st-1");
+            for _ in 0..BREAKER_FAULTS {
+                turn(
+                    &breaker,
+                    Err(BotError::Unavailable {
+                        fault: crate::bot::Fault::new(Class::Busy, "too many"),
+                        retry_after: Some(asked),
+                    }),
+                );
+            }
+            assert_eq!(wait(&breaker), pause);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_given_up_leaves_its_place_and_late_turns_say_nothing_new() {
+        let breaker = Breaker::new("st-1");
+        let (Admission::Pass(late), Admission::Pass(later)) = (breaker.enter(), breaker.enter())
+        else {
+            panic!("it is asked");
+        };
+        for _ in 0..BREAKER_FAULTS {
+            turn(&breaker, away());
+        }
+        late.told(&away());
+        assert_eq!(wait(&breaker), BREAKER_FIRST_PAUSE);
+        advance(BREAKER_FIRST_PAUSE).await;
+        let Admission::Pass(probe) = breaker.enter() else {
+            panic!("the pause is over");
+        };
+        assert_eq!(wait(&breaker), BREAKER_LOOK);
+        drop(probe);
+        assert_eq!(wait(&breaker), Duration::ZERO);
+        // One from before that is answered after all is as good as a probe.
+        turn(&breaker, away());
+        assert_eq!(wait(&breaker), BREAKER_FIRST_PAUSE * 2);
+        later.told(&Ok(()));
+        assert_eq!(wait(&breaker), Duration::ZERO);
+    }
+}
