@@ -34,8 +34,12 @@ pub struct Shown {
     pub entries: Arc<Vec<Entry>>,
     /// How the connection stands.
     pub connection: Connection,
-    /// The bot is at an answer.
+    /// The bot, or the person in its place, is at an answer.
     pub typing: bool,
+    /// What the bot does meanwhile, in its own words.
+    pub doing: Option<String>,
+    /// The person who has the conversation, by name.
+    pub agent: Option<String>,
     /// An answer grows, and the visitor may stop it.
     pub may_stop: bool,
     /// There are older messages to load.
@@ -53,6 +57,8 @@ pub struct Shown {
     pub standing: Option<Notice>,
     /// What is told for a moment, before that.
     pub passing: Option<Notice>,
+    /// The person whom [`Notice::Joined`] and [`Notice::Left`] are about.
+    pub person: String,
 }
 
 impl Shown {
@@ -89,8 +95,14 @@ pub enum Notice {
     NoConnection,
     /// The platform said no. Offers [`Chat::reconnect_now`].
     Refused,
+    /// The other side has ended the conversation. For a moment; who writes goes on.
+    Ended,
     /// Too much waits already: the composer keeps its text. For a moment.
     Full,
+    /// A person has the conversation from now on. For a moment; the header goes on saying it.
+    Joined,
+    /// The person does not have it any more. For a moment.
+    Left,
     /// The browser did not copy what was to be copied; it is selected. For a moment.
     NotCopied,
     /// The whole conversation could not be loaded. For a moment.
@@ -147,6 +159,8 @@ impl Chat {
             entries: Arc::new(settings.entries.clone()),
             connection: Connection::Connecting,
             typing: false,
+            doing: None,
+            agent: None,
             may_stop: false,
             more: settings.more,
             loading_older: false,
@@ -155,6 +169,7 @@ impl Chat {
             announce: String::new(),
             standing: None,
             passing: None,
+            person: String::new(),
         })))
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn write(about: &Heading<'_>, rows: &[Entry], offset: impl Fn(u64) ->
     }
     for row in rows {
         let who = match row.author {
-            Author::Bot => Some(about.bot),
+            Author::Bot => Some(row.agent.as_deref().unwrap_or(about.bot)),
             Author::Visitor => Some(texts.say(Message::You)),
             Author::System => None,
         };
@@ -123,6 +123,7 @@ mod tests {
             seq: None,
             behind: None,
             message_id: None,
+            agent: None,
         }
     }
 
@@ -159,6 +160,10 @@ mod tests {
                 Content::System("An agent joined".into()),
                 Delivery::Sent,
             ),
+            Entry {
+                agent: Some("Ann".into()),
+                ..row(Author::Bot, Content::Text("Hello".into()), Delivery::Sent)
+            },
         ];
         let text = write(&about, &rows, |_| 330);
         let expected = "Conversation with Ada\n\
@@ -170,7 +175,8 @@ mod tests {
             2026-11-22 05:20  You (Not sent): *two*\n    lines\n\
             2026-11-22 05:20  Ada: Pick one\n    [Read] <https://a.test/>\n\
             2026-11-22 05:20  Ada (Stopped): half\n\
-            2026-11-22 05:20  An agent joined\n";
+            2026-11-22 05:20  An agent joined\n\
+            2026-11-22 05:20  Ann: Hello\n";
         assert_eq!(text, expected);
     }
 

@@ -61,7 +61,10 @@ pub struct HistoryMessage {
     /// Ours: an answer that was told while it grew stands behind this sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<u64>,
-    /// `lang`, `author`, `botId`, `channels`, `status`, …
+    /// Who wrote it, when that was not the bot: see [`person`](crate::reply::person).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<Value>,
+    /// `lang`, `botId`, `channels`, `status`, …
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -145,6 +148,7 @@ impl Read for HistoryMessage {
             seq: fields.get("seq"),
             stopped: fields.get("stopped"),
             behind: fields.get("behind"),
+            author: fields.get("author"),
             extra: fields.extra(),
         })
     }

@@ -115,9 +115,25 @@ pub struct BotResponse {
     /// Ours: the message's place in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// `author`, `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
+    /// Who wrote it, when that was not the bot: see [`person`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<Value>,
+    /// `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// The name of the person behind the bot that an `author` names: `{"type":"AGENT","firstName":"Ann","lastName":"Lee"}`. The
+/// history of other platforms leaves the type out. `None`: it is nobody by name, or the visitor.
+#[must_use]
+pub fn person(author: &Value) -> Option<String> {
+    if !matches!(author["type"].as_str(), None | Some("AGENT")) {
+        return None;
+    }
+    let part = |name| author[name].as_str().unwrap_or_default().trim();
+    let name = [part("firstName"), " ", part("lastName")].concat();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// One entry of a `bot_response`; as JSON it is also what the store keeps of a bot's answer.
@@ -371,6 +387,7 @@ impl BotResponse {
             end_chunk: fields.get("endChunk"),
             at: fields.get("at"),
             seq: fields.get("seq"),
+            author: fields.get("author"),
             extra: fields.extra(),
         })
     }
@@ -483,6 +500,26 @@ mod tests {
                 ),
                 "{field}"
             );
+        }
+    }
+
+    #[test]
+    fn a_person_has_a_name_and_is_not_the_visitor() {
+        for (author, name) in [
+            (
+                r#"{"type":"AGENT","firstName":"Ann","lastName":"Lee"}"#,
+                Some("Ann Lee"),
+            ),
+            (r#"{"firstName":" Ann "}"#, Some("Ann")),
+            (r#"{"type":"AGENT","lastName":"Lee"}"#, Some("Lee")),
+            (r#"{"type":"AGENT","firstName":" ","lastName":7}"#, None),
+            (r#"{"type":"USER","firstName":"Ann"}"#, None),
+            (r#"{"type":"BOT","firstName":"Ada"}"#, None),
+            ("null", None),
+            ("[]", None),
+        ] {
+            let author = Value::parse(author).unwrap();
+            assert_eq!(person(&author).as_deref(), name, "{author:?}");
         }
     }
 

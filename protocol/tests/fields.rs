@@ -16,8 +16,7 @@ use serde_json::Value;
 const RECORDED: &str = include_str!("golden/recorded.json");
 const DOCUMENTED: &str = include_str!("golden/documented.json");
 
-const UNNAMED: [&str; 24] = [
-    "answer author",
+const UNNAMED: [&str; 23] = [
     "answer fromAgent",
     "answer sessionId",
     "bot customData",

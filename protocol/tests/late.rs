@@ -108,6 +108,7 @@ fn bot(number: u64, seq: Option<u64>, at_ms: u64) -> Entry {
         seq,
         behind: None,
         message_id: Some(format!("ms-{number}")),
+        agent: None,
     }
 }
 

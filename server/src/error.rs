@@ -44,6 +44,12 @@ pub enum ApiError {
     /// Get a new grant. Clients know this text and code.
     #[error("token expired")]
     TokenExpired,
+    /// Bring a signature or a key of the bot.
+    #[error("{0}")]
+    NotAdmitted(String),
+    /// Somebody else has the conversation.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// Not for this page, app or bot.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -96,7 +102,10 @@ impl IntoResponse for ApiError {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, 400),
             Self::Credentials => (StatusCode::UNAUTHORIZED, 4002),
             Self::Assertion(error) => (StatusCode::UNAUTHORIZED, error.code()),
-            Self::Unauthorized(_) | Self::TokenExpired => (StatusCode::UNAUTHORIZED, 401),
+            Self::NotAdmitted(_) | Self::Unauthorized(_) | Self::TokenExpired => {
+                (StatusCode::UNAUTHORIZED, 401)
+            }
+            Self::Conflict(_) => (StatusCode::CONFLICT, 409),
             Self::Forbidden(_) | Self::SignedInOnly | Self::HttpsRequired => {
                 (StatusCode::FORBIDDEN, 403)
             }
@@ -227,6 +236,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KoreJson<T> {
             return Err(ApiError::MediaType("send the body as application/json"));
         }
         parse_json(&body(request, state).await?).map(Self)
+    }
+}
+
+/// A body as it arrived, whatever its type: what is signed are its bytes.
+#[derive(Clone, Debug, Default)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        body(request, state).await.map(Self)
     }
 }
 

@@ -102,6 +102,11 @@ pub const WRONG_SECRETS: u32 = 10;
 /// How long a wrong secret counts.
 pub const WRONG_SECRETS_FOR: Duration = Duration::from_mins(1);
 
+/// The id of what a bot says outside a turn; a UUID has 36.
+pub const SAYING_ID_BYTES: usize = 256;
+/// When to try again with a message that the disk has no room for.
+pub const NO_ROOM_RETRY: Duration = Duration::from_secs(30);
+
 /// Kinds of refusals (class, app, address) that are told apart in a minute: so many lines in the log at most.
 pub const REFUSALS_A_MINUTE: usize = 1_000;
 /// How often refusals of which there were more are told.

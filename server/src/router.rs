@@ -21,7 +21,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
-use crate::http::{health, in_flight, pages, sign};
+use crate::http::{health, in_flight, pages, sign, way_in};
 use crate::limits::{
     ANSWER_TIME, BODY_BYTES, BODY_TIME, MAKING_HISTORY, PREFLIGHT_LIFE, SIGN_BODY_BYTES,
     STREAMED_ANSWER,
@@ -98,6 +98,10 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/oAuth/token/jwtgrant/anonymous", post(token::grant))
         .route("/oAuth/token/revoke", post(token::revoke))
         .route("/rtm/start", post(start::create))
+        .route(
+            "/bots/{bot}/conversations/{conversation}/messages",
+            post(way_in::say),
+        )
         .route("/websdkthemes/{bot}/activetheme", get(theme::active))
         .route_layer(small)
         .route("/botmessages/rtm", history)

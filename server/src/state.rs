@@ -21,6 +21,7 @@ use crate::config::{Config, ConfigError, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
+use crate::http::way_in::BotKeys;
 use crate::ids::Ids;
 use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
@@ -82,7 +83,9 @@ pub struct Parts {
     pub sign_by_address: Arc<Limiter<AddressKey>>,
     /// The signing service, by app, for who proves its secret.
     pub sign_by_app: Arc<Limiter<String>>,
-    /// Wrong secrets, by app and address.
+    /// By which bots come in, by bot. Read again on SIGHUP.
+    pub bot_keys: Swap<HashMap<String, BotKeys>>,
+    /// Wrong secrets, by app or bot and address.
     pub wrong_secrets: Failures<(String, AddressKey)>,
     /// Counts in the log what is refused.
     pub refusals: Arc<Refusals>,
@@ -176,6 +179,7 @@ impl AppState {
         world: World,
     ) -> Result<Self, StartError> {
         let keys = Arc::new(Keys::new(KeyTable::load(&config)?));
+        let bot_keys = Swap::new(BotKeys::load(&config)?);
         let rate = &config.rate;
         let sign_by_address = Arc::new(Limiter::new(
             rate.sign_address_burst,
@@ -239,6 +243,7 @@ impl AppState {
             shutdown: world.shutdown,
             config,
             keys,
+            bot_keys,
             sign_by_address,
             sign_by_app,
             wrong_secrets: Failures::new(WRONG_SECRETS, WRONG_SECRETS_FOR),
@@ -256,10 +261,12 @@ impl AppState {
         let running = self.config();
         let next = running.taking_over(fresh)?;
         let keys = KeyTable::load(&next)?;
+        let bot_keys = BotKeys::load(&next)?;
         let mut bots = open_bots(&next, &self.outbound)?;
         bots.extend(self.bots.clone());
         // Keys first: an app is met when it can sign.
         self.keys.replace(keys);
+        self.bot_keys.replace(bot_keys);
         self.rtm.replace_bots(bots);
         self.config.replace(next);
         self.rtm.end_removed();

@@ -5,6 +5,9 @@ use crate::pages::Problem;
 
 pub(super) fn message(message: Message) -> &'static str {
     match message {
+        Message::AgentLeft => "غادر {agent} المحادثة. {name} يجيب من جديد.",
+        Message::AgentSaid => "قال {agent}:",
+        Message::AgentTyping => "{agent} يكتب الآن",
         Message::BotSaid => "قال {name}:",
         Message::NewTab => "(يُفتح في علامة تبويب جديدة)",
         Message::Beginning => "هنا تبدأ المحادثة",
@@ -19,6 +22,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::Delivered => "تم التسليم",
         Message::Download => "تنزيل المحادثة",
         Message::DayFull => "كان هذا كثيرًا ليوم واحد. تبقى رسالتك هنا: أرسلها من جديد غدًا.",
+        Message::Ended => "انتهت هذه المحادثة. اكتب رسالة للمتابعة.",
         Message::Full => "رسائل كثيرة تنتظر الإرسال. يبقى نصك هنا.",
         Message::Greeting => "مرحبًا، أنا {name}",
         Message::JustNow => "الآن",
@@ -62,6 +66,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::TryAgain => "حاول مرة أخرى",
         Message::Typing => "{name} يكتب الآن",
         Message::Unavailable => "غير متاح",
+        Message::WithAgent => "أنت على اتصال مع {agent}",
         Message::Yesterday => "أمس",
         Message::You => "أنت",
         Message::YouSaid => "قلت:",

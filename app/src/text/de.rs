@@ -5,6 +5,9 @@ use crate::pages::Problem;
 
 pub(super) fn message(message: Message) -> &'static str {
     match message {
+        Message::AgentLeft => "{agent} ist gegangen. {name} antwortet wieder.",
+        Message::AgentSaid => "{agent} schreibt:",
+        Message::AgentTyping => "{agent} schreibt gerade",
         Message::BotSaid => "{name} schreibt:",
         Message::NewTab => "(öffnet einen neuen Tab)",
         Message::Beginning => "Hier beginnt das Gespräch",
@@ -21,6 +24,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::DayFull => {
             "Das war viel für einen Tag. Ihre Nachricht bleibt hier: Bitte senden Sie sie morgen noch einmal."
         }
+        Message::Ended => "Dieses Gespräch wurde beendet. Schreiben Sie, um fortzufahren.",
         Message::Full => "Zu viele Nachrichten warten noch. Ihr Text bleibt hier stehen.",
         Message::Greeting => "Hallo, ich bin {name}",
         Message::JustNow => "Gerade eben",
@@ -74,6 +78,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::TryAgain => "Nochmals versuchen",
         Message::Typing => "{name} schreibt gerade",
         Message::Unavailable => "Nicht erreichbar",
+        Message::WithAgent => "Sie sind mit {agent} verbunden",
         Message::Yesterday => "Gestern",
         Message::You => "Sie",
         Message::YouSaid => "Sie schreiben:",

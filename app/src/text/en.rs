@@ -5,6 +5,9 @@ use crate::pages::Problem;
 
 pub(super) fn message(message: Message) -> &'static str {
     match message {
+        Message::AgentLeft => "{agent} has left. {name} answers again.",
+        Message::AgentSaid => "{agent} said:",
+        Message::AgentTyping => "{agent} is typing",
         Message::BotSaid => "{name} said:",
         Message::NewTab => "(opens in a new tab)",
         Message::Beginning => "This is where the conversation begins",
@@ -21,6 +24,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::DayFull => {
             "That was a lot for one day. Your message stays here: please send it again tomorrow."
         }
+        Message::Ended => "This conversation was ended. Write a message to go on.",
         Message::Full => "Too many messages are waiting to be sent. Your text stays here.",
         Message::Greeting => "Hi, I’m {name}",
         Message::JustNow => "Just now",
@@ -66,6 +70,7 @@ pub(super) fn message(message: Message) -> &'static str {
         Message::TryAgain => "Try again",
         Message::Typing => "{name} is typing",
         Message::Unavailable => "Not available",
+        Message::WithAgent => "You are connected with {agent}",
         Message::Yesterday => "Yesterday",
         Message::You => "You",
         Message::YouSaid => "You said:",

@@ -18,6 +18,7 @@ mod language;
 #[cfg(feature = "ssr")]
 pub use language::Language;
 
+use protocol::find::find;
 use protocol::json::Value;
 use protocol::read::{Fields, Read};
 use serde::Serialize;
@@ -38,8 +39,14 @@ macro_rules! messages {
 }
 
 messages! {
-    /// A sentence or label. `{name}` stands for the bot's name.
+    /// A sentence or label. `{name}` stands for the bot's name, `{agent}` for that of a person behind it ([`Texts::about`]).
     Message {
+        /// A person does not have the conversation any more.
+        AgentLeft,
+        /// Before the text of a person's message, for screen readers.
+        AgentSaid,
+        /// The person is typing.
+        AgentTyping,
         /// Before the text of a bot's message, for screen readers.
         BotSaid,
         /// A link that leaves the chat, for screen readers.
@@ -69,6 +76,8 @@ messages! {
         /// Too much waits to be sent: the composer keeps the text.
         DayFull,
         Full,
+        /// The other side has ended the conversation.
+        Ended,
         /// The empty state's title.
         Greeting,
         /// Less than a minute ago.
@@ -153,6 +162,8 @@ messages! {
         Typing,
         /// The status of a bot that cannot be had.
         Unavailable,
+        /// A person has the conversation.
+        WithAgent,
         /// The day separator of yesterday.
         Yesterday,
         /// The visitor's name in a saved conversation.
@@ -249,6 +260,16 @@ impl Texts {
         self.messages.get(message as usize).map_or("", |text| text)
     }
 
+    /// The text of `message` with this person's name in its place.
+    pub fn about(&self, message: Message, agent: &str) -> String {
+        const PLACE: &str = "{agent}";
+        let text = self.say(message);
+        match find(text, PLACE) {
+            Some(at) => [&text[..at], agent, &text[at + PLACE.len()..]].concat(),
+            None => text.to_owned(),
+        }
+    }
+
     /// The text of `count` for `n`.
     pub fn count(&self, count: Count, n: u32) -> String {
         let forms = self.counts.get(count as usize);
@@ -309,10 +330,22 @@ mod tests {
         for language in Language::ALL {
             let texts = language.texts();
             for message in Message::ALL {
-                let name = |texts: &Texts| texts.say(*message).contains("{name}");
-                assert_eq!(name(&texts), name(&english), "{language:?} {message:?}");
+                for place in ["{name}", "{agent}"] {
+                    let there = |texts: &Texts| texts.say(*message).contains(place);
+                    assert_eq!(there(&texts), there(&english), "{language:?} {message:?}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_persons_name_is_put_in_its_place_and_is_not_read() {
+        let texts = Language::English.texts().naming("Ada");
+        let about = |name| texts.about(Message::AgentLeft, name);
+        assert_eq!(about("Ann"), "Ann has left. Ada answers again.");
+        let odd = about("{agent} {name}");
+        assert_eq!(odd, "{agent} {name} has left. Ada answers again.");
+        assert_eq!(texts.about(Message::Close, "Ann"), "Close chat");
     }
 
     #[test]

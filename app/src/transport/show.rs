@@ -93,8 +93,13 @@ impl Driver {
             news = given_up(&shown.entries, rows);
             shown.entries = Arc::new(rows.to_vec());
         }
-        let begins_to_type = session.typing() && !shown.typing;
+        let types = session.typing() && !shown.typing;
+        let doing = session.doing().map(str::to_owned);
+        let begins = doing.clone().filter(|_| doing != shown.doing);
         shown.typing = session.typing();
+        shown.doing = doing;
+        shown.agent = session.agent().map(str::to_owned);
+        let agent = shown.agent.clone();
         shown.may_stop = session.may_stop();
         let stands = session.connection();
         drop(session);
@@ -105,8 +110,13 @@ impl Driver {
         for text in news {
             self.announce(&[texts.say(Message::NotSent), ": ", &text].concat());
         }
-        if begins_to_type {
-            self.announce(texts.say(Message::Typing));
+        match (begins, agent) {
+            (Some(doing), _) => self.announce(&doing),
+            (None, Some(agent)) if types => {
+                self.announce(&texts.about(Message::AgentTyping, &agent));
+            }
+            (None, None) if types => self.announce(texts.say(Message::Typing)),
+            _ => {}
         }
     }
 
@@ -164,6 +174,12 @@ impl Driver {
         self.chat.change(|shown| shown.passing = Some(notice));
     }
 
+    /// The same about a person.
+    pub(super) fn mention_person(&self, notice: Notice, person: String) {
+        self.chat.change(|shown| shown.person = person);
+        self.mention(notice);
+    }
+
     /// It has been read.
     pub(super) fn mentioned(&self) {
         self.chat.change(|shown| shown.passing = None);
@@ -173,9 +189,15 @@ impl Driver {
     pub(super) fn arrived(&self, key: &str) {
         let Some(entry) = self.row(key) else { return };
         let text = &*entry.content.spoken();
-        self.announce(text);
+        let texts = &self.settings.texts;
+        match &entry.agent {
+            Some(agent) => {
+                self.announce(&[&texts.about(Message::AgentSaid, agent), " ", text].concat());
+            }
+            None => self.announce(text),
+        }
         if entry.delivery == Delivery::Stopped {
-            self.announce(self.settings.texts.say(Message::Stopped));
+            self.announce(texts.say(Message::Stopped));
         }
         let looking = self.watch.looking();
         if !looking && self.watch.unread.get() == 0 {
@@ -189,7 +211,7 @@ impl Driver {
         }
         self.watch.unread.set(self.watch.unread.get() + 1);
         let count = self.watch.unread.get();
-        let name = &self.settings.bot.name;
+        let name = entry.agent.as_ref().unwrap_or(&self.settings.bot.name);
         self.tell(|host| {
             host.received(key);
             host.unread(count, Some((name, text)));

@@ -27,9 +27,9 @@ pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
     let dot = sheet
         .el("span", "dot")
         .class_if(shown.connection == Connection::Online, "online");
-    let face = sheet.el("span", "face").add(room.avatar()).add(dot);
+    let face = sheet.el("span", "face").add(room.avatar(None)).add(dot);
     let name = sheet.el("h1", "name").auto().say(&room.settings.bot.name);
-    let status = sheet.el("p", "status").say(room.say(status(shown)));
+    let status = sheet.el("p", "status").say(&status(room, shown));
     // Each closes the menu.
     let item = |does, sign, label| {
         let button = sheet.el("button", "item").set("type", "button");
@@ -61,9 +61,16 @@ pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
         .add(menu.add_all(items))
 }
 
-/// How the connection stands. A short break is nobody's business: the words change when the notice about it does, whatever
+/// Who answers, and how the connection stands. A short break is nobody's business: the words change when the notice about it does, whatever
 /// else is told meanwhile.
-pub(super) fn status(shown: &Shown) -> Message {
+pub(super) fn status(room: &Room, shown: &Shown) -> String {
+    match (words(shown), &shown.agent) {
+        (Message::RepliesAtOnce, Some(agent)) => room.about(Message::WithAgent, agent),
+        (words, _) => room.say(words).to_owned(),
+    }
+}
+
+fn words(shown: &Shown) -> Message {
     match (shown.connection, shown.standing) {
         (Connection::Online, _) => Message::RepliesAtOnce,
         (Connection::Refused, _) | (_, Some(Notice::Refused)) => Message::Unavailable,
@@ -76,7 +83,25 @@ pub(super) fn status(shown: &Shown) -> Message {
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
-    use crate::{chat::Chat, widget::WidgetSettings};
+    use crate::{chat::Chat, text::Language, widget::WidgetSettings};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_person_is_named_while_messages_go_through() {
+        let settings = WidgetSettings {
+            texts: Language::English.texts(),
+            ..WidgetSettings::default()
+        };
+        let chat = Chat::from_settings(&settings);
+        let mut shown = chat.shown();
+        let settings = Arc::new(settings);
+        let room = Room { chat, settings };
+        shown.agent = Some("Ann".to_owned());
+        shown.connection = Connection::Online;
+        assert_eq!(status(&room, &shown), "You are connected with Ann");
+        shown.connection = Connection::Offline;
+        assert_eq!(status(&room, &shown), "Offline");
+    }
 
     #[test]
     fn the_status_follows_the_connection_whatever_else_is_told() {
@@ -105,7 +130,7 @@ mod tests {
                 shown.connection = connection;
                 shown.standing = standing;
                 shown.passing = passing;
-                assert_eq!(status(&shown), expected, "{connection:?} {standing:?}");
+                assert_eq!(words(&shown), expected, "{connection:?} {standing:?}");
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{chat::Notice, icons::Icon, text::Message};
 
 /// The row.
-pub(super) fn draw(room: &Room, notice: Notice) -> Node {
+pub(super) fn draw(room: &Room, notice: Notice, person: &str) -> Node {
     let sheet = Sheet(stylers::style_sheet!("app/src/widget/notice.css"));
     let (sign, words, way_out) = match notice {
         Notice::Reconnecting => (Icon::Offline, Message::Reconnecting, None),
@@ -18,7 +18,10 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
             Some((Message::RetryNow, act::RECONNECT)),
         ),
         Notice::DayFull => (Icon::Alert, Message::DayFull, None),
+        Notice::Ended => (Icon::Check, Message::Ended, None),
         Notice::Full => (Icon::Alert, Message::Full, None),
+        Notice::Joined => (Icon::Check, Message::WithAgent, None),
+        Notice::Left => (Icon::Check, Message::AgentLeft, None),
         Notice::Loading => (Icon::Clock, Message::LoadingAll, None),
         Notice::NotCopied => (Icon::Alert, Message::NotCopied, None),
         Notice::NotKept => (Icon::Alert, Message::NotKept, None),
@@ -37,6 +40,6 @@ pub(super) fn draw(room: &Room, notice: Notice) -> Node {
         .el("div", "notice")
         .class_if(notice == Notice::Refused, "bad")
         .add(icon(sign))
-        .add(sheet.el("span", "words").say(room.say(words)))
+        .add(sheet.el("span", "words").say(&room.about(words, person)))
         .add_some(way_out)
 }

@@ -22,21 +22,26 @@ impl Room {
         self.settings.texts.say(message)
     }
 
+    /// A sentence about a person.
+    pub(super) fn about(&self, message: Message, agent: &str) -> String {
+        self.settings.texts.about(message, agent)
+    }
+
     /// A sentence with a number.
     pub(super) fn count(&self, count: Count, n: u32) -> String {
         self.settings.texts.count(count, n)
     }
 
-    /// The bot's picture, or its first letter. For the eye: the name is always near.
-    pub(super) fn avatar(&self) -> Node {
+    /// The bot's picture, or its first letter; a person's first letter. For the eye: the name is always near.
+    pub(super) fn avatar(&self, agent: Option<&str>) -> Node {
         let bot = &self.settings.bot;
         let avatar = PLAIN.el("span", "avatar").set("aria-hidden", "true");
-        if let Some(url) = &bot.avatar {
+        if let (Some(url), None) = (&bot.avatar, agent) {
             let picture = PLAIN.el("img", "").set("src", url).set("alt", "");
             let picture = picture.set("width", "56").set("height", "56");
             return avatar.add(picture.set("decoding", "async"));
         }
-        let letter = bot.name.chars().next();
+        let letter = agent.unwrap_or(&bot.name).chars().next();
         // The style makes it a capital: the table of all capitals is 14 kB.
         avatar.say(&letter.map_or_else(String::new, String::from))
     }

@@ -7,7 +7,7 @@ use super::{
     act, content,
     node::{Node, PLAIN, Sheet, icon},
     room::Room,
-    rows::Row,
+    rows::{Row, Turn},
     when::{self, Now},
 };
 use crate::{icons::Icon, text::Message};
@@ -33,14 +33,22 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
     let growing = entry.delivery == Delivery::Growing;
     let failed = entry.delivery == Delivery::Failed;
 
-    let who = match entry.author {
-        Author::Bot => Some(Message::BotSaid),
-        Author::Visitor => Some(Message::YouSaid),
-        Author::System => None,
+    let agent = entry.agent.as_deref();
+    let who = match (entry.author, agent) {
+        (Author::Bot, Some(agent)) => Some(room.about(Message::AgentSaid, agent)),
+        (Author::Bot, None) => Some(room.say(Message::BotSaid).to_owned()),
+        (Author::Visitor, _) => Some(room.say(Message::YouSaid).to_owned()),
+        (Author::System, _) => None,
     };
+    // For the eye: it was just said.
+    let by = agent.filter(|_| !row.joined).map(|agent| {
+        let by = sheet.el("span", "by screen").auto().say(agent);
+        by.set("aria-hidden", "true")
+    });
     let said = sheet
         .el("div", "said")
-        .add_some(who.map(|who| sheet.el("span", "who quiet").say(room.say(who))));
+        .add_some(who.map(|who| sheet.el("span", "who quiet").say(&who)))
+        .add_some(by);
     let said = match &entry.content {
         Content::System(text) => said.add(sheet.el("p", "notice").auto().say(text)),
         Content::Text(text) if mine => said.add(sheet.el("div", "bubble").auto().say(text)),
@@ -90,7 +98,14 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
     let news = row
         .news
         .then(|| sheet.el("p", "news").say(room.say(Message::NewMessages)));
-    let face = (bot && !row.joined).then(|| sheet.el("span", "face").add(room.avatar()));
+    let turn = row.turn.map(|turn| {
+        let words = match turn {
+            Turn::To(agent) => room.about(Message::WithAgent, agent),
+            Turn::From(agent) => room.about(Message::AgentLeft, agent),
+        };
+        sheet.el("p", "turn").say(&words)
+    });
+    let face = (bot && !row.joined).then(|| sheet.el("span", "face").add(room.avatar(agent)));
     let article = sheet
         .el("article", "row")
         .class_if(row.joined, "joined")
@@ -105,6 +120,7 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
         .set("data-key", &entry.key)
         .add_some(day)
         .add_some(news)
+        .add_some(turn)
         .add(sheet.el("div", "line").add_some(face).add(said.add(meta)));
     if growing {
         article.set("aria-busy", "true")

@@ -26,10 +26,21 @@ pub(super) struct Row<'a> {
     pub(super) day: bool,
     /// It is the first that the visitor has not seen.
     pub(super) news: bool,
+    /// Somebody else answers from here on.
+    pub(super) turn: Option<Turn<'a>>,
     /// How its choices stand, if it offers some.
     pub(super) offer: Offer<'a>,
     /// It has just come: it may move.
     pub(super) fresh: bool,
+}
+
+/// Who comes or goes before a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn<'a> {
+    /// This person answers.
+    To(&'a str),
+    /// The bot answers again, after this person.
+    From(&'a str),
 }
 
 /// How the choices of a row stand.
@@ -59,7 +70,12 @@ impl Row<'_> {
             Offer::Answered(answer) => answer,
             Offer::Open | Offer::Over => "",
         };
+        let turn = match self.turn {
+            Some(Turn::To(agent) | Turn::From(agent)) => agent,
+            None => "",
+        };
         let flags = [
+            turn,
             flag(self.joined, "j"),
             flag(self.day, "d"),
             flag(self.news, "n"),
@@ -79,12 +95,20 @@ pub(super) fn rows<'a>(
 ) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::with_capacity(entries.len());
     let mut before: Option<(&Entry, i64)> = None;
+    let mut speaker: Option<&str> = None;
     for entry in entries {
         let today = day_of(entry.at_ms);
         let day = before.is_none_or(|(_, day)| day != today);
         let news = unread_from == Some(entry.key.as_str());
+        let agent = entry.agent.as_deref();
+        let mut turn = None;
+        if entry.author == Author::Bot && agent != speaker {
+            turn = agent.map(Turn::To).or(speaker.map(Turn::From));
+            speaker = agent;
+        }
         let joined = !day
             && !news
+            && turn.is_none()
             && entry.author != Author::System
             && before.is_some_and(|(before, _)| {
                 before.author == entry.author && entry.at_ms.saturating_sub(before.at_ms) < GROUP_MS
@@ -94,6 +118,7 @@ pub(super) fn rows<'a>(
             joined,
             day,
             news,
+            turn,
             offer: Offer::Open,
             fresh: false,
         });
@@ -149,6 +174,7 @@ mod tests {
             seq: None,
             behind: None,
             message_id: None,
+            agent: None,
         }
     }
 
@@ -182,6 +208,37 @@ mod tests {
             entry("3", Author::Bot, 2),
         ];
         assert_eq!(joined(&list), [false, false, false]);
+    }
+
+    #[test]
+    fn who_comes_and_who_goes_stands_between_their_rows_and_not_the_visitors() {
+        let by = |key: &str, agent: Option<&str>| Entry {
+            agent: agent.map(str::to_owned),
+            ..entry(key, Author::Bot, 0)
+        };
+        let list = [
+            by("1", None),
+            by("2", Some("Ann")),
+            entry("3", Author::Visitor, 0),
+            by("4", Some("Ann")),
+            by("5", Some("Bob")),
+            by("6", Some("Bob")),
+            entry("7", Author::Visitor, 0),
+            by("8", None),
+        ];
+        let all = rows(&list, None, utc_day);
+        let turns: Vec<_> = all.iter().map(|row| row.turn).collect();
+        let (to_ann, to_bob) = (Some(Turn::To("Ann")), Some(Turn::To("Bob")));
+        let from_bob = Some(Turn::From("Bob"));
+        assert_eq!(
+            turns,
+            [None, to_ann, None, None, to_bob, None, None, from_bob]
+        );
+        let joined: Vec<_> = all.iter().map(|row| row.joined).collect();
+        let sixth = [false, false, false, false, false, true, false, false];
+        assert_eq!(joined, sixth);
+        // Older messages come, and she was there before.
+        assert_ne!(rows(&list[3..4], None, utc_day)[0].key(), all[3].key());
     }
 
     #[test]

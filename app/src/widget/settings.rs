@@ -177,6 +177,7 @@ mod tests {
             seq: Some(7),
             behind: None,
             message_id: None,
+            agent: None,
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) fn draw(room: &Room, shown: &Shown, now: Now) -> Node {
         .add(Before::of(shown, room).draw(room))
         .add_all(rows.collect())
         .add(sheet.el("div", "").set("id", "early"))
-        .add_some(shown.typing.then(|| typing::draw(room)))
+        .add_some(typing::draw(room, shown))
         .add(sheet.el("span", "").set("id", "latest"));
     let scroller = sheet
         .el("div", "scroller")

@@ -27,7 +27,7 @@ pub(super) fn draw(room: &Room) -> Node {
     }
     sheet
         .el("div", "welcome")
-        .add(sheet.el("span", "face").add(room.avatar()))
+        .add(sheet.el("span", "face").add(room.avatar(None)))
         .add(title.say(room.say(Message::Greeting)))
         .add(sheet.el("p", "tagline").auto().say(tagline))
         .add_some((!bot.starters.is_empty()).then_some(starters))

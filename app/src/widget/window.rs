@@ -34,7 +34,11 @@ fn draw(room: &Room) -> Node {
     let shown = room.chat.shown();
     let skip = PLAIN.el("a", "button skip quiet").set("href", "#message");
     let notices = PLAIN.el("div", "").set("role", "status");
-    let foot = notices.add_some(shown.notice().map(|notice| notice::draw(room, notice)));
+    let foot = notices.add_some(
+        shown
+            .notice()
+            .map(|notice| notice::draw(room, notice, &shown.person)),
+    );
     let said = PLAIN
         .el("div", "quiet")
         .set("role", "status")

@@ -1,42 +1,90 @@
-//! A person behind the bot: whether they type, and what of the visitor's messages they got and saw.
+//! A person behind the bot, and the bot at work: who has the conversation, whether they type, what the bot does
+//! meanwhile, and what of the visitor's messages a person got and saw.
 //!
-//! In the path: a platform with live agents says so in frames of its own (`kore-protocol.md` 4.8),
+//! In the path: a platform says so in frames of its own (`kore-protocol.md` 4.8),
+//! `{"type":"events","message":{"type":"agent_connected","author":{"type":"AGENT","firstName":"Ann"}}}`,
 //! `{"type":"events","message":{"type":"typing","author":{"type":"AGENT"}}}` and
-//! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`).
+//! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`). Ours says `typing` for
+//! its bot, too, with what it does as `doing` (`docs/protocol.md`).
 
+use super::stream::GROWS_WITHIN_MS;
 use super::{Effect, Session, TYPING_FOR_MS, Timer, Typing};
 use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::Read;
-use crate::transcript::{Delivery, own_key};
+use crate::reply::person;
+use crate::transcript::{Author, Delivery, own_key};
 
 impl Session {
-    /// A frame of no other kind: what it says of an agent, if it does.
-    pub(super) fn agent(&mut self, frame: &Value, effects: &mut Vec<Effect>) {
+    /// The person who has the conversation, by name.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// What the bot does meanwhile, in its own words.
+    #[must_use]
+    pub fn doing(&self) -> Option<&str> {
+        let shows = matches!(self.typing, Typing::Shown | Typing::Streaming);
+        self.doing.as_deref().filter(|_| shows)
+    }
+
+    /// A frame of no other kind: what it says of who answers, if it does.
+    pub(super) fn event(&mut self, frame: &Value, effects: &mut Vec<Effect>) {
         let event = &frame["message"];
-        let by_agent = event["author"]["type"].as_str() == Some("AGENT");
+        let author = &event["author"];
+        // The visitor's own typing may come back from another device.
+        let by_other = matches!(author["type"].as_str(), Some("AGENT" | "BOT"));
         match event["type"].as_str().unwrap_or_default() {
+            _ if frame["type"].as_str() == Some("session_end") => effects.push(Effect::Ended),
             _ if frame["type"].as_str() != Some("events") => {}
-            "typing" if by_agent => self.agent_types(true, effects),
-            "stoptyping" if by_agent => self.agent_types(false, effects),
+            "agent_connected" => self.joined(person(author), effects),
+            "agent_disconnected" => self.joined(None, effects),
+            "typing" if by_other => self.types(true, event["doing"].as_str(), effects),
+            "stoptyping" if by_other => self.types(false, None, effects),
             "message_delivered" => self.agent_got(event, Delivery::Delivered, effects),
             "message_read" => self.agent_got(event, Delivery::Read, effects),
             _ => {}
         }
     }
 
-    fn agent_types(&mut self, types: bool, effects: &mut Vec<Effect>) {
-        if self.typing == Typing::Streaming {
+    /// This person has the conversation from now on; none: the bot.
+    fn joined(&mut self, agent: Option<String>, effects: &mut Vec<Effect>) {
+        let left = std::mem::replace(&mut self.agent, agent.clone());
+        if left == agent {
             return;
         }
+        let mut rows = self.transcript.entries().iter().rev();
+        let speaker = rows.find(|row| row.author == Author::Bot);
+        let speaker = speaker.and_then(|row| row.agent.as_ref());
+        match (agent, left) {
+            // After a reconnect or a reload: the visitor knows whose words these are.
+            (Some(agent), _) if speaker == Some(&agent) => {}
+            (Some(agent), _) => effects.push(Effect::Joined(agent)),
+            (None, Some(left)) => effects.push(Effect::Left(left)),
+            (None, None) => {}
+        }
+        effects.push(Effect::Show);
+    }
+
+    fn types(&mut self, types: bool, doing: Option<&str>, effects: &mut Vec<Effect>) {
         let timer = Timer::Typing;
-        if types {
-            self.typing = Typing::Shown;
-            let after_ms = TYPING_FOR_MS;
-            effects.push(Effect::Arm { timer, after_ms });
-        } else {
-            self.typing = Typing::Hidden;
-            effects.push(Effect::Disarm(timer));
+        self.doing = doing.map(str::to_owned);
+        match (types, self.typing) {
+            (true, Typing::Streaming) => {
+                let after_ms = GROWS_WITHIN_MS;
+                effects.push(Effect::Arm { timer, after_ms });
+            }
+            (false, Typing::Streaming) => {}
+            (true, _) => {
+                self.typing = Typing::Shown;
+                let after_ms = TYPING_FOR_MS;
+                effects.push(Effect::Arm { timer, after_ms });
+            }
+            (false, _) => {
+                self.typing = Typing::Hidden;
+                effects.push(Effect::Disarm(timer));
+            }
         }
         effects.push(Effect::Show);
     }
@@ -56,7 +104,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use crate::message::{BotInfo, UserBody};
-    use crate::session::{Attempt, Connection, Effect, Event, Moment, Session, Settings};
+    use crate::session::{Attempt, Connection, Effect, Event, Moment, Session, Settings, Timer};
     use crate::transcript::Delivery;
 
     const AT: Moment = Moment {
@@ -182,5 +230,82 @@ mod tests {
             r#"{"type":"stoptyping","author":{"type":"AGENT"}}"#,
         );
         assert!(!session.typing());
+    }
+
+    const CONNECTED: &str = r#"{"type":"agent_connected","author":{"type":"AGENT","firstName":"Ann","lastName":"Lee"}}"#;
+    const DISCONNECTED: &str = r#"{"type":"agent_disconnected","author":{"type":"AGENT"}}"#;
+
+    #[test]
+    fn a_person_comes_and_goes_and_each_is_told_once() {
+        let (mut session, attempt) = online();
+        let told = |effects: Vec<Effect>| -> Vec<Effect> {
+            let told = |it: &Effect| matches!(it, Effect::Joined(_) | Effect::Left(_));
+            effects.into_iter().filter(told).collect()
+        };
+        let ann = "Ann Lee".to_owned();
+        assert_eq!(told(hear(&mut session, attempt, DISCONNECTED)), []);
+        let joined = told(hear(&mut session, attempt, CONNECTED));
+        assert_eq!(joined, [Effect::Joined(ann.clone())]);
+        assert_eq!(session.agent(), Some("Ann Lee"));
+        assert_eq!(told(hear(&mut session, attempt, CONNECTED)), []);
+        let left = told(hear(&mut session, attempt, DISCONNECTED));
+        assert_eq!((session.agent(), left), (None, vec![Effect::Left(ann)]));
+        // A name is needed to be told.
+        let nameless = r#"{"type":"agent_connected","author":{"type":"AGENT"}}"#;
+        assert_eq!(told(hear(&mut session, attempt, nameless)), []);
+    }
+
+    #[test]
+    fn a_person_who_spoke_last_is_no_news() {
+        let (mut session, attempt) = online();
+        let says = r#"{"type":"bot_response","messageId":"ms-2","seq":2,"fromAgent":true,
+            "author":{"type":"AGENT","firstName":"Ann","lastName":"Lee"},
+            "message":[{"type":"text","cInfo":{"body":"Hello"}}]}"#;
+        session.handle(AT, Event::Text(attempt, says.to_owned()));
+        let row = session.transcript().entries().last().unwrap();
+        assert_eq!(row.agent.as_deref(), Some("Ann Lee"));
+        let effects = hear(&mut session, attempt, CONNECTED);
+        assert!(!effects.contains(&Effect::Joined("Ann Lee".to_owned())));
+        assert_eq!(session.agent(), Some("Ann Lee"));
+    }
+
+    #[test]
+    fn the_end_of_a_session_is_told() {
+        let (mut session, attempt) = online();
+        let end = r#"{"type":"session_end","from":"bot","sessionId":"ss-1"}"#;
+        let effects = session.handle(AT, Event::Text(attempt, end.to_owned()));
+        assert!(effects.contains(&Effect::Ended));
+    }
+
+    #[test]
+    fn what_the_bot_does_is_shown_until_it_speaks() {
+        let (mut session, attempt) = online();
+        let typing = |doing: &str| {
+            let author = r#""author":{"type":"BOT"}"#;
+            format!(r#"{{"type":"typing",{author},"doing":{doing}}}"#)
+        };
+        hear(&mut session, attempt, &typing(r#""Looking up orders""#));
+        assert!(session.typing());
+        assert_eq!(session.doing(), Some("Looking up orders"));
+        hear(&mut session, attempt, &typing("7"));
+        assert_eq!((session.typing(), session.doing()), (true, None));
+        hear(&mut session, attempt, &typing(r#""Asking the shop""#));
+        let piece = |at: usize, text: &str| {
+            format!(
+                r#"{{"type":"bot_response","messageId":"ms-2","sM":true,"endChunk":false,"at":{at},
+                "message":[{{"type":"text","cInfo":{{"body":"{text}"}}}}]}}"#
+            )
+        };
+        session.handle(AT, Event::Text(attempt, piece(0, "Hel")));
+        assert_eq!((session.typing(), session.doing()), (false, None));
+        // In the middle of an answer, too.
+        let effects = hear(&mut session, attempt, &typing(r#""Asking the shop""#));
+        let timer = Timer::Typing;
+        let after_ms = super::GROWS_WITHIN_MS;
+        assert!(effects.contains(&Effect::Arm { timer, after_ms }));
+        assert_eq!(session.doing(), Some("Asking the shop"));
+        let effects = session.handle(AT, Event::Text(attempt, piece(3, "lo")));
+        assert!(effects.contains(&Effect::Show));
+        assert_eq!(session.doing(), None);
     }
 }

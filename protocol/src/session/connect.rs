@@ -295,6 +295,8 @@ impl Session {
         self.unauthorized = 0;
         self.online_since_ms = at.now_ms;
         self.awaiting_pong = false;
+        // A server says it again with each socket.
+        self.agent = None;
         effects.push(Effect::Disarm(Timer::Deadline));
         effects.push(Effect::Arm {
             timer: Timer::Ping,

@@ -129,6 +129,8 @@ pub enum Effect {
     DayFull,
     /// Stop this timer.
     Disarm(Timer),
+    /// The other side has ended the conversation: tell the visitor.
+    Ended,
     /// This message of the outbox is not needed any more: it is stored, or was taken back.
     Forget(u64),
     /// Get an access token: identity, assertion, grant.
@@ -139,6 +141,10 @@ pub enum Effect {
     Keep(u64),
     /// Load the newest page of the transcript.
     LoadHistory(Attempt),
+    /// This person has the conversation from now on: tell the visitor.
+    Joined(String),
+    /// This person does not have it any more: tell the visitor.
+    Left(String),
     /// Open a socket to this URL.
     Open(Attempt, String),
     /// Rows, connection state or typing have changed: show them.

@@ -123,6 +123,10 @@ pub struct Session {
     /// …and how often it was believed without having seen that.
     mute: u8,
     typing: Typing,
+    /// What the bot does meanwhile, in its own words.
+    doing: Option<String>,
+    /// The person who has the conversation.
+    agent: Option<String>,
     company: Company,
 }
 
@@ -181,6 +185,8 @@ impl Session {
             pongs: false,
             mute: 0,
             typing: Typing::Hidden,
+            doing: None,
+            agent: None,
             company: Company::default(),
         }
     }
@@ -307,6 +313,7 @@ impl Session {
             ServerFrame::BotResponse(response) => {
                 let entry = Entry::of_bot_response(&response, at.now_ms);
                 self.see(response.seq, effects);
+                self.doing = None;
                 if self.typing != Typing::Hidden {
                     self.typing = Typing::Hidden;
                     effects.extend([Effect::Disarm(Timer::Typing), Effect::Show]);
@@ -329,7 +336,7 @@ impl Session {
             ServerFrame::Error(error) => self.refused_frame(&error, effects),
             ServerFrame::Pong(_) => self.pongs = true,
             ServerFrame::Resync(_) => self.reload(effects),
-            ServerFrame::Other(frame) => self.agent(&frame, effects),
+            ServerFrame::Other(frame) => self.event(&frame, effects),
         }
     }
 
@@ -359,6 +366,7 @@ impl Session {
             effects.push(Effect::Disarm(Timer::Ack));
         }
         if self.typing == Typing::Hidden {
+            self.doing = None;
             self.typing = Typing::Soon;
             effects.push(Effect::Arm {
                 timer: Timer::Typing,

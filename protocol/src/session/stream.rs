@@ -12,7 +12,7 @@ use crate::write::Write;
 
 /// An answer that has not grown for this long, over all reconnects, has broken off. Longer than a server lets its bot
 /// be silent (30 s).
-const GROWS_WITHIN_MS: u64 = 40_000;
+pub(super) const GROWS_WITHIN_MS: u64 = 40_000;
 
 impl Session {
     /// Whether the visitor may stop the bot: something grows, and the server knows how (one that counts is ours).
@@ -54,7 +54,12 @@ impl Session {
             .unwrap_or_default();
         let end = frame.end_chunk == Some(true);
         match self.transcript.grow(row, frame.at, piece, end) {
-            Grown::Shown => effects.push(Effect::Grown),
+            Grown::Shown => {
+                if self.doing.take().is_some() {
+                    effects.push(Effect::Show);
+                }
+                effects.push(Effect::Grown);
+            }
             Grown::Ended => {
                 self.see(frame.seq, effects);
                 effects.extend([Effect::Arrived { key }, Effect::Show]);

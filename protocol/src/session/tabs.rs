@@ -135,6 +135,7 @@ impl Session {
         };
         word.put("state", &state.to_owned());
         word.put("typing", &self.typing());
+        word.put_some("agent", self.agent.as_ref());
         word.put_some("cursor", self.cursor.as_ref());
         word
     }
@@ -266,6 +267,7 @@ impl Session {
         };
         let stood = self.company.stands;
         self.company.stands = Some((stands, fields.get_or_default("typing")));
+        self.agent = fields.get("agent");
         effects.push(Effect::Show);
         // A leader that is back without sequences has loaded what was missed, and tells nothing of it.
         if self.cursor.is_none()

@@ -7,7 +7,7 @@ use crate::history::{Direction, HistoryMessage};
 use crate::json::Value;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
-use crate::reply::{BotResponse, EchoedMessage};
+use crate::reply::{BotResponse, EchoedMessage, person};
 use crate::timestamp;
 
 /// One row.
@@ -29,6 +29,8 @@ pub struct Entry {
     pub behind: Option<u64>,
     /// The server's id, where it has one.
     pub message_id: Option<String>,
+    /// The person who wrote it in the bot's place.
+    pub agent: Option<String>,
 }
 
 /// Who said it.
@@ -89,6 +91,7 @@ impl Read for Entry {
             seq: fields.get("seq"),
             behind: fields.get("behind"),
             message_id: fields.get("message_id"),
+            agent: fields.get("agent"),
         })
     }
 }
@@ -162,6 +165,7 @@ impl Entry {
             seq: None,
             behind: None,
             message_id: None,
+            agent: None,
         }
     }
 
@@ -194,6 +198,7 @@ impl Entry {
             seq: frame.seq,
             behind: frame.message.first().and_then(|first| first.behind),
             message_id: frame.message_id.clone(),
+            agent: frame.author.as_ref().and_then(person),
         }
     }
 
@@ -221,6 +226,7 @@ impl Entry {
             seq: frame.seq,
             behind: None,
             message_id: frame.message_id.clone(),
+            agent: None,
         }
     }
 
@@ -252,6 +258,10 @@ impl Entry {
             seq: message.seq,
             behind: message.behind,
             message_id: Some(message.id.clone()),
+            agent: match message.direction {
+                Direction::Incoming => None,
+                Direction::Outgoing => message.author.as_ref().and_then(person),
+            },
         }
     }
 }

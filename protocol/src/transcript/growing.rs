@@ -186,6 +186,7 @@ mod tests {
             seq,
             behind: None,
             message_id: Some(id.to_owned()),
+            agent: None,
         }
     }
 

@@ -266,6 +266,7 @@ mod tests {
             seq: Some(seq),
             behind: None,
             message_id: Some(format!("ms-{seq}")),
+            agent: None,
         }
     }
 

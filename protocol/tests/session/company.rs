@@ -146,7 +146,13 @@ impl World {
                 }
                 Effect::Tell(word) => words.push(word),
                 Effect::Steal => steal = true,
-                Effect::Arrived { .. } | Effect::DayFull | Effect::Grown | Effect::Show => {}
+                Effect::Arrived { .. }
+                | Effect::DayFull
+                | Effect::Grown
+                | Effect::Show
+                | Effect::Ended
+                | Effect::Joined(_)
+                | Effect::Left(_) => {}
             }
         }
         self.tell(n, words);

@@ -120,11 +120,7 @@ impl World {
                 Effect::Start(attempt) => self.ask(Pending::Start(attempt)),
                 Effect::Open(attempt, url) => self.ask(Pending::Open(attempt, url)),
                 Effect::Close => self.hang_up(),
-                Effect::Send(text) => {
-                    if self.alive {
-                        self.up.push_back(text);
-                    }
-                }
+                Effect::Send(text) if self.alive => self.up.push_back(text),
                 Effect::Forget(id) => self.kept.retain(|kept| kept.id != id),
                 Effect::Keep(id) => {
                     self.kept.retain(|kept| kept.id != id);
@@ -133,8 +129,9 @@ impl World {
                     self.kept
                         .extend(outbox.filter(|kept| kept.id == id).cloned());
                 }
-                Effect::Arrived { .. } | Effect::DayFull | Effect::Grown | Effect::Show => {}
                 Effect::Steal | Effect::Tell(_) => panic!("one tab is alone"),
+                // For those who show it.
+                _ => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::clock::Millis;
-use crate::records::{ConversationId, StoredMessage};
+use crate::records::{ConversationId, Owner, StoredMessage};
 
 #[cfg(test)]
 mod contract;
@@ -45,10 +45,36 @@ pub enum News {
     Access,
     /// A bot's answer has grown.
     Growing(Arc<Growing>),
+    /// Somebody else answers from now on.
+    Owner(Owner),
+    /// The session with this id was ended, and not by the visitor.
+    SessionEnded(Arc<str>),
     /// The visitor stops the answer with this id.
     Stop(Arc<str>),
     /// A message was stored. It comes along, so that the usual case needs no read.
     Stored(Arc<StoredMessage>),
+    /// Whoever answers begins to type, or ends it. Says for a few seconds only: who goes on says it again.
+    Typing(Typing),
+}
+
+/// What is told of somebody who answers and has not spoken yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// The person, by name; none for the bot.
+    pub agent: Option<Arc<str>>,
+    /// They type, or do something that takes a while.
+    pub types: bool,
+    /// What the bot does meanwhile, in the visitor's language.
+    pub doing: Option<Arc<str>>,
+}
+
+/// Leaves out what is shown to the visitor.
+impl std::fmt::Debug for Typing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Typing")
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer as far as it has grown. Always the whole, so that one that is lost is made good by the next; a bus
@@ -85,20 +111,28 @@ impl Wake {
     /// What it costs to keep it.
     fn bytes(&self) -> usize {
         match &self.news {
-            News::Access => 0,
+            News::Access | News::Owner(Owner::Bot | Owner::Queue) => 0,
             News::Growing(growing) => growing.text.len(),
-            News::Stop(id) => id.len(),
+            News::Owner(Owner::Agent(name)) => name.len(),
+            News::SessionEnded(id) | News::Stop(id) => id.len(),
             News::Stored(message) => message.body.len(),
+            News::Typing(typing) => {
+                let len = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+                len(&typing.agent) + len(&typing.doing)
+            }
         }
     }
 
     /// Whether one who has not taken this yet needs only the `newer` one: it says all of this and more.
-    /// The beginning stays, so that everybody knows of it.
+    /// The beginning of an answer stays, so that everybody knows of it.
     fn is_outgrown_by(&self, newer: &Self) -> bool {
-        let (News::Growing(old), News::Growing(new)) = (&self.news, &newer.news) else {
-            return false;
-        };
-        old.from > 0 && old.message_id == new.message_id && old.attempt == new.attempt
+        match (&self.news, &newer.news) {
+            (News::Growing(old), News::Growing(new)) => {
+                old.from > 0 && old.message_id == new.message_id && old.attempt == new.attempt
+            }
+            (News::Typing(old), News::Typing(new)) => old.agent == new.agent,
+            _ => false,
+        }
     }
 }
 

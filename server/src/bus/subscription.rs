@@ -122,7 +122,7 @@ impl std::fmt::Debug for Subscription {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{wake, wake_of};
-    use super::super::{Growing, News};
+    use super::super::{Growing, News, Typing};
     use super::*;
     use crate::clock::Millis;
     use crate::records::ConversationId;
@@ -200,6 +200,28 @@ mod tests {
         }
         assert_eq!(ear.recv().await, BusEvent::Wake(grown(0, 1)));
         assert_eq!(ear.recv().await, BusEvent::Wake(grown(999, 1_000)));
+        assert_eq!(ear.backlog.lock().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn of_somebody_who_types_only_the_last_word_waits() {
+        let mut ear = ear();
+        let typing = |agent: Option<&str>, types| Wake {
+            conversation: ConversationId(1),
+            news: News::Typing(Typing {
+                agent: agent.map(Into::into),
+                types,
+                doing: None,
+            }),
+        };
+        for types in [true, false, true, false] {
+            ear.backlog.put(typing(None, types));
+        }
+        ear.backlog.put(typing(Some("Ann"), true));
+        assert_eq!(ear.backlog.lock().bytes, 3);
+        assert_eq!(ear.recv().await, BusEvent::Wake(typing(None, false)));
+        let ann = typing(Some("Ann"), true);
+        assert_eq!(ear.recv().await, BusEvent::Wake(ann));
         assert_eq!(ear.backlog.lock().bytes, 0);
     }
 

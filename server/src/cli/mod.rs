@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
 use crate::first_start::visitor_secret;
+use crate::http::way_in::BotKeys;
 use crate::outbound::Outbound;
 use crate::signing::{KeyTable, install_crypto};
 use crate::state::{StartError, open_bots};
@@ -193,6 +194,7 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     let config = Config::load(sources)?;
     crate::telemetry::wanted(&config)?;
     KeyTable::load(&config)?;
+    BotKeys::load(&config)?;
     visitor_secret(&config)?;
     open_bots(&config, &Outbound::new(Arc::new(SystemClock)))?;
     crate::http::assets::Site::find(config.server.site.as_deref())?;

@@ -3,6 +3,7 @@
 use app::BasePath;
 use app::text::Language;
 use figment::value::magic::RelativePathBuf;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
@@ -95,6 +96,12 @@ pub struct Bot {
     /// Connector: a language model in the shape of OpenAI's API.
     #[serde(default)]
     pub openai: Option<Box<OpenAi>>,
+    /// Keys by which the bot says something outside of its turns; none or empty: it does not.
+    #[serde(default)]
+    pub key: Option<SecretString>,
+    /// File with them.
+    #[serde(default)]
+    pub key_file: Option<RelativePathBuf>,
 }
 
 impl Bot {
@@ -119,6 +126,8 @@ impl Bot {
             image_sources: any_https(),
             text_image_sources: Vec::new(),
             openai: None,
+            key: None,
+            key_file: None,
         })
     }
 

@@ -120,4 +120,12 @@ pub struct Rate {
     pub address_messages_per_day: u32,
     /// Bytes of them as stored; 0: no limit.
     pub address_bytes_per_day: Size,
+    /// What one bot says outside of turns: at once.
+    pub outside_bot_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub outside_bot_per_minute: u32,
+    /// What is said outside of turns in one conversation: at once.
+    pub outside_conversation_burst: u32,
+    /// The same: a minute; 0: no limit.
+    pub outside_conversation_per_minute: u32,
 }

@@ -8,3 +8,4 @@ pub mod in_flight;
 pub mod pages;
 pub mod sign;
 mod visitor;
+pub mod way_in;

@@ -496,8 +496,14 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
                         "somebody else has the conversation by now: the bot's answer is left out"
                     );
                 }
+                // Without a next step it was done before, and told.
+                let changed = completed.refused.is_none() && completed.next.is_some();
                 for message in completed.answers {
                     rtm.publish(message).await;
+                }
+                if changed {
+                    rtm.tell_effects(job.conversation, &job.session_id, &end.effects)
+                        .await;
                 }
                 return completed.next.map_or(After::Look, After::Next);
             }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limits::{MAX_ATTACHMENTS, MAX_EXTRA_BYTES, MAX_STORED_BYTES, MAX_TEXT_CHARS};
+use super::presence::Who;
 use super::turn::custom_data_beside;
 use crate::bus::Growing;
 use crate::clock::Millis;
@@ -216,6 +217,10 @@ struct LiveAnswer<'a, Entry> {
     #[serde(skip_serializing_if = "Option::is_none")]
     icon: Option<&'a str>,
     timestamp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<Who<'a>>,
+    #[serde(rename = "fromAgent", skip_serializing_if = "Option::is_none")]
+    from_agent: Option<bool>,
     #[serde(rename = "sM", skip_serializing_if = "Option::is_none")]
     streaming: Option<bool>,
     #[serde(rename = "endChunk", skip_serializing_if = "Option::is_none")]
@@ -253,6 +258,8 @@ impl Listener {
         let frame = match message.author {
             Author::Bot => serde_json::to_string(&LiveAnswer {
                 seq: Some(message.seq),
+                author: message.agent.as_deref().map(Who::agent),
+                from_agent: message.agent.as_ref().map(|_| true),
                 ..self.answer(
                     body,
                     message.created,
@@ -330,6 +337,8 @@ impl Listener {
             created_on: timestamp::to_iso(created.0),
             icon: self.icon.as_deref(),
             timestamp: created.0,
+            author: None,
+            from_agent: None,
             streaming: None,
             end_chunk: None,
             at: None,

@@ -142,8 +142,18 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
         seq: Some(stored.seq),
         stopped,
         behind,
+        author: stored.agent.as_deref().map(author),
         extra,
     }
+}
+
+/// The person who wrote it, as the clients know one.
+fn author(agent: &str) -> Value {
+    let mut author = Extra::new();
+    author.insert("type".to_owned(), "AGENT".into());
+    author.insert("firstName".to_owned(), agent.into());
+    author.insert("lastName".to_owned(), "".into());
+    Value::Object(author)
 }
 
 /// What the bot got, and what the visitor saw when that was something else.

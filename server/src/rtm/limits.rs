@@ -95,6 +95,12 @@ pub const SOCKETS_PER_USER: u32 = 10;
 /// How often a growing answer is told at most. Smooth to the eye; what comes meanwhile goes along.
 pub const GROWTH_EVERY: Duration = Duration::from_millis(40);
 
+/// How often it is said again that a bot is at something. Clients forget it after ten seconds.
+pub const TYPING_AGAIN: Duration = Duration::from_secs(5);
+
+/// What is shown of what a bot does meanwhile: one line.
+pub const DOING_CHARS: usize = 100;
+
 /// How often a turn is tried before the visitor gets an apology: with the pauses between them, a bot that is started
 /// anew within ten seconds is not noticed.
 pub const BOT_ATTEMPTS: u32 = 4;

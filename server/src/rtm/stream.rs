@@ -7,15 +7,16 @@
 //! turn has to be run again, so no client can show it twice. One telling in [`GROWTH_EVERY`], however fast the bot is.
 
 use std::future::pending;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Rtm;
-use super::limits::GROWTH_EVERY;
+use super::limits::{DOING_CHARS, GROWTH_EVERY, TYPING_AGAIN};
 use crate::bot::{Growth, Patience};
-use crate::bus::{BusEvent, Growing, News, Subscription};
+use crate::bus::{BusEvent, Growing, News, Subscription, Typing};
 use crate::clock::Millis;
 use crate::ids::format_uuid;
 use crate::store::Job;
@@ -88,6 +89,7 @@ pub(super) async fn tell(
     let mut silent = Instant::now() + patience.silent;
     let mut next = Instant::now();
     let mut ear = None;
+    let mut doing = Doing::default();
     loop {
         tokio::select! {
             changed = growth.changed() => {
@@ -106,6 +108,10 @@ pub(super) async fn tell(
             }
             () = sleep_until(silent) => return Interrupted::Late,
             () = sleep_until(end) => return Interrupted::Endless,
+            () = doing.is_old() => {
+                doing.tell(rtm, job).await;
+                continue;
+            }
         }
         // Deaf for a moment only: a Stop that comes meanwhile waits in the ear.
         sleep_until(next).await;
@@ -115,6 +121,9 @@ pub(super) async fn tell(
             ear = rtm.bus.subscribe(job.conversation).await.ok();
         }
         let grown = growth.borrow_and_update().clone();
+        if doing.is_now(grown.doing.as_deref()) {
+            doing.tell(rtm, job).await;
+        }
         for (number, grown) in grown.grown.into_iter().enumerate() {
             if number == told.len() {
                 // Where that cannot be read, the answer stands where it ends.
@@ -143,6 +152,44 @@ pub(super) async fn tell(
             };
             rtm.tell(job.conversation, News::Growing(growing.into()))
                 .await;
+        }
+    }
+}
+
+/// What the bot does meanwhile, as it was told. A client shows it for some seconds only, so that it cannot stand for ever.
+#[derive(Default)]
+struct Doing {
+    what: Option<Arc<str>>,
+    again: Option<Instant>,
+}
+
+impl Doing {
+    /// Notes what it does now. True: that is to be told.
+    fn is_now(&mut self, what: Option<&str>) -> bool {
+        let what: Option<String> = what.map(|what| what.chars().take(DOING_CHARS).collect());
+        if self.what.as_deref() == what.as_deref() {
+            return false;
+        }
+        self.what = what.map(Arc::from);
+        self.again = None;
+        self.what.is_some()
+    }
+
+    async fn tell(&mut self, rtm: &Rtm, job: &Job) {
+        self.again = Some(Instant::now() + TYPING_AGAIN);
+        let typing = Typing {
+            agent: None,
+            types: true,
+            doing: self.what.clone(),
+        };
+        rtm.tell(job.conversation, News::Typing(typing)).await;
+    }
+
+    /// It was told a while ago, and is so still.
+    async fn is_old(&self) {
+        match self.again {
+            Some(again) => sleep_until(again).await,
+            None => pending().await,
         }
     }
 }

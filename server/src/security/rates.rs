@@ -1,7 +1,8 @@
 //! Every rate but those of the signing service, in one place.
 //!
 //! In the path: grant, start, history, theme and sockets ask by address, those with a token by the token, the grant by
-//! identity; pages ask by address; whoever stores a message asks what a day allows.
+//! identity; pages ask by address; whoever stores a message asks what a day allows; bots that speak outside a turn are
+//! counted by bot and by conversation.
 //!
 //! Invariant: what is asked for is counted before anything is done for it, and in this process only.
 
@@ -27,6 +28,8 @@ pub struct Rates {
     messages_by_address: Arc<Limiter<AddressKey>>,
     bytes_by_user: Arc<Limiter<Arc<str>>>,
     bytes_by_address: Arc<Limiter<AddressKey>>,
+    outside_by_bot: Arc<Limiter<String>>,
+    outside_by_conversation: Arc<Limiter<String>>,
 }
 
 impl Rates {
@@ -62,6 +65,17 @@ impl Rates {
                 shutdown,
                 Limiter::a_day(units(rate.address_bytes_per_day.bytes())),
             ),
+            outside_by_bot: kept(
+                shutdown,
+                Limiter::new(rate.outside_bot_burst, rate.outside_bot_per_minute),
+            ),
+            outside_by_conversation: kept(
+                shutdown,
+                Limiter::new(
+                    rate.outside_conversation_burst,
+                    rate.outside_conversation_per_minute,
+                ),
+            ),
         }
     }
 
@@ -95,6 +109,22 @@ impl Rates {
     /// When the address has asked too often.
     pub fn page(&self, address: AddressKey) -> Result<(), RetryAfter> {
         self.pages_by_address.check(&address)
+    }
+
+    /// Something that this bot says outside a turn.
+    ///
+    /// # Errors
+    /// When it said too much, in all of its conversations together.
+    pub fn bot(&self, bot: &str) -> Result<(), RetryAfter> {
+        self.outside_by_bot.check(&bot.to_owned())
+    }
+
+    /// Something that is said outside a turn in the conversation of this name.
+    ///
+    /// # Errors
+    /// When too much was said there.
+    pub fn bot_conversation(&self, name: &str) -> Result<(), RetryAfter> {
+        self.outside_by_conversation.check(&name.to_owned())
     }
 
     /// A message of so many bytes that is about to be stored.

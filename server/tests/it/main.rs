@@ -39,3 +39,5 @@ mod test_socket;
 mod ticket;
 mod turns;
 mod users;
+mod way_in;
+mod way_in_manual;

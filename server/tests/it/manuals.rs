@@ -6,12 +6,12 @@ use server::config::{Config, Sources};
 
 use crate::program::{Program, new_folder, parlour_in};
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// The fenced blocks of a document that are in this language.
-fn blocks(document: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(document: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let parts = document.split(&fence).skip(1);
     parts

@@ -104,6 +104,15 @@ impl TestApp {
         Self::start_configured(folder, NOW, None, more)
     }
 
+    /// A fresh server whose bot `bot` has these keys for coming in, with more in its configuration.
+    pub(crate) fn start_keyed(bot: &str, keys: &str, more: &str) -> Self {
+        let table = format!("[bots.{bot}]\n");
+        let keyed = format!("{table}key = \"{keys}\"\n");
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        let config = format!("{CONFIG}{more}").replace(&table, &keyed);
+        Self::start_of(folder, NOW, None, &config)
+    }
+
     /// A fresh server as `cargo xtask dev` starts it.
     pub(crate) fn start_dev(build: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
@@ -122,8 +131,12 @@ impl TestApp {
         dev_build: Option<DevBuild>,
         more: &str,
     ) -> Self {
+        Self::start_of(folder, now, dev_build, &format!("{CONFIG}{more}"))
+    }
+
+    fn start_of(folder: PathBuf, now: Millis, dev_build: Option<DevBuild>, config: &str) -> Self {
         signing::install_crypto();
-        let mut config = Config::from_text(&format!("{CONFIG}{more}")).unwrap();
+        let mut config = Config::from_text(config).unwrap();
         config.server.data.clone_from(&folder);
         let prepared = first_start::prepare(&mut config, &RandomIds).unwrap();
         let clock = Arc::new(FixedClock::new(now));

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use protocol::reply::BotMessage;
 use serde_json::json;
 use server::bot::{Answers, Bot, BotError, Class, Recent, Turn, TurnKind};
+use server::records::Owner;
 use tokio::sync::Notify;
 
 /// Greets, echoes, and can fail in every way.
@@ -71,6 +72,15 @@ impl Bot for TestBot {
                 let inner = json!({"template_type": "button", "text": "Pick", "buttons": [
                     {"type": "postback", "title": "Balance", "payload": "BAL"}]});
                 answers.push(&BotMessage::template(inner, "Pick"))
+            }
+            "look it up" => {
+                answers.doing("Looking up orders …");
+                self.go.notified().await;
+                answers.push(&BotMessage::text("found"))
+            }
+            "a person please" => {
+                answers.hand_over(Owner::Agent("Ann".to_owned()));
+                answers.push(&BotMessage::text("One moment"))
             }
             "twice" => {
                 answers.push(&BotMessage::text("one"))?;

@@ -336,9 +336,12 @@ impl Visitor {
             }
             Effect::Arrived { .. }
             | Effect::DayFull
+            | Effect::Ended
             | Effect::Forget(_)
             | Effect::Grown
+            | Effect::Joined(_)
             | Effect::Keep(_)
+            | Effect::Left(_)
             | Effect::Show
             | Effect::Steal
             | Effect::Tell(_) => {}

@@ -242,9 +242,10 @@ impl Live {
         }
         self.draw_before(&shown);
         self.draw_header(&shown);
-        self.draw_notice(shown.notice());
-        if old.as_ref().is_none_or(|old| old.typing != shown.typing) {
-            self.draw_typing(shown.typing);
+        self.draw_notice(&shown);
+        let types = old.as_ref().map(|old| (old.typing, &old.doing, &old.agent));
+        if types != Some((shown.typing, &shown.doing, &shown.agent)) {
+            self.draw_typing(&shown);
         }
         if old.is_some_and(|old| old.may_stop) != shown.may_stop {
             self.draw_stop(shown.may_stop);

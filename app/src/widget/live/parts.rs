@@ -6,7 +6,7 @@ use crate::{
     widget::{composer, header, node::PLAIN, notice, room::Room, transcript::Before, typing},
 };
 use leptos::prelude::document;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlTextAreaElement};
 
@@ -29,7 +29,7 @@ pub(super) struct Parts {
     pub(super) pill: Slot,
     typing: Slot,
     notice: Slot,
-    notice_is: Cell<Option<Notice>>,
+    notice_is: RefCell<(Option<Notice>, String)>,
     pub(super) field: HtmlTextAreaElement,
     pub(super) send: Element,
     pub(super) counter: Slot,
@@ -59,7 +59,7 @@ impl Parts {
             pill: Slot::new(&stage, Some(&scroller), None),
             typing: Slot::new(&list, Some(&find("#latest")?), None),
             notice: Slot::new(&form.previous_element_sibling()?, None, None),
-            notice_is: Cell::default(),
+            notice_is: RefCell::default(),
             field: find("#message")?.unchecked_into(),
             stop: Slot::new(&send.parent_element()?, Some(&send), None),
             send,
@@ -74,23 +74,24 @@ impl Parts {
 
 impl Live {
     pub(super) fn draw_header(&self, shown: &Shown) {
-        let words = self.room.say(header::status(shown));
+        let words = header::status(&self.room, shown);
         let online = shown.connection == Connection::Online;
-        set_text(&self.parts.status, words);
+        set_text(&self.parts.status, &words);
         set_class(&self.parts.dot, "online", online);
     }
 
-    pub(super) fn draw_notice(&self, notice: Option<Notice>) {
-        if self.parts.notice_is.replace(notice) != notice {
-            let row = notice.map(|notice| notice::draw(&self.room, notice));
+    pub(super) fn draw_notice(&self, shown: &Shown) {
+        let now = (shown.notice(), shown.person.clone());
+        if self.parts.notice_is.replace(now.clone()) != now {
+            let (notice, person) = now;
+            let row = notice.map(|notice| notice::draw(&self.room, notice, &person));
             self.parts.notice.put(row);
         }
     }
 
     /// The dots; the session says when.
-    pub(super) fn draw_typing(&self, typing: bool) {
-        let dots = typing.then(|| typing::draw(&self.room));
-        self.parts.typing.put(dots);
+    pub(super) fn draw_typing(&self, shown: &Shown) {
+        self.parts.typing.put(typing::draw(&self.room, shown));
     }
 
     pub(super) fn draw_stop(&self, may_stop: bool) {

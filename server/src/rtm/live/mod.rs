@@ -9,14 +9,16 @@
 //! of its sequence: the [`Cursor`] decides, the store fills gaps. Frames that are ready together go out
 //! together, and nothing that is ready waits for anything else. For a socket that does not read wait what goes out
 //! together and a bounded backlog of the bus; it is cut off when the backlog is full or a write takes
-//! [`WRITE_WITHIN`], and what it missed is in the store. Nothing is taken or told after the end of its access
+//! [`WRITE_WITHIN`](super::limits::WRITE_WITHIN), and what it missed is in the store. Nothing is taken or told after the end of its access
 //! token and [`TOKEN_GRACE`]. What a socket does not do while it is idle is
 //! boxed: then it costs hardly more than its buffers.
+
+mod tell;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _};
 use protocol::message_ref::MessageRef;
 use protocol::reply::ServerFrame;
 use tokio::time::Instant;
@@ -30,17 +32,18 @@ use super::end::{End, broken, goodbye, turn};
 use super::entrance::{Entrance, open};
 use super::limits::{
     FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
-    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, TOKEN_GRACE, WRITE_WITHIN,
+    MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, TOKEN_GRACE,
 };
 use super::pace::Pace;
+use super::presence::Presence;
 use super::registry::Seat;
 use super::told::{Reads, Told};
 use super::turn::context_with;
 use super::upgrade::Socket;
 use super::{Rtm, answers};
-use crate::bus::{BACKLOG, BusEvent, Growing, News, Subscription};
+use crate::bus::{BACKLOG, BusEvent, News, Subscription};
 use crate::clock::Millis;
-use crate::records::{ConversationId, StoredMessage};
+use crate::records::{ConversationId, Owner};
 use crate::security::refusals::Refused;
 use crate::store::{NewMessage, StoreError};
 
@@ -64,6 +67,7 @@ struct Live {
     listener: Listener,
     cursor: Cursor,
     told: Told,
+    presence: Presence,
     /// Our widget, which knows `resync` and sends again what was refused.
     ours: bool,
     pace: Pace,
@@ -111,7 +115,7 @@ async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<
             return None;
         }
     };
-    let live = Box::new(Live {
+    let mut live = Box::new(Live {
         conversation: opened.conversation,
         session_id: opened.session_id.into(),
         context: entrance.context.into(),
@@ -123,6 +127,7 @@ async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<
             (None, true) => Reads::Added,
             (None, false) => Reads::Whole,
         }),
+        presence: Presence::default(),
         ours: entrance.after.is_some(),
         pace: Pace::new(Instant::now()),
         refusing_until: None,
@@ -134,6 +139,9 @@ async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<
         seat: entrance.seat,
         rtm,
     });
+    // A person who is there is told before anything else. A peer that is gone by now is noticed by the next write.
+    let there = News::Owner(opened.owner);
+    let _ = live.tell_presence(&there).await;
     Some((live, opened.job.is_some()))
 }
 
@@ -159,6 +167,9 @@ impl Live {
         if greet {
             // Also for a socket that ends here: the session has begun, and no later one is greeted for it.
             answers::wake(&self.rtm, self.conversation);
+            // It is the bot's: sockets of the one before may think of a person.
+            let news = News::Owner(Owner::Bot);
+            Box::pin(self.rtm.tell(self.conversation, news)).await;
         }
         if let Err(end) = caught_up {
             return end;
@@ -474,7 +485,7 @@ impl Live {
                     done
                 }
                 News::Growing(growing) => self.grow(&growing).await,
-                News::Stop(_) => Ok(()),
+                news => Box::pin(self.tell_presence(&news)).await,
             },
             BusEvent::Lagged => Err(SLOW),
         }
@@ -513,62 +524,6 @@ impl Live {
             }
         }
         Ok(self.cursor.seen() < missed.last_seq)
-    }
-
-    async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
-        let frame = if let Some(rest) = self.told.rest(message) {
-            self.listener.last_piece(message, &rest)
-        } else {
-            let echo_id = self.cursor.echo_id(message.created.0);
-            self.listener.frame(message, echo_id)
-        };
-        if let Some(frame) = frame {
-            return self.feed(Message::Text(frame.into())).await;
-        }
-        tracing::error!(message = message.message_id, "a stored message is not JSON");
-        Ok(())
-    }
-
-    async fn grow(&mut self, growing: &Growing) -> Result<(), End> {
-        let piece = self.told.piece(growing);
-        let frame = piece.and_then(|(at, piece)| self.listener.piece(growing, at, piece));
-        match frame {
-            Some(frame) => self.feed(Message::Text(frame.into())).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Sends a frame now.
-    async fn write(&mut self, message: Message) -> Result<(), End> {
-        self.feed(message).await?;
-        self.flush().await
-    }
-
-    /// Sends a frame with the next [`Live::flush`], which follows before anything else is waited for.
-    async fn feed(&mut self, message: Message) -> Result<(), End> {
-        let taken = self.socket.feed(message);
-        out(taken, &mut self.subscription).await
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        let flushed = self.socket.flush();
-        out(flushed, &mut self.subscription).await
-    }
-}
-
-/// Waits for the peer to take what is written to it, but not for a slow one.
-async fn out(
-    writing: impl Future<Output = Result<(), tungstenite::Error>>,
-    subscription: &mut Subscription,
-) -> Result<(), End> {
-    tokio::select! {
-        biased;
-        sent = tokio::time::timeout(WRITE_WITHIN, writing) => match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(End::Gone),
-            Err(_late) => Err(SLOW),
-        },
-        () = subscription.lagged() => Err(SLOW),
     }
 }
 

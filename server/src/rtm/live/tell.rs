@@ -1,0 +1,79 @@
+//! What goes out on a socket: messages, what grows, who answers.
+//!
+//! In the path: `live` calls these for what the bus and the store bring, and for its own answers.
+
+use futures_util::SinkExt as _;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::{Live, SLOW};
+use crate::bus::{Growing, News, Subscription};
+use crate::records::StoredMessage;
+use crate::rtm::end::End;
+use crate::rtm::limits::WRITE_WITHIN;
+
+impl Live {
+    pub(super) async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
+        let frame = if let Some(rest) = self.told.rest(message) {
+            self.listener.last_piece(message, &rest)
+        } else {
+            let echo_id = self.cursor.echo_id(message.created.0);
+            self.listener.frame(message, echo_id)
+        };
+        if let Some(frame) = frame {
+            return self.feed(Message::Text(frame.into())).await;
+        }
+        tracing::error!(message = message.message_id, "a stored message is not JSON");
+        Ok(())
+    }
+
+    /// Who comes and goes, and who types.
+    pub(super) async fn tell_presence(&mut self, news: &News) -> Result<(), End> {
+        let frames = self.presence.frames(&self.listener, &self.session_id, news);
+        for frame in frames {
+            self.feed(Message::Text(frame.into())).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn grow(&mut self, growing: &Growing) -> Result<(), End> {
+        let piece = self.told.piece(growing);
+        let frame = piece.and_then(|(at, piece)| self.listener.piece(growing, at, piece));
+        match frame {
+            Some(frame) => self.feed(Message::Text(frame.into())).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a frame now.
+    pub(super) async fn write(&mut self, message: Message) -> Result<(), End> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Sends a frame with the next [`Live::flush`], which follows before anything else is waited for.
+    pub(super) async fn feed(&mut self, message: Message) -> Result<(), End> {
+        let taken = self.socket.feed(message);
+        out(taken, &mut self.subscription).await
+    }
+
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        let flushed = self.socket.flush();
+        out(flushed, &mut self.subscription).await
+    }
+}
+
+/// Waits for the peer to take what is written to it, but not for a slow one.
+async fn out(
+    writing: impl Future<Output = Result<(), tungstenite::Error>>,
+    subscription: &mut Subscription,
+) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout(WRITE_WITHIN, writing) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_gone)) => Err(End::Gone),
+            Err(_late) => Err(SLOW),
+        },
+        () = subscription.lagged() => Err(SLOW),
+    }
+}

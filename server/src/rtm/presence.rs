@@ -1,0 +1,247 @@
+//! Who answers, as a socket is told: a person comes or goes, somebody types, the session is ended.
+//!
+//! In the path: `live` gives what the bus brings to [`Presence::frames`], and first of all who has the conversation when the
+//! socket opens. The frames are Kore's (`kore-protocol.md` 4.8); `doing` is ours.
+//!
+//! Invariant: a socket hears of a person once, however often it is said, and of nobody who is gone.
+
+use protocol::message::BotInfo;
+use serde::Serialize;
+
+use super::conversation::Listener;
+use crate::bus::News;
+use crate::records::Owner;
+
+/// What one socket has been told of who answers.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    /// The person who has the conversation.
+    agent: Option<Box<str>>,
+}
+
+/// `author`, as Kore writes it. Its clients put first and last name together.
+#[derive(Serialize)]
+pub(super) struct Who<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(rename = "firstName")]
+    first_name: &'a str,
+    #[serde(rename = "lastName")]
+    last_name: &'a str,
+}
+
+impl<'a> Who<'a> {
+    /// A person.
+    pub(super) fn agent(name: &'a str) -> Self {
+        Self {
+            id: Some(name),
+            kind: "AGENT",
+            first_name: name,
+            last_name: "",
+        }
+    }
+
+    /// The bot.
+    fn bot(info: &'a BotInfo) -> Self {
+        Self {
+            id: None,
+            kind: "BOT",
+            first_name: &info.chat_bot,
+            last_name: "",
+        }
+    }
+}
+
+/// `{"type":"events","from":"bot","message":{"type":…,"author":{…}},"botInfo":{…},"sessionId":…}`.
+#[derive(Serialize)]
+struct Events<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    from: &'static str,
+    message: Event<'a>,
+    #[serde(rename = "botInfo")]
+    bot_info: &'a BotInfo,
+    #[serde(rename = "sessionId")]
+    session_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    author: Who<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doing: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
+    fn of_agent(kind: &'static str, name: &'a str) -> Self {
+        Self {
+            kind,
+            author: Who::agent(name),
+            doing: None,
+        }
+    }
+}
+
+/// `{"type":"session_end","from":"bot","botInfo":{…},"sessionId":…}`.
+#[derive(Serialize)]
+struct SessionEnd<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    from: &'static str,
+    #[serde(rename = "botInfo")]
+    bot_info: &'a BotInfo,
+    #[serde(rename = "sessionId")]
+    session_id: &'a str,
+}
+
+impl Presence {
+    /// The frames that tell this to a socket of this session; none for what it knows, or is not told like this.
+    pub(super) fn frames(
+        &mut self,
+        listener: &Listener,
+        session_id: &str,
+        news: &News,
+    ) -> Vec<String> {
+        let bot_info = &listener.bot;
+        let event = |event: Event<'_>| {
+            let events = Events {
+                kind: "events",
+                from: "bot",
+                message: event,
+                bot_info,
+                session_id,
+            };
+            serde_json::to_string(&events).ok()
+        };
+        let frames = match news {
+            News::Owner(owner) => {
+                let name = match owner {
+                    Owner::Agent(name) => Some(name.as_str()),
+                    Owner::Bot | Owner::Queue => None,
+                };
+                if self.agent.as_deref() == name {
+                    return Vec::new();
+                }
+                let gone = std::mem::replace(&mut self.agent, name.map(Box::from));
+                let gone =
+                    gone.and_then(|gone| event(Event::of_agent("agent_disconnected", &gone)));
+                let come = name.and_then(|name| event(Event::of_agent("agent_connected", name)));
+                [gone, come]
+            }
+            News::Typing(typing) => {
+                let author = match &typing.agent {
+                    Some(name) => Who::agent(name),
+                    None => Who::bot(bot_info),
+                };
+                let kind = if typing.types { "typing" } else { "stoptyping" };
+                let doing = typing.doing.as_deref();
+                let event = event(Event {
+                    kind,
+                    author,
+                    doing,
+                });
+                [event, None]
+            }
+            News::SessionEnded(id) if **id == *session_id => {
+                let end = SessionEnd {
+                    kind: "session_end",
+                    from: "bot",
+                    bot_info,
+                    session_id,
+                };
+                [serde_json::to_string(&end).ok(), None]
+            }
+            News::Access
+            | News::Growing(_)
+            | News::SessionEnded(_)
+            | News::Stop(_)
+            | News::Stored(_) => return Vec::new(),
+        };
+        frames.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::bus::Typing;
+    use crate::rtm::conversation::bot_info;
+
+    fn listener() -> Listener {
+        Listener {
+            bot: bot_info("Test Bot", "st-test"),
+            icon: None,
+        }
+    }
+
+    fn told(presence: &mut Presence, news: News) -> Vec<Value> {
+        let frames = presence.frames(&listener(), "ss-1", &news);
+        let read = |frame: &String| serde_json::from_str(frame).unwrap();
+        frames.iter().map(read).collect()
+    }
+
+    fn ann() -> News {
+        News::Owner(Owner::Agent("Ann".to_owned()))
+    }
+
+    #[test]
+    fn a_person_is_told_as_the_clients_know_it_and_once() {
+        let mut presence = Presence::default();
+        let expected = json!({
+            "type": "events", "from": "bot", "sessionId": "ss-1",
+            "message": {"type": "agent_connected",
+                        "author": {"id": "Ann", "type": "AGENT", "firstName": "Ann", "lastName": ""}},
+            "botInfo": {"chatBot": "Test Bot", "taskBotId": "st-test"},
+        });
+        assert_eq!(told(&mut presence, ann()), [expected]);
+        assert!(told(&mut presence, ann()).is_empty());
+        let bob = News::Owner(Owner::Agent("Bob".to_owned()));
+        let frames = told(&mut presence, bob);
+        let said = |frame: &Value| {
+            let message = &frame["message"];
+            let (kind, name) = (&message["type"], &message["author"]["firstName"]);
+            format!("{kind} {name}").replace('"', "")
+        };
+        let words: Vec<_> = frames.iter().map(said).collect();
+        assert_eq!(words, ["agent_disconnected Ann", "agent_connected Bob"]);
+        let frames = told(&mut presence, News::Owner(Owner::Queue));
+        assert_eq!(said(&frames[0]), "agent_disconnected Bob");
+        assert!(told(&mut presence, News::Owner(Owner::Bot)).is_empty());
+    }
+
+    #[test]
+    fn who_types_and_what_the_bot_does_is_told_and_the_end_of_this_session() {
+        let mut presence = Presence::default();
+        let typing = |agent: Option<&str>, types, doing: Option<&str>| {
+            News::Typing(Typing {
+                agent: agent.map(Into::into),
+                types,
+                doing: doing.map(Into::into),
+            })
+        };
+        let message = |presence: &mut Presence, news| told(presence, news)[0]["message"].clone();
+        assert_eq!(
+            message(&mut presence, typing(None, true, Some("Looking up"))),
+            json!({"type": "typing", "doing": "Looking up",
+                   "author": {"type": "BOT", "firstName": "Test Bot", "lastName": ""}})
+        );
+        let stops = message(&mut presence, typing(Some("Ann"), false, None));
+        assert_eq!(stops["type"], "stoptyping");
+        assert_eq!(stops["author"]["type"], "AGENT");
+        let end = |id: &str| News::SessionEnded(id.into());
+        assert!(told(&mut presence, end("ss-2")).is_empty());
+        assert_eq!(
+            told(&mut presence, end("ss-1")),
+            [
+                json!({"type": "session_end", "from": "bot", "sessionId": "ss-1",
+                    "botInfo": {"chatBot": "Test Bot", "taskBotId": "st-test"}})
+            ]
+        );
+    }
+}
