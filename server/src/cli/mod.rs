@@ -3,9 +3,11 @@
 //! In the path: `main` calls [`run`]; it reads the configuration and hands over to one command.
 //!
 //! Invariants: what is wrong before the server runs is one sentence on the standard error output with exit
-//! code 2; a checked token that is refused is exit code 1. The standard output is for what was asked for: pages to open, a token, a configuration.
+//! code 2; a checked token that is refused and a bot that does not answer
+//! are exit code 1. The standard output is for what was asked for: pages to open, a token, a configuration.
 
 mod app;
+mod bot;
 mod db;
 mod serve;
 mod token;
@@ -29,7 +31,7 @@ use crate::state::{StartError, open_bots};
 
 /// Read when no `--config` names another and it is there.
 const USUAL_FILE: &str = "parlour.toml";
-/// For a checked token that is refused.
+/// For a checked token that is refused, and a bot that does not answer.
 const REFUSED: u8 = 1;
 /// For mistakes that the person at the keyboard can correct.
 const CORRECT_IT: u8 = 2;
@@ -47,6 +49,7 @@ const CORRECT_IT: u8 = 2;
   PARLOUR_LOG__FORMAT=json parlour               every key can be set in the environment
   parlour config check                           is the configuration right?
   parlour app add --name Shop --origin https://shop.example.com --bot st-demo
+  parlour bot try st-shop hello                  one turn of a bot: what goes out, what comes back
   parlour db backup /backups/monday.db           copy the database of a running server
   parlour user export ann@example.com > ann.json everything that is kept of a person
   parlour token sign --app cs-demo --identity ann@example.com
@@ -84,6 +87,9 @@ enum Command {
     /// Manage apps: who may ask for assertions
     #[command(subcommand)]
     App(AppCommand),
+    /// Try a bot by hand
+    #[command(subcommand)]
+    Bot(bot::BotCommand),
     /// Check, copy and put back the database
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -98,7 +104,11 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Read everything, also the keys, and say what is wrong
-    Check,
+    Check {
+        /// Ask every bot once whether it is there and lets us in; exit code 1: one does not
+        #[arg(long)]
+        online: bool,
+    },
     /// Print the result of all sources, secrets masked
     Show,
 }
@@ -160,7 +170,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
     let sources = cli.place.sources()?;
     match &cli.command {
         None => serve::serve(&cli.place, &sources)?,
-        Some(Command::Config(ConfigCommand::Check)) => {
+        Some(Command::Config(ConfigCommand::Check { online })) => {
             let config = check(&sources)?;
             let demo = if config.apps.is_empty() {
                 "; a start will add the demo app"
@@ -172,11 +182,19 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
                 config.apps.len(),
                 config.bots.len()
             ));
+            if *online && !bot::check_all(&config)? {
+                return Ok(ExitCode::from(REFUSED));
+            }
         }
         Some(Command::Config(ConfigCommand::Show)) => {
             say(&masked(&sources)?);
         }
         Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.place.file(), &sources)?,
+        Some(Command::Bot(command)) => {
+            if !bot::run(command, &sources)? {
+                return Ok(ExitCode::from(REFUSED));
+            }
+        }
         Some(Command::Db(command)) => db::run(command, &sources)?,
         Some(Command::User(command)) => user::run(command, &sources)?,
         Some(Command::Token(TokenCommand::Sign(sign))) => token::sign(sign, &sources)?,

@@ -12,6 +12,7 @@ use super::answer::{Answer, Bounds};
 use super::call::Call;
 use super::error::{Fault, OutboundError, fault_of};
 use super::names::Names;
+use super::watch::{Sent, Watch};
 use crate::clock::Clock;
 use crate::limits::{
     OUTBOUND_CONNECT, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS, OUTBOUND_IDLE_CONNECTION,
@@ -20,7 +21,10 @@ use crate::limits::{
 
 /// Sends calls. One for the process, cloned for everybody who asks: connections are shared.
 #[derive(Clone)]
-pub struct Outbound(Arc<Clients>);
+pub struct Outbound {
+    clients: Arc<Clients>,
+    watch: Option<Arc<dyn Watch>>,
+}
 
 /// Two, since they do not share connections: one was checked, the other need not be. Made when first used: reading the
 /// certificates of the machine takes milliseconds that a server with scripted bots need not spend.
@@ -60,12 +64,24 @@ impl Outbound {
     }
 
     pub(super) fn with(clock: Arc<dyn Clock>, ways: Ways) -> Self {
-        Self(Arc::new(Clients {
-            clock,
-            ways,
-            configured: OnceLock::new(),
-            guarded: OnceLock::new(),
-        }))
+        Self {
+            clients: Arc::new(Clients {
+                clock,
+                ways,
+                configured: OnceLock::new(),
+                guarded: OnceLock::new(),
+            }),
+            watch: None,
+        }
+    }
+
+    /// The same, and `watch` sees what it sends.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
     }
 
     /// Sends a call and waits for the head of the answer, whatever its status. Dropping the future hangs up.
@@ -78,9 +94,17 @@ impl Outbound {
         if let Some(mistake) = call.mistake {
             return Err(failed(mistake));
         }
-        let Some(ready) = self.0.client(call.address.is_guarded()) else {
+        let Some(ready) = self.clients.client(call.address.is_guarded()) else {
             return Err(failed(Fault::Unsendable("the client could not be made")));
         };
+        if let Some(watch) = &self.watch {
+            watch.sent(&Sent {
+                method: &call.method,
+                address: &call.address,
+                headers: &call.headers,
+                body: call.body.as_deref().unwrap_or_default(),
+            });
+        }
         let mut request = reqwest::Request::new(call.method, call.address.url().clone());
         *request.headers_mut() = call.headers;
         *request.body_mut() = call.body.map(Into::into);
@@ -90,8 +114,12 @@ impl Outbound {
             Err(_late) => Err(failed(next.fault())),
             Ok(Err(error)) => Err(failed(fault_of(&error, ready.knows_authorities))),
             Ok(Ok(response)) => {
-                let now = self.0.clock.now();
-                Ok(Answer::new(place, response, bounds, now))
+                let now = self.clients.clock.now();
+                let answer = Answer::new(place, response, bounds, now);
+                if let Some(watch) = &self.watch {
+                    watch.answered(answer.status(), &answer.content_type(), begun.elapsed());
+                }
+                Ok(answer)
             }
         }
     }

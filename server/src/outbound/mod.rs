@@ -23,6 +23,7 @@ mod ranges;
 mod retry_after;
 #[cfg(test)]
 mod tests;
+mod watch;
 pub mod webhook_signature;
 
 pub use address::{Address, AddressError};
@@ -33,3 +34,4 @@ pub use error::{Fault, OutboundError, TlsFault, Wait};
 pub use events::{Event, Events};
 pub use lines::{Lines, TooLong};
 pub use ranges::Range;
+pub use watch::{Sent, Watch};

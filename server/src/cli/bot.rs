@@ -1,0 +1,258 @@
+//! `parlour bot try`: one turn of a bot by hand, without a server and without a visitor.
+//!
+//! In the path: opens the bots as a start would, asks one of them, and prints what went out and what came back.
+//!
+//! Invariants: nothing is stored. Secrets are masked: headers that hold one, and the query of an address.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use http::StatusCode;
+use protocol::content::Content;
+use protocol::reply::BotMessage;
+
+use super::say;
+use crate::bot::{Answers, Bot, BotError, Growth, Turn, TurnKind, Visitor};
+use crate::clock::SystemClock;
+use crate::config::{Config, ConfigError, Sources};
+use crate::ids::{Ids as _, RandomIds};
+use crate::outbound::{Outbound, Sent, Watch};
+use crate::records::Owner;
+use crate::state::{StartError, open_bots};
+
+/// Of a body that is longer only its beginning is printed.
+const SHOWN_BYTES: usize = 8 * 1024;
+
+/// In the place of a secret.
+const MASK: &str = "•••";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BotCommand {
+    /// Send one message to a bot, and print what went out and what came back; exit code 1: it gave no answer
+    Try(Try),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Try {
+    /// The bot's id in the configuration
+    #[arg(value_name = "BOT_ID")]
+    bot: String,
+    /// What is said to it; without it the bot is told that a session has begun
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+    /// The visitor's language
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+}
+
+/// Has it answered?
+pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, StartError> {
+    let BotCommand::Try(asked) = command;
+    let config = Config::load(sources)?;
+    let outbound = Outbound::new(Arc::new(SystemClock)).watched(Arc::new(Printed));
+    let bot = open_bots(&config, &outbound)?.remove(&asked.bot);
+    let bot = bot.ok_or_else(|| {
+        let known: Vec<&str> = config.bots.keys().map(String::as_str).collect();
+        let known = if known.is_empty() {
+            "none is configured".to_owned()
+        } else {
+            known.join(", ")
+        };
+        ConfigError::of(&asked.bot, format!("there is no such bot (bots: {known})"))
+    })?;
+    Ok(runtime()?.block_on(ask(bot.as_ref(), asked)))
+}
+
+/// Asks every bot once whether it is there. Prints a line for each; were all of them there?
+pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
+    let outbound = Outbound::new(Arc::new(SystemClock));
+    let bots = open_bots(config, &outbound)?;
+    let mut all = true;
+    let runtime = runtime()?;
+    for id in config.bots.keys() {
+        let Some(bot) = bots.get(id) else { continue };
+        let begun = Instant::now();
+        match runtime.block_on(bot.check()) {
+            Ok(()) => say(&format!("{id}: is there ({})", seconds(begun.elapsed()))),
+            Err(error) => {
+                all = false;
+                say(&format!("{id}: {}", in_full(&error)));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))
+}
+
+async fn ask(bot: &dyn Bot, asked: &Try) -> bool {
+    let mut answers = Answers::new();
+    let mut growth = answers.growth();
+    let begun = Instant::now();
+    let outcome = {
+        let mut answer = bot.answer(turn(asked), &mut answers);
+        let mut printed = Pieces::default();
+        loop {
+            tokio::select! {
+                biased;
+                Ok(()) = growth.changed() => printed.print(&growth.borrow_and_update(), begun.elapsed()),
+                outcome = &mut answer => {
+                    printed.print(&growth.borrow_and_update(), begun.elapsed());
+                    break outcome;
+                }
+            }
+        }
+    };
+    let took = seconds(begun.elapsed());
+    if let Err(error) = outcome.and_then(|()| answers.end()) {
+        say(&format!("✗ {took}  {}", in_full(&error)));
+        return false;
+    }
+    let effects = answers.effects().clone();
+    let bodies = answers.into_bodies();
+    if bodies.is_empty() {
+        say(&format!(
+            "= {took}  it says nothing in this turn (a bot that answers later does so through the running server)"
+        ));
+    }
+    for body in bodies {
+        let Ok(message) = serde_json::from_str::<BotMessage>(&body) else {
+            continue;
+        };
+        let content = Content::of_bot_message(&message);
+        let buttons: Vec<_> = content
+            .buttons()
+            .iter()
+            .map(|button| format!("[{}]", button.title))
+            .collect();
+        say(&format!(
+            "= {took}  {} {}",
+            content.plain_text(),
+            buttons.join(" ")
+        ));
+    }
+    if let Some(owner) = effects.owner {
+        say(&format!("= {took}  hands the conversation over: {owner:?}"));
+    }
+    if effects.closes {
+        say(&format!("= {took}  ends the session"));
+    }
+    if effects.tokens > 0 {
+        say(&format!("= {took}  {} tokens", effects.tokens));
+    }
+    true
+}
+
+fn turn(asked: &Try) -> Turn {
+    let name = RandomIds.uuid();
+    Turn {
+        bot: asked.bot.clone(),
+        app: "cs-try".to_owned(),
+        visitor: Visitor {
+            id: format!("u-{name}"),
+            identity: "parlour bot try".to_owned(),
+            profile: None,
+        },
+        conversation: format!("cv-{name}"),
+        session_id: format!("ss-{name}"),
+        kind: match &asked.text {
+            Some(text) => TurnKind::text(text),
+            None => TurnKind::Connect,
+        },
+        idempotence_key: format!("tn-{name}"),
+        attempt: 0,
+        owner: Owner::Bot,
+        language: asked.language.clone(),
+        recent: Vec::new(),
+        state: None,
+    }
+}
+
+fn in_full(error: &BotError) -> String {
+    let status = error.status();
+    let status = status.map_or(String::new(), |status| format!(", status {status}"));
+    format!("{error} [{}{status}]", error.class().word())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+/// What was printed of the answers that grow.
+#[derive(Default)]
+struct Pieces {
+    answers: usize,
+    bytes: usize,
+    doing: Option<String>,
+}
+
+impl Pieces {
+    fn print(&mut self, growth: &Growth, after: Duration) {
+        if growth.doing != self.doing {
+            self.doing.clone_from(&growth.doing);
+            if let Some(doing) = &self.doing {
+                say(&format!("… {}  {doing}", seconds(after)));
+            }
+        }
+        for (number, grown) in growth.grown.iter().enumerate() {
+            if number + 1 > self.answers {
+                (self.answers, self.bytes) = (number + 1, 0);
+            }
+            if number + 1 == self.answers && grown.text.len() > self.bytes {
+                let piece = grown.text.get(self.bytes..).unwrap_or_default();
+                say(&format!("+ {}  {piece:?}", seconds(after)));
+                self.bytes = grown.text.len();
+            }
+        }
+    }
+}
+
+/// Prints calls to the standard output.
+struct Printed;
+
+impl Watch for Printed {
+    fn sent(&self, call: &Sent<'_>) {
+        let url = call.address.url();
+        let query = if url.query().is_some() { "?" } else { "" };
+        let hidden = if query.is_empty() { "" } else { MASK };
+        let mut text = format!(
+            "→ {} {}{}{query}{hidden}\n",
+            call.method,
+            call.address.place(),
+            url.path()
+        );
+        for (name, value) in call.headers {
+            let value = match value.to_str() {
+                Ok(value) if !value_is_secret(name.as_str(), call) => value,
+                _ => MASK,
+            };
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+        let shown = &call.body[..call.body.len().min(SHOWN_BYTES)];
+        for line in String::from_utf8_lossy(shown).lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        if shown.len() < call.body.len() {
+            text.push_str(&format!("  … {} bytes in all\n", call.body.len()));
+        }
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    fn answered(&self, status: StatusCode, content_type: &str, after: Duration) {
+        let code = status.as_u16();
+        say(&format!("← {code} {content_type} after {}", seconds(after)));
+    }
+}
+
+/// Is any value of this header marked as secret?
+fn value_is_secret(name: &str, call: &Sent<'_>) -> bool {
+    let mut values = call.headers.get_all(name).iter();
+    values.any(http::HeaderValue::is_sensitive)
+}

@@ -1,0 +1,28 @@
+//! What goes out and comes back, shown to an operator who tries a bot by hand.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use super::Address;
+
+/// Sees every call of an [`Outbound`](super::Outbound). Bodies hold what people say: only for the operator's own words.
+pub trait Watch: Send + Sync {
+    /// A call goes out.
+    fn sent(&self, call: &Sent<'_>);
+
+    /// The head of its answer is here.
+    fn answered(&self, status: StatusCode, content_type: &str, after: Duration);
+}
+
+/// A call that goes out.
+pub struct Sent<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Where to. Its query may hold a key.
+    pub address: &'a Address,
+    /// Its headers; those that hold secrets are marked as sensitive.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a [u8],
+}
