@@ -10,6 +10,7 @@
     reason = "a command line tool talks on standard output"
 )]
 
+mod bot;
 mod build;
 mod compress;
 mod crash;
@@ -73,6 +74,9 @@ enum Task {
     Crash(crash::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
+    /// A bot behind a webhook: started by `crash`, which kills it.
+    #[command(hide = true)]
+    Bot(bot::Options),
     /// Only make sure that the toolchain can build everything.
     Setup,
 }
@@ -99,6 +103,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Size(options) => size::size(&workspace, &options)?,
         Task::Load(options) => load::load(&workspace, &options)?,
         Task::Crash(options) => crash::crash(&workspace, &options)?,
+        Task::Bot(options) => bot::bot(&options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => setup::setup(&workspace)?,
     }

@@ -1,13 +1,14 @@
 //! What the server survives: killed, ended, with a full disk and with one that fails, each under load; and then every message is accounted for.
 //!
 //! In the path: a person calls `cargo xtask crash`; `cargo xtask test` runs its short form as the step `crash`. `story` kills
-//! and ends, `disk` fills the disk, `sync` makes it fail, `trace` watches the system calls, `account` compares what visitors know with what is
+//! and ends, `bot` kills the bot as well, `disk` fills the disk, `sync` makes it fail, `trace` watches the system calls, `account` compares what visitors know with what is
 //! stored. The visitors and the server are those of `load`.
 //!
 //! **Invariants.** Anything that does not add up fails the run, with the visitors and numbers. What cannot be tried on this
 //! machine is said, never left out silently.
 
 mod account;
+mod bot;
 mod disk;
 mod story;
 mod sync;
@@ -24,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::load::crowd::Crowd;
 use crate::load::http::{Http, address_of};
-use crate::load::server::{Folder, Server, Setup};
+use crate::load::server::{Folder, SCRIPTED, Server, Setup};
 use crate::load::steps;
 use crate::load::visitor::{Habits, Visitor};
 use crate::load::{binary, runtime};
@@ -68,6 +69,8 @@ pub(crate) struct Options {
 enum Story {
     /// `kill -9`, then SIGTERM.
     Kill,
+    /// `kill -9` of the server and of the bot behind it, in turn.
+    Bot,
     /// The disk is full for a while.
     Disk,
     /// The disk does not sync for a while.
@@ -99,10 +102,15 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// A server that has not started, on an empty folder.
     fn setup(&self, name: &str) -> anyhow::Result<Setup> {
+        self.setup_with(name, SCRIPTED)
+    }
+
+    /// The same with another bot.
+    fn setup_with(&self, name: &str, answers: &str) -> anyhow::Result<Setup> {
         let name = format!("crash-{name}");
         Ok(Setup {
             binary: self.binary.clone(),
-            folder: Folder::make(&self.workspace.target, &name)?,
+            folder: Folder::make(&self.workspace.target, &name, answers)?,
             log: self.log(&name),
             before: Vec::new(),
         })
@@ -143,6 +151,9 @@ fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
     runtime()?.block_on(async {
         if wanted(Story::Kill) {
             said.push(story::killed_and_ended(&stage, options).await?);
+        }
+        if wanted(Story::Bot) {
+            said.push(bot::killed_in_turn(&stage, options).await?);
         }
         if wanted(Story::Disk) {
             said.push(disk::full(&stage).await?);

@@ -17,11 +17,11 @@ pub(super) const MOST_OUTSTANDING: u8 = 30;
 /// The server allows 20 frames a second.
 pub(super) const FASTEST: Duration = Duration::from_millis(60);
 /// A crowd that comes, or comes back with jitter and back-off.
-const ONLINE_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const ONLINE_WITHIN: Duration = Duration::from_mins(1);
 /// A part of what is said must be acknowledged before the next crash.
 const PROGRESS_WITHIN: Duration = Duration::from_mins(1);
 /// Everything that is open is sent again, acknowledged and answered by then.
-const HOME_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const HOME_WITHIN: Duration = Duration::from_mins(1);
 /// Messages of each visitor that pass between two crashes.
 const CALM: u64 = 5;
 /// The server dies when one in so many of a volley is acknowledged.
@@ -110,7 +110,7 @@ pub(super) async fn killed_and_ended(
 }
 
 /// Every visitor has noticed.
-async fn all_gone(crowd: &Crowd) -> anyhow::Result<()> {
+pub(super) async fn all_gone(crowd: &Crowd) -> anyhow::Result<()> {
     crowd
         .until("every socket has ended", ONLINE_WITHIN, |tally| {
             tally.online.load(Relaxed) == 0
@@ -120,7 +120,7 @@ async fn all_gone(crowd: &Crowd) -> anyhow::Result<()> {
 }
 
 /// The load goes on for a while.
-async fn calm(crowd: &Crowd, options: &Options) -> anyhow::Result<()> {
+pub(super) async fn calm(crowd: &Crowd, options: &Options) -> anyhow::Result<()> {
     let more = CALM * options.users as u64;
     let goal = crowd.tally.acked.load(Relaxed) + more;
     crowd
@@ -132,7 +132,7 @@ async fn calm(crowd: &Crowd, options: &Options) -> anyhow::Result<()> {
 }
 
 /// All say as much as they may at once; returns when a part is acknowledged, with how many are not.
-async fn volley(crowd: &Crowd, options: &Options) -> anyhow::Result<u64> {
+pub(super) async fn volley(crowd: &Crowd, options: &Options) -> anyhow::Result<u64> {
     let before = crowd.tally.acked.load(Relaxed);
     let share = (options.users * options.outstanding) as u64 / SHARE;
     crowd.order(|orders| orders.volleys += 1);

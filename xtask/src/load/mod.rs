@@ -116,7 +116,7 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
     }
     let setup = Setup {
         binary: binary(workspace, options.server.as_deref())?,
-        folder: Folder::make(&workspace.target, "load")?,
+        folder: Folder::make(&workspace.target, "load", server::SCRIPTED)?,
         log: workspace.target.join("xtask-logs").join("load.log"),
         before: Vec::new(),
     };

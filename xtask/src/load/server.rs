@@ -50,7 +50,7 @@ secret = "of-a-measurement-on-loopback-only"
 [bots.st-load]
 page = "load"
 name = "Echo"
-script = "echo.script.toml"
+ANSWERS
 [rate]
 sign_address_burst = 10000000
 sign_address_per_minute = 10000000
@@ -75,6 +75,9 @@ keep_free = "0"
 level = "warn"
 "#;
 
+/// What answers: the script that lies beside the configuration.
+pub(crate) const SCRIPTED: &str = "script = \"echo.script.toml\"";
+
 const SCRIPT: &str = r#"
 [[greeting]]
 say = "Welcome"
@@ -86,13 +89,20 @@ say = "echo {text}"
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one below the target folder.
-    pub(crate) fn make(target: &Path, name: &str) -> anyhow::Result<Self> {
+    /// An empty one below the target folder. `answers` is what the bot's section says about what answers.
+    pub(crate) fn make(target: &Path, name: &str, answers: &str) -> anyhow::Result<Self> {
         let path = target.join(format!("xtask-{name}-{}", std::process::id()));
         fs::create_dir_all(path.join("data"))?;
-        fs::write(path.join("parlour.toml"), CONFIG)?;
         fs::write(path.join("echo.script.toml"), SCRIPT)?;
-        Ok(Self(path))
+        let folder = Self(path);
+        folder.set_bot(answers)?;
+        Ok(folder)
+    }
+
+    /// Another bot, for the next start.
+    pub(crate) fn set_bot(&self, answers: &str) -> anyhow::Result<()> {
+        let config = CONFIG.replace("ANSWERS", answers);
+        Ok(fs::write(self.0.join("parlour.toml"), config)?)
     }
 
     /// The server's data folder.

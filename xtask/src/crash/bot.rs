@@ -1,0 +1,215 @@
+//! A webhook bot and its server, killed in turn under load: every turn keeps its one id, and nothing is lost or doubled.
+//!
+//! Each round all visitors say as much at once as they may, and one of the two dies when a part of it is acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::story::{FASTEST, HOME_WITHIN, ONLINE_WITHIN, all_gone, calm, volley};
+use super::{Options, Stage, accounted, seconds};
+use crate::load::crowd::Crowd;
+use crate::load::diary::parse;
+use crate::load::server::Server;
+use crate::load::visitor::Habits;
+
+/// It has nothing to read before it listens.
+const BOT_WITHIN: Duration = Duration::from_secs(10);
+
+/// The bot's process; the next one listens at the same address and writes into the same file.
+struct Bot {
+    child: Child,
+    address: SocketAddr,
+    asked: PathBuf,
+}
+
+impl Bot {
+    async fn start(asked: &Path) -> anyhow::Result<Self> {
+        let (child, address) = launch("127.0.0.1:0", asked).await?;
+        Ok(Self {
+            child,
+            address,
+            asked: asked.to_owned(),
+        })
+    }
+
+    async fn kill_and_restart(&mut self) -> anyhow::Result<()> {
+        self.child
+            .kill()
+            .await
+            .context("the bot cannot be killed")?;
+        (self.child, _) = launch(&self.address.to_string(), &self.asked).await?;
+        Ok(())
+    }
+}
+
+async fn launch(listen: &str, asked: &Path) -> anyhow::Result<(Child, SocketAddr)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["bot", "--listen", listen, "--asked"])
+        .arg(asked)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("the bot cannot be started")?;
+    let output = child.stdout.take().context("no standard output")?;
+    let mut lines = BufReader::new(output).lines();
+    let first = timeout(BOT_WITHIN, lines.next_line()).await;
+    let first = first.context("the bot does not listen in time")??;
+    let address = first
+        .as_deref()
+        .and_then(|line| line.strip_prefix("listening on "));
+    let address = address.context("the bot ended at once")?.parse()?;
+    Ok((child, address))
+}
+
+pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyhow::Result<String> {
+    println!(
+        "==> kill -9 of server and webhook bot in turn, {} time(s) each, {} visitors with {} messages in flight each",
+        options.kills, options.users, options.outstanding
+    );
+    let setup = stage.setup_with("bot", "")?;
+    let mut bot = Bot::start(&setup.folder.file("asked")).await?;
+    setup.folder.set_bot(&answers(bot.address))?;
+    let mut server = Server::start(setup).await?;
+    let users = u32::try_from(options.users).unwrap_or(u32::MAX);
+    let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
+    let mut crowd = Crowd::new(server.address);
+    crowd.come(
+        options.users,
+        Habits {
+            every,
+            outstanding: options.outstanding,
+            padding: 0,
+        },
+    );
+    crowd.all_online(ONLINE_WITHIN).await?;
+    crowd.order(|orders| orders.talk = true);
+    for round in 1..=options.kills {
+        calm(&crowd, options).await?;
+        let in_flight = volley(&crowd, options).await?;
+        bot.kill_and_restart().await?;
+        println!("    bot killed {round}: {in_flight} messages in flight");
+        calm(&crowd, options).await?;
+        let in_flight = volley(&crowd, options).await?;
+        server.kill().await?;
+        all_gone(&crowd).await?;
+        server.restart().await?;
+        let back = crowd.all_online(ONLINE_WITHIN).await?;
+        println!(
+            "    server killed {round}: {in_flight} messages in flight; all visitors back after {}",
+            seconds(back)
+        );
+    }
+    calm(&crowd, options).await?;
+    let home = crowd.leave(HOME_WITHIN).await?;
+    let account = accounted(&mut server, home).await?;
+    let asked = Asked::of(&fs::read_to_string(&bot.asked)?);
+    for line in &asked.wrong {
+        println!("      {line}");
+    }
+    if !asked.wrong.is_empty() {
+        bail!("the bot did not see each turn with its one id, see above");
+    }
+    ensure!(
+        asked.turns as u64 >= account.acked,
+        "the bot saw {} turns of {} messages",
+        asked.turns,
+        account.acked
+    );
+    ensure!(
+        asked.again > 0,
+        "nobody died in the middle of a turn: nothing was tried"
+    );
+    println!(
+        "    {} turns, {} of them seen again with their id",
+        asked.turns, asked.again
+    );
+    Ok(format!(
+        "bot and server killed {} time(s) each: {} messages, {} turns seen again with their id",
+        options.kills, account.acked, asked.again
+    ))
+}
+
+/// The bot's section: a webhook, and no limits on what a crowd may ask.
+fn answers(address: SocketAddr) -> String {
+    format!(
+        "key = \"whsec_b2YtYS1tZWFzdXJlbWVudC1vbi1sb29wYmFjay1vbmx5\"\n\
+         [bots.st-load.webhook]\n\
+         url = \"http://{address}/\"\n\
+         [bots.st-load.limits]\n\
+         visitor_turns_per_minute = 0\n\
+         visitor_turns_per_day = 0\n\
+         address_turns_per_minute = 0\n\
+         address_turns_per_day = 0\n"
+    )
+}
+
+/// What the bot wrote down.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Messages that it was asked about.
+    turns: usize,
+    /// How many of them more than once.
+    again: usize,
+    wrong: Vec<String>,
+}
+
+impl Asked {
+    fn of(text: &str) -> Self {
+        let mut ids: BTreeMap<(usize, u64), BTreeSet<&str>> = BTreeMap::new();
+        let mut meant: BTreeMap<&str, BTreeSet<(usize, u64)>> = BTreeMap::new();
+        let mut times: BTreeMap<(usize, u64), usize> = BTreeMap::new();
+        for line in text.lines() {
+            let mut words = line.splitn(3, ' ');
+            let (Some(turn), Some(_), Some(said)) = (words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            // The beginnings of sessions say nothing.
+            let Some(message) = parse(said) else { continue };
+            ids.entry(message).or_default().insert(turn);
+            meant.entry(turn).or_default().insert(message);
+            *times.entry(message).or_default() += 1;
+        }
+        let mut wrong = Vec::new();
+        for ((user, number), ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {
+            wrong.push(format!(
+                "u{user} n{number} has {} turns: {ids:?}",
+                ids.len()
+            ));
+        }
+        for (turn, messages) in meant.iter().filter(|(_, messages)| messages.len() > 1) {
+            wrong.push(format!("turn {turn} is {messages:?}"));
+        }
+        Self {
+            turns: ids.len(),
+            again: times.values().filter(|times| **times > 1).count(),
+            wrong,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_has_one_id_however_often_it_is_seen() {
+        let right = "tn-0 cv-1 \ntn-1 cv-1 u1 n1\ntn-2 cv-1 u1 n2\ntn-1 cv-1 u1 n1\n";
+        let asked = Asked::of(right);
+        assert_eq!((asked.turns, asked.again, asked.wrong.len()), (2, 1, 0));
+        let asked = Asked::of(&format!("{right}tn-3 cv-1 u1 n1\n"));
+        assert_eq!(asked.wrong.len(), 1, "{:?}", asked.wrong);
+        let asked = Asked::of(&format!("{right}tn-1 cv-2 u2 n1\n"));
+        assert_eq!(asked.wrong.len(), 1, "{:?}", asked.wrong);
+    }
+}
