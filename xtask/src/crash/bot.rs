@@ -4,81 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use anyhow::{bail, ensure};
 
 use super::story::{FASTEST, HOME_WITHIN, ONLINE_WITHIN, all_gone, calm, volley};
 use super::{Options, Stage, accounted, seconds};
+use crate::bot::Bot;
 use crate::load::crowd::Crowd;
 use crate::load::diary::parse;
 use crate::load::server::Server;
 use crate::load::visitor::Habits;
-
-/// It has nothing to read before it listens.
-const BOT_WITHIN: Duration = Duration::from_secs(10);
-
-/// The bot's process; the next one listens at the same address and writes into the same file.
-struct Bot {
-    child: Child,
-    address: SocketAddr,
-    asked: PathBuf,
-}
-
-impl Bot {
-    async fn start(asked: &Path) -> anyhow::Result<Self> {
-        let (child, address) = launch("127.0.0.1:0", asked).await?;
-        Ok(Self {
-            child,
-            address,
-            asked: asked.to_owned(),
-        })
-    }
-
-    async fn kill_and_restart(&mut self) -> anyhow::Result<()> {
-        self.child
-            .kill()
-            .await
-            .context("the bot cannot be killed")?;
-        (self.child, _) = launch(&self.address.to_string(), &self.asked).await?;
-        Ok(())
-    }
-}
-
-async fn launch(listen: &str, asked: &Path) -> anyhow::Result<(Child, SocketAddr)> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["bot", "--listen", listen, "--asked"])
-        .arg(asked)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("the bot cannot be started")?;
-    let output = child.stdout.take().context("no standard output")?;
-    let mut lines = BufReader::new(output).lines();
-    let first = timeout(BOT_WITHIN, lines.next_line()).await;
-    let first = first.context("the bot does not listen in time")??;
-    let address = first
-        .as_deref()
-        .and_then(|line| line.strip_prefix("listening on "));
-    let address = address.context("the bot ended at once")?.parse()?;
-    Ok((child, address))
-}
 
 pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyhow::Result<String> {
     println!(
         "==> kill -9 of server and webhook bot in turn, {} time(s) each, {} visitors with {} messages in flight each",
         options.kills, options.users, options.outstanding
     );
-    let setup = stage.setup_with("bot", "")?;
-    let mut bot = Bot::start(&setup.folder.file("asked")).await?;
-    setup.folder.set_bot(&answers(bot.address))?;
+    let setup = stage.setup("bot")?;
+    let asked = setup.folder.file("asked");
+    let mut bot = Bot::start(&["--asked", &asked.to_string_lossy()]).await?;
+    setup.folder.set_bot(&bot.as_webhook())?;
     let mut server = Server::start(setup).await?;
     let users = u32::try_from(options.users).unwrap_or(u32::MAX);
     let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
@@ -112,7 +58,7 @@ pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyh
     calm(&crowd, options).await?;
     let home = crowd.leave(HOME_WITHIN).await?;
     let account = accounted(&mut server, home).await?;
-    let asked = Asked::of(&fs::read_to_string(&bot.asked)?);
+    let asked = Asked::of(&fs::read_to_string(&asked)?);
     for line in &asked.wrong {
         println!("      {line}");
     }
@@ -137,20 +83,6 @@ pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyh
         "bot and server killed {} time(s) each: {} messages, {} turns seen again with their id",
         options.kills, account.acked, asked.again
     ))
-}
-
-/// The bot's section: a webhook, and no limits on what a crowd may ask.
-fn answers(address: SocketAddr) -> String {
-    format!(
-        "key = \"whsec_b2YtYS1tZWFzdXJlbWVudC1vbi1sb29wYmFjay1vbmx5\"\n\
-         [bots.st-load.webhook]\n\
-         url = \"http://{address}/\"\n\
-         [bots.st-load.limits]\n\
-         visitor_turns_per_minute = 0\n\
-         visitor_turns_per_day = 0\n\
-         address_turns_per_minute = 0\n\
-         address_turns_per_day = 0\n"
-    )
 }
 
 /// What the bot wrote down.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::load::crowd::Crowd;
 use crate::load::http::{Http, address_of};
-use crate::load::server::{Folder, SCRIPTED, Server, Setup};
+use crate::load::server::{Folder, Server, Setup};
 use crate::load::steps;
 use crate::load::visitor::{Habits, Visitor};
 use crate::load::{binary, runtime};
@@ -102,15 +102,10 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// A server that has not started, on an empty folder.
     fn setup(&self, name: &str) -> anyhow::Result<Setup> {
-        self.setup_with(name, SCRIPTED)
-    }
-
-    /// The same with another bot.
-    fn setup_with(&self, name: &str, answers: &str) -> anyhow::Result<Setup> {
         let name = format!("crash-{name}");
         Ok(Setup {
             binary: self.binary.clone(),
-            folder: Folder::make(&self.workspace.target, &name, answers)?,
+            folder: Folder::make(&self.workspace.target, &name)?,
             log: self.log(&name),
             before: Vec::new(),
         })

@@ -137,7 +137,7 @@ impl Crowd {
         &self,
         what: &str,
         within: Duration,
-        condition: impl Fn(&Tally) -> bool,
+        mut condition: impl FnMut(&Tally) -> bool,
     ) -> anyhow::Result<Duration> {
         let started = Instant::now();
         while !condition(&self.tally) {

@@ -21,6 +21,7 @@ mod sign;
 mod slow;
 pub(crate) mod steps;
 mod storm;
+mod streams;
 pub(crate) mod visitor;
 
 use std::fs;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+use crate::bot::Bot;
 use crate::workspace::Workspace;
 use figures::Figures;
 use server::{Folder, Server, Setup};
@@ -69,6 +71,12 @@ pub(crate) struct Options {
 enum Mode {
     /// Visitors write, the bot answers each message with one.
     Chat,
+    /// The same with a bot behind a webhook.
+    Webhook,
+    /// The same with a language model that streams 200 pieces.
+    Model,
+    /// A thousand of its answers stream at once, each for ten seconds.
+    Streams,
     /// Visitors are there and say nothing.
     Idle,
     /// A bot's page with a transcript is drawn, again and again on each connection.
@@ -97,7 +105,9 @@ impl Plan {
 /// Measures, prints and writes.
 pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let usual = match options.mode {
-        Mode::Chat => 500,
+        Mode::Chat | Mode::Webhook => 500,
+        Mode::Model => 100,
+        Mode::Streams => 1_000,
         Mode::Idle => 5_000,
         Mode::Page | Mode::Sign => 64,
         Mode::Storm => 2_000,
@@ -116,14 +126,27 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
     }
     let setup = Setup {
         binary: binary(workspace, options.server.as_deref())?,
-        folder: Folder::make(&workspace.target, "load", server::SCRIPTED)?,
+        folder: Folder::make(&workspace.target, "load")?,
         log: workspace.target.join("xtask-logs").join("load.log"),
-        before: Vec::new(),
+        before: interpreter(options.server.as_deref()),
     };
     let figures = runtime()?.block_on(async {
+        // Lives as long as the measurement.
+        let bot = match options.mode {
+            Mode::Webhook | Mode::Model => Some(Bot::start(&[]).await?),
+            Mode::Streams => Some(Bot::start(&["--pause", "50"]).await?),
+            _ => None,
+        };
+        if let Some(bot) = &bot {
+            setup.folder.set_bot(&match options.mode {
+                Mode::Webhook => bot.as_webhook(),
+                _ => bot.as_model(),
+            })?;
+        }
         let mut server = Server::start(setup).await?;
         let figures = match options.mode {
-            Mode::Chat => chat::chat(&server, &plan).await,
+            Mode::Chat | Mode::Webhook | Mode::Model => chat::chat(&server, &plan).await,
+            Mode::Streams => streams::streams(&server, &plan).await,
             Mode::Idle => idle::idle(&server, &plan).await,
             Mode::Page => page::page(&server, &plan).await,
             Mode::Sign => sign::sign(&server, &plan).await,
@@ -139,6 +162,16 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// What runs a server that is a script: `end2end/peer.mjs`, which others are compared with.
+fn interpreter(server: Option<&Path>) -> Vec<String> {
+    let script = server.is_some_and(|path| path.extension().is_some_and(|it| it == "mjs"));
+    if script {
+        vec!["node".to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// The named server, or the one that was built here.

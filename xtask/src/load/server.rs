@@ -76,7 +76,7 @@ level = "warn"
 "#;
 
 /// What answers: the script that lies beside the configuration.
-pub(crate) const SCRIPTED: &str = "script = \"echo.script.toml\"";
+const SCRIPTED: &str = "script = \"echo.script.toml\"";
 
 const SCRIPT: &str = r#"
 [[greeting]]
@@ -89,17 +89,17 @@ say = "echo {text}"
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one below the target folder. `answers` is what the bot's section says about what answers.
-    pub(crate) fn make(target: &Path, name: &str, answers: &str) -> anyhow::Result<Self> {
+    /// An empty one below the target folder, for a bot that answers from a script.
+    pub(crate) fn make(target: &Path, name: &str) -> anyhow::Result<Self> {
         let path = target.join(format!("xtask-{name}-{}", std::process::id()));
         fs::create_dir_all(path.join("data"))?;
         fs::write(path.join("echo.script.toml"), SCRIPT)?;
         let folder = Self(path);
-        folder.set_bot(answers)?;
+        folder.set_bot(SCRIPTED)?;
         Ok(folder)
     }
 
-    /// Another bot, for the next start.
+    /// Another bot for the next start: what its section says about what answers.
     pub(crate) fn set_bot(&self, answers: &str) -> anyhow::Result<()> {
         let config = CONFIG.replace("ANSWERS", answers);
         Ok(fs::write(self.0.join("parlour.toml"), config)?)
