@@ -108,7 +108,8 @@ impl Outbound {
         let mut request = reqwest::Request::new(call.method, call.address.url().clone());
         *request.headers_mut() = call.headers;
         *request.body_mut() = call.body.map(Into::into);
-        let bounds = Bounds::new(Instant::now(), call.waits, call.max_bytes);
+        let begun = Instant::now();
+        let bounds = Bounds::new(begun, call.waits, call.max_bytes);
         let next = bounds.next();
         match timeout_at(next.until, ready.client.execute(request)).await {
             Err(_late) => Err(failed(next.fault())),
