@@ -14,11 +14,11 @@ use protocol::content::Content;
 use protocol::reply::BotMessage;
 
 use super::say;
-use crate::bot::{Answers, Bot, BotError, Growth, Turn, TurnKind, Visitor};
+use crate::bot::{Answers, Bot, BotError, Growth, Surroundings, Turn, TurnKind, Visitor};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Sources};
 use crate::ids::{Ids as _, RandomIds};
-use crate::outbound::{Outbound, Sent, Watch};
+use crate::outbound::{Sent, Watch};
 use crate::records::Owner;
 use crate::state::{StartError, open_bots};
 
@@ -51,8 +51,9 @@ pub(super) struct Try {
 pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, StartError> {
     let BotCommand::Try(asked) = command;
     let config = Config::load(sources)?;
-    let outbound = Outbound::new(Arc::new(SystemClock)).watched(Arc::new(Printed));
-    let bot = open_bots(&config, &outbound)?.remove(&asked.bot);
+    let mut around = Surroundings::new(&config, Arc::new(SystemClock));
+    around.outbound = around.outbound.watched(Arc::new(Printed));
+    let bot = open_bots(&config, &around)?.remove(&asked.bot);
     let bot = bot.ok_or_else(|| {
         let known: Vec<&str> = config.bots.keys().map(String::as_str).collect();
         let known = if known.is_empty() {
@@ -67,8 +68,8 @@ pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, Start
 
 /// Asks every bot once whether it is there. Prints a line for each; were all of them there?
 pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
-    let outbound = Outbound::new(Arc::new(SystemClock));
-    let bots = open_bots(config, &outbound)?;
+    let around = Surroundings::new(config, Arc::new(SystemClock));
+    let bots = open_bots(config, &around)?;
     let mut all = true;
     let runtime = runtime()?;
     for id in config.bots.keys() {
