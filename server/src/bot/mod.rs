@@ -15,6 +15,7 @@ mod answers;
 mod error;
 mod examples;
 pub(crate) mod fault;
+mod kore_webhook;
 mod open;
 mod openai;
 mod pattern;
@@ -92,5 +93,10 @@ pub trait Bot: Send + Sync + 'static {
     /// What stands in the way.
     async fn check(&self) -> Result<(), BotError> {
         Ok(())
+    }
+
+    /// Do its answers come outside of its turns?
+    fn answers_late(&self) -> bool {
+        false
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::kore_webhook::KoreWebhookBot;
 use super::{Bot, BotError, OpenAi, ScriptedBot};
 use crate::config;
 use crate::outbound::Outbound;
@@ -26,6 +27,9 @@ pub fn open(bot: &config::Bot, outbound: &Outbound) -> Result<Arc<dyn Bot>, BotE
 fn connector(bot: &config::Bot, outbound: &Outbound) -> Result<Option<Arc<dyn Bot>>, BotError> {
     if let Some(openai) = &bot.openai {
         return Ok(Some(Arc::new(OpenAi::open(openai, outbound)?)));
+    }
+    if let Some(hook) = &bot.kore_webhook {
+        return Ok(Some(Arc::new(KoreWebhookBot::open(hook, outbound)?)));
     }
     Ok(None)
 }

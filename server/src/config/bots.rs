@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::OpenAi;
+use super::connectors::{KoreWebhook, OpenAi};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -102,6 +102,9 @@ pub struct Bot {
     /// File with them.
     #[serde(default)]
     pub key_file: Option<RelativePathBuf>,
+    /// Connector: a Kore bot behind its webhook channel.
+    #[serde(default)]
+    pub kore_webhook: Option<Box<KoreWebhook>>,
 }
 
 impl Bot {
@@ -128,6 +131,7 @@ impl Bot {
             openai: None,
             key: None,
             key_file: None,
+            kore_webhook: None,
         })
     }
 
@@ -144,7 +148,10 @@ impl Bot {
 
     /// The tables of connectors that this bot has, by name: at most one is allowed.
     pub(super) fn connectors(&self) -> Vec<&'static str> {
-        let tables = [("openai", self.openai.is_some())];
+        let tables = [
+            ("openai", self.openai.is_some()),
+            ("kore_webhook", self.kore_webhook.is_some()),
+        ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
     }
@@ -160,6 +167,9 @@ impl Bot {
         let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
         if let Some(openai) = &self.openai {
             openai.check().map_err(|wrong| below("openai", wrong))?;
+        }
+        if let Some(hook) = &self.kore_webhook {
+            hook.check().map_err(|wrong| below("kore_webhook", wrong))?;
         }
         Ok(())
     }
