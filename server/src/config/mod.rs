@@ -21,6 +21,7 @@ mod reload;
 mod server;
 mod show;
 mod values;
+mod webhook_channel;
 
 use std::collections::BTreeMap;
 
@@ -30,13 +31,16 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
-pub use connectors::{Endpoint, MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook};
+pub use connectors::{
+    EndOfTask, Endpoint, KoreWebhook, MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
+};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period, Size};
+pub use webhook_channel::WebhookChannel;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::error::{Fault, OutboundError, fault_of};
 use super::names::Names;
 use super::watch::{Sent, Watch};
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::limits::{
     OUTBOUND_CONNECT, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS, OUTBOUND_IDLE_CONNECTION,
     OUTBOUND_IDLE_CONNECTIONS, OUTBOUND_PING, OUTBOUND_PONG,
@@ -61,6 +61,11 @@ impl Outbound {
             proxy: true,
         };
         Self::with(clock, ways)
+    }
+
+    /// The time by which calls are signed.
+    pub fn now(&self) -> Millis {
+        self.clients.clock.now()
     }
 
     pub(super) fn with(clock: Arc<dyn Clock>, ways: Ways) -> Self {
