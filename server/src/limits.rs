@@ -162,6 +162,11 @@ pub const OUTBOUND_IDLE_CONNECTIONS: usize = 100;
 pub const OUTBOUND_HEADERS: usize = 100;
 /// Bytes of the same over HTTP/2.
 pub const OUTBOUND_HEAD_BYTES: u32 = 64 * 1024;
+/// Bytes that one HTTP/2 stream of a bot may be ahead of who reads it, and all streams of a connection together. Pieces of
+/// text are small; a thousand bots that flood us cost 256 MB.
+pub const OUTBOUND_STREAM_WINDOW: u32 = 256 * 1024;
+/// See [`OUTBOUND_STREAM_WINDOW`].
+pub const OUTBOUND_CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 /// How often an HTTP/2 connection with calls on it is asked whether it lives, and how long it may think about it. Otherwise
 /// a dead one would let all calls wait that share it.
 pub const OUTBOUND_PING: Duration = Duration::from_secs(15);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Bounds};
@@ -15,8 +15,9 @@ use super::names::Names;
 use super::watch::{Sent, Watch};
 use crate::clock::{Clock, Millis};
 use crate::limits::{
-    OUTBOUND_CONNECT, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS, OUTBOUND_IDLE_CONNECTION,
-    OUTBOUND_IDLE_CONNECTIONS, OUTBOUND_PING, OUTBOUND_PONG,
+    OUTBOUND_CONNECT, OUTBOUND_CONNECTION_WINDOW, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS,
+    OUTBOUND_IDLE_CONNECTION, OUTBOUND_IDLE_CONNECTIONS, OUTBOUND_PING, OUTBOUND_PONG,
+    OUTBOUND_STREAM_WINDOW,
 };
 
 /// Sends calls. One for the process, cloned for everybody who asks: connections are shared.
@@ -43,6 +44,8 @@ pub(super) struct Ways {
     pub(super) guarded: Names,
     /// Does the operator's client use the proxy of the environment?
     pub(super) proxy: bool,
+    /// Who is trusted in place of whom the machine trusts.
+    pub(super) authorities: Option<Vec<Certificate>>,
 }
 
 /// A client, and whether it can check a certificate.
@@ -59,6 +62,7 @@ impl Outbound {
             configured: Names::any(),
             guarded: Names::public(),
             proxy: true,
+            authorities: None,
         };
         Self::with(clock, ways)
     }
@@ -137,12 +141,12 @@ impl Clients {
             // A proxy would look the name up itself and connect to what it finds, unchecked. A proxy that may be
             // trusted with it is the operator's to name: see `Address::foreign`, whose listed origins use it.
             let names = &self.ways.guarded;
-            let strict = || basic().dns_resolver(names.clone()).no_proxy();
+            let strict = || self.ways.basic().dns_resolver(names.clone()).no_proxy();
             self.guarded.get_or_init(|| made(strict))
         } else {
             let names = &self.ways.configured;
             let free = || {
-                let builder = basic().dns_resolver(names.clone());
+                let builder = self.ways.basic().dns_resolver(names.clone());
                 if self.ways.proxy {
                     builder
                 } else {
@@ -155,21 +159,29 @@ impl Clients {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one client")]
-fn basic() -> ClientBuilder {
-    // Not asked for compression: a small answer that unpacks to a large one is none of our worries then.
-    let plain = [(ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
-    Client::builder()
-        .user_agent(concat!("parlour/", env!("CARGO_PKG_VERSION")))
-        .default_headers(plain.into_iter().collect())
-        .redirect(Policy::none())
-        .connect_timeout(OUTBOUND_CONNECT)
-        .pool_idle_timeout(OUTBOUND_IDLE_CONNECTION)
-        .pool_max_idle_per_host(OUTBOUND_IDLE_CONNECTIONS)
-        .http1_max_headers(OUTBOUND_HEADERS)
-        .http2_max_header_list_size(OUTBOUND_HEAD_BYTES)
-        .http2_keep_alive_interval(OUTBOUND_PING)
-        .http2_keep_alive_timeout(OUTBOUND_PONG)
+impl Ways {
+    #[expect(clippy::disallowed_methods, reason = "this is the one client")]
+    fn basic(&self) -> ClientBuilder {
+        // Not asked for compression: a small answer that unpacks to a large one is none of our worries then.
+        let plain = [(ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
+        let builder = Client::builder()
+            .user_agent(concat!("parlour/", env!("CARGO_PKG_VERSION")))
+            .default_headers(plain.into_iter().collect())
+            .redirect(Policy::none())
+            .connect_timeout(OUTBOUND_CONNECT)
+            .pool_idle_timeout(OUTBOUND_IDLE_CONNECTION)
+            .pool_max_idle_per_host(OUTBOUND_IDLE_CONNECTIONS)
+            .http1_max_headers(OUTBOUND_HEADERS)
+            .http2_initial_stream_window_size(OUTBOUND_STREAM_WINDOW)
+            .http2_initial_connection_window_size(OUTBOUND_CONNECTION_WINDOW)
+            .http2_max_header_list_size(OUTBOUND_HEAD_BYTES)
+            .http2_keep_alive_interval(OUTBOUND_PING)
+            .http2_keep_alive_timeout(OUTBOUND_PONG);
+        match &self.authorities {
+            Some(authorities) => builder.tls_certs_only(authorities.clone()),
+            None => builder,
+        }
+    }
 }
 
 /// A client that trusts what the machine trusts, or, on a machine without certificates, nobody: plain HTTP works, and

@@ -55,7 +55,7 @@ pub enum Fault {
     #[error("its answer has more than {0} bytes")]
     TooBig(usize),
     /// The connection ended before the answer did.
-    #[error("its answer broke off")]
+    #[error("its answer broke off, or is not HTTP")]
     Broken,
     /// An answer that says no, or a redirect.
     #[error("it answered {status}")]

@@ -263,7 +263,7 @@ mod tests {
             Just("\n\n"),
             Just("\r\n\r\n")
         ];
-        (field, "[a-z:é😀\u{feff}]{0,6}", end)
+        (field, "[a-z:é😀\u{feff}]{0,6}|x{24,34}", end)
             .prop_map(|(field, value, end)| format!("{field}{value}{end}"))
     }
 

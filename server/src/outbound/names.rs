@@ -3,12 +3,15 @@
 //! In the path: the connection is made to exactly what [`Names`] gives, so that a name that leads elsewhere the next
 //! time (DNS rebinding) gains nothing. A connection that is used again was checked when it was made.
 //!
-//! Invariant: the system's resolver blocks a thread. A name whose servers hang holds one of a few, not all.
+//! Invariant: the system's resolver blocks a thread, for as long as a name's servers like. All who ask for one name wait
+//! for one thread, and all names together have a few: a bot whose name hangs holds up nobody else.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
@@ -21,12 +24,23 @@ type Lookup = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 /// What an address must be.
 pub(super) type Check = fn(IpAddr) -> Result<(), Range>;
 
+/// A look that goes on, for all who wait for it.
+type Looking = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, Unknown>>>;
+
+/// Nobody knows the name.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the name is not known")]
+struct Unknown;
+
 /// Looks names up.
 #[derive(Clone)]
-pub(super) struct Names {
-    lookup: Arc<Lookup>,
+pub(super) struct Names(Arc<Inner>);
+
+struct Inner {
+    lookup: Box<Lookup>,
     check: Check,
     places: Arc<Semaphore>,
+    looking: Mutex<HashMap<String, Looking>>,
 }
 
 impl Names {
@@ -44,32 +58,63 @@ impl Names {
         lookup: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
         check: Check,
     ) -> Self {
-        Self {
-            lookup: Arc::new(lookup),
+        Self(Arc::new(Inner {
+            lookup: Box::new(lookup),
             check,
             places: Arc::new(Semaphore::new(NAMES_AT_ONCE)),
+            looking: Mutex::default(),
+        }))
+    }
+
+    async fn look(&self, name: &str) -> Result<Vec<SocketAddr>, Unknown> {
+        let running = self.looking().get(name).cloned();
+        if let Some(running) = running {
+            return running.await;
         }
+        let places = Arc::clone(&self.0.places);
+        let place = places.acquire_owned().await.map_err(|_| Unknown)?;
+        let looking = {
+            let mut looking = self.looking();
+            // Somebody else may have begun meanwhile.
+            let begun = looking.entry(name.to_owned()).or_insert_with(|| {
+                let (names, name) = (self.clone(), name.to_owned());
+                let done = tokio::task::spawn_blocking(move || {
+                    // Both end with the resolver's answer, also when nobody waits for it any more.
+                    let _place = place;
+                    let _listed = Listed(&names, &name);
+                    (names.0.lookup)(&name).map_err(|_| Unknown)
+                });
+                done.map(|done| done.map_err(|_| Unknown)?).boxed().shared()
+            });
+            begun.clone()
+        };
+        looking.await
+    }
+
+    fn looking(&self) -> MutexGuard<'_, HashMap<String, Looking>> {
+        // Nothing is done under the lock that could panic.
+        let looking = self.0.looking.lock();
+        looking.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A name in the list of looks, until this is dropped.
+struct Listed<'a>(&'a Names, &'a str);
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.0.looking().remove(self.1);
     }
 }
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self {
-            lookup,
-            check,
-            places,
-        } = self.clone();
+        let names = self.clone();
         Box::pin(async move {
-            let place = places.acquire_owned().await?;
-            let looking = tokio::task::spawn_blocking(move || {
-                // Held until the resolver returns, also when nobody waits for it any more.
-                let _place = place;
-                lookup(name.as_str())
-            });
-            let found = looking.await??;
+            let found = names.look(name.as_str()).await?;
             // One bad address spoils the name: who mixes them is up to something, and which one is taken is chance.
             for address in &found {
-                check(address.ip())?;
+                (names.0.check)(address.ip())?;
             }
             let found: Addrs = Box::new(found.into_iter().take(ADDRESSES_OF_A_NAME));
             Ok(found)
@@ -84,6 +129,10 @@ fn system(name: &str) -> io::Result<Vec<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::sync::mpsc;
+
+    use futures_util::future::join_all;
+    use futures_util::poll;
 
     use super::*;
 
@@ -141,36 +190,84 @@ mod tests {
         assert_eq!(refused.downcast_ref::<Range>(), Some(&Range::Loopback));
     }
 
-    #[tokio::test]
-    async fn names_that_hang_hold_a_few_threads_only() {
-        let (release, hold) = std::sync::mpsc::channel::<()>();
-        let (begun, beginnings) = std::sync::mpsc::channel();
-        let hold = std::sync::Mutex::new(hold);
-        let begun = std::sync::Mutex::new(begun);
+    /// A resolver that hangs until it is released, for every name but one.
+    struct Hanging {
+        names: Names,
+        begun: mpsc::Receiver<()>,
+        release: mpsc::Sender<()>,
+    }
+
+    fn hanging() -> Hanging {
+        let (release, hold) = mpsc::channel::<()>();
+        let (tell, begun) = mpsc::channel();
+        let hold = Mutex::new(hold);
         let names = Names::new(
-            move |_| {
-                begun.lock().unwrap().send(()).unwrap();
-                // Ends with the sender.
-                let _ = hold.lock().unwrap().recv();
+            move |name| {
+                if name != "quick.example" {
+                    tell.send(()).unwrap();
+                    // Ends with the sender.
+                    let _ = hold.lock().unwrap().recv();
+                }
                 Ok(Vec::new())
             },
             must_be_public,
         );
-        let waiting: Vec<_> = (0..=NAMES_AT_ONCE)
-            .map(|_| Box::pin(addresses(&names)))
-            .collect();
-        let waiting = futures_util::future::join_all(waiting);
-        tokio::pin!(waiting);
-        assert!(futures_util::poll!(&mut waiting).is_pending());
-        let beginnings = tokio::task::spawn_blocking(move || {
-            for _ in 0..NAMES_AT_ONCE {
-                beginnings.recv().unwrap();
-            }
-            beginnings
-        });
-        let beginnings = beginnings.await.unwrap();
-        assert!(beginnings.try_recv().is_err(), "one has to wait");
+        Hanging {
+            names,
+            begun,
+            release,
+        }
+    }
+
+    async fn look(names: &Names, name: &str) -> bool {
+        names.resolve(name.parse().unwrap()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_hangs_holds_one_thread_however_many_ask_for_it() {
+        let Hanging {
+            names,
+            begun,
+            release,
+        } = hanging();
+        let all = (0..NAMES_AT_ONCE * 3).map(|_| look(&names, "slow.example"));
+        let mut all = Box::pin(join_all(all));
+        assert!(poll!(&mut all).is_pending());
+        assert!(look(&names, "quick.example").await, "another passes");
+        // Who has lost patience and asks again waits for the same thread.
+        drop(all);
+        let mut again = Box::pin(look(&names, "slow.example"));
+        assert!(poll!(&mut again).is_pending());
         drop(release);
-        assert_eq!(waiting.await.len(), NAMES_AT_ONCE + 1);
+        assert!(again.await);
+        assert_eq!(begun.try_iter().count(), 1);
+        // What has ended is asked anew.
+        assert!(look(&names, "slow.example").await);
+    }
+
+    #[tokio::test]
+    async fn many_names_that_hang_hold_a_few_threads() {
+        let Hanging {
+            names,
+            begun,
+            release,
+        } = hanging();
+        let each: Vec<_> = (0..=NAMES_AT_ONCE)
+            .map(|n| format!("slow-{n}.example"))
+            .collect();
+        let all = each.iter().map(|name| look(&names, name));
+        let mut all = Box::pin(join_all(all));
+        assert!(poll!(&mut all).is_pending());
+        let begun = tokio::task::spawn_blocking(move || {
+            for _ in 0..NAMES_AT_ONCE {
+                begun.recv().unwrap();
+            }
+            begun
+        });
+        let begun = begun.await.unwrap();
+        assert!(begun.try_recv().is_err(), "one has to wait");
+        drop(release);
+        assert!(all.await.into_iter().all(|known| known));
+        assert_eq!(begun.try_recv(), Ok(()), "until the others are done");
     }
 }

@@ -15,8 +15,10 @@ use super::names::Names;
 use super::*;
 use crate::clock::{FixedClock, Millis};
 
+mod environment;
 mod guarded;
 mod peer;
+mod tls;
 
 use peer::Peer;
 
@@ -36,6 +38,7 @@ fn ways() -> Ways {
         guarded: Names::public(),
         // The tests' own environment may have one.
         proxy: false,
+        authorities: None,
     }
 }
 
