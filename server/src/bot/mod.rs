@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub mod activity;
 mod answers;
+pub mod bot_framework;
+mod direct_line;
 mod error;
 mod examples;
 pub(crate) mod fault;
@@ -30,7 +33,7 @@ pub use answers::{
     Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
 };
 pub use error::{BotError, Class, Fault};
-pub use open::open;
+pub use open::{Surroundings, open};
 pub use openai::OpenAi;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};

@@ -2,19 +2,65 @@
 //!
 //! In the path: the state opens every bot at the start and after SIGHUP; `parlour bot try` and `config check` open one.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
+use super::bot_framework::{BotFramework, Callbacks};
+use super::direct_line::DirectLine;
 use super::{Bot, BotError, OpenAi, ScriptedBot};
-use crate::config;
+use crate::clock::Clock;
+use crate::config::{self, BaseUrl, Config};
 use crate::outbound::Outbound;
+
+/// What bots are opened with.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What they are asked with.
+    pub outbound: Outbound,
+    /// Where those answer that call.
+    pub callbacks: Callbacks,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where this server is reached.
+    pub public_url: Option<BaseUrl>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+impl Surroundings {
+    /// Those of a server. `secret`: the addresses for callbacks are signed with a key that is made of it.
+    pub fn new(config: &Config, secret: &SecretString, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            outbound: Outbound::new(Arc::clone(&clock)),
+            callbacks: Callbacks::new(secret),
+            clock,
+            public_url: config.server.public_url.clone(),
+            listen: config.server.listen,
+        }
+    }
+
+    /// Where a bot reaches this server, with a slash at the end: what its settings say, else the public address, else
+    /// this machine.
+    pub fn reached_at(&self, configured: Option<&BaseUrl>) -> String {
+        match configured.or(self.public_url.as_ref()) {
+            Some(url) => url.as_str().to_owned(),
+            None if self.listen.ip().is_unspecified() => {
+                format!("http://localhost:{}/", self.listen.port())
+            }
+            None => format!("http://{}/", self.listen),
+        }
+    }
+}
 
 /// What answers for this bot: its connector, else its script. With both, the script is asked first, and what it has no
 /// rule for goes to the connector.
 ///
 /// # Errors
 /// What is wrong with its script or its connector's settings, before anybody is asked.
-pub fn open(bot: &config::Bot, outbound: &Outbound) -> Result<Arc<dyn Bot>, BotError> {
-    let connector = connector(bot, outbound)?;
+pub fn open(id: &str, bot: &config::Bot, around: &Surroundings) -> Result<Arc<dyn Bot>, BotError> {
+    let connector = connector(id, bot, around)?;
     Ok(match (bot.script_file(), connector) {
         (Some(file), then) => Arc::new(ScriptedBot::open_before(&file, then)?),
         (None, Some(connector)) => connector,
@@ -23,9 +69,19 @@ pub fn open(bot: &config::Bot, outbound: &Outbound) -> Result<Arc<dyn Bot>, BotE
 }
 
 /// The bot elsewhere, if there is one: the configuration has at most one table of this kind.
-fn connector(bot: &config::Bot, outbound: &Outbound) -> Result<Option<Arc<dyn Bot>>, BotError> {
+fn connector(
+    id: &str,
+    bot: &config::Bot,
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn Bot>>, BotError> {
+    if let Some(settings) = &bot.bot_framework {
+        return Ok(Some(Arc::new(BotFramework::open(id, settings, around)?)));
+    }
+    if let Some(settings) = &bot.direct_line {
+        return Ok(Some(Arc::new(DirectLine::open(id, settings, around)?)));
+    }
     if let Some(openai) = &bot.openai {
-        return Ok(Some(Arc::new(OpenAi::open(openai, outbound)?)));
+        return Ok(Some(Arc::new(OpenAi::open(openai, &around.outbound)?)));
     }
     Ok(None)
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::apology::Apology;
 use super::connectors::OpenAi;
+use super::connectors::{BotFramework, DirectLine};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -102,6 +103,12 @@ pub struct Bot {
     /// File with them.
     #[serde(default)]
     pub key_file: Option<RelativePathBuf>,
+    /// Connector: a bot made with the Bot Framework or the Microsoft 365 Agents SDK.
+    #[serde(default)]
+    pub bot_framework: Option<Box<BotFramework>>,
+    /// Connector: a bot behind Direct Line.
+    #[serde(default)]
+    pub direct_line: Option<Box<DirectLine>>,
 }
 
 impl Bot {
@@ -128,6 +135,8 @@ impl Bot {
             openai: None,
             key: None,
             key_file: None,
+            bot_framework: None,
+            direct_line: None,
         })
     }
 
@@ -144,7 +153,11 @@ impl Bot {
 
     /// The tables of connectors that this bot has, by name: at most one is allowed.
     pub(super) fn connectors(&self) -> Vec<&'static str> {
-        let tables = [("openai", self.openai.is_some())];
+        let tables = [
+            ("openai", self.openai.is_some()),
+            ("bot_framework", self.bot_framework.is_some()),
+            ("direct_line", self.direct_line.is_some()),
+        ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
     }
@@ -158,6 +171,12 @@ impl Bot {
     /// What serde could not see in the table of its connector: the key below the bot, and what is wrong with it.
     pub(super) fn check_connector(&self) -> Result<(), (String, String)> {
         let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
+        if let Some(it) = &self.bot_framework {
+            it.check().map_err(|wrong| below("bot_framework", wrong))?;
+        }
+        if let Some(it) = &self.direct_line {
+            it.check().map_err(|wrong| below("direct_line", wrong))?;
+        }
         if let Some(openai) = &self.openai {
             openai.check().map_err(|wrong| below("openai", wrong))?;
         }

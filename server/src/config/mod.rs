@@ -30,6 +30,8 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
+pub(crate) use connectors::secret;
+pub use connectors::{BotFramework, Delivery, DirectLine};
 pub use connectors::{Endpoint, MaxTokensName, McpServer, OpenAi};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;

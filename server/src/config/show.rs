@@ -6,7 +6,13 @@ use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
 /// Keys whose value never leaves the process.
-const SECRET_KEYS: [&str; 4] = ["secret", "private_key", "visitor_secret", "key"];
+const SECRET_KEYS: [&str; 5] = [
+    "secret",
+    "private_key",
+    "visitor_secret",
+    "key",
+    "app_password",
+];
 
 /// Tables of such values.
 const SECRET_TABLES: [&str; 1] = ["headers"];
@@ -90,6 +96,18 @@ mod tests {
             text.contains("Be kind.") && text.contains("X-Pass"),
             "{text}"
         );
+        assert!(!text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn the_password_of_a_bots_app_is_masked() {
+        let table = r#"{page="a", name="A", bot_framework={url="http://127.0.0.1:1/", app_id="app-1", app_password="hush"}}"#;
+        let sources = Sources {
+            environment: vec![("PARLOUR_BOTS__ST_A".to_owned(), table.to_owned())],
+            ..Sources::default()
+        };
+        let text = masked(&sources).unwrap();
+        assert!(text.contains("app-1"), "{text}");
         assert!(!text.contains("hush"), "{text}");
     }
 }

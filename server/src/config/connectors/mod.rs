@@ -2,6 +2,8 @@
 //!
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
+mod bot_framework;
+mod direct_line;
 mod endpoint;
 mod openai;
 
@@ -12,6 +14,8 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use bot_framework::{BotFramework, Delivery};
+pub use direct_line::DirectLine;
 pub use endpoint::Endpoint;
 pub use openai::{MaxTokensName, McpServer, OpenAi};
 
@@ -32,6 +36,12 @@ pub(crate) fn secret(
         (None, Some(file)) => crate::signing::read_secret(&file.relative()).map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// Is a secret named, by value or by file? Neither is read.
+fn is_set(value: Option<&SecretString>, file: Option<&RelativePathBuf>) -> bool {
+    value.is_some_and(|it| !it.expose_secret().is_empty())
+        || file.is_some_and(|it| !it.original().as_os_str().is_empty())
 }
 
 /// Headers of the configuration, none of which is ever shown.
