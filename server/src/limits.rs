@@ -15,6 +15,8 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 pub const BODY_TIME: Duration = Duration::from_secs(15);
 /// JSON and form bodies. The largest honest one is a grant with custom data.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// An activity that a bot sends. The largest honest one is an Adaptive Card with some pages of text.
+pub const ACTIVITY_BYTES: usize = 256 * 1024;
 /// Body of the signing service: nine short fields and a visitor token.
 pub const SIGN_BODY_BYTES: usize = 16 * 1024;
 /// From head to answer for everything but sockets. Above the store's own time-outs (5 s), below the

@@ -21,7 +21,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
-use crate::http::{health, in_flight, pages, sign, way_in, webhook_channel};
+use crate::http::{bot_framework, health, in_flight, pages, sign, way_in, webhook_channel};
 use crate::limits::{
     ANSWER_TIME, BODY_BYTES, BODY_TIME, MAKING_HISTORY, PREFLIGHT_LIFE, SIGN_BODY_BYTES,
     STREAMED_ANSWER,
@@ -40,7 +40,13 @@ pub fn router(state: AppState) -> Router {
     // Kore clients and our widget; both prefixes are in use (`kore-protocol.md`, fact 4).
     let api = api(&state);
     let dev = state.dev_build.map(DevBuild::routes);
+    // Bots of the Bot Framework: no page calls there.
+    let activities = bot_framework::routes().layer(from_fn_with_state(
+        state.in_flight.making(0),
+        in_flight::hold,
+    ));
     let routes = Router::new()
+        .nest("/api/botframework", activities)
         .nest("/api/1.1", api.clone())
         .nest("/api", api)
         // The socket: the address comes from rtm/start.

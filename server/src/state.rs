@@ -205,7 +205,7 @@ impl AppState {
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
-        let around = Surroundings::new(&config, Arc::clone(&world.clock));
+        let around = Surroundings::new(&config, visitor_secret, Arc::clone(&world.clock));
         let mut bots = open_bots(&config, &around)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);

@@ -171,6 +171,17 @@ impl Answers {
         }
     }
 
+    /// Ends the answer that grows with this one in its place: what is stored has the last word. Without one that grows
+    /// it is added.
+    ///
+    /// # Errors
+    /// [`BotError::TooMany`] and [`BotError::TooBig`]: what has grown is still there.
+    pub fn end_as(&mut self, answer: &BotMessage) -> Result<(), BotError> {
+        self.add(answer)?;
+        self.open = false;
+        Ok(())
+    }
+
     /// Says what the bot does at the moment, until it says something.
     pub fn doing(&self, what: &str) {
         self.growth
@@ -311,6 +322,18 @@ mod tests {
             .collect();
         let expected = ["first", "Hello world", "last", "more"].map(BotMessage::text);
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn an_answer_may_end_otherwise_than_it_grew() {
+        let mut answers = Answers::new();
+        answers.write("Once upon").unwrap();
+        answers.end_as(&BotMessage::text("Once upon [1]")).unwrap();
+        answers.end_as(&BotMessage::text("more")).unwrap();
+        answers.end().unwrap();
+        let bodies = answers.into_bodies();
+        assert_eq!(bodies.len(), 2);
+        assert!(bodies[0].contains("[1]") && bodies[1].contains("more"));
     }
 
     #[test]

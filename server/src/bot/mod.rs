@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub mod activity;
 mod answers;
 mod asked;
+pub mod bot_framework;
+mod direct_line;
 mod error;
 mod examples;
 pub(crate) mod fault;

@@ -5,6 +5,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
+use super::bot_framework::{BotFramework, Callbacks};
+use super::direct_line::DirectLine;
 use super::kore_webhook::KoreWebhookBot;
 use super::{Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::clock::Clock;
@@ -16,6 +20,8 @@ use crate::outbound::Outbound;
 pub struct Surroundings {
     /// What they are asked with.
     pub outbound: Outbound,
+    /// Where those answer that call.
+    pub callbacks: Callbacks,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where this server is reached.
@@ -25,10 +31,11 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Those of a server.
-    pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Self {
+    /// Those of a server. `secret`: the addresses for callbacks are signed with a key that is made of it.
+    pub fn new(config: &Config, secret: &SecretString, clock: Arc<dyn Clock>) -> Self {
         Self {
             outbound: Outbound::new(Arc::clone(&clock)),
+            callbacks: Callbacks::new(secret),
             clock,
             public_url: config.server.public_url.clone(),
             listen: config.server.listen,
@@ -85,6 +92,12 @@ fn connector(
             hook,
             &around.outbound,
         )?)));
+    }
+    if let Some(settings) = &bot.bot_framework {
+        return Ok(Some(Arc::new(BotFramework::open(id, settings, around)?)));
+    }
+    if let Some(settings) = &bot.direct_line {
+        return Ok(Some(Arc::new(DirectLine::open(id, settings, around)?)));
     }
     Ok(None)
 }

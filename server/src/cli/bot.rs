@@ -17,6 +17,7 @@ use super::say;
 use crate::bot::{Answers, Bot, BotError, Growth, Surroundings, Turn, TurnKind, Visitor};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Sources};
+use crate::first_start::visitor_secret;
 use crate::ids::{Ids as _, RandomIds};
 use crate::outbound::{Sent, Watch};
 use crate::records::Owner;
@@ -51,7 +52,7 @@ pub(super) struct Try {
 pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, StartError> {
     let BotCommand::Try(asked) = command;
     let config = Config::load(sources)?;
-    let mut around = Surroundings::new(&config, Arc::new(SystemClock));
+    let mut around = surroundings(&config)?;
     around.outbound = around.outbound.watched(Arc::new(Printed));
     let bot = open_bots(&config, &around)?.remove(&asked.bot);
     let bot = bot.ok_or_else(|| {
@@ -68,7 +69,7 @@ pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, Start
 
 /// Asks every bot once whether it is there. Prints a line for each; were all of them there?
 pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
-    let around = Surroundings::new(config, Arc::new(SystemClock));
+    let around = surroundings(config)?;
     let bots = open_bots(config, &around)?;
     let mut all = true;
     let runtime = runtime()?;
@@ -84,6 +85,13 @@ pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
         }
     }
     Ok(all)
+}
+
+/// Those of a server that does not run.
+pub(super) fn surroundings(config: &Config) -> Result<Surroundings, StartError> {
+    // Nobody is listening at the addresses that would be signed with it.
+    let secret = visitor_secret(config)?.unwrap_or_default();
+    Ok(Surroundings::new(config, &secret, Arc::new(SystemClock)))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {

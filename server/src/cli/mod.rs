@@ -17,14 +17,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::bot::Surroundings;
-use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
-use crate::first_start::visitor_secret;
 use crate::http::way_in::BotKeys;
 use crate::signing::{KeyTable, install_crypto};
 use crate::state::{StartError, open_bots};
@@ -213,8 +209,7 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     crate::telemetry::wanted(&config)?;
     KeyTable::load(&config)?;
     BotKeys::load(&config)?;
-    visitor_secret(&config)?;
-    open_bots(&config, &Surroundings::new(&config, Arc::new(SystemClock)))?;
+    open_bots(&config, &bot::surroundings(&config)?)?;
     crate::http::assets::Site::find(config.server.site.as_deref())?;
     Ok(config)
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::{KoreWebhook, N8n, OpenAi, Rasa, Webhook};
+use super::connectors::{BotFramework, DirectLine, KoreWebhook, N8n, OpenAi, Rasa, Webhook};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -114,6 +114,12 @@ pub struct Bot {
     /// Connector: a Kore bot behind its webhook channel.
     #[serde(default)]
     pub kore_webhook: Option<Box<KoreWebhook>>,
+    /// Connector: a bot made with the Bot Framework or the Microsoft 365 Agents SDK.
+    #[serde(default)]
+    pub bot_framework: Option<Box<BotFramework>>,
+    /// Connector: a bot behind Direct Line.
+    #[serde(default)]
+    pub direct_line: Option<Box<DirectLine>>,
 }
 
 impl Bot {
@@ -144,6 +150,8 @@ impl Bot {
             n8n: None,
             rasa: None,
             kore_webhook: None,
+            bot_framework: None,
+            direct_line: None,
         })
     }
 
@@ -166,6 +174,8 @@ impl Bot {
             ("n8n", self.n8n.is_some()),
             ("rasa", self.rasa.is_some()),
             ("kore_webhook", self.kore_webhook.is_some()),
+            ("bot_framework", self.bot_framework.is_some()),
+            ("direct_line", self.direct_line.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
@@ -180,6 +190,12 @@ impl Bot {
     /// What serde could not see in the table of its connector: the key below the bot, and what is wrong with it.
     pub(super) fn check_connector(&self) -> Result<(), (String, String)> {
         let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
+        if let Some(it) = &self.bot_framework {
+            it.check().map_err(|wrong| below("bot_framework", wrong))?;
+        }
+        if let Some(it) = &self.direct_line {
+            it.check().map_err(|wrong| below("direct_line", wrong))?;
+        }
         if let Some(openai) = &self.openai {
             openai.check().map_err(|wrong| below("openai", wrong))?;
         }

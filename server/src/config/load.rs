@@ -268,6 +268,8 @@ mod tests {
         assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
         let model = config.bots["st-ada"].openai.as_ref();
         assert_eq!(model.map(|it| it.model.as_str()), Some("llama3.2"));
+        assert!(config.bots["st-agent"].bot_framework.is_some());
+        assert!(config.bots["st-copilot"].direct_line.is_some());
     }
 
     #[test]
@@ -449,6 +451,42 @@ mod tests {
                     "{bot}[bots.st-a.openai]\nbase_url = \"http://a.test\"\nmodel = \"m\"\nmcp.a = {{ url = \"http://a.test\", allow = [\"x\"], writes = [\"x\"] }}"
                 ),
                 "bots.st-a.openai.mcp.a.writes: `x` stands in `allow`, too",
+            ),
+            (
+                format!("{bot}[bots.st-a.bot_framework]\nurl = \"http://a.test\"\napp_id = \"x\""),
+                "bots.st-a.bot_framework.app_password_file: is missing: an app id proves nothing",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.bot_framework]\nurl = \"http://a.test\"\napp_password = \"x\""
+                ),
+                "bots.st-a.bot_framework.app_id: is missing",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.bot_framework]\nurl = \"http://a.test\"\ndelivery = \"push\""
+                ),
+                "`push` is not known; write one of replies, callbacks",
+            ),
+            (
+                format!("{bot}[bots.st-a.direct_line]"),
+                "bots.st-a.direct_line.secret_file: is missing",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.direct_line]\nsecret = \"x\"\ntoken_url = \"https://a.test/\""
+                ),
+                "bots.st-a.direct_line.token_url: takes the place of a secret",
+            ),
+            (
+                format!("{bot}[bots.st-a.direct_line]\nsecret = \"x\"\nquiet = \"1ms\""),
+                "bots.st-a.direct_line.quiet: is at least 200ms",
+            ),
+            (
+                format!(
+                    "{bot}[bots.st-a.direct_line]\nsecret = \"x\"\n[bots.st-a.bot_framework]\nurl = \"http://a.test\""
+                ),
+                "one of them answers, so take out the other",
             ),
             (
                 "[server".to_owned(),

@@ -31,8 +31,10 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
+pub(crate) use connectors::secret;
 pub use connectors::{
-    EndOfTask, Endpoint, KoreWebhook, MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
+    BotFramework, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook, MaxTokensName, McpServer,
+    N8n, OpenAi, Rasa, Webhook,
 };
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;

@@ -6,7 +6,8 @@ use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
 /// Keys whose value never leaves the process.
-const SECRET_KEYS: [&str; 6] = [
+const SECRET_KEYS: [&str; 7] = [
+    "app_password",
     "key",
     "password",
     "private_key",
@@ -97,6 +98,18 @@ mod tests {
             text.contains("Be kind.") && text.contains("X-Pass"),
             "{text}"
         );
+        assert!(!text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn the_password_of_a_bots_app_is_masked() {
+        let table = r#"{page="a", name="A", bot_framework={url="http://127.0.0.1:1/", app_id="app-1", app_password="hush"}}"#;
+        let sources = Sources {
+            environment: vec![("PARLOUR_BOTS__ST_A".to_owned(), table.to_owned())],
+            ..Sources::default()
+        };
+        let text = masked(&sources).unwrap();
+        assert!(text.contains("app-1"), "{text}");
         assert!(!text.contains("hush"), "{text}");
     }
 }

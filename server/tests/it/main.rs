@@ -10,9 +10,11 @@
 
 mod answers;
 mod base_path;
+mod bot_framework;
 mod budget;
 mod chat;
 mod database;
+mod direct_line;
 mod example_bots;
 mod faults;
 mod frames;
@@ -37,6 +39,7 @@ mod slow;
 mod start;
 mod strangers;
 mod streams;
+mod test_agent;
 mod test_app;
 mod test_bot;
 mod test_hook;

@@ -270,28 +270,39 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Reply {
-        let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\n", self.address);
-        for (name, value) in headers {
-            let _ = write!(text, "{name}: {value}\r\n");
-        }
-        if !body.is_empty() {
-            let _ = write!(text, "content-length: {}\r\n", body.len());
-        }
-        text.push_str("\r\n");
-        text.push_str(body);
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await.unwrap();
-            // A server that refuses a body early may close before all of it is written.
-            let _ = stream.write_all(text.as_bytes()).await;
-            let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer).await;
-            answer
-        };
-        let answer = tokio::time::timeout(SOON, exchange)
-            .await
-            .expect("an answer");
-        Reply::parse(&answer)
+        exchange(self.address, method, path, headers, body).await
     }
+}
+
+/// One request to any server, on a connection of its own.
+pub(crate) async fn exchange(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Reply {
+    let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\n", server);
+    for (name, value) in headers {
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        let _ = write!(text, "content-length: {}\r\n", body.len());
+    }
+    text.push_str("\r\n");
+    text.push_str(body);
+    let exchange = async {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        // A server that refuses a body early may close before all of it is written.
+        let _ = stream.write_all(text.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer
+    };
+    let answer = tokio::time::timeout(SOON, exchange)
+        .await
+        .expect("an answer");
+    Reply::parse(&answer)
 }
 
 /// Random names, and a panic where one is wanted.

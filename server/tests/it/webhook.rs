@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use protocol::reply::BotMessage;
+use secrecy::SecretString;
 use serde_json::json;
 use server::bot::{
     Answers, Bot, BotError, Class, Said, Speaker, Surroundings, Turn, TurnKind, Visitor,
@@ -32,7 +33,11 @@ pub(crate) fn bot_at(hook: &Hook, text: &str) -> Arc<dyn Bot> {
         "[server]\npublic_url = \"https://chat.test/help/\"\n[bots.st-hook]\npage = \"hook\"\nname = \"Hook\"\n{text}"
     ));
     let config = config.unwrap();
-    let around = Surroundings::new(&config, Arc::new(FixedClock::new(NOW)));
+    let around = Surroundings::new(
+        &config,
+        &SecretString::default(),
+        Arc::new(FixedClock::new(NOW)),
+    );
     server::bot::open("st-hook", &config.bots["st-hook"], &around).unwrap()
 }
 

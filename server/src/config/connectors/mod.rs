@@ -2,6 +2,8 @@
 //!
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
+mod bot_framework;
+mod direct_line;
 mod endpoint;
 mod kore_webhook;
 mod n8n;
@@ -19,6 +21,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{KeyAlgorithm, KeyEntry};
 
+pub use bot_framework::{BotFramework, Delivery};
+pub use direct_line::DirectLine;
 pub use endpoint::Endpoint;
 pub use kore_webhook::{EndOfTask, KoreWebhook};
 pub use n8n::N8n;
@@ -56,6 +60,12 @@ fn hmac_key(
     let value = value.filter(|it| !it.expose_secret().is_empty());
     let file = file.filter(|it| !it.original().as_os_str().is_empty());
     KeyEntry::hmac(name, algorithm, value.cloned(), file.cloned())
+}
+
+/// Is a secret named, by value or by file? Neither is read.
+fn is_set(value: Option<&SecretString>, file: Option<&RelativePathBuf>) -> bool {
+    value.is_some_and(|it| !it.expose_secret().is_empty())
+        || file.is_some_and(|it| !it.original().as_os_str().is_empty())
 }
 
 /// Headers of the configuration, none of which is ever shown.

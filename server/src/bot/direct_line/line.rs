@@ -1,0 +1,340 @@
+//! One conversation by Direct Line: what is kept of it between turns, and the calls.
+//!
+//! Invariants: a secret opens every conversation and is never stored; a token opens one, ends, and is renewed before.
+//! What Direct Line does not know any more is begun anew.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::DirectLine;
+use crate::bot::activity::{ActivitySet, read_set};
+use crate::bot::{BotError, Class};
+use crate::clock::Millis;
+use crate::outbound::{Address, Answer, Call, Waits};
+
+/// A token is renewed so long before its end.
+const EARLY: Duration = Duration::from_mins(5);
+/// How long one call may take. The bot's own time is in the call that sends, since Direct Line waits for it there.
+const CALL: Duration = Duration::from_secs(20);
+/// A small answer.
+const SMALL: usize = 64 * 1024;
+/// Ids and watermarks of Direct Line have some 40 letters.
+const MAX_ID: usize = 512;
+
+/// What the bot's state holds of a conversation.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Direct Line's own id of the conversation.
+    conversation: String,
+    /// Everything until here was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watermark: Option<String>,
+    /// The token of the conversation, where there is no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// When it ends.
+    #[serde(default)]
+    until: Millis,
+}
+
+/// What Direct Line and token endpoints answer.
+#[derive(Deserialize)]
+struct Begun {
+    #[serde(default, rename = "conversationId")]
+    conversation: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// An open conversation.
+pub(super) struct Line<'a> {
+    of: &'a DirectLine,
+    kept: Kept,
+    /// Was it begun in this turn?
+    pub(super) is_new: bool,
+}
+
+impl<'a> Line<'a> {
+    /// Goes on with the conversation that was kept, or begins one.
+    ///
+    /// # Errors
+    /// When Direct Line does not let us.
+    pub(super) async fn open(of: &'a DirectLine, state: Option<&str>) -> Result<Self, BotError> {
+        // A state of another version is none.
+        let kept = state.and_then(|state| serde_json::from_str::<Kept>(state).ok());
+        match kept {
+            Some(kept) => {
+                let mut line = Line {
+                    of,
+                    kept,
+                    is_new: false,
+                };
+                line.renew().await?;
+                Ok(line)
+            }
+            None => Self::begin(of).await,
+        }
+    }
+
+    /// Begins a conversation.
+    ///
+    /// # Errors
+    /// When Direct Line does not let us.
+    pub(super) async fn begin(of: &'a DirectLine) -> Result<Self, BotError> {
+        let key = match &of.secret {
+            Some(secret) => secret.clone(),
+            None => of.token().await?.0,
+        };
+        let call = of.call(Call::post, &["conversations"])?.bearer(&key);
+        let begun: Begun = of.send(call).await?.json().await?;
+        let mut line = Line {
+            of,
+            kept: Kept::default(),
+            is_new: true,
+        };
+        match begun.conversation.as_deref() {
+            Some(id) if is_id(id) => id.clone_into(&mut line.kept.conversation),
+            _ => {
+                let reason = "Direct Line begins a conversation without `conversationId`";
+                return Err(BotError::failed(Class::Unreadable, reason));
+            }
+        }
+        if of.secret.is_none() {
+            // Some give back the token that was brought, some another.
+            let token = begun.token.map_or(key, SecretString::from);
+            line.hold(&token, begun.expires_in);
+        }
+        Ok(line)
+    }
+
+    /// What to keep for the next turn.
+    pub(super) fn state(&self) -> String {
+        serde_json::to_string(&self.kept).unwrap_or_default()
+    }
+
+    fn hold(&mut self, token: &SecretString, expires_in: u64) {
+        self.kept.token = Some(token.expose_secret().to_owned());
+        let life = Duration::from_secs(expires_in);
+        self.kept.until = self.of.clock.now().plus(life);
+    }
+
+    fn key(&self) -> Result<SecretString, BotError> {
+        if let Some(secret) = &self.of.secret {
+            return Ok(secret.clone());
+        }
+        let token = self.kept.token.clone().map(SecretString::from);
+        token.ok_or_else(|| BotError::failed(Class::Setup, "there is no token for Direct Line"))
+    }
+
+    /// Sees to a token that holds for the turn.
+    async fn renew(&mut self) -> Result<(), BotError> {
+        let now = self.of.clock.now();
+        if self.of.secret.is_some() || now.plus(EARLY) < self.kept.until {
+            return Ok(());
+        }
+        if now < self.kept.until {
+            let key = self.key()?;
+            let call = self
+                .of
+                .call(Call::post, &["tokens", "refresh"])?
+                .bearer(&key);
+            let mut answer = self.of.outbound.send(call).await?;
+            if answer.status().is_success() {
+                let begun: Begun = answer.json().await?;
+                if let Some(token) = begun.token {
+                    self.hold(&token.into(), begun.expires_in);
+                    return Ok(());
+                }
+            } else if !is_refused(answer.status()) {
+                return Err(answer.refused().into());
+            }
+        }
+        self.take_up().await
+    }
+
+    /// The token has ended: with a new one in the same conversation, if Direct Line allows that, else in a new one.
+    async fn take_up(&mut self) -> Result<(), BotError> {
+        if self.of.secret.is_none() {
+            let (token, life) = self.of.token().await?;
+            let conversation = self.kept.conversation.clone();
+            let call = self.of.call(Call::get, &["conversations", &conversation])?;
+            let mut answer = self.of.outbound.send(call.bearer(&token)).await?;
+            if answer.status().is_success() {
+                let begun: Begun = answer.json().await?;
+                let life = if begun.token.is_some() {
+                    begun.expires_in
+                } else {
+                    life
+                };
+                let token = begun.token.map_or(token, SecretString::from);
+                self.hold(&token, life);
+                return Ok(());
+            }
+            if !is_refused(answer.status()) && !is_gone(answer.status()) {
+                return Err(answer.refused().into());
+            }
+        }
+        *self = Self::begin(self.of).await?;
+        Ok(())
+    }
+
+    /// Sends an activity, by a new token or in a new conversation when it must be. Its id.
+    ///
+    /// # Errors
+    /// When it was not taken.
+    pub(super) async fn say(&mut self, activity: &Value) -> Result<Option<String>, BotError> {
+        let mut answer = self.send(activity).await?;
+        let refused = is_refused(answer.status()) && self.of.secret.is_none();
+        if !self.is_new && (refused || is_gone(answer.status())) {
+            if refused {
+                self.take_up().await?;
+            } else {
+                *self = Self::begin(self.of).await?;
+            }
+            answer = self.send(activity).await?;
+        }
+        if !answer.status().is_success() {
+            return Err(answer.refused().into());
+        }
+        let sent: Sent = answer.json().await?;
+        Ok(sent.id)
+    }
+
+    async fn send(&self, activity: &Value) -> Result<Answer, BotError> {
+        let path = ["conversations", &self.kept.conversation, "activities"];
+        let wait = self.of.settings.wait.0.max(CALL);
+        let call = self.of.call(Call::post, &path)?;
+        let call = call.bearer(&self.key()?).json(activity).waits(waits(wait));
+        Ok(self.of.outbound.send(call).await?)
+    }
+
+    /// What is new.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) async fn hear(&mut self) -> Result<ActivitySet, BotError> {
+        let path = ["conversations", &self.kept.conversation, "activities"];
+        let mut url = self.of.below(&path)?;
+        if let Some(watermark) = &self.kept.watermark {
+            url.query_pairs_mut().append_pair("watermark", watermark);
+        }
+        let call = Call::get(address(url)?)
+            .bearer(&self.key()?)
+            .waits(waits(CALL));
+        let mut answer = self.of.outbound.send(call).await?;
+        if !answer.status().is_success() {
+            return Err(answer.refused().into());
+        }
+        let set = read_set(&answer.bytes().await?)?;
+        match &set.watermark {
+            Some(watermark) if is_id(watermark) => self.kept.watermark = Some(watermark.clone()),
+            Some(_) => {
+                let reason = "Direct Line gives a watermark of more letters than can be kept";
+                return Err(BotError::failed(Class::Unreadable, reason));
+            }
+            None => {}
+        }
+        Ok(set)
+    }
+}
+
+impl DirectLine {
+    /// A token, and how many seconds it holds.
+    pub(super) async fn token(&self) -> Result<(SecretString, u64), BotError> {
+        let Some(url) = &self.token_url else {
+            return Err(BotError::failed(
+                Class::Setup,
+                "there is neither secret nor token_url",
+            ));
+        };
+        let call = Call::get(url.clone()).waits(waits(CALL)).max_bytes(SMALL);
+        let begun: Begun = self.send(call).await?.json().await?;
+        let without = || {
+            BotError::failed(
+                Class::Unreadable,
+                "the token endpoint answers without `token`",
+            )
+        };
+        let token = begun.token.ok_or_else(without)?;
+        Ok((token.into(), begun.expires_in))
+    }
+
+    /// Tries the secret on a token that nobody uses: no conversation is begun by it.
+    pub(super) async fn try_secret(&self) -> Result<(), BotError> {
+        let mut call = self.call(Call::post, &["tokens", "generate"])?;
+        if let Some(secret) = &self.secret {
+            call = call.bearer(secret);
+        }
+        self.send(call).await?;
+        Ok(())
+    }
+
+    /// Sends a call; an answer that says no is an error.
+    async fn send(&self, call: Call) -> Result<Answer, BotError> {
+        let answer = self.outbound.send(call).await?;
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(answer.refused().into())
+        }
+    }
+
+    fn call(&self, how: fn(Address) -> Call, path: &[&str]) -> Result<Call, BotError> {
+        let call = how(address(self.below(path)?)?);
+        Ok(call.waits(waits(CALL)).max_bytes(SMALL))
+    }
+
+    /// `{url}/v3/directline/…`, each part of the path escaped.
+    fn below(&self, path: &[&str]) -> Result<Url, BotError> {
+        let mut url = self.url.clone();
+        let Ok(mut segments) = url.path_segments_mut() else {
+            return Err(BotError::failed(
+                Class::Setup,
+                "its url can have nothing below it",
+            ));
+        };
+        segments
+            .pop_if_empty()
+            .extend(["v3", "directline"])
+            .extend(path);
+        drop(segments);
+        Ok(url)
+    }
+}
+
+fn address(url: Url) -> Result<Address, BotError> {
+    Address::configured(url).map_err(|error| BotError::failed(Class::Setup, error.to_string()))
+}
+
+fn waits(wait: Duration) -> Waits {
+    Waits {
+        first_byte: wait,
+        idle: wait,
+        total: wait,
+    }
+}
+
+fn is_refused(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID).contains(&text.len())
+}

@@ -1,0 +1,293 @@
+//! A bot behind Direct Line 3.0: Azure Bot Service, Copilot Studio.
+//!
+//! In the path: a turn sends one activity ([`line`]) and looks for the bot's activities until it has finished. Direct Line
+//! tells nobody when a turn has ended, so it ends when the bot ends the conversation, when it waits for the visitor
+//! (`inputHint`) and one more look brings nothing, or when it has been quiet for the configured time.
+//!
+//! Invariants: everything is heard once, by its watermark, which is kept with the answers; what came after the end of a
+//! turn is heard at the beginning of the next. A turn that is given again looks first whether it was answered.
+//!
+//! It looks by polling. The streaming socket would bring answers some tenths of a second earlier.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::activity::{Activity, ActivitySet, Channel, Heard, Hearing, read_value, said};
+use super::{Answers, Bot, BotError, Class, Patience, Surroundings, Turn, TurnKind};
+use crate::clock::Clock;
+use crate::config;
+use crate::outbound::{Address, Outbound};
+
+mod line;
+
+use line::Line;
+
+/// Between two looks: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A bot that has not greeted by then does not greet.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// A bot behind Direct Line.
+pub(super) struct DirectLine {
+    bot: String,
+    settings: config::DirectLine,
+    url: Url,
+    secret: Option<SecretString>,
+    token_url: Option<Address>,
+    outbound: Outbound,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a turn has heard so far.
+struct Listening {
+    /// The id of what was sent.
+    sent: Option<String>,
+    /// The turn's own id, which Direct Line gives back.
+    turn: String,
+    /// The visitor, whose own activities come back.
+    visitor: String,
+    /// Has our own activity come back? What is before it belongs to an earlier turn.
+    seen_own: bool,
+    /// When the bot said the last message of this turn.
+    last: Option<Instant>,
+    /// Its last message waits for the visitor.
+    awaits: bool,
+    /// It has ended the conversation.
+    ended: bool,
+}
+
+impl DirectLine {
+    /// With its settings.
+    ///
+    /// # Errors
+    /// When an address cannot be called, or the secret cannot be read.
+    pub(super) fn open(
+        bot: &str,
+        settings: &config::DirectLine,
+        around: &Surroundings,
+    ) -> Result<Self, BotError> {
+        let setting = |key: &str, reason: String| BotError::Setting {
+            key: format!("direct_line.{key}"),
+            reason,
+        };
+        let file = settings.secret_file.as_ref();
+        let secret = config::secret("secret", settings.secret.as_ref(), file)
+            .map_err(|what| setting("secret_file", what))?;
+        let token_url = settings.token_url.as_ref().map(|url| {
+            let address = Address::configured(url.url().clone());
+            address.map_err(|error| setting("token_url", error.to_string()))
+        });
+        let url = settings.url.as_ref().map(|url| url.url().clone());
+        Ok(Self {
+            bot: bot.to_owned(),
+            settings: settings.clone(),
+            url: url.ok_or_else(|| setting("url", "is missing".to_owned()))?,
+            secret,
+            token_url: token_url.transpose()?,
+            outbound: around.outbound.clone(),
+            clock: Arc::clone(&around.clock),
+        })
+    }
+
+    /// What a turn sends; a session may begin without a word.
+    fn activity(&self, turn: &Turn) -> Option<Value> {
+        let channel = Channel {
+            id: "directline".to_owned(),
+            bot: self.bot.clone(),
+            service_url: None,
+            timestamp: protocol::timestamp::to_iso(self.clock.now().0),
+        };
+        let mut activity = said(turn, &channel);
+        // The conversation is Direct Line's own, and so are the ids.
+        if let Some(activity) = activity.as_object_mut() {
+            for name in ["id", "conversation", "recipient", "membersAdded"] {
+                activity.remove(name);
+            }
+        }
+        if matches!(turn.kind, TurnKind::Connect) {
+            if self.settings.start_event.is_empty() {
+                return None;
+            }
+            activity["type"] = json!("event");
+            activity["name"] = json!(self.settings.start_event);
+        }
+        Some(activity)
+    }
+
+    async fn talk(
+        &self,
+        turn: &Turn,
+        hearing: &mut Hearing,
+        answers: &mut Answers,
+    ) -> Result<(), BotError> {
+        let mut line = Line::open(self, turn.state.as_deref()).await?;
+        let mut listening = Listening {
+            sent: None,
+            turn: turn.idempotence_key.clone(),
+            visitor: turn.visitor.id.clone(),
+            seen_own: false,
+            last: None,
+            awaits: false,
+            ended: false,
+        };
+        let is_again = turn.attempt > 0 && !line.is_new;
+        if is_again {
+            let set = line.hear().await?;
+            listening.hear(set, hearing, answers);
+        }
+        let greets = matches!(turn.kind, TurnKind::Connect);
+        match self.activity(turn) {
+            Some(activity) if listening.last.is_none() => {
+                listening.sent = line.say(&activity).await?;
+            }
+            _ => {}
+        }
+        // What nobody sent cannot come back.
+        listening.seen_own |= greets && line.is_new;
+        let patience = if greets {
+            self.settings.wait.0.min(GREETING)
+        } else {
+            self.settings.wait.0
+        };
+        if !self
+            .listen(&mut line, &mut listening, patience, hearing, answers)
+            .await?
+            && !greets
+        {
+            let reason = format!("it said nothing for {patience:?}");
+            return Err(BotError::failed(Class::TooSlow, reason));
+        }
+        let state = if listening.ended {
+            String::new()
+        } else {
+            line.state()
+        };
+        answers.keep(state)
+    }
+
+    /// Looks until the bot has finished. False: it has said nothing.
+    async fn listen(
+        &self,
+        line: &mut Line<'_>,
+        listening: &mut Listening,
+        patience: Duration,
+        hearing: &mut Hearing,
+        answers: &mut Answers,
+    ) -> Result<bool, BotError> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let set = line.hear().await?;
+            let news = listening.hear(set, hearing, answers);
+            let now = Instant::now();
+            let is_over = match listening.last {
+                _ if listening.ended => true,
+                Some(last) => !news && (listening.awaits || now - last >= self.settings.quiet.0),
+                None => now - begun >= patience,
+            };
+            if is_over {
+                return Ok(listening.last.is_some() || !hearing.is_empty());
+            }
+            if news {
+                pause = FIRST_PAUSE;
+            }
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn say_goodbye(&self, turn: &Turn, answers: &mut Answers) -> Result<(), BotError> {
+        // Who was never spoken to is not told.
+        if turn.state.is_some()
+            && let Some(activity) = self.activity(turn)
+        {
+            let mut line = Line::open(self, turn.state.as_deref()).await?;
+            if !line.is_new {
+                line.say(&activity).await?;
+                answers.keep(line.state())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Listening {
+    /// Takes what is new. True: there was a message of this turn in it.
+    fn hear(&mut self, set: ActivitySet, hearing: &mut Hearing, answers: &mut Answers) -> bool {
+        let mut news = false;
+        for value in set.activities {
+            let Ok(activity) = read_value(value.clone()) else {
+                hearing.hear_value(value, answers);
+                continue;
+            };
+            if self.is_own(&activity) {
+                continue;
+            }
+            let answers_us = activity.reply_to.is_some() && activity.reply_to == self.sent;
+            let counts = (self.seen_own || answers_us) && activity.kind == "message";
+            let id = activity.id.clone().unwrap_or_default();
+            match hearing.hear(id, activity, answers) {
+                Heard::Ended => self.ended = true,
+                heard if counts => self.awaits = heard == Heard::Awaits,
+                _ => {}
+            }
+            if counts {
+                news = true;
+                self.last = Some(Instant::now());
+            }
+        }
+        news
+    }
+
+    /// Is it what the visitor said? Notes when it is that of this turn.
+    fn is_own(&mut self, activity: &Activity) -> bool {
+        let from = activity.from.as_ref();
+        if from.is_none_or(|from| from.id != self.visitor) {
+            return false;
+        }
+        let client_id = activity
+            .channel_data
+            .get("clientActivityID")
+            .and_then(Value::as_str);
+        let is_this = client_id == Some(self.turn.as_str());
+        self.seen_own |= is_this || (self.sent.is_some() && activity.id == self.sent);
+        true
+    }
+}
+
+#[async_trait]
+impl Bot for DirectLine {
+    async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        if matches!(turn.kind, TurnKind::Close) {
+            return self.say_goodbye(&turn, answers).await;
+        }
+        let mut hearing = Hearing::new(&turn);
+        self.talk(&turn, &mut hearing, answers).await?;
+        hearing.finish(answers);
+        Ok(())
+    }
+
+    fn patience(&self) -> Patience {
+        // Sending, waiting, and a bot that never stops: the number of its activities is bounded, too.
+        let wait = self.settings.wait.0 * 2 + Duration::from_mins(2);
+        Patience {
+            silent: wait,
+            total: wait,
+        }
+    }
+
+    async fn check(&self) -> Result<(), BotError> {
+        if self.secret.is_none() {
+            self.token().await?;
+            return Ok(());
+        }
+        self.try_secret().await
+    }
+}
