@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::FromRef;
 use secrecy::SecretString;
 
-use crate::bot::{self, Bot, BotError};
+use crate::bot::{self, Bot, BotError, Surroundings};
 use crate::bus::{Bus, MemoryBus};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Durability, StoreKind};
@@ -27,7 +27,6 @@ use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
     WRONG_SECRETS, WRONG_SECRETS_FOR,
 };
-use crate::outbound::Outbound;
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Failures, Limiter, keep_swept};
@@ -73,8 +72,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
-    /// What bots behind HTTP are asked with.
-    pub outbound: Outbound,
+    /// What bots are opened with.
+    pub around: Surroundings,
     /// In place of the configured ones.
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
@@ -203,8 +202,8 @@ impl AppState {
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
-        let outbound = Outbound::new(Arc::clone(&world.clock));
-        let mut bots = open_bots(&config, &outbound)?;
+        let around = Surroundings::new(&config, Arc::clone(&world.clock));
+        let mut bots = open_bots(&config, &around)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
         let visitors = Visitors::new(visitor_secret, config.base_path());
@@ -231,7 +230,7 @@ impl AppState {
             visitors,
             store,
             bus,
-            outbound,
+            around,
             bots: world.bots,
             rtm,
             site,
@@ -262,7 +261,7 @@ impl AppState {
         let next = running.taking_over(fresh)?;
         let keys = KeyTable::load(&next)?;
         let bot_keys = BotKeys::load(&next)?;
-        let mut bots = open_bots(&next, &self.outbound)?;
+        let mut bots = open_bots(&next, &self.around)?;
         bots.extend(self.bots.clone());
         // Keys first: an app is met when it can sign.
         self.keys.replace(keys);
@@ -450,7 +449,7 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
 /// The first one that is wrong.
 pub(crate) fn open_bots(
     config: &Config,
-    outbound: &Outbound,
+    around: &Surroundings,
 ) -> Result<HashMap<String, Arc<dyn Bot>>, ConfigError> {
     let bots = config.bots.iter().map(|(id, bot)| {
         let mistake = |error: BotError| {
@@ -460,7 +459,7 @@ pub(crate) fn open_bots(
             };
             config.at(&format!("bots.{id}.{key}"), error.to_string())
         };
-        Ok((id.clone(), bot::open(bot, outbound).map_err(mistake)?))
+        Ok((id.clone(), bot::open(id, bot, around).map_err(mistake)?))
     });
     bots.collect()
 }

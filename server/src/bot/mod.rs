@@ -12,28 +12,35 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 mod answers;
+mod asked;
 mod error;
 mod examples;
 pub(crate) mod fault;
+mod n8n;
 mod open;
 mod openai;
 mod pattern;
+mod rasa;
 pub mod reply;
 mod script;
 mod scripted;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod webhook;
 
 pub use crate::records::Effects;
 pub use answers::{
     Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
 };
 pub use error::{BotError, Class, Fault};
-pub use open::open;
+pub use n8n::N8n;
+pub use open::{Surroundings, open};
 pub use openai::OpenAi;
+pub use rasa::Rasa;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};
+pub use webhook::Webhook;
 
 /// How much of the conversation so far a bot wants with each turn. Read from the store only when it asks for some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

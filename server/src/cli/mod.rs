@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bot::Surroundings;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
 use crate::first_start::visitor_secret;
 use crate::http::way_in::BotKeys;
-use crate::outbound::Outbound;
 use crate::signing::{KeyTable, install_crypto};
 use crate::state::{StartError, open_bots};
 
@@ -196,7 +196,7 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     KeyTable::load(&config)?;
     BotKeys::load(&config)?;
     visitor_secret(&config)?;
-    open_bots(&config, &Outbound::new(Arc::new(SystemClock)))?;
+    open_bots(&config, &Surroundings::new(&config, Arc::new(SystemClock)))?;
     crate::http::assets::Site::find(config.server.site.as_deref())?;
     Ok(config)
 }

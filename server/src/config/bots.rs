@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::OpenAi;
+use super::connectors::{N8n, OpenAi, Rasa, Webhook};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -93,15 +93,24 @@ pub struct Bot {
     /// Where pictures inside of text may come from; the others are links.
     #[serde(default)]
     pub text_image_sources: Vec<ImageSource>,
-    /// Connector: a language model in the shape of OpenAI's API.
-    #[serde(default)]
-    pub openai: Option<Box<OpenAi>>,
     /// Keys by which the bot says something outside of its turns; none or empty: it does not.
     #[serde(default)]
     pub key: Option<SecretString>,
     /// File with them.
     #[serde(default)]
     pub key_file: Option<RelativePathBuf>,
+    /// Connector: a language model in the shape of OpenAI's API.
+    #[serde(default)]
+    pub openai: Option<Box<OpenAi>>,
+    /// Connector: a signed webhook.
+    #[serde(default)]
+    pub webhook: Option<Box<Webhook>>,
+    /// Connector: a flow of n8n.
+    #[serde(default)]
+    pub n8n: Option<Box<N8n>>,
+    /// Connector: a Rasa assistant.
+    #[serde(default)]
+    pub rasa: Option<Box<Rasa>>,
 }
 
 impl Bot {
@@ -125,9 +134,12 @@ impl Bot {
             anonymous: true,
             image_sources: any_https(),
             text_image_sources: Vec::new(),
-            openai: None,
             key: None,
             key_file: None,
+            openai: None,
+            webhook: None,
+            n8n: None,
+            rasa: None,
         })
     }
 
@@ -144,7 +156,12 @@ impl Bot {
 
     /// The tables of connectors that this bot has, by name: at most one is allowed.
     pub(super) fn connectors(&self) -> Vec<&'static str> {
-        let tables = [("openai", self.openai.is_some())];
+        let tables = [
+            ("openai", self.openai.is_some()),
+            ("webhook", self.webhook.is_some()),
+            ("n8n", self.n8n.is_some()),
+            ("rasa", self.rasa.is_some()),
+        ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
     }
@@ -160,6 +177,15 @@ impl Bot {
         let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
         if let Some(openai) = &self.openai {
             openai.check().map_err(|wrong| below("openai", wrong))?;
+        }
+        if let Some(webhook) = &self.webhook {
+            webhook.check().map_err(|wrong| below("webhook", wrong))?;
+        }
+        if let Some(n8n) = &self.n8n {
+            n8n.check().map_err(|wrong| below("n8n", wrong))?;
+        }
+        if let Some(rasa) = &self.rasa {
+            rasa.check().map_err(|wrong| below("rasa", wrong))?;
         }
         Ok(())
     }

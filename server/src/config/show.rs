@@ -6,7 +6,14 @@ use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
 /// Keys whose value never leaves the process.
-const SECRET_KEYS: [&str; 4] = ["secret", "private_key", "visitor_secret", "key"];
+const SECRET_KEYS: [&str; 6] = [
+    "key",
+    "password",
+    "private_key",
+    "secret",
+    "token",
+    "visitor_secret",
+];
 
 /// Tables of such values.
 const SECRET_TABLES: [&str; 1] = ["headers"];

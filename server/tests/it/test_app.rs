@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use server::bot::Bot;
-use server::clock::{Clock as _, FixedClock, Millis};
+use server::clock::{Clock as _, FixedClock, Millis, SystemClock};
 use server::config::Config;
 use server::dev::{self, DevBuild};
 use server::ids::{Ids, RandomIds};
@@ -113,6 +113,12 @@ impl TestApp {
         Self::start_of(folder, NOW, None, &config)
     }
 
+    /// A fresh server for programs, which have a clock of their own: the same time as theirs.
+    pub(crate) fn start_today(more: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        Self::start_configured(folder, SystemClock.now(), None, more)
+    }
+
     /// A fresh server as `cargo xtask dev` starts it.
     pub(crate) fn start_dev(build: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
@@ -138,6 +144,9 @@ impl TestApp {
         signing::install_crypto();
         let mut config = Config::from_text(config).unwrap();
         config.server.data.clone_from(&folder);
+        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        config.server.listen = address;
         let prepared = first_start::prepare(&mut config, &RandomIds).unwrap();
         let clock = Arc::new(FixedClock::new(now));
         let shutdown = Shutdown::new();
@@ -154,8 +163,6 @@ impl TestApp {
         };
         let secret: &SecretString = &prepared.visitor_secret;
         let state = AppState::build(config, secret, world).unwrap();
-        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
         let config = state.config();
         let serving = listen::serve(listener, router(state.clone()), config, shutdown.clone());
         shutdown.spawn("listener", serving);

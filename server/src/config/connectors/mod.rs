@@ -3,7 +3,11 @@
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
 mod endpoint;
+mod n8n;
 mod openai;
+mod rasa;
+mod waiting;
+mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +17,11 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use endpoint::Endpoint;
+pub use n8n::N8n;
 pub use openai::{MaxTokensName, McpServer, OpenAi};
+pub use rasa::Rasa;
+pub(crate) use waiting::Waiting;
+pub use webhook::Webhook;
 
 /// A secret by its value, or else by the file that holds it. An empty value is none, and an empty path, too.
 ///

@@ -1,0 +1,167 @@
+//! A flow of n8n behind its Chat Trigger.
+//!
+//! In the path: `bot::open` makes an [`N8n`] of `[bots.….n8n]`; the runner gives it turns. [`whole`] reads an answer that
+//! comes at once, [`stream`] one that comes in pieces.
+//!
+//! Source of the shapes: n8n's own chat widget (`@n8n/chat`, `src/api/message.ts`).
+//!
+//! Invariant: a flow cannot tell a turn that is given again, so only what surely did not reach it is.
+
+mod stream;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use protocol::reply::BotMessage;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use super::asked::{Asked, PIECE_BYTES, once_heard, refused, whole as body_of};
+use super::fault::once_shown;
+use super::{Answers, Bot, BotError, Class, Patience, Turn, TurnKind};
+use crate::config::{self, connectors};
+use crate::outbound::{Answer, Outbound};
+
+/// The bot.
+pub struct N8n {
+    asked: Asked,
+    streamed: bool,
+    greeting: String,
+}
+
+impl N8n {
+    /// With its settings.
+    ///
+    /// # Errors
+    /// [`BotError::Setting`]: what is wrong, and where.
+    pub fn open(settings: &config::N8n, outbound: &Outbound) -> Result<Self, BotError> {
+        let setting = |key: &str, reason: String| BotError::Setting {
+            key: format!("n8n.{key}"),
+            reason,
+        };
+        let (url, waiting) = (settings.url.url().clone(), settings.waiting());
+        let mut asked = Asked::open("n8n", url, &settings.headers, waiting, outbound)?;
+        if !settings.user.is_empty() {
+            let (value, file) = (&settings.password, &settings.password_file);
+            let password = connectors::secret("password", value.as_ref(), file.as_ref());
+            let password = password.map_err(|what| setting("password", what))?;
+            let password = password.as_ref().map_or("", |it| it.expose_secret());
+            let both = STANDARD.encode(format!("{}:{password}", settings.user));
+            // base64 is visible ASCII.
+            let value = HeaderValue::from_str(&format!("Basic {both}"));
+            let mut value = value.map_err(|error| setting("password", error.to_string()))?;
+            value.set_sensitive(true);
+            asked = asked.with(AUTHORIZATION, value);
+        }
+        Ok(Self {
+            asked,
+            streamed: settings.streamed,
+            greeting: settings.greeting.clone(),
+        })
+    }
+
+    async fn converse(&self, said: &Value, answers: &mut Answers) -> Result<(), BotError> {
+        let answer = self.asked.post(said.to_string().into_bytes(), []).await?;
+        if !answer.status().is_success() {
+            return Err(refused(&answer));
+        }
+        if self.streamed {
+            self.stream(answer, answers).await
+        } else {
+            whole::read(&body_of(answer).await?)?.give(answers)
+        }
+    }
+
+    async fn stream(&self, answer: Answer, answers: &mut Answers) -> Result<(), BotError> {
+        let mut lines = answer.lines(PIECE_BYTES);
+        let mut groups = stream::Groups::default();
+        while let Some(line) = lines.next().await? {
+            groups.hear(&line, answers)?;
+        }
+        groups.end(answers)
+    }
+}
+
+#[async_trait]
+impl Bot for N8n {
+    async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        match &turn.kind {
+            TurnKind::Connect if !self.greeting.is_empty() => {
+                answers.push(&BotMessage::text(self.greeting.clone()))
+            }
+            TurnKind::Connect | TurnKind::Close => Ok(()),
+            TurnKind::Message { body, .. } => {
+                let said = said(&turn, body);
+                let told = self.converse(&said, answers).await;
+                told.map_err(|error| once_shown(once_heard(error), answers))
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        self.asked.patience()
+    }
+
+    async fn check(&self) -> Result<(), BotError> {
+        self.asked.look(self.asked.address().clone()).await
+    }
+}
+
+/// What n8n's own widget sends.
+fn said(turn: &Turn, body: &str) -> Value {
+    json!({
+        "action": "sendMessage",
+        "sessionId": turn.conversation,
+        "chatInput": body,
+        "metadata": metadata(turn),
+    })
+}
+
+/// What flows and assistants may want to know of a turn, without what is not there.
+pub(super) fn metadata(turn: &Turn) -> Value {
+    let mut all = json!({
+        "turn": turn.idempotence_key,
+        "bot": turn.bot,
+        "app": turn.app,
+        "session": turn.session_id,
+        "user": turn.visitor.id,
+        "identity": turn.visitor.identity,
+        "profile": turn.visitor.profile,
+        "language": turn.language,
+    });
+    if let TurnKind::Message {
+        rendered,
+        files,
+        custom_data,
+        ..
+    } = &turn.kind
+    {
+        all["rendered"] = json!(rendered);
+        all["customData"] = json!(custom_data);
+        let file = |file: &super::File| json!({"name": file.name, "type": file.kind, "reference": file.reference});
+        all["files"] = files.iter().map(file).collect();
+    }
+    if let Value::Object(fields) = &mut all {
+        let is_empty = |value: &Value| match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(values) => values.is_empty(),
+            _ => false,
+        };
+        fields.retain(|_, value| !is_empty(value));
+    }
+    all
+}
+
+/// A mistake in an answer, by its place.
+fn unreadable(what: &str) -> BotError {
+    BotError::failed(
+        Class::Unreadable,
+        format!("its answer cannot be used: {what}"),
+    )
+}

@@ -1,0 +1,135 @@
+//! What an assistant answers: a list of `{"text", "buttons", "image", "attachment", "custom"}`, one of these or several.
+
+use protocol::link::{safe_image, sloppy_link};
+use protocol::reply::BotMessage;
+use protocol::visible::is_blank;
+use serde_json::{Value, json};
+
+use crate::bot::reply::{Button, MAX_BUTTONS, ReplyError, template, with_buttons};
+use crate::bot::{BotError, MAX_ANSWERS};
+
+/// Reads an answer. An empty list, or nothing at all, says nothing.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(super) fn read(body: &[u8]) -> Result<Vec<BotMessage>, BotError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Vec::new());
+    }
+    let value: Value = protocol::json::from_bytes(body).map_err(|_| ReplyError::NoJson)?;
+    let listed = value
+        .as_array()
+        .ok_or_else(|| wrong("the answer", "a list"))?;
+    let mut messages = Vec::new();
+    for (number, message) in listed.iter().enumerate() {
+        add(&mut messages, message, &format!("[{number}]"))?;
+        if messages.len() > MAX_ANSWERS {
+            return Err(ReplyError::TooManyMessages.into());
+        }
+    }
+    Ok(messages)
+}
+
+fn add(messages: &mut Vec<BotMessage>, value: &Value, place: &str) -> Result<(), ReplyError> {
+    if !value.is_object() {
+        return Err(wrong(place, "an object"));
+    }
+    let said = match &value["text"] {
+        Value::Null => "",
+        Value::String(text) => text,
+        _ => return Err(wrong(&format!("{place}.text"), "a text")),
+    };
+    let buttons = buttons(&value["buttons"], &format!("{place}.buttons"))?;
+    if !buttons.is_empty() || !is_blank(said) {
+        messages.push(with_buttons(said, &buttons, &format!("{place}.buttons"))?);
+    }
+    match &value["image"] {
+        Value::Null => {}
+        Value::String(url) => messages.push(picture(url, &format!("{place}.image"))?),
+        _ => return Err(wrong(&format!("{place}.image"), "a text")),
+    }
+    match &value["attachment"] {
+        Value::Null => {}
+        attachment => messages.push(attached(attachment, &format!("{place}.attachment"))?),
+    }
+    match &value["custom"] {
+        Value::Null => {}
+        custom => {
+            let place = format!("{place}.custom");
+            let is_kores = custom.get("template_type").is_some() || custom.get("payload").is_some();
+            match template(custom, "", &place) {
+                Ok(message) => messages.push(message),
+                // A word between the assistant and a page of its own, with nothing to read.
+                Err(ReplyError::Silent { .. }) if !is_kores => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `[{"title", "payload"}]`, and `{"title", "url"}` as assistants for Facebook have it.
+fn buttons(value: &Value, place: &str) -> Result<Vec<Button>, ReplyError> {
+    let listed = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(listed) => listed,
+        _ => return Err(wrong(place, "a list")),
+    };
+    if listed.len() > MAX_BUTTONS {
+        let place = place.to_owned();
+        return Err(ReplyError::TooManyButtons { place });
+    }
+    let button = |(number, button): (usize, &Value)| {
+        let title = button["title"].as_str();
+        let title = title.ok_or_else(|| wrong(&format!("{place}[{number}].title"), "a text"))?;
+        Ok(match (button["url"].as_str(), &button["payload"]) {
+            (Some(url), _) => Button::opens(title, url),
+            (None, Value::String(payload)) if !payload.is_empty() => Button::sends(title, payload),
+            (None, Value::Null | Value::String(_)) => Button::sends(title, title),
+            (None, _) => return Err(wrong(&format!("{place}[{number}].payload"), "a text")),
+        })
+    };
+    listed.iter().enumerate().map(button).collect()
+}
+
+fn picture(url: &str, place: &str) -> Result<BotMessage, ReplyError> {
+    crate::bot::reply::image(url, "", place)
+}
+
+/// An address, or `{"type", "payload": {"src"}}` as the assistant's other channels have it.
+fn attached(value: &Value, place: &str) -> Result<BotMessage, ReplyError> {
+    let source = ["src", "url"]
+        .iter()
+        .find_map(|key| value["payload"][*key].as_str());
+    let Some(address) = value.as_str().or(source) else {
+        return Err(wrong(place, "a text"));
+    };
+    if value["type"].as_str() == Some("image") && safe_image(address).is_some() {
+        return picture(address, place);
+    }
+    match sloppy_link(address) {
+        Some(url) => {
+            let payload = json!({"url": url, "name": name_in(&url)});
+            Ok(BotMessage::media("link", payload, url))
+        }
+        // Words that stand where an address should.
+        None if !is_blank(address) && value.is_string() => Ok(BotMessage::text(address)),
+        None => Err(ReplyError::Address {
+            place: place.to_owned(),
+        }),
+    }
+}
+
+/// The last part of an address that says something.
+fn name_in(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let name = path.rsplit('/').find(|part| !part.is_empty());
+    name.unwrap_or(url)
+}
+
+fn wrong(place: &str, expected: &'static str) -> ReplyError {
+    ReplyError::Type {
+        place: place.to_owned(),
+        expected,
+    }
+}
