@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::test_app::{TestApp, text_of};
+use crate::test_app::{SOON, TestApp, text_of};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -78,13 +78,21 @@ async fn chat_with(example: &Example) {
     assert_eq!(inner["buttons"][1]["payload"], "later");
     socket.say(2, "stream").await;
     assert_eq!(text_of(&socket.next().await), "One word after the other.");
+    socket.say(3, "later").await;
+    let late = tokio::time::timeout(SOON, socket.next()).await.unwrap();
+    assert_eq!(text_of(&late), "Here it is.");
     let texts: Vec<_> = ann
         .history()
         .await
         .into_iter()
         .map(|(_, kind, _)| kind)
         .collect();
-    assert_eq!(texts, ["incoming", "outgoing", "incoming", "outgoing"]);
+    assert_eq!(
+        texts,
+        [
+            "incoming", "outgoing", "incoming", "outgoing", "incoming", "outgoing"
+        ]
+    );
 }
 
 /// With another key it takes nothing.
@@ -102,13 +110,13 @@ async fn refuses_strangers(command: &str, file: &str) {
 }
 
 #[tokio::test]
-async fn the_example_in_node_answers_and_streams() {
+async fn the_example_in_node_answers_streams_and_says_something_later() {
     chat_with(&Example::start("node", "webhook-bot.mjs", KEY)).await;
     refuses_strangers("node", "webhook-bot.mjs").await;
 }
 
 #[tokio::test]
-async fn the_example_in_python_answers_and_streams() {
+async fn the_example_in_python_answers_streams_and_says_something_later() {
     chat_with(&Example::start("python3", "webhook_bot.py", KEY)).await;
     refuses_strangers("python3", "webhook_bot.py").await;
 }
