@@ -5,10 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use server::clock::Millis;
+use server::config::Config;
 use server::outbound::webhook_signature::{Secret, Secrets};
 use server::records::Owner;
 
-use crate::test_app::{NOW, Reply, TestApp, User, text_of};
+use crate::test_app::{CONFIG, NOW, Reply, TestApp, User, text_of};
 use crate::test_socket::Socket;
 
 /// The keys of `st-test`, the newer first, and that of `st-other`.
@@ -251,6 +252,33 @@ async fn a_bot_comes_into_its_own_conversations_only() {
 }
 
 #[tokio::test]
+async fn a_key_comes_and_goes_without_a_restart_and_a_weak_one_changes_nothing() {
+    let app = TestApp::start();
+    let room = Room::of(&app).await;
+    let with = |key: &str| {
+        let text = CONFIG.replace(
+            "[bots.st-test]\n",
+            &format!("[bots.st-test]\nkey = \"{key}\"\n"),
+        );
+        Config::from_text(&text).unwrap()
+    };
+    let hi = json!({"id": "hi", "text": "Hi"});
+    assert_eq!(room.say(&hi).await.status, 404);
+    app.state.reload(&with(KEY)).unwrap();
+    assert_eq!(room.say(&hi).await.status, 200);
+    for weak in ["hush", "whsec_aHVzaA==", "whsec_!", &format!("{KEY} hush")] {
+        let error = app.state.reload(&with(weak)).unwrap_err().to_string();
+        assert!(error.contains("bots.st-test.key"), "{error}");
+        assert!(!error.contains("hush") && !error.contains(KEY), "{error}");
+    }
+    assert_eq!(room.say(&hi).await.status, 200);
+    app.state.reload(&with(OLD_KEY)).unwrap();
+    assert_eq!(room.say(&hi).await.status, 401);
+    app.state.reload(&with("")).unwrap();
+    assert_eq!(room.say(&hi).await.status, 404);
+}
+
+#[tokio::test]
 async fn what_is_wrong_or_too_much_is_refused_and_stores_nothing() {
     let app = server();
     let room = Room::of(&app).await;
@@ -347,7 +375,7 @@ async fn a_person_takes_the_conversation_speaks_and_gives_it_back() {
     // The bot is still, and a socket that opens is told who is there.
     let still = room.say(&json!({"text": "I am back"})).await;
     assert_eq!(still.status, 409, "{}", still.body);
-    room.socket.say(1, "silence").await;
+    room.socket.say(1, "are you there?").await;
     assert_eq!(ours.next().await["type"], "user_message");
     room.socket.nothing_more().await;
     let mut later = room.ann.socket("&after=3&isReconnect=true").await;
