@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::test_app::{TestApp, message, text_of};
+use crate::test_app::{TestApp, bot_info, message, text_of};
+use crate::test_socket::Socket;
 
 #[tokio::test]
 async fn a_bot_that_fails_is_excused_and_the_next_message_answered() {
@@ -174,6 +175,47 @@ async fn a_busy_bot_is_asked_again_and_then_excused() {
         "and nobody overtakes"
     );
     assert_eq!(app.bot.asked.load(Ordering::SeqCst), 1 + 4 + 1);
+}
+
+#[tokio::test]
+async fn a_bot_that_fails_again_and_again_is_left_alone_until_it_is_back() {
+    let app = TestApp::start();
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let (mut hers, mut his) = (ann.welcomed().await, bob.welcomed().await);
+    for id in 1..=5 {
+        hers.say(id, "fail").await;
+        assert!(text_of(&hers.next().await).starts_with("Sorry"));
+    }
+    let asked = app.bot.asked.load(Ordering::SeqCst);
+    his.say(1, "hello").await;
+    his.nothing_more().await;
+    assert_eq!(app.bot.asked.load(Ordering::SeqCst), asked, "it has a rest");
+    // Nothing is lost: a moment later one turn finds out, and all go on.
+    assert_eq!(text_of(&his.next().await), "echo hello");
+    hers.say(6, "hello").await;
+    assert_eq!(text_of(&hers.next().await), "echo hello");
+}
+
+#[tokio::test]
+async fn a_visitor_is_excused_in_their_language_and_the_operators_words() {
+    let config = "[bots.st-test.apology]\nfr = \"Pardon, un instant.\"\n";
+    let app = TestApp::start_with(config);
+    for (language, words) in [
+        ("de-AT", "Das konnte ich leider nicht beantworten."),
+        ("fr-CA", "Pardon, un instant."),
+        ("tlh", "Sorry, I could not answer that."),
+    ] {
+        let user = app.user(language).await;
+        let start = json!({"botInfo": bot_info("st-test"), "language": language});
+        let reply = user.post("/api/rtm/start", &start).await;
+        let url = reply.json()["url"].as_str().unwrap().to_owned();
+        let path = &url[url.find("/rtm/").unwrap()..];
+        let mut socket = Socket::open(&app, path, &[]).await.expect("a socket");
+        assert_eq!(text_of(&socket.next().await), "Welcome");
+        socket.say(1, "fail").await;
+        let apology = socket.next().await;
+        assert!(text_of(&apology).starts_with(words), "{apology}");
+    }
 }
 
 #[tokio::test]
