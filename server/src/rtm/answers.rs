@@ -270,6 +270,10 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
     let (bodies, effects) = match outcome {
         Some(Ok(Ended::Finished)) => (answers.into_bodies(), effects),
         Some(Ok(Ended::Stopped)) => (answers.broken_off(), effects),
+        Some(Ok(Ended::TakenOver)) => {
+            tell_left_out(&job);
+            (Vec::new(), Effects::default())
+        }
         // The server ends and the bot is not done: the next start asks again.
         None => return After::Stop,
         Some(Err(error)) => {
@@ -335,6 +339,14 @@ fn enough(job: &Job, over: Over) -> Vec<String> {
     serde_json::to_string(&message).into_iter().collect()
 }
 
+fn tell_left_out(job: &Job) {
+    tracing::info!(
+        bot = job.bot,
+        turn = turn_id(job),
+        "somebody else has the conversation by now: the bot's answer is left out"
+    );
+}
+
 /// Notes in each answer where it stands, if it is not where it ends.
 fn placed(bodies: Vec<String>, told: &[Begun]) -> Vec<String> {
     let note = |(body, behind): (String, Option<u64>)| {
@@ -353,6 +365,8 @@ enum Ended {
     Finished,
     /// By the visitor.
     Stopped,
+    /// By somebody else who answers from now on.
+    TakenOver,
 }
 
 /// Gives the job to its bot. `None`: the server ends before the bot has answered.
@@ -460,6 +474,7 @@ async fn give(
     };
     match interrupted {
         Interrupted::Stopped => Ok(Ended::Stopped),
+        Interrupted::TakenOver => Ok(Ended::TakenOver),
         Interrupted::Endless => Err(BotError::failed(Class::TooMuch, "its answer does not end")),
         Interrupted::Late => Err(BotError::unavailable(Class::TooSlow, "it took too long")),
     }
@@ -490,11 +505,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
         {
             Ok(completed) => {
                 if completed.refused.is_some() {
-                    tracing::info!(
-                        bot = job.bot,
-                        turn = turn_id(job),
-                        "somebody else has the conversation by now: the bot's answer is left out"
-                    );
+                    tell_left_out(job);
                 }
                 // Without a next step it was done before, and told.
                 let changed = completed.refused.is_none() && completed.next.is_some();

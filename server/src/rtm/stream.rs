@@ -30,6 +30,8 @@ pub(super) enum Interrupted {
     Late,
     /// The visitor has enough.
     Stopped,
+    /// Somebody else has the conversation.
+    TakenOver,
 }
 
 /// An answer that was told.
@@ -107,13 +109,18 @@ pub(super) async fn tell(
                 }
             }
             event = hear(&mut ear) => {
-                if let BusEvent::Wake(wake) = event
-                    && let News::Stop(id) = wake.news
-                    && told.iter().any(|begun| begun.message_id == *id)
-                {
-                    return Interrupted::Stopped;
+                let BusEvent::Wake(wake) = event else {
+                    continue;
+                };
+                match wake.news {
+                    News::Stop(id) if told.iter().any(|it| it.message_id == *id) => {
+                        return Interrupted::Stopped;
+                    }
+                    News::Owner(owner) if owner != job.owner && is_taken(rtm, job).await => {
+                        return Interrupted::TakenOver;
+                    }
+                    _ => continue,
                 }
-                continue;
             }
             () = sleep_until(silent) => return Interrupted::Late,
             () = sleep_until(end) => return Interrupted::Endless,
@@ -201,6 +208,12 @@ impl Doing {
             None => pending().await,
         }
     }
+}
+
+/// Has somebody else the conversation? The store knows; what the bus says may be old.
+async fn is_taken(rtm: &Rtm, job: &Job) -> bool {
+    let found = rtm.store.conversation(&job.user, &job.bot).await;
+    found.is_ok_and(|found| found.is_some_and(|found| found.owner != job.owner))
 }
 
 /// The next word on the bus, for one who listens.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use server::bot::{Speaker, Turn, TurnKind};
+use server::bus::{News, Wake};
 use server::clock::Clock as _;
 use server::records::{ConversationId, Effects, Owner};
 use server::store::{AnswersAppended, NewAnswer, NewAnswers};
@@ -271,6 +272,33 @@ async fn to_stop_a_turn_ends_what_the_bot_was_doing_at_once() {
     until(|| app.bot.dropped.load(Ordering::SeqCst) == 1).await;
     let stored = socket.next().await;
     assert_eq!((text_of(&stored), &stored["sM"]), ("Hello ", &Value::Null));
+}
+
+#[tokio::test]
+async fn a_person_who_takes_over_ends_what_the_bot_was_streaming_at_once() {
+    let app = TestApp::start();
+    let ann = app.user("ann").await;
+    drop(ann.welcomed().await);
+    let mut socket = ann.socket("&after=1").await;
+    socket.say(1, "stream and hang").await;
+    assert_eq!(socket.next().await["sM"], true);
+    let told = async |owner| {
+        let news = News::Owner(owner);
+        let conversation = conversation(&app).await;
+        let wake = Wake { conversation, news };
+        app.state.rtm.bus.publish(wake).await.unwrap();
+    };
+    // What the bus says of before is not believed.
+    told(ann_agent()).await;
+    assert_eq!(socket.next().await["type"], "events");
+    socket.nothing_more().await;
+    assert_eq!(app.bot.dropped.load(Ordering::SeqCst), 0);
+    take_over(&app).await;
+    told(ann_agent()).await;
+    until(|| app.bot.dropped.load(Ordering::SeqCst) == 1).await;
+    all_done(&app).await;
+    let expected = ["Welcome", "stream and hang", "I am Ann."];
+    assert_eq!(texts(&ann).await, expected);
 }
 
 #[tokio::test]
