@@ -15,9 +15,12 @@ mod answers;
 mod error;
 mod examples;
 pub(crate) mod fault;
+mod mcp;
 mod open;
 mod openai;
 mod pattern;
+#[cfg(test)]
+mod played;
 pub mod reply;
 mod script;
 mod scripted;

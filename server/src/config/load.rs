@@ -268,6 +268,8 @@ mod tests {
         assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
         let model = config.bots["st-ada"].openai.as_ref();
         assert_eq!(model.map(|it| it.model.as_str()), Some("llama3.2"));
+        let tools = model.and_then(|it| it.mcp.get("shop"));
+        assert!(tools.is_some_and(|it| it.writes == ["cancel_order"]));
     }
 
     #[test]
