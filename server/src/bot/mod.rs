@@ -20,10 +20,13 @@ mod error;
 mod examples;
 pub(crate) mod fault;
 mod kore_webhook;
+mod mcp;
 mod n8n;
 mod open;
 mod openai;
 mod pattern;
+#[cfg(test)]
+mod played;
 mod rasa;
 pub mod reply;
 mod script;

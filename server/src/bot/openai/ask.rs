@@ -42,12 +42,21 @@ pub(super) struct Told {
     pub(super) calls: Vec<ToolCall>,
 }
 
+/// Tools that go along with a request.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// As the request has them; they stay to the end of a turn, since servers want to know what was called.
+    pub(super) definitions: &'a [Value],
+    /// False: it is time to answer.
+    pub(super) may_call: bool,
+}
+
 /// Asks with these messages and tools, and writes down what is said. The answer is still open when it ended by itself.
 pub(super) async fn ask(
     outbound: &Outbound,
     settings: &Settings,
     messages: Vec<Value>,
-    tools: &[Value],
+    tools: Given<'_>,
     answers: &mut Answers,
 ) -> Result<Told, Refusal> {
     let body = body(settings, messages, tools);
@@ -87,11 +96,14 @@ pub(super) async fn ask(
     ended(&mut completion, &mut tally, &place).map_err(Refusal::Other)
 }
 
-fn body(settings: &Settings, messages: Vec<Value>, tools: &[Value]) -> Vec<u8> {
+fn body(settings: &Settings, messages: Vec<Value>, tools: Given<'_>) -> Vec<u8> {
     let mut body: Map<String, Value> = settings.body.clone();
     body.insert("messages".to_owned(), messages.into());
-    if !tools.is_empty() {
-        body.insert("tools".to_owned(), tools.into());
+    if !tools.definitions.is_empty() {
+        body.insert("tools".to_owned(), tools.definitions.into());
+        if !tools.may_call {
+            body.insert("tool_choice".to_owned(), "none".into());
+        }
     }
     Value::Object(body).to_string().into_bytes()
 }

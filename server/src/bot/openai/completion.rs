@@ -35,7 +35,8 @@ pub(super) struct ToolCall {
     pub(super) name: String,
     /// JSON text.
     pub(super) arguments: String,
-    index: Option<usize>,
+    /// The server's number for it, while pieces come.
+    pub(super) index: Option<usize>,
 }
 
 /// Why an answer ended.

@@ -2,7 +2,7 @@
 //! OpenRouter, Mistral and many more.
 //!
 //! In the path: `bot::open` makes an [`OpenAi`] of `[bots.….openai]`; the runner gives it turns. [`prompt`] says what the
-//! model is told, [`ask`] asks, [`completion`] reads the stream, [`refusal`] the errors.
+//! model is told, [`ask`] asks, [`completion`] reads the stream, [`refusal`] the errors, [`tools`] runs what the model calls.
 //!
 //! Invariants: what the model says is text, never a template. What it thinks is not shown. Nothing is kept between two
 //! turns: the history comes from the store.
@@ -10,23 +10,30 @@
 mod ask;
 mod chunk;
 mod completion;
-#[cfg(test)]
-mod played;
+mod pending;
 mod prompt;
 mod refusal;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod thinking;
+mod tools;
+#[cfg(test)]
+mod tools_tests;
+mod words;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use protocol::reply::BotMessage;
-use std::time::Duration;
+use serde_json::Value;
 
-use self::ask::ask;
-use self::prompt::Prompt;
+use self::ask::{Given, Told, ask};
+use self::pending::{Pending, Reply};
+use self::prompt::{Prompt, tokens_of};
 use self::refusal::Refusal;
 use self::settings::Settings;
+use self::tools::{Offered, Tools};
 use super::fault::{of_status, once_shown};
 use super::{Answers, Bot, BotError, Class, Patience, Recent, Turn, TurnKind};
 use crate::config;
@@ -37,6 +44,9 @@ const RECENT_MESSAGES: u32 = 100;
 
 /// Bytes of the history that are read, whatever the budget.
 const RECENT_BYTES: usize = 512 * 1024;
+
+/// Rounds of tool calls in one turn; after them the model has to answer.
+const MAX_ROUNDS: usize = 5;
 
 /// How much longer the runner waits than we do: our own words say better what took long.
 const SLACK: Duration = Duration::from_secs(5);
@@ -50,6 +60,7 @@ const CHECK_BYTES: usize = 16 * 1024 * 1024;
 /// The bot.
 pub struct OpenAi {
     settings: Settings,
+    tools: Tools,
     outbound: Outbound,
 }
 
@@ -61,27 +72,121 @@ impl OpenAi {
     pub fn open(config: &config::OpenAi, outbound: &Outbound) -> Result<Self, BotError> {
         Ok(Self {
             settings: Settings::of(config)?,
+            tools: Tools::open(config, outbound)?,
             outbound: outbound.clone(),
         })
     }
 
     async fn converse(&self, turn: &Turn, answers: &mut Answers) -> Result<(), Refusal> {
-        let settings = &self.settings;
-        let Some(mut prompt) = Prompt::of(&settings.system, turn) else {
+        let Some(mut prompt) = Prompt::of(&self.settings.system, turn) else {
             return Ok(());
         };
-        prompt.cut(settings.budget, 0);
-        let told = match ask(&self.outbound, settings, prompt.messages(), &[], answers).await {
-            Err(Refusal::TooLong(_)) if !answers.has_grown() && prompt.halve() => {
-                ask(&self.outbound, settings, prompt.messages(), &[], answers).await?
+        let offered = self.tools.offered().await;
+        let definitions = tools::definitions(&offered);
+        let mut more = self.settle(turn, &offered, &mut prompt, answers).await?;
+        let bytes: usize = definitions
+            .iter()
+            .chain(&more)
+            .map(|it| it.to_string().len())
+            .sum();
+        prompt.cut(self.settings.budget, tokens_of(bytes));
+        for round in 0..=MAX_ROUNDS {
+            let given = Given {
+                definitions: &definitions,
+                may_call: round < MAX_ROUNDS,
+            };
+            let Told { text, mut calls } = self.ask(&mut prompt, &more, given, answers).await?;
+            let may_call = given.may_call && !definitions.is_empty();
+            if calls.is_empty() || (!may_call && !text.trim().is_empty()) {
+                return Ok(());
             }
-            told => told?,
-        };
-        if told.text.is_empty() && !told.calls.is_empty() {
-            let reason = "it calls a tool, and it was given none";
-            return Err(Refusal::Other(BotError::failed(Class::Error, reason)));
+            if !may_call {
+                let reason = "it calls tools instead of answering";
+                return Err(Refusal::Other(BotError::failed(Class::Error, reason)));
+            }
+            answers.end().map_err(Refusal::Other)?;
+            for (number, call) in calls.iter_mut().enumerate() {
+                if call.id.is_empty() {
+                    call.id = tools::call_id(round + 1, number);
+                }
+            }
+            more.push(tools::asked(&text, &calls));
+            let results = tools::run_all(&offered, &calls, turn, answers).await;
+            match results.map_err(Refusal::Other)? {
+                Some(results) => more.extend(results),
+                // The visitor is asked, and the next turn goes on.
+                None => return Ok(()),
+            }
         }
         Ok(())
+    }
+
+    /// Asks with the prompt and what came of tools since; once more with half of the history when that is too long.
+    async fn ask(
+        &self,
+        prompt: &mut Prompt,
+        more: &[Value],
+        given: Given<'_>,
+        answers: &mut Answers,
+    ) -> Result<Told, Refusal> {
+        let messages = |prompt: &Prompt| {
+            prompt
+                .messages()
+                .into_iter()
+                .chain(more.iter().cloned())
+                .collect()
+        };
+        match ask(
+            &self.outbound,
+            &self.settings,
+            messages(prompt),
+            given,
+            answers,
+        )
+        .await
+        {
+            Err(Refusal::TooLong(_)) if prompt.halve() => {
+                ask(
+                    &self.outbound,
+                    &self.settings,
+                    messages(prompt),
+                    given,
+                    answers,
+                )
+                .await
+            }
+            told => told,
+        }
+    }
+
+    /// What becomes of a call that waited for the visitor's yes. Gives the messages that follow what the visitor said.
+    async fn settle(
+        &self,
+        turn: &Turn,
+        offered: &[Offered<'_>],
+        prompt: &mut Prompt,
+        answers: &mut Answers,
+    ) -> Result<Vec<Value>, Refusal> {
+        let TurnKind::Message { body, .. } = &turn.kind else {
+            return Ok(Vec::new());
+        };
+        let Some(pending) = Pending::read(turn.state.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        answers.keep("").map_err(Refusal::Other)?;
+        let what = match pending.answered_by(body) {
+            Reply::Yes => {
+                let ran = tools::run_agreed(offered, &pending, turn, answers).await;
+                return ran.map_err(Refusal::Other);
+            }
+            Reply::No => "The visitor has said no to it.",
+            Reply::Else => "The visitor has not agreed to it, but said something else.",
+        };
+        let call = format!("{}({})", pending.tool, Value::Object(pending.arguments));
+        prompt.note(&format!(
+            "You wanted to call {call}. {what} It was not run and will not be; never claim that it was."
+        ));
+        Ok(Vec::new())
     }
 }
 
@@ -119,7 +224,7 @@ impl Bot for OpenAi {
         }
     }
 
-    /// Asks for the list of models. A server without one is there, too.
+    /// Asks for the list of models, and each server of tools for its list. A server without a list of models is there, too.
     async fn check(&self) -> Result<(), BotError> {
         let call = Call::get(self.settings.models.clone())
             .headers(self.settings.headers.clone())
@@ -131,9 +236,10 @@ impl Bot for OpenAi {
             .max_bytes(CHECK_BYTES);
         let answer = self.outbound.send(call).await?;
         match answer.status() {
-            status if status.is_success() => Ok(()),
-            http::StatusCode::NOT_FOUND | http::StatusCode::METHOD_NOT_ALLOWED => Ok(()),
-            status => Err(of_status(answer.place(), status, answer.retry_after())),
+            status if status.is_success() => {}
+            http::StatusCode::NOT_FOUND | http::StatusCode::METHOD_NOT_ALLOWED => {}
+            status => return Err(of_status(answer.place(), status, answer.retry_after())),
         }
+        self.tools.check().await
     }
 }

@@ -70,18 +70,23 @@ impl Prompt {
                 _ => turns.push(vec![message]),
             }
         }
-        let mut system = system.trim().to_owned();
-        if agents {
-            if !system.is_empty() {
-                system.push_str("\n\n");
-            }
-            system.push_str(ABOUT_AGENTS);
-        }
-        Some(Self {
-            system,
+        let mut prompt = Self {
+            system: system.trim().to_owned(),
             turns,
             newest,
-        })
+        };
+        if agents {
+            prompt.note(ABOUT_AGENTS);
+        }
+        Some(prompt)
+    }
+
+    /// Tells the model something about this turn, where the visitor cannot speak.
+    pub(super) fn note(&mut self, text: &str) {
+        if !self.system.is_empty() {
+            self.system.push_str("\n\n");
+        }
+        self.system.push_str(text);
     }
 
     /// Leaves out the oldest turns until the rest fits, beside `others` tokens (tools). False: nothing was left to leave out

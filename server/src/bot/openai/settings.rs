@@ -157,7 +157,8 @@ fn read_text(file: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-fn setting(key: &str, reason: impl Into<String>) -> BotError {
+/// A mistake in this setting of the connector.
+pub(super) fn setting(key: &str, reason: impl Into<String>) -> BotError {
     BotError::Setting {
         key: format!("openai.{key}"),
         reason: reason.into(),

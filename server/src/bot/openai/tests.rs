@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::played::{Asked, Played, Reply, Then, content, finish};
 use super::*;
+use crate::bot::played::{Asked, Played, Reply, Then, content, finish};
 use crate::bot::tests::turn;
 use crate::bot::{MAX_ANSWER_BYTES, Said, Speaker};
 use crate::clock::{Millis, SystemClock};
@@ -26,17 +26,22 @@ pub(super) fn bot(base_url: &str, more: &str) -> OpenAi {
 }
 
 /// What came of one message.
-struct Came {
-    result: Result<(), BotError>,
+pub(super) struct Came {
+    pub(super) result: Result<(), BotError>,
     /// Text and mark of each answer.
-    said: Vec<(String, bool)>,
-    tokens: u64,
+    pub(super) said: Vec<(String, bool)>,
+    pub(super) tokens: u64,
+    /// What it keeps.
+    pub(super) state: Option<String>,
+    /// The answers as they are stored.
+    pub(super) bodies: Vec<String>,
 }
 
-async fn say(bot: &OpenAi, turn: Turn) -> Came {
+pub(super) async fn say(bot: &OpenAi, turn: Turn) -> Came {
     let mut answers = Answers::new();
     let result = bot.answer(turn, &mut answers).await;
     let tokens = answers.effects().tokens;
+    let state = answers.effects().state.clone();
     let bodies = if result.is_ok() {
         answers.end().unwrap();
         answers.into_bodies()
@@ -52,6 +57,8 @@ async fn say(bot: &OpenAi, turn: Turn) -> Came {
         result,
         said: bodies.iter().map(read).collect(),
         tokens,
+        state,
+        bodies,
     }
 }
 

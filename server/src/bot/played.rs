@@ -1,4 +1,4 @@
-//! A server of a model, played by a test: replies in order, and what it was asked.
+//! A server that a test plays: replies in order, and what it was asked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 /// What the server does with one request.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, &'static str)>,
-    pub(super) pieces: Vec<Bytes>,
-    pub(super) then: Then,
+pub(in crate::bot) struct Reply {
+    pub(in crate::bot) status: u16,
+    pub(in crate::bot) content_type: &'static str,
+    pub(in crate::bot) headers: Vec<(&'static str, &'static str)>,
+    pub(in crate::bot) pieces: Vec<Bytes>,
+    pub(in crate::bot) then: Then,
 }
 
 /// What it does after the pieces.
-pub(super) enum Then {
+pub(in crate::bot) enum Then {
     End,
     /// Cuts the connection.
     Break,
@@ -32,7 +32,7 @@ pub(super) enum Then {
 
 impl Reply {
     /// Events of a stream.
-    pub(super) fn stream(data: &[&str]) -> Self {
+    pub(in crate::bot) fn stream(data: &[&str]) -> Self {
         let pieces = data.iter().map(|data| format!("data: {data}\n\n").into());
         Self {
             status: 200,
@@ -44,14 +44,18 @@ impl Reply {
     }
 
     /// Says these pieces, whole.
-    pub(super) fn saying(pieces: &[&str]) -> Self {
+    pub(in crate::bot) fn saying(pieces: &[&str]) -> Self {
         let mut data: Vec<String> = pieces.iter().map(|piece| content(piece)).collect();
         data.push(finish("stop"));
         data.push("[DONE]".to_owned());
         Self::stream(&data.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    pub(super) fn body(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+    pub(in crate::bot) fn body(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
         Self {
             status,
             content_type,
@@ -61,7 +65,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn error(status: u16, error: &Value) -> Self {
+    pub(in crate::bot) fn error(status: u16, error: &Value) -> Self {
         Self::body(
             status,
             "application/json",
@@ -70,29 +74,29 @@ impl Reply {
     }
 }
 
-pub(super) fn content(text: &str) -> String {
+pub(in crate::bot) fn content(text: &str) -> String {
     json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]})
         .to_string()
 }
 
-pub(super) fn finish(reason: &str) -> String {
+pub(in crate::bot) fn finish(reason: &str) -> String {
     json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).to_string()
 }
 
 /// A request as it came.
 #[derive(Clone)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(in crate::bot) struct Asked {
+    pub(in crate::bot) path: String,
+    pub(in crate::bot) headers: HeaderMap,
+    pub(in crate::bot) body: Value,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Played(Arc<Mutex<(VecDeque<Reply>, Vec<Asked>)>>);
+pub(in crate::bot) struct Played(Arc<Mutex<(VecDeque<Reply>, Vec<Asked>)>>);
 
 impl Played {
     /// A server that gives these replies, one after the other; its address.
-    pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> (Self, String) {
+    pub(in crate::bot) async fn start(replies: impl IntoIterator<Item = Reply>) -> (Self, String) {
         let played = Self::default();
         played.0.lock().unwrap().0.extend(replies);
         let app = Router::new().fallback(play).with_state(played.clone());
@@ -103,7 +107,7 @@ impl Played {
         (played, format!("http://{address}/v1"))
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::bot) fn asked(&self) -> Vec<Asked> {
         self.0.lock().unwrap().1.clone()
     }
 }
