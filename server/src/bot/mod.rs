@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+mod ag_ui;
+mod agents;
+mod ai_sdk;
 mod answers;
 mod asked;
 mod error;
@@ -30,6 +33,8 @@ mod turn;
 mod webhook;
 
 pub use crate::records::Effects;
+pub use ag_ui::AgUi;
+pub use ai_sdk::AiSdk;
 pub use answers::{
     Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
 };

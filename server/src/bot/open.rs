@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
+use super::{AgUi, AiSdk, Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::clock::Clock;
 use crate::config::{self, BaseUrl, Config};
 use crate::outbound::Outbound;
@@ -78,6 +78,12 @@ fn connector(
     }
     if let Some(rasa) = &bot.rasa {
         return Ok(Some(Arc::new(Rasa::open(rasa, &around.outbound)?)));
+    }
+    if let Some(ag_ui) = &bot.ag_ui {
+        return Ok(Some(Arc::new(AgUi::open(ag_ui, &around.outbound)?)));
+    }
+    if let Some(ai_sdk) = &bot.ai_sdk {
+        return Ok(Some(Arc::new(AiSdk::open(ai_sdk, &around.outbound)?)));
     }
     Ok(None)
 }

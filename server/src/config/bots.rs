@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::{N8n, OpenAi, Rasa, Webhook};
+use super::connectors::{AgentStream, N8n, OpenAi, Rasa, Webhook};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -111,6 +111,12 @@ pub struct Bot {
     /// Connector: a Rasa assistant.
     #[serde(default)]
     pub rasa: Option<Box<Rasa>>,
+    /// Connector: an agent that speaks AG-UI.
+    #[serde(default)]
+    pub ag_ui: Option<Box<AgentStream>>,
+    /// Connector: an agent that answers with a UI message stream of the AI SDK.
+    #[serde(default)]
+    pub ai_sdk: Option<Box<AgentStream>>,
 }
 
 impl Bot {
@@ -140,6 +146,8 @@ impl Bot {
             webhook: None,
             n8n: None,
             rasa: None,
+            ag_ui: None,
+            ai_sdk: None,
         })
     }
 
@@ -161,6 +169,8 @@ impl Bot {
             ("webhook", self.webhook.is_some()),
             ("n8n", self.n8n.is_some()),
             ("rasa", self.rasa.is_some()),
+            ("ag_ui", self.ag_ui.is_some()),
+            ("ai_sdk", self.ai_sdk.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
@@ -186,6 +196,12 @@ impl Bot {
         }
         if let Some(rasa) = &self.rasa {
             rasa.check().map_err(|wrong| below("rasa", wrong))?;
+        }
+        if let Some(ag_ui) = &self.ag_ui {
+            ag_ui.check().map_err(|wrong| below("ag_ui", wrong))?;
+        }
+        if let Some(ai_sdk) = &self.ai_sdk {
+            ai_sdk.check().map_err(|wrong| below("ai_sdk", wrong))?;
         }
         Ok(())
     }

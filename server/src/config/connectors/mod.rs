@@ -2,6 +2,7 @@
 //!
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
+mod agent_stream;
 mod endpoint;
 mod n8n;
 mod openai;
@@ -16,6 +17,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use agent_stream::AgentStream;
 pub use endpoint::Endpoint;
 pub use n8n::N8n;
 pub use openai::{MaxTokensName, McpServer, OpenAi};
