@@ -12,6 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub mod activity;
+mod ag_ui;
+mod agents;
+mod ai_sdk;
 mod answers;
 mod asked;
 pub mod bot_framework;
@@ -37,6 +40,8 @@ mod turn;
 mod webhook;
 
 pub use crate::records::Effects;
+pub use ag_ui::AgUi;
+pub use ai_sdk::AiSdk;
 pub use answers::{
     Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
 };

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::bot_framework::{BotFramework, Callbacks};
 use super::direct_line::DirectLine;
 use super::kore_webhook::KoreWebhookBot;
-use super::{Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
+use super::{AgUi, AiSdk, Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::clock::Clock;
 use crate::config::{self, BaseUrl, Config};
 use crate::outbound::Outbound;
@@ -98,6 +98,12 @@ fn connector(
     }
     if let Some(settings) = &bot.direct_line {
         return Ok(Some(Arc::new(DirectLine::open(id, settings, around)?)));
+    }
+    if let Some(ag_ui) = &bot.ag_ui {
+        return Ok(Some(Arc::new(AgUi::open(ag_ui, &around.outbound)?)));
+    }
+    if let Some(ai_sdk) = &bot.ai_sdk {
+        return Ok(Some(Arc::new(AiSdk::open(ai_sdk, &around.outbound)?)));
     }
     Ok(None)
 }

@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::{BotFramework, DirectLine, KoreWebhook, N8n, OpenAi, Rasa, Webhook};
+use super::connectors::{
+    AgentStream, BotFramework, DirectLine, KoreWebhook, N8n, OpenAi, Rasa, Webhook,
+};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -120,6 +122,12 @@ pub struct Bot {
     /// Connector: a bot behind Direct Line.
     #[serde(default)]
     pub direct_line: Option<Box<DirectLine>>,
+    /// Connector: an agent that speaks AG-UI.
+    #[serde(default)]
+    pub ag_ui: Option<Box<AgentStream>>,
+    /// Connector: an agent that answers with a UI message stream of the AI SDK.
+    #[serde(default)]
+    pub ai_sdk: Option<Box<AgentStream>>,
 }
 
 impl Bot {
@@ -152,6 +160,8 @@ impl Bot {
             kore_webhook: None,
             bot_framework: None,
             direct_line: None,
+            ag_ui: None,
+            ai_sdk: None,
         })
     }
 
@@ -176,6 +186,8 @@ impl Bot {
             ("kore_webhook", self.kore_webhook.is_some()),
             ("bot_framework", self.bot_framework.is_some()),
             ("direct_line", self.direct_line.is_some()),
+            ("ag_ui", self.ag_ui.is_some()),
+            ("ai_sdk", self.ai_sdk.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
@@ -210,6 +222,12 @@ impl Bot {
         }
         if let Some(hook) = &self.kore_webhook {
             hook.check().map_err(|wrong| below("kore_webhook", wrong))?;
+        }
+        if let Some(ag_ui) = &self.ag_ui {
+            ag_ui.check().map_err(|wrong| below("ag_ui", wrong))?;
+        }
+        if let Some(ai_sdk) = &self.ai_sdk {
+            ai_sdk.check().map_err(|wrong| below("ai_sdk", wrong))?;
         }
         Ok(())
     }

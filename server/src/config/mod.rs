@@ -33,8 +33,8 @@ pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
 pub(crate) use connectors::secret;
 pub use connectors::{
-    BotFramework, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook, MaxTokensName, McpServer,
-    N8n, OpenAi, Rasa, Webhook,
+    AgentStream, BotFramework, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
+    MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
 };
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;

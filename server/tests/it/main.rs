@@ -8,6 +8,7 @@
     reason = "the helpers of tests fail like tests"
 )]
 
+mod agent_streams;
 mod answers;
 mod base_path;
 mod bot_framework;

@@ -29,11 +29,13 @@ use super::{Answers, BotError, Class, MAX_ANSWER_BYTES, MAX_ANSWERS};
 use crate::records::Owner;
 
 mod buttons;
+mod halves;
 mod pieces;
 #[cfg(test)]
 mod tests;
 
 pub use buttons::{Button, MAX_BUTTONS, Press, image, quick_replies, with_buttons};
+pub(super) use halves::Halves;
 pub use pieces::{Piece, Pieces};
 
 /// The longest name of a person who answers: what fits above a bubble.

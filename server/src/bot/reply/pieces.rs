@@ -13,14 +13,11 @@
 
 use serde_json::Value;
 
-use super::{Reply, ReplyError, field, flag, message, object, text, type_of};
+use super::{Halves, Reply, ReplyError, field, flag, message, object, text, type_of};
 use crate::bot::{Answers, BotError, Class};
 
 /// The end of a stream, as language models write it.
 const DONE: &str = "[DONE]";
-
-/// In a longer piece a half character at its end is not looked for: who sends an answer letter by letter sends little.
-const LOOKED_AT: usize = 4 * 1024;
 
 /// The longest note of what a bot does.
 const MAX_DOING_CHARS: usize = 200;
@@ -41,8 +38,7 @@ pub struct Piece {
 /// Reads the pieces of one stream, in order.
 #[derive(Debug, Default)]
 pub struct Pieces {
-    /// The first half of a character, at the end of the last delta.
-    half: Option<u16>,
+    halves: Halves,
 }
 
 impl Pieces {
@@ -70,7 +66,7 @@ impl Pieces {
         let delta = field(fields, "delta")
             .map(|delta| text(delta, "delta"))
             .transpose()?
-            .map(|delta| self.mended(delta, said));
+            .map(|delta| self.halves.mended(delta, said));
         let mut reply = Reply::read(&value)?;
         if let Some(whole) = field(fields, "message") {
             reply.messages.extend(message(whole, "message")?);
@@ -90,47 +86,9 @@ impl Pieces {
         Ok(piece)
     }
 
-    /// A delta whose ends may be halves of one character: they come together again.
-    fn mended(&mut self, delta: &str, said: &str) -> String {
-        let before = self.half.take();
-        let is_torn = |end: Option<char>| end == Some(char::REPLACEMENT_CHARACTER);
-        let may_be = is_torn(delta.chars().next()) || is_torn(delta.chars().next_back());
-        let torn = if may_be && said.len() <= LOOKED_AT {
-            protocol::json::Value::parse_piece(said)
-        } else {
-            None
-        };
-        let (first, last) = match torn.as_ref().map(|whole| &whole["delta"]) {
-            Some(protocol::json::Value::Torn(torn)) => (torn.first, torn.last),
-            _ => (None, None),
-        };
-        let mut rest = delta;
-        let mut mended = String::new();
-        match (before, first) {
-            (Some(high), Some(low)) => {
-                let whole = char::decode_utf16([high, low]).next().and_then(Result::ok);
-                mended.push(whole.unwrap_or(char::REPLACEMENT_CHARACTER));
-                rest = rest
-                    .strip_prefix(char::REPLACEMENT_CHARACTER)
-                    .unwrap_or(rest);
-            }
-            (Some(_), None) => mended.push(char::REPLACEMENT_CHARACTER),
-            (None, _) => {}
-        }
-        if last.is_some() {
-            rest = rest
-                .strip_suffix(char::REPLACEMENT_CHARACTER)
-                .unwrap_or(rest);
-            self.half = last;
-        }
-        mended.push_str(rest);
-        mended
-    }
-
     /// What is left when the stream has ended.
     pub fn finish(&mut self) -> Option<String> {
-        let half = self.half.take();
-        half.map(|_| char::REPLACEMENT_CHARACTER.to_string())
+        self.halves.finish()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
+mod agent_stream;
 mod bot_framework;
 mod direct_line;
 mod endpoint;
@@ -21,6 +22,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{KeyAlgorithm, KeyEntry};
 
+pub use agent_stream::AgentStream;
 pub use bot_framework::{BotFramework, Delivery};
 pub use direct_line::DirectLine;
 pub use endpoint::Endpoint;

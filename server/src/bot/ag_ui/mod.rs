@@ -1,0 +1,120 @@
+//! An agent that speaks AG-UI (the Agent User Interaction Protocol, 1.0 and the versions before it).
+//!
+//! In the path: `bot::open` makes an [`AgUi`] of `[bots.….ag_ui]`; the runner gives it turns. [`input`] is what is sent,
+//! [`run`] reads the events, [`interrupt`] asks the visitor what the agent wants to know, [`memory`] is kept in between.
+//!
+//! Invariants: a run that ends without `RUN_FINISHED` or `RUN_ERROR` broke off. What an agent thinks is not shown.
+
+mod input;
+mod interrupt;
+mod memory;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use protocol::reply::BotMessage;
+
+use self::input::{Resume, input};
+use self::memory::{Memory, Next};
+use self::run::Run;
+use super::agents::{Client, Words, Wrong};
+use super::fault::once_shown;
+use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
+use crate::config;
+use crate::outbound::Outbound;
+
+/// Bytes of the messages that go along.
+const HISTORY_BYTES: usize = 128 * 1024;
+
+/// The bot.
+pub struct AgUi {
+    client: Client,
+    settings: config::AgentStream,
+}
+
+impl AgUi {
+    /// With its settings.
+    ///
+    /// # Errors
+    /// [`BotError::Setting`]: what is wrong, and where.
+    pub fn open(settings: &config::AgentStream, outbound: &Outbound) -> Result<Self, BotError> {
+        Ok(Self {
+            client: Client::open("ag_ui", settings, outbound)?,
+            settings: settings.clone(),
+        })
+    }
+
+    async fn converse(&self, turn: &Turn, answers: &mut Answers) -> Result<(), BotError> {
+        let words = Words::of(turn, &self.settings.titles);
+        let mut memory = Memory::read(turn.state.as_deref());
+        let resume = match memory.hear(&turn.kind, words) {
+            Next::Ask => {
+                memory.ask(words, answers)?;
+                return memory.keep(answers);
+            }
+            Next::Run(resume) => resume,
+        };
+        let resumes = resume.is_some();
+        let run = match self.run(turn, &memory, resume, words, answers).await {
+            // It no longer knows what it asked (an agent that was restarted, or a question that is too old).
+            Err(Wrong::Refused(_)) if resumes => {
+                memory.forget_questions();
+                self.run(turn, &memory, None, words, answers).await?
+            }
+            told => told?,
+        };
+        memory.learn(run);
+        memory.ask(words, answers)?;
+        memory.keep(answers)
+    }
+
+    async fn run<'a>(
+        &self,
+        turn: &Turn,
+        memory: &Memory,
+        resume: Option<Resume>,
+        words: Words<'a>,
+        answers: &mut Answers,
+    ) -> Result<Run<'a>, Wrong> {
+        let mut told = self.client.ask(&input(turn, memory, resume)).await?;
+        let mut run = Run::new(words);
+        while let Some(data) = told.next().await? {
+            if run.hear(&data, answers)? {
+                told.let_end().await;
+                return Ok(run);
+            }
+        }
+        Err(told.broken("it has no RUN_FINISHED").into())
+    }
+}
+
+#[async_trait]
+impl Bot for AgUi {
+    async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        match turn.kind {
+            TurnKind::Close => Ok(()),
+            TurnKind::Connect if self.settings.greeting.is_empty() => Ok(()),
+            TurnKind::Connect => answers.push(&BotMessage::text(self.settings.greeting.clone())),
+            TurnKind::Message { .. } => {
+                let told = self.converse(&turn, answers).await;
+                told.map_err(|error| once_shown(error, answers))
+            }
+        }
+    }
+
+    fn recent(&self) -> Recent {
+        Recent {
+            messages: self.settings.history,
+            bytes: HISTORY_BYTES,
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        self.client.patience()
+    }
+
+    async fn check(&self) -> Result<(), BotError> {
+        self.client.check().await
+    }
+}

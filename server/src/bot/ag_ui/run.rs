@@ -1,0 +1,305 @@
+//! The events of one run.
+//!
+//! In the path: [`super::AgUi`] gives each event's data to [`Run::hear`].
+//!
+//! Invariants: an event of an unknown type is passed over, as the protocol wants it. What is no event at all is a mistake.
+//! No error repeats what was said.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::interrupt::{Question, questions};
+use crate::bot::agents::{Blocks, Words, Wrong};
+use crate::bot::{Answers, BotError, Class};
+
+/// Tool calls that are remembered until the run ends.
+const MAX_CALLS: usize = 16;
+
+/// Bytes of a call's arguments that are remembered.
+const MAX_ARGUMENT_BYTES: usize = 4 * 1024;
+
+/// Bytes of a tool's name or of an id.
+const MAX_NAME_BYTES: usize = 256;
+
+/// Bytes of a state that is kept for the next run.
+const MAX_SNAPSHOT_BYTES: usize = 8 * 1024;
+
+/// Messages that are not shown, at a time.
+const MAX_HIDDEN: usize = 64;
+
+/// What has come of a run.
+pub(super) struct Run<'a> {
+    words: Words<'a>,
+    blocks: Blocks,
+    /// The message that chunks without an id belong to.
+    chunk: Option<String>,
+    /// Messages that are not the agent's own.
+    hidden: Vec<String>,
+    /// Something was told besides that it runs.
+    has_told: bool,
+    /// What the next run is told of the state.
+    pub(super) state: State,
+    /// The tool calls.
+    pub(super) calls: Vec<Call>,
+    /// What the agent wants to know.
+    pub(super) questions: Vec<Question>,
+}
+
+/// What a run says of the agent's state.
+#[derive(Debug, PartialEq)]
+pub(super) enum State {
+    /// Nothing.
+    Same,
+    /// This is it.
+    Kept(Value),
+    /// It has changed in a way that is not followed (a patch), or it is too large to keep.
+    Unknown,
+}
+
+/// A tool call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) name: String,
+    arguments: String,
+}
+
+impl Call {
+    /// The message that holds this call.
+    pub(super) fn message(&self) -> Value {
+        json!({
+            "id": format!("call-{}", self.id),
+            "role": "assistant",
+            "toolCalls": [{
+                "id": self.id,
+                "type": "function",
+                "function": {"name": self.name, "arguments": self.arguments},
+            }],
+        })
+    }
+
+    /// What the tool would be given.
+    pub(super) fn input(&self) -> Value {
+        serde_json::from_str(&self.arguments).unwrap_or_default()
+    }
+}
+
+impl<'a> Run<'a> {
+    /// Nothing was told yet.
+    pub(super) fn new(words: Words<'a>) -> Self {
+        Self {
+            words,
+            blocks: Blocks::default(),
+            chunk: None,
+            hidden: Vec::new(),
+            has_told: false,
+            state: State::Same,
+            calls: Vec::new(),
+            questions: Vec::new(),
+        }
+    }
+
+    /// Hears one event. True: the run has come to its end.
+    pub(super) fn hear(&mut self, data: &str, answers: &mut Answers) -> Result<bool, Wrong> {
+        let event: Value = protocol::json::from_text(data).unwrap_or_default();
+        let Some(kind) = event["type"].as_str() else {
+            return Err(unreadable("a piece of its stream is no event").into());
+        };
+        let text = |name: &str| event[name].as_str();
+        let id = |name: &str| text(name).unwrap_or_default();
+        match kind {
+            "RUN_ERROR" => return Err(self.failed(&event, answers)),
+            "RUN_FINISHED" => return self.finish(&event, answers).map(|()| true),
+            "RUN_STARTED" => return Ok(false),
+            _ => self.has_told = true,
+        }
+        match kind {
+            "TEXT_MESSAGE_START" => {
+                self.end_chunk(answers)?;
+                self.begin(id("messageId"), text("role"), answers)?;
+            }
+            "TEXT_MESSAGE_CONTENT" => {
+                let delta = text("delta").ok_or_else(|| unreadable("a delta is not a text"))?;
+                self.grow(id("messageId"), delta, data, answers)?;
+            }
+            "TEXT_MESSAGE_END" => self.end(id("messageId"), answers)?,
+            "TEXT_MESSAGE_CHUNK" => self.chunk(&event, data, answers)?,
+            "TOOL_CALL_START" => {
+                self.end_chunk(answers)?;
+                self.call(id("toolCallId"), id("toolCallName"), answers);
+            }
+            "TOOL_CALL_ARGS" => self.argument(text("toolCallId"), id("delta")),
+            "TOOL_CALL_CHUNK" => {
+                self.end_chunk(answers)?;
+                if let Some(name) = text("toolCallName") {
+                    self.call(id("toolCallId"), name, answers);
+                }
+                self.argument(text("toolCallId"), id("delta"));
+            }
+            "STATE_SNAPSHOT" => {
+                let snapshot = event["snapshot"].clone();
+                self.state = if snapshot.to_string().len() > MAX_SNAPSHOT_BYTES {
+                    State::Unknown
+                } else {
+                    State::Kept(snapshot)
+                };
+            }
+            "STATE_DELTA" => {
+                let patches = event["delta"].as_array();
+                if patches.is_none_or(|patches| !patches.is_empty()) {
+                    self.state = State::Unknown;
+                }
+            }
+            // TOOL_CALL_END and TOOL_CALL_RESULT: the agent goes on by itself. MESSAGES_SNAPSHOT: the transcript is
+            // in the store, in the order in which the visitor has read it. REASONING_* and THINKING_*: thoughts are
+            // not answers. STEP_*, SUBAGENT_*, ACTIVITY_*, CUSTOM, RAW: for other surfaces than a chat.
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn begin(
+        &mut self,
+        id: &str,
+        role: Option<&str>,
+        answers: &mut Answers,
+    ) -> Result<(), BotError> {
+        if role.is_none_or(|role| role == "assistant") {
+            return self.blocks.begin(id, answers);
+        }
+        if self.hidden.len() == MAX_HIDDEN {
+            return Err(BotError::TooMany);
+        }
+        self.hidden.push(id.to_owned());
+        Ok(())
+    }
+
+    fn grow(
+        &mut self,
+        id: &str,
+        delta: &str,
+        said: &str,
+        answers: &mut Answers,
+    ) -> Result<(), BotError> {
+        if self.hidden.iter().any(|hidden| hidden == id) {
+            return Ok(());
+        }
+        self.blocks.grow(id, delta, said, answers)
+    }
+
+    fn end(&mut self, id: &str, answers: &mut Answers) -> Result<(), BotError> {
+        if let Some(place) = self.hidden.iter().position(|hidden| hidden == id) {
+            self.hidden.swap_remove(place);
+            return Ok(());
+        }
+        self.blocks.finish(id, answers)
+    }
+
+    /// A piece that begins, goes on and ends by itself: the next one of another message ends it.
+    fn chunk(&mut self, event: &Value, said: &str, answers: &mut Answers) -> Result<(), BotError> {
+        let id = event["messageId"].as_str();
+        let is_next =
+            self.chunk.is_none() || id.is_some_and(|id| self.chunk.as_deref() != Some(id));
+        if is_next {
+            self.end_chunk(answers)?;
+            let id = id.unwrap_or_default();
+            self.begin(id, event["role"].as_str(), answers)?;
+            self.chunk = Some(id.to_owned());
+        }
+        let delta = match &event["delta"] {
+            Value::Null => return Ok(()),
+            Value::String(delta) => delta,
+            _ => return Err(unreadable("a delta is not a text")),
+        };
+        let id = self.chunk.clone().unwrap_or_default();
+        self.grow(&id, delta, said, answers)
+    }
+
+    fn end_chunk(&mut self, answers: &mut Answers) -> Result<(), BotError> {
+        match self.chunk.take() {
+            Some(id) => self.end(&id, answers),
+            None => Ok(()),
+        }
+    }
+
+    fn call(&mut self, id: &str, name: &str, answers: &Answers) {
+        answers.doing(&self.words.looking_up(name, None));
+        let is_known = self.calls.iter().any(|call| call.id == id);
+        let fits = id.len() <= MAX_NAME_BYTES && name.len() <= MAX_NAME_BYTES;
+        if self.calls.len() < MAX_CALLS && fits && !is_known {
+            self.calls.push(Call {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                arguments: String::new(),
+            });
+        }
+    }
+
+    /// A piece of a call's arguments; of the last call, when it does not say of which.
+    fn argument(&mut self, id: Option<&str>, delta: &str) {
+        let known = |call: &Call| id.is_none_or(|id| call.id == id);
+        let Some(place) = self.calls.iter().rposition(known) else {
+            return;
+        };
+        let arguments = &mut self.calls[place].arguments;
+        if arguments.len() + delta.len() > MAX_ARGUMENT_BYTES {
+            // Half of them would be wrong ones.
+            self.calls.remove(place);
+            return;
+        }
+        arguments.push_str(delta);
+    }
+
+    fn finish(&mut self, event: &Value, answers: &mut Answers) -> Result<(), Wrong> {
+        count(event, answers);
+        self.blocks.end(answers)?;
+        let outcome = &event["outcome"];
+        match outcome["type"].as_str() {
+            Some("interrupt") => {
+                self.questions = questions(&outcome["interrupts"], &self.calls, self.words)?;
+                Ok(())
+            }
+            Some("cancelled") => {
+                let reason = "the agent was stopped before its run was done";
+                Err(BotError::failed(Class::Error, reason).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, event: &Value, answers: &mut Answers) -> Wrong {
+        count(event, answers);
+        // A word of the agent's own is shown to the operator when it is one: sentences may hold anything.
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "_-.:".contains(letter);
+        let code = event["code"].as_str();
+        let code = code.filter(|code| code.len() <= 64 && code.chars().all(is_letter));
+        let code = code.map_or_else(String::new, |code| format!(", code {code}"));
+        let error = BotError::failed(Class::Error, format!("its run failed (RUN_ERROR{code})"));
+        if self.has_told {
+            Wrong::Failed(error)
+        } else {
+            Wrong::Refused(error)
+        }
+    }
+}
+
+/// The tokens that a run has used, if it says so.
+fn count(event: &Value, answers: &mut Answers) {
+    for usage in event["usage"].as_array().into_iter().flatten() {
+        let part = |name: &str| usage[name].as_u64();
+        let total = part("totalTokens").unwrap_or_else(|| {
+            let (asked, said) = (part("inputTokens"), part("outputTokens"));
+            asked
+                .unwrap_or_default()
+                .saturating_add(said.unwrap_or_default())
+        });
+        answers.count_tokens(total);
+    }
+}
+
+fn unreadable(what: &str) -> BotError {
+    BotError::failed(
+        Class::Unreadable,
+        format!("its answer cannot be used: {what}"),
+    )
+}

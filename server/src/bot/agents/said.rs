@@ -1,0 +1,148 @@
+//! What agents are told of a conversation: its messages with ids and roles.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::bot::{Speaker, Turn, TurnKind};
+
+/// In front of what a person of the operator's said: an agent would take it for its own words.
+const AGENT: &str = "[A member of the team wrote:] ";
+
+/// A message of before.
+pub(in crate::bot) struct Line {
+    /// The same whenever this message is told.
+    pub(in crate::bot) id: String,
+    /// The visitor's, or the other side's.
+    pub(in crate::bot) by_visitor: bool,
+    /// As it was read.
+    pub(in crate::bot) text: String,
+}
+
+impl Line {
+    /// `user` or `assistant`.
+    pub(in crate::bot) fn role(&self) -> &'static str {
+        if self.by_visitor { "user" } else { "assistant" }
+    }
+}
+
+/// The messages before this turn, oldest first, without empty ones.
+pub(in crate::bot) fn before(turn: &Turn) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for said in &turn.recent {
+        if said.text.trim().is_empty() {
+            continue;
+        }
+        let by_visitor = said.by == Speaker::Visitor;
+        let text = match said.by {
+            Speaker::Agent => format!("{AGENT}{}", said.text),
+            Speaker::Visitor | Speaker::Bot => said.text.clone(),
+        };
+        let mut hash = Sha256::new();
+        hash.update([u8::from(by_visitor)]);
+        hash.update(said.at.0.to_be_bytes());
+        hash.update(&text);
+        let id = format!("m-{}", URL_SAFE_NO_PAD.encode(&hash.finalize()[..12]));
+        let same = lines.iter().filter(|line| line.id.starts_with(&id)).count();
+        let id = if same == 0 {
+            id
+        } else {
+            format!("{id}.{same}")
+        };
+        lines.push(Line {
+            id,
+            by_visitor,
+            text,
+        });
+    }
+    lines
+}
+
+/// What the visitor says now, as it was seen, with the names of the files and where they lie.
+pub(in crate::bot) fn newest(kind: &TurnKind) -> String {
+    let TurnKind::Message {
+        body,
+        rendered,
+        files,
+        ..
+    } = kind
+    else {
+        return String::new();
+    };
+    let seen = rendered.as_deref().filter(|it| !it.trim().is_empty());
+    let mut text = seen.unwrap_or(body).to_owned();
+    for file in files {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let name = if file.name.is_empty() {
+            &file.kind
+        } else {
+            &file.name
+        };
+        text.extend(["[File: ", name]);
+        if file.reference.starts_with("https://") || file.reference.starts_with("http://") {
+            text.extend([" ", &file.reference]);
+        }
+        text.push(']');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bot::tests::turn;
+    use crate::bot::{File, Said};
+    use crate::clock::Millis;
+
+    fn said(by: Speaker, at: u64, text: &str) -> Said {
+        Said {
+            by,
+            text: text.to_owned(),
+            at: Millis(at),
+        }
+    }
+
+    #[test]
+    fn messages_keep_their_ids_from_turn_to_turn() {
+        let mut turn = turn(TurnKind::text("hi"));
+        turn.recent = vec![
+            said(Speaker::Visitor, 1, "yes"),
+            said(Speaker::Bot, 2, "Hello"),
+            said(Speaker::Bot, 2, "Hello"),
+            said(Speaker::Bot, 2, " "),
+            said(Speaker::Agent, 3, "I am Ada"),
+            said(Speaker::Visitor, 4, "yes"),
+        ];
+        let all = before(&turn);
+        let ids: std::collections::HashSet<_> = all.iter().map(|line| line.id.clone()).collect();
+        assert_eq!((all.len(), ids.len()), (5, 5));
+        assert_eq!(all[3].text, "[A member of the team wrote:] I am Ada");
+        assert_eq!((all[3].role(), all[4].role()), ("assistant", "user"));
+        turn.recent.remove(0);
+        let later = before(&turn);
+        assert_eq!(later[0].id, all[1].id);
+        assert_eq!(later[3].id, all[4].id);
+    }
+
+    #[test]
+    fn a_pressed_button_is_what_it_said_and_files_have_names() {
+        let file = |name: &str, reference: &str| File {
+            name: name.to_owned(),
+            kind: "image".to_owned(),
+            reference: reference.to_owned(),
+        };
+        let kind = TurnKind::Message {
+            body: "BAL".to_owned(),
+            rendered: Some("Balance".to_owned()),
+            files: vec![file("a.png", "https://a.test/a.png"), file("", "f-1")],
+            custom_data: None,
+        };
+        assert_eq!(
+            newest(&kind),
+            "Balance\n[File: a.png https://a.test/a.png]\n[File: image]"
+        );
+        assert_eq!(newest(&TurnKind::Close), "");
+    }
+}

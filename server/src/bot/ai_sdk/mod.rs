@@ -1,0 +1,129 @@
+//! An agent that answers with a UI message stream of the AI SDK (`x-vercel-ai-ui-message-stream: v1`).
+//!
+//! In the path: `bot::open` makes an [`AiSdk`] of `[bots.….ai_sdk]`; the runner gives it turns. [`request`] is what is sent,
+//! [`message`] reads the stream, [`memory`] keeps what the agent wants to be allowed.
+//!
+//! Invariants: a stream that ends without `finish` or `[DONE]` broke off. What an agent thinks is not shown.
+
+mod memory;
+mod message;
+mod request;
+#[cfg(test)]
+mod tests;
+mod tool;
+
+use async_trait::async_trait;
+use protocol::reply::BotMessage;
+
+use self::memory::{Memory, Next};
+use self::message::Message;
+use self::request::request;
+use super::agents::{Client, Words, Wrong};
+use super::fault::once_shown;
+use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
+use crate::config;
+use crate::outbound::Outbound;
+
+/// Bytes of the messages that go along.
+const HISTORY_BYTES: usize = 128 * 1024;
+
+/// The bot.
+pub struct AiSdk {
+    client: Client,
+    settings: config::AgentStream,
+}
+
+impl AiSdk {
+    /// With its settings.
+    ///
+    /// # Errors
+    /// [`BotError::Setting`]: what is wrong, and where.
+    pub fn open(settings: &config::AgentStream, outbound: &Outbound) -> Result<Self, BotError> {
+        Ok(Self {
+            client: Client::open("ai_sdk", settings, outbound)?,
+            settings: settings.clone(),
+        })
+    }
+
+    async fn converse(&self, turn: &Turn, answers: &mut Answers) -> Result<(), BotError> {
+        let words = Words::of(turn, &self.settings.titles);
+        let mut memory = Memory::read(turn.state.as_deref());
+        if memory.hear(&turn.kind, words) == Next::Ask {
+            memory.ask(words, answers)?;
+            return memory.keep(answers);
+        }
+        let message = match self.message(turn, &memory, words, answers).await {
+            // It does not go on with what it had asked (it has another secret, or other tools by now).
+            Err(Wrong::Refused(_)) if memory.goes_on() => {
+                let nothing = Memory::default();
+                self.message(turn, &nothing, words, answers).await?
+            }
+            told => told?,
+        };
+        memory = Memory::of(message);
+        memory.ask(words, answers)?;
+        memory.keep(answers)
+    }
+
+    async fn message<'a>(
+        &self,
+        turn: &Turn,
+        memory: &Memory,
+        words: Words<'a>,
+        answers: &mut Answers,
+    ) -> Result<Message<'a>, Wrong> {
+        let mut told = self.client.ask(&request(turn, memory)).await?;
+        let mut message = Message::new(words);
+        while let Some(data) = told.next().await? {
+            match message.hear(&data, answers) {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(error) if message.has_told() => return Err(Wrong::Failed(error)),
+                Err(error) => return Err(Wrong::Refused(error)),
+            }
+        }
+        if !message.has_ended() {
+            return Err(told.broken("it has no `finish`").into());
+        }
+        // A server may write more behind the end of what a model has said.
+        while !message.is_done() {
+            match told.more().await {
+                Some(data) => message.hear(&data, answers)?,
+                None => break,
+            };
+        }
+        message.end(answers)?;
+        told.let_end().await;
+        Ok(message)
+    }
+}
+
+#[async_trait]
+impl Bot for AiSdk {
+    async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
+        match turn.kind {
+            TurnKind::Close => Ok(()),
+            TurnKind::Connect if self.settings.greeting.is_empty() => Ok(()),
+            TurnKind::Connect => answers.push(&BotMessage::text(self.settings.greeting.clone())),
+            TurnKind::Message { .. } => {
+                let told = self.converse(&turn, answers).await;
+                told.map_err(|error| once_shown(error, answers))
+            }
+        }
+    }
+
+    fn recent(&self) -> Recent {
+        Recent {
+            messages: self.settings.history,
+            bytes: HISTORY_BYTES,
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        self.client.patience()
+    }
+
+    async fn check(&self) -> Result<(), BotError> {
+        self.client.check().await
+    }
+}

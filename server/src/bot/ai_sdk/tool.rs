@@ -1,0 +1,147 @@
+//! A tool call of an agent, as far as a message holds it as a part.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Bytes of a name or of an id.
+const MAX_NAME_BYTES: usize = 256;
+
+/// Bytes of what a tool is given, of what it has found, and of what its provider wants to be told again.
+const MAX_VALUE_BYTES: usize = 4 * 1024;
+
+/// A call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Tool {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<String>,
+    pub(super) input: Value,
+    /// What it has found. None: not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) output: Option<Value>,
+    /// The id of the request to be allowed, its fields beside it, and what the visitor says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) approval: Option<Approval>,
+    /// Fields that travel with the part as they came.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    more: serde_json::Map<String, Value>,
+    dynamic: bool,
+}
+
+/// What the visitor is asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Approval {
+    pub(super) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) approved: Option<bool>,
+}
+
+impl Tool {
+    /// Of a `tool-input-available`. None: it is larger than what is remembered.
+    pub(super) fn of(chunk: &Value) -> Option<Self> {
+        let text = |name: &str| chunk[name].as_str().unwrap_or_default().to_owned();
+        let mut more = serde_json::Map::new();
+        for (name, part) in [
+            ("providerExecuted", "providerExecuted"),
+            ("providerMetadata", "callProviderMetadata"),
+        ] {
+            if !chunk[name].is_null() {
+                more.insert(part.to_owned(), chunk[name].clone());
+            }
+        }
+        let tool = Self {
+            id: text("toolCallId"),
+            name: text("toolName"),
+            title: chunk["title"].as_str().map(ToOwned::to_owned),
+            input: chunk["input"].clone(),
+            more,
+            dynamic: chunk["dynamic"] == true,
+            ..Self::default()
+        };
+        let title = tool.title.as_deref().unwrap_or_default();
+        let names = [&*tool.id, &*tool.name, title];
+        let fits = names.iter().all(|name| name.len() <= MAX_NAME_BYTES)
+            && fits(&tool.input)
+            && tool.more.values().all(fits);
+        fits.then_some(tool)
+    }
+
+    /// Of a `tool-approval-request`. False: its ids are too long.
+    pub(super) fn ask(&mut self, chunk: &Value) -> bool {
+        let id = chunk["approvalId"].as_str().unwrap_or_default().to_owned();
+        let signature = chunk["signature"].as_str().map(ToOwned::to_owned);
+        let long = signature
+            .as_ref()
+            .is_some_and(|it| it.len() > MAX_VALUE_BYTES);
+        if id.is_empty() || id.len() > MAX_NAME_BYTES || long {
+            return false;
+        }
+        self.approval = Some(Approval {
+            id,
+            signature,
+            approved: None,
+        });
+        true
+    }
+
+    /// Of a `tool-output-available`. False: it has found more than is remembered.
+    pub(super) fn find(&mut self, chunk: &Value) -> bool {
+        let found = &chunk["output"];
+        self.output = fits(found).then(|| found.clone());
+        self.output.is_some()
+    }
+
+    /// Is the visitor still to be asked?
+    pub(super) fn is_open(&self) -> bool {
+        self.approval
+            .as_ref()
+            .is_some_and(|it| it.approved.is_none())
+    }
+
+    /// The part of a message. None: there is nothing to say of it.
+    pub(super) fn part(&self) -> Option<Value> {
+        let mut part = Value::Object(self.more.clone());
+        part["toolCallId"] = json!(self.id);
+        part["input"] = self.input.clone();
+        if self.dynamic {
+            part["type"] = json!("dynamic-tool");
+            part["toolName"] = json!(self.name);
+        } else {
+            part["type"] = json!(format!("tool-{}", self.name));
+        }
+        if let Some(title) = &self.title {
+            part["title"] = json!(title);
+        }
+        match (&self.output, &self.approval) {
+            (Some(output), _) => {
+                part["state"] = json!("output-available");
+                part["output"] = output.clone();
+            }
+            (None, Some(approval)) => {
+                let mut told =
+                    json!({"id": approval.id, "approved": approval.approved == Some(true)});
+                if let Some(signature) = &approval.signature {
+                    told["signature"] = json!(signature);
+                }
+                part["approval"] = told;
+                part["state"] = json!("approval-responded");
+                if approval.approved.is_none() {
+                    // A message of another kind stands behind it: models want a result in between.
+                    part["state"] = json!("output-denied");
+                    part["approval"]["reason"] = json!("The visitor has said something else.");
+                }
+            }
+            (None, None) => return None,
+        }
+        Some(part)
+    }
+}
+
+fn fits(value: &Value) -> bool {
+    value.to_string().len() <= MAX_VALUE_BYTES
+}
