@@ -138,6 +138,7 @@ fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
             .map_err(|what| config.at("apps", what))?,
         trust_claimed_identity: false,
         anonymous: true,
+        webhook: None,
         keys: vec![KeyEntry::of_secret_file(DEMO_KID, secret)],
     };
     config.apps.insert(DEMO_APP.to_owned(), app);

@@ -21,7 +21,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
-use crate::http::{health, in_flight, pages, sign, way_in};
+use crate::http::{health, in_flight, pages, sign, way_in, webhook_channel};
 use crate::limits::{
     ANSWER_TIME, BODY_BYTES, BODY_TIME, MAKING_HISTORY, PREFLIGHT_LIFE, SIGN_BODY_BYTES,
     STREAMED_ANSWER,
@@ -45,6 +45,8 @@ pub fn router(state: AppState) -> Router {
         .nest("/api", api)
         // The socket: the address comes from rtm/start.
         .route("/rtm/bot", get(socket::open))
+        // Kore's clients without a socket.
+        .merge(webhook(&state))
         // People.
         .merge(pages::routes(&state))
         // Balancers and service managers.
@@ -106,6 +108,15 @@ fn api(state: &AppState) -> Router<AppState> {
         .route_layer(small)
         .route("/botmessages/rtm", history)
         .fallback(|| async { ApiError::NotFound("there is no such address") })
+        .layer(from_fn(shape))
+        .layer(cors(state.clone()))
+}
+
+/// Kore's webhook channel.
+fn webhook(state: &AppState) -> Router<AppState> {
+    let small = from_fn_with_state(state.in_flight.making(0), in_flight::hold);
+    webhook_channel::routes()
+        .route_layer(small)
         .layer(from_fn(shape))
         .layer(cors(state.clone()))
 }

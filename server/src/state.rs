@@ -22,6 +22,7 @@ use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
 use crate::http::way_in::BotKeys;
+use crate::http::webhook_channel::Callbacks;
 use crate::ids::Ids;
 use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
@@ -90,6 +91,8 @@ pub struct Parts {
     pub refusals: Arc<Refusals>,
     /// The signing service and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
+    /// Answers that are brought to apps.
+    pub callbacks: Callbacks,
     /// What answers hold for their readers.
     pub in_flight: Arc<InFlight>,
     /// The widget's files.
@@ -207,6 +210,7 @@ impl AppState {
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
         let visitors = Visitors::new(visitor_secret, config.base_path());
+        let callbacks = Callbacks::new(&config)?;
         let mut site = Site::find(config.server.site.as_deref())?;
         let config = Arc::new(Swap::new(config));
         let rtm = Rtm::new(rtm::Parts {
@@ -228,6 +232,7 @@ impl AppState {
         Ok(Self(Arc::new(Parts {
             policy,
             visitors,
+            callbacks,
             store,
             bus,
             around,
@@ -261,11 +266,13 @@ impl AppState {
         let next = running.taking_over(fresh)?;
         let keys = KeyTable::load(&next)?;
         let bot_keys = BotKeys::load(&next)?;
+        let callbacks = self.callbacks.reread(&next)?;
         let mut bots = open_bots(&next, &self.around)?;
         bots.extend(self.bots.clone());
         // Keys first: an app is met when it can sign.
         self.keys.replace(keys);
         self.bot_keys.replace(bot_keys);
+        callbacks();
         self.rtm.replace_bots(bots);
         self.config.replace(next);
         self.rtm.end_removed();

@@ -16,6 +16,7 @@ mod asked;
 mod error;
 mod examples;
 pub(crate) mod fault;
+mod kore_webhook;
 mod n8n;
 mod open;
 mod openai;
@@ -99,5 +100,10 @@ pub trait Bot: Send + Sync + 'static {
     /// What stands in the way.
     async fn check(&self) -> Result<(), BotError> {
         Ok(())
+    }
+
+    /// Do its answers come outside of its turns?
+    fn answers_late(&self) -> bool {
+        false
     }
 }

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::kore_webhook::KoreWebhookBot;
 use super::{Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::clock::Clock;
 use crate::config::{self, BaseUrl, Config};
@@ -78,6 +79,9 @@ fn connector(
     }
     if let Some(rasa) = &bot.rasa {
         return Ok(Some(Arc::new(Rasa::open(rasa, &around.outbound)?)));
+    }
+    if let Some(hook) = &bot.kore_webhook {
+        return Ok(Some(Arc::new(KoreWebhookBot::open(hook, &around.outbound)?)));
     }
     Ok(None)
 }

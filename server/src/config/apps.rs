@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::values::OriginPattern;
+use super::webhook_channel::WebhookChannel;
 
 /// `[apps.<client id>]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +25,9 @@ pub struct App {
     /// May somebody come without a name?
     #[serde(default = "yes")]
     pub anonymous: bool,
+    /// Kore's webhook channel, for clients without a socket.
+    #[serde(default)]
+    pub webhook: Option<WebhookChannel>,
     /// Newest first.
     #[serde(default)]
     pub keys: Vec<KeyEntry>,
@@ -71,11 +75,22 @@ pub struct KeyEntry {
 impl KeyEntry {
     /// An HMAC key whose secret stands in a file.
     pub fn of_secret_file(kid: &str, file: &std::path::Path) -> Self {
+        let file = RelativePathBuf::from(file);
+        Self::hmac(kid, KeyAlgorithm::HS256, None, Some(file))
+    }
+
+    /// A secret, or a file with one.
+    pub fn hmac(
+        kid: &str,
+        algorithm: KeyAlgorithm,
+        secret: Option<SecretString>,
+        secret_file: Option<RelativePathBuf>,
+    ) -> Self {
         Self {
             kid: kid.to_owned(),
-            algorithm: KeyAlgorithm::HS256,
-            secret: None,
-            secret_file: Some(RelativePathBuf::from(file)),
+            algorithm,
+            secret,
+            secret_file,
             private_key: None,
             private_key_file: None,
             public_key: None,

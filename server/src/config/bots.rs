@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::{N8n, OpenAi, Rasa, Webhook};
+use super::connectors::{KoreWebhook, N8n, OpenAi, Rasa, Webhook};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -111,6 +111,9 @@ pub struct Bot {
     /// Connector: a Rasa assistant.
     #[serde(default)]
     pub rasa: Option<Box<Rasa>>,
+    /// Connector: a Kore bot behind its webhook channel.
+    #[serde(default)]
+    pub kore_webhook: Option<Box<KoreWebhook>>,
 }
 
 impl Bot {
@@ -140,6 +143,7 @@ impl Bot {
             webhook: None,
             n8n: None,
             rasa: None,
+            kore_webhook: None,
         })
     }
 
@@ -161,6 +165,7 @@ impl Bot {
             ("webhook", self.webhook.is_some()),
             ("n8n", self.n8n.is_some()),
             ("rasa", self.rasa.is_some()),
+            ("kore_webhook", self.kore_webhook.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()
@@ -186,6 +191,9 @@ impl Bot {
         }
         if let Some(rasa) = &self.rasa {
             rasa.check().map_err(|wrong| below("rasa", wrong))?;
+        }
+        if let Some(hook) = &self.kore_webhook {
+            hook.check().map_err(|wrong| below("kore_webhook", wrong))?;
         }
         Ok(())
     }

@@ -48,6 +48,10 @@ impl Config {
                     ),
                 ));
             }
+            if let Some(channel) = &app.webhook {
+                let checked = channel.check();
+                checked.map_err(|(name, what)| self.at(&key(&format!("webhook.{name}")), what))?;
+            }
             let mut kids = BTreeSet::new();
             for entry in &app.keys {
                 if entry.kid.is_empty() || entry.kid.len() > MAX_KID {

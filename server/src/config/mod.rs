@@ -21,6 +21,7 @@ mod reload;
 mod server;
 mod show;
 mod values;
+mod webhook_channel;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
+pub use connectors::{EndOfTask, KoreWebhook};
 pub use connectors::{Endpoint, MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;
@@ -37,6 +39,7 @@ pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period, Size};
+pub use webhook_channel::WebhookChannel;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]

@@ -9,3 +9,4 @@ pub mod pages;
 pub mod sign;
 mod visitor;
 pub mod way_in;
+pub mod webhook_channel;

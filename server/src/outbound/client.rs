@@ -12,7 +12,7 @@ use super::answer::{Answer, Bounds};
 use super::call::Call;
 use super::error::{Fault, OutboundError, fault_of};
 use super::names::Names;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::limits::{
     OUTBOUND_CONNECT, OUTBOUND_CONNECTION_WINDOW, OUTBOUND_HEAD_BYTES, OUTBOUND_HEADERS,
     OUTBOUND_IDLE_CONNECTION, OUTBOUND_IDLE_CONNECTIONS, OUTBOUND_PING, OUTBOUND_PONG,
@@ -61,6 +61,11 @@ impl Outbound {
             authorities: None,
         };
         Self::with(clock, ways)
+    }
+
+    /// The time by which calls are signed.
+    pub fn now(&self) -> Millis {
+        self.0.clock.now()
     }
 
     pub(super) fn with(clock: Arc<dyn Clock>, ways: Ways) -> Self {

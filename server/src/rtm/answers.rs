@@ -52,7 +52,7 @@ enum News {
 }
 
 /// A claim on a conversation: nobody else works on its jobs. Given back even by a panic.
-pub(super) struct Claim {
+pub struct Claim {
     rtm: Arc<Rtm>,
     conversation: ConversationId,
     /// Given back already; the conversation may belong to another task by now.
@@ -72,7 +72,7 @@ pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
 
 /// Claims a conversation before a message of it is stored, so that [`begin`] can go on with the job that
 /// this gives: no other task can have begun it. `None`: somebody works on the conversation.
-pub(super) fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
+pub fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
     let mut busy = rtm.busy.lock();
     let Entry::Vacant(free) = busy.entry(conversation) else {
         return None;
@@ -86,7 +86,7 @@ pub(super) fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Clai
 }
 
 /// A job was stored. `ready`: it is that one, and none stood before it.
-pub(super) fn begin(
+pub fn begin(
     rtm: &Arc<Rtm>,
     conversation: ConversationId,
     claim: Option<Claim>,

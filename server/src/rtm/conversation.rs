@@ -78,7 +78,7 @@ pub enum Offence {
 
 impl Offence {
     /// The code and sentence of the error frame. 503: send it again later, our widget does so by itself; any other: do not.
-    fn reason(self) -> (u64, &'static str) {
+    pub fn reason(self) -> (u64, &'static str) {
         match self {
             Self::Unreadable => (400, "the frame is not a JSON object"),
             Self::WrongType => (400, "a field of the frame has a wrong type"),

@@ -65,7 +65,7 @@ pub mod registry;
 mod retry;
 pub mod socket;
 pub mod start;
-mod stream;
+pub mod stream;
 mod strict;
 pub mod theme;
 pub mod token;
@@ -180,6 +180,21 @@ impl Rtm {
     /// Goes on with the jobs that were open when the last process ended.
     pub fn resume(self: &Arc<Self>) {
         answers::resume(self);
+    }
+
+    /// Do this bot's answers come outside of its turns?
+    pub fn answers_late(&self, bot: &str) -> bool {
+        let bots = self.bots.get();
+        bots.get(bot)
+            .is_some_and(|staffed| staffed.bot.answers_late())
+    }
+
+    /// A bot of this moment.
+    pub fn bot(&self, id: &str) -> Option<Arc<dyn Bot>> {
+        self.bots
+            .get()
+            .get(id)
+            .map(|staffed| Arc::clone(&staffed.bot))
     }
 
     /// A new secret as text for a header or an address: 256 bits, 43 characters.

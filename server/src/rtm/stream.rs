@@ -19,7 +19,7 @@ use crate::bot::{Growth, Patience};
 use crate::bus::{BusEvent, Growing, News, Subscription, Typing};
 use crate::clock::Millis;
 use crate::ids::format_uuid;
-use crate::store::Job;
+use crate::store::{Job, JobId};
 
 /// Why a turn is not waited for any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,20 +58,29 @@ pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
 
 /// The id of the answer at this place of the job's turn: the same whenever the turn is run.
 pub(super) fn answer_id(job: &Job, place: usize) -> String {
-    format!("ms-{}", same_for(job, &place.to_string()))
+    answer_id_of(job.id, origin(job), place)
+}
+
+/// The same for who knows the job only by its number, and its [`origin`].
+pub fn answer_id_of(job: JobId, origin: &str, place: usize) -> String {
+    format!("ms-{}", same_for(job, origin, &place.to_string()))
+}
+
+/// What makes a job another one than that of the same number in another database: its message, or its session.
+fn origin(job: &Job) -> &str {
+    let message = job.trigger.as_ref().map(|message| &message.message_id);
+    message.unwrap_or(&job.session_id)
 }
 
 /// The id of the job's turn: the same whenever the turn is run.
 pub(super) fn turn_id(job: &Job) -> String {
-    format!("tn-{}", same_for(job, "turn"))
+    format!("tn-{}", same_for(job.id, origin(job), "turn"))
 }
 
 /// A UUID that only this job gives for this purpose.
-fn same_for(job: &Job, what: &str) -> String {
-    let trigger = job.trigger.as_ref();
-    let random = trigger.map_or(&job.session_id, |message| &message.message_id);
+fn same_for(job: JobId, origin: &str, what: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{random}/{}/{what}", job.id.0));
+    hash.update(format!("{origin}/{}/{what}", job.0));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
     format_uuid(bytes)

@@ -119,6 +119,28 @@ impl Policy {
                 .map(String::as_str),
         }
     }
+
+    /// Times and audience of a token that is brought along with each request.
+    pub(super) fn check_bearer(
+        &self,
+        claims: &Claims,
+        issued: u64,
+        now: Millis,
+    ) -> Result<(), AssertionError> {
+        let longest = issued.saturating_add(self.max_life.as_secs());
+        let times = Claims {
+            exp: claims.exp.or(Some(longest)),
+            // It is not spent, so its `jti` need not be remembered.
+            jti: None,
+            ..claims.clone()
+        };
+        check_times(&times, self, now)?;
+        let allowed: Vec<&str> = self.audience.iter().map(String::as_str).collect();
+        match &claims.aud {
+            Some(audience) if !audience.matches(&allowed) => Err(AssertionError::Audience),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What [`sign`] needs to know besides the key.
@@ -190,40 +212,7 @@ pub fn verify(
     token: &str,
     now: Millis,
 ) -> Result<Verified, AssertionError> {
-    if token.len() > ASSERTION_BYTES {
-        return Err(AssertionError::Malformed);
-    }
-    let token = unpacked(token)?;
-    let (message, signature) = token.rsplit_once('.').ok_or(AssertionError::Malformed)?;
-    let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
-    if payload.contains('.') {
-        return Err(AssertionError::Malformed);
-    }
-    let header: Map<String, Value> =
-        json::from_bytes(&part(header)?).map_err(|_| AssertionError::Malformed)?;
-    let (algorithm, kid) = read_header(&header)?;
-    let claims = read_claims(payload)?;
-    let app = claims.iss.clone().ok_or(ClaimFault::Missing.of("iss"))?;
-
-    let keys = table.app(&app).ok_or(AssertionError::UnknownKey)?;
-    let fits = |key: &Key| {
-        key.algorithm == algorithm
-            && jsonwebtoken::crypto::verify(
-                signature,
-                message.as_bytes(),
-                &key.decoding,
-                key.algorithm,
-            )
-            .unwrap_or(false)
-    };
-    let key = match kid {
-        Some(kid) => {
-            let key = keys.by_kid(kid).ok_or(AssertionError::UnknownKey)?;
-            Some(key).filter(|key| fits(key))
-        }
-        None => keys.of_algorithm(algorithm).find(|key| fits(key)),
-    };
-    let key = key.ok_or(AssertionError::Credentials)?;
+    let (app, key, claims) = signed(table, token, |claims| claims.iss.clone())?;
 
     let expires = check_times(&claims, policy, now)?;
     let allowed: Vec<&str> = policy.audience.iter().map(String::as_str).collect();
@@ -256,6 +245,41 @@ pub fn verify(
     })
 }
 
+/// What a token says that one of its app's keys has signed, and nothing more: times and audience are still to be checked.
+/// `app_of`: the app that it names.
+pub(super) fn signed<'a>(
+    table: &'a KeyTable,
+    token: &str,
+    app_of: impl Fn(&Claims) -> Option<String>,
+) -> Result<(String, &'a Key, Claims), AssertionError> {
+    if token.len() > ASSERTION_BYTES {
+        return Err(AssertionError::Malformed);
+    }
+    let token = unpacked(token)?;
+    let (message, signature) = token.rsplit_once('.').ok_or(AssertionError::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
+    if payload.contains('.') {
+        return Err(AssertionError::Malformed);
+    }
+    let header: Map<String, Value> =
+        json::from_bytes(&part(header)?).map_err(|_| AssertionError::Malformed)?;
+    let (algorithm, kid) = read_header(&header)?;
+    let claims = read_claims(payload)?;
+    let app = app_of(&claims).ok_or(ClaimFault::Missing.of("iss"))?;
+
+    let keys = table.app(&app).ok_or(AssertionError::UnknownKey)?;
+    let fits = |key: &Key| key.algorithm == algorithm && key.signed(message, signature);
+    let key = match kid {
+        Some(kid) => {
+            let key = keys.by_kid(kid).ok_or(AssertionError::UnknownKey)?;
+            Some(key).filter(|key| fits(key))
+        }
+        None => keys.of_algorithm(algorithm).find(|key| fits(key)),
+    };
+    let key = key.ok_or(AssertionError::Credentials)?;
+    Ok((app, key, claims))
+}
+
 /// The app that an assertion names, proven or not: for the log, where it is refused.
 pub fn claimed_app(token: &str) -> Option<String> {
     let claims = token.trim().split('.').nth(1)?;
@@ -275,14 +299,16 @@ fn read_claims(payload: &str) -> Result<Claims, AssertionError> {
 }
 
 /// One part of the token.
-fn part(text: &str) -> Result<Vec<u8>, AssertionError> {
+pub(super) fn part(text: &str) -> Result<Vec<u8>, AssertionError> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| AssertionError::Malformed)
 }
 
 /// Algorithm and key id, when there is nothing in the header that we would have to understand.
-fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<&str>), AssertionError> {
+pub(super) fn read_header(
+    header: &Map<String, Value>,
+) -> Result<(Algorithm, Option<&str>), AssertionError> {
     if ["crit", "zip", "b64", "enc"]
         .iter()
         .any(|name| header.contains_key(*name))

@@ -50,6 +50,21 @@ impl Key {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Reads one entry of the configuration.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn load(entry: &KeyEntry) -> Result<Self, String> {
+        load_key(entry)
+    }
+
+    /// Is this its signature (base64url) of the message?
+    pub(super) fn signed(&self, message: &str, signature: &str) -> bool {
+        let message = message.as_bytes();
+        jsonwebtoken::crypto::verify(signature, message, &self.decoding, self.algorithm)
+            .unwrap_or(false)
+    }
 }
 
 /// 32 bits of the fingerprint: enough to see that a key was replaced, and too little to try secrets against.

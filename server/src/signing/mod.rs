@@ -6,14 +6,18 @@
 //! accepted as another (`typ`, and different keys); nothing here logs or repeats a token.
 
 mod assertion;
+mod bearer;
 mod keys;
+mod shared_key;
 mod visitor;
 
 pub use assertion::{
     AssertionError, Identity, Policy, Signed, Verified, claimed_app, identity_fits, sign, verify,
 };
+pub use bearer::{Caller, verify_bearer};
 pub(crate) use keys::read_secret;
 pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
+pub use shared_key::SharedKey;
 pub use visitor::{VISITOR_COOKIE, Visitor, Visitors};
 
 /// Chooses the cryptography once for the process. First thing in `main`, and in tests.

@@ -3,6 +3,7 @@
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
 mod endpoint;
+mod kore_webhook;
 mod n8n;
 mod openai;
 mod rasa;
@@ -16,7 +17,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::{KeyAlgorithm, KeyEntry};
+
 pub use endpoint::Endpoint;
+pub use kore_webhook::{EndOfTask, KoreWebhook};
 pub use n8n::N8n;
 pub use openai::{MaxTokensName, McpServer, OpenAi};
 pub use rasa::Rasa;
@@ -40,6 +44,18 @@ pub(crate) fn secret(
         (None, Some(file)) => crate::signing::read_secret(&file.relative()).map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// A secret that signs, from either place. An empty value is none, and an empty path, too.
+fn hmac_key(
+    name: &str,
+    algorithm: KeyAlgorithm,
+    value: Option<&SecretString>,
+    file: Option<&RelativePathBuf>,
+) -> KeyEntry {
+    let value = value.filter(|it| !it.expose_secret().is_empty());
+    let file = file.filter(|it| !it.original().as_os_str().is_empty());
+    KeyEntry::hmac(name, algorithm, value.cloned(), file.cloned())
 }
 
 /// Headers of the configuration, none of which is ever shown.

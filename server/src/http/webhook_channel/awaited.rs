@@ -1,0 +1,139 @@
+//! Waiting for what a bot answers to one request.
+//!
+//! In the path: a request that was stored waits here, and so does a poll.
+//!
+//! Invariants: the store says what was answered and whether that is all; the bus only wakes who waits, so a poll may
+//! wait on another node than the bot's turn. Answers to other requests of the same user are left out.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use crate::bot::MAX_ANSWERS;
+use crate::bus::{BusEvent, News, Subscription, Wake};
+use crate::records::{Author, ConversationId, JobId, StoredMessage};
+use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
+use crate::rtm::{Rtm, stream};
+use crate::store::{NextJob, StoreError};
+
+/// How often the store is asked meanwhile: a turn that ends without an answer tells nobody.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// How long a bot that answers outside of its turns is listened to after it said something.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What a request waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Awaited {
+    /// The sequence before the first answer.
+    pub(super) after: u64,
+    /// The job; none that is known: the last one that is open.
+    pub(super) job: Option<i64>,
+    /// What makes the ids of its answers: the message, or the session.
+    pub(super) origin: String,
+    /// No other request was open: whatever the bot says until the user's next words belongs to it.
+    pub(super) alone: bool,
+}
+
+/// What there is of it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) answers: Vec<StoredMessage>,
+    /// The bot's turn is over.
+    pub(super) done: bool,
+}
+
+impl Awaited {
+    /// What there is at the moment.
+    pub(super) async fn look(
+        &self,
+        rtm: &Rtm,
+        conversation: ConversationId,
+    ) -> Result<Seen, StoreError> {
+        // In this order: what a job that is done has answered is there to be read.
+        let next = rtm.store.next_job(conversation, rtm.clock.now()).await?;
+        let since = rtm
+            .store
+            .since(conversation, self.after, MAX_REPLAY, REPLAY_BYTES);
+        let stored = since.await?.messages;
+        let own = self.own_ids();
+        let mut answers = Vec::new();
+        let (mut others, mut answered) = (self.alone, false);
+        for message in stored {
+            if message.author == Author::User {
+                // The request's own words may stand below a welcome.
+                others &= message.message_id == self.origin;
+                continue;
+            }
+            let is_own = own.contains(&message.message_id);
+            answered |= is_own;
+            if is_own || others {
+                answers.push(message);
+            }
+        }
+        let done = match next {
+            NextJob::Empty => true,
+            NextJob::Ready(job) => self.job.is_some_and(|own| job.id > JobId(own)),
+            NextJob::NotBefore(_) => false,
+        };
+        Ok(Seen {
+            answers,
+            done: done || answered,
+        })
+    }
+
+    fn own_ids(&self) -> Vec<String> {
+        let Some(job) = self.job else {
+            return Vec::new();
+        };
+        let id = |place| stream::answer_id_of(JobId(job), &self.origin, place);
+        (0..=MAX_ANSWERS).map(id).collect()
+    }
+
+    /// Waits until the bot's turn is over, but not beyond `until`. `late`: the bot answers outside of its turns.
+    pub(super) async fn wait(
+        &self,
+        rtm: &Rtm,
+        conversation: ConversationId,
+        ear: &mut Subscription,
+        until: Instant,
+        late: bool,
+    ) -> Result<Seen, StoreError> {
+        let mut quiet_at = None;
+        let mut count = 0;
+        loop {
+            let seen = self.look(rtm, conversation).await?;
+            let now = Instant::now();
+            if seen.answers.len() > count {
+                count = seen.answers.len();
+                quiet_at = Some(now + QUIET);
+            }
+            let is_quiet = quiet_at.is_some_and(|quiet_at| now >= quiet_at);
+            if (seen.done && (!late || is_quiet)) || now >= until {
+                let done = seen.done && (!late || count > 0);
+                return Ok(Seen { done, ..seen });
+            }
+            let next = (now + LOOK_AGAIN).min(until);
+            let _ = timeout_at(next, stored(ear)).await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn test() -> Self {
+        Self {
+            after: 3,
+            job: Some(7),
+            origin: "ms-00000000-0000-4000-8000-000000000001".to_owned(),
+            alone: true,
+        }
+    }
+}
+
+/// Something was stored, or went by unheard. An answer that grows has not ended.
+async fn stored(ear: &mut Subscription) {
+    while let BusEvent::Wake(Wake {
+        news: News::Growing(_),
+        ..
+    }) = ear.recv().await
+    {}
+}

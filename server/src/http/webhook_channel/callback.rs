@@ -1,0 +1,267 @@
+//! Answers that are brought to an app instead of being fetched: `callback_url` of its webhook channel.
+//!
+//! In the path: a request that was stored makes sure that somebody follows its conversation; each answer in it, late ones
+//! and those of people too, is then one call to the app's address, signed as in Standard Webhooks.
+//!
+//! Invariants: in the order of the transcript, one call at a time. `webhook-id` is the message's id: an app that gets one
+//! twice can tell. What cannot be delivered is in the transcript, and one line in the log.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Kept, data, is_closed};
+use crate::bus::{BusEvent, News, Subscription, Wake};
+use crate::config::{Config, ConfigError};
+use crate::error::ApiError;
+use crate::outbound::webhook_signature::{Secret, Secrets};
+use crate::outbound::{Address, Call, Fault, OutboundError};
+use crate::records::{Author, ConversationId, StoredMessage};
+use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
+use crate::signing::Caller;
+use crate::state::AppState;
+use crate::swap::Swap;
+
+/// How long a conversation is followed in which nothing happens.
+const FOLLOWED: Duration = Duration::from_mins(30);
+/// The pauses before the next attempts, unless the app asks for longer ones.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+];
+/// What an app may say to a call. Nobody reads it.
+const ACKNOWLEDGEMENT_BYTES: usize = 64 * 1024;
+
+/// The conversations that are followed here, and the apps' secrets.
+pub struct Callbacks {
+    followed: Mutex<HashSet<ConversationId>>,
+    secrets: Swap<ByApp>,
+}
+
+type ByApp = HashMap<String, Secrets>;
+
+impl Callbacks {
+    /// Reads the secrets of all channels.
+    ///
+    /// # Errors
+    /// The first one that is wrong.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self {
+            followed: Mutex::default(),
+            secrets: Swap::new(read(config)?),
+        })
+    }
+
+    /// Reads them again.
+    ///
+    /// # Errors
+    /// The first one that is wrong; then the old ones go on.
+    pub fn reread(&self, config: &Config) -> Result<impl FnOnce() + '_, ConfigError> {
+        let fresh = read(config)?;
+        Ok(|| self.secrets.replace(fresh))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<ConversationId>> {
+        // Nothing in the critical sections can panic half-way.
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(config: &Config) -> Result<ByApp, ConfigError> {
+    let mut secrets = ByApp::new();
+    for (id, app) in &config.apps {
+        let Some(channel) = app.webhook.as_ref().filter(|it| it.callback_url.is_some()) else {
+            continue;
+        };
+        let wrong = |what: String| config.at(&format!("apps.{id}.webhook.secret"), what);
+        let text = channel.secret().map_err(&wrong)?;
+        let missing = "is needed with `callback_url`: what goes there is signed with it; make one: echo whsec_$(openssl rand -base64 32)";
+        let text = text.ok_or_else(|| wrong(missing.to_owned()))?;
+        let secret = Secret::parse(&text).map_err(|error| wrong(error.to_string()))?;
+        secrets.insert(id.clone(), Secrets::new(secret));
+    }
+    Ok(secrets)
+}
+
+/// Who is called, about whom.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    caller: Caller,
+    bot: String,
+}
+
+impl Receiver {
+    pub(super) fn new(caller: &Caller, bot: &str) -> Self {
+        Self {
+            caller: caller.clone(),
+            bot: bot.to_owned(),
+        }
+    }
+}
+
+/// Makes sure that the conversation is followed.
+pub(super) async fn forward(
+    state: &AppState,
+    receiver: Receiver,
+    kept: &Kept,
+) -> Result<(), ApiError> {
+    let Some(awaited) = &kept.awaited else {
+        return Ok(());
+    };
+    let conversation = kept.conversation;
+    let subscribed = state.rtm.bus.subscribe(conversation).await;
+    let ear = subscribed.map_err(anyhow::Error::from)?;
+    if !state.callbacks.lock().insert(conversation) {
+        return Ok(());
+    }
+    let follow = Follow {
+        state: state.clone(),
+        receiver,
+        conversation,
+        told: awaited.after,
+        ear,
+    };
+    state
+        .shutdown
+        .spawn("webhook channel callbacks", follow.run());
+    Ok(())
+}
+
+struct Follow {
+    state: AppState,
+    receiver: Receiver,
+    conversation: ConversationId,
+    /// The newest sequence that was dealt with.
+    told: u64,
+    ear: Subscription,
+}
+
+impl Follow {
+    async fn run(mut self) {
+        let shutdown = self.state.shutdown.clone();
+        let following = async {
+            loop {
+                self.tell_all().await;
+                let until = Instant::now() + FOLLOWED;
+                let quiet = tokio::select! {
+                    () = stored(&mut self.ear) => false,
+                    () = sleep_until(until) => true,
+                };
+                if quiet {
+                    let mut followed = self.state.callbacks.lock();
+                    if self.ear.recv().now_or_never().is_none() {
+                        followed.remove(&self.conversation);
+                        return;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = following => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+
+    /// Everything that the app has not been told.
+    async fn tell_all(&mut self) {
+        let rtm = &self.state.rtm;
+        loop {
+            let missed = rtm
+                .store
+                .since(self.conversation, self.told, MAX_REPLAY, REPLAY_BYTES)
+                .await;
+            let missed = match missed {
+                Ok(missed) => missed,
+                Err(error) => {
+                    tracing::warn!(%error, "answers for a callback could not be read; the next one brings them along");
+                    return;
+                }
+            };
+            if missed.truncated || missed.messages.is_empty() {
+                self.told = self.told.max(missed.last_seq);
+                return;
+            }
+            for message in missed.messages {
+                if message.author == Author::Bot {
+                    self.tell(&message).await;
+                }
+                self.told = message.seq;
+            }
+        }
+    }
+
+    async fn tell(&self, message: &StoredMessage) {
+        let Receiver { caller, bot } = &self.receiver;
+        let closed = is_closed(&self.state, caller, bot)
+            .await
+            .unwrap_or_default();
+        let one = std::slice::from_ref(message);
+        let from = &caller.identity.subject;
+        let body = data::answer(bot, from, &message.session_id, one, closed).to_string();
+        let mut pauses = PAUSES.iter();
+        loop {
+            let error = match self.call(&message.message_id, &body).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            let pause = pauses.next().filter(|_| error.fault.is_temporary());
+            let Some(pause) = pause else {
+                tracing::error!(
+                    app = caller.app, bot, message = message.message_id,
+                    class = error.fault.class(), %error,
+                    "an answer could not be delivered to the app's callback_url; it is in the transcript"
+                );
+                return;
+            };
+            let asked_for = error.fault.retry_after().unwrap_or_default();
+            tracing::warn!(
+                app = caller.app, bot,
+                class = error.fault.class(), %error,
+                "a callback failed; it is tried again"
+            );
+            sleep(asked_for.max(*pause)).await;
+        }
+    }
+
+    /// One attempt, with the address and the secret of this moment.
+    async fn call(&self, id: &str, body: &str) -> Result<(), OutboundError> {
+        let config = self.state.config();
+        let app = config.apps.get(&self.receiver.caller.app);
+        let channel = app.and_then(|app| app.webhook.as_ref());
+        let url = channel.and_then(|channel| channel.callback_url.as_ref());
+        let secrets = self.state.callbacks.secrets.get();
+        let secrets = secrets.get(&self.receiver.caller.app);
+        let (Some(url), Some(secrets)) = (url, secrets) else {
+            // Taken out of the configuration meanwhile.
+            return Ok(());
+        };
+        let address = Address::configured(url.url().clone())?;
+        let unsendable = || OutboundError {
+            place: "an address".to_owned(),
+            fault: Fault::Unsendable("its id cannot be signed"),
+        };
+        let signed = secrets.sign(id, self.state.clock.now(), body.as_bytes());
+        let call = Call::post(address)
+            .headers(signed.map_err(|_| unsendable())?)
+            .body("application/json", body.to_owned())
+            .max_bytes(ACKNOWLEDGEMENT_BYTES);
+        let mut answer = self.state.around.outbound.send(call).await?.successful()?;
+        // Read, so that the connection can be used again; what it says does not matter.
+        drop(answer.bytes().await);
+        Ok(())
+    }
+}
+
+/// Something was stored, or went by unheard.
+async fn stored(ear: &mut Subscription) {
+    while let BusEvent::Wake(Wake {
+        news: News::Growing(_) | News::Stop(_) | News::Access,
+        ..
+    }) = ear.recv().await
+    {}
+}

@@ -1,0 +1,128 @@
+//! The id by which an answer that was not there in time is asked for again.
+//!
+//! In the path: made when a request gives up waiting; `poll` reads it, on whichever node.
+//!
+//! Invariants: it carries what is waited for, and a mark that only this deployment can make. It belongs to one caller. The
+//! store keeps its hash as a ticket, which is taken away when the answer is delivered: so that happens once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::awaited::Awaited;
+use crate::clock::Millis;
+use crate::signing::{Caller, Visitors};
+use crate::store::SecretHash;
+
+/// The longest one that is looked at; ours have about 300 bytes.
+const MAX_BYTES: usize = 1024;
+
+/// What it says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PollId {
+    /// What is waited for.
+    pub(super) awaited: Awaited,
+    /// When it was asked.
+    pub(super) asked: Millis,
+    /// For whom, as a hash.
+    whose: String,
+    /// Makes it one of its own.
+    nonce: String,
+}
+
+impl PollId {
+    pub(super) fn new(awaited: Awaited, caller: &Caller, asked: Millis, nonce: String) -> Self {
+        Self {
+            awaited,
+            asked,
+            whose: whose(caller),
+            nonce,
+        }
+    }
+
+    /// As it travels: fit for a path.
+    ///
+    /// # Errors
+    /// When the cryptography fails, which it does not with a secret.
+    pub(super) fn written(&self, bot: &str, visitors: &Visitors) -> anyhow::Result<String> {
+        let words = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?);
+        let mark = visitors.mark(&marked(bot, &words))?;
+        Ok(format!("{words}.{mark}"))
+    }
+
+    /// The id that travelled as `text`, if it is one of this bot and caller.
+    pub(super) fn read(
+        text: &str,
+        bot: &str,
+        caller: &Caller,
+        visitors: &Visitors,
+    ) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            return None;
+        }
+        let (words, mark) = text.split_once('.')?;
+        if !visitors.is_mark(&marked(bot, words), mark) {
+            return None;
+        }
+        let read: Self = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(words).ok()?).ok()?;
+        (read.whose == whose(caller)).then_some(read)
+    }
+}
+
+/// What the store keeps of it. The line break keeps it apart from a socket's ticket.
+pub(super) fn hash(text: &str) -> SecretHash {
+    SecretHash::of(format!("poll\n{text}"))
+}
+
+fn marked(bot: &str, words: &str) -> String {
+    format!("poll\n{bot}\n{words}")
+}
+
+fn whose(caller: &Caller) -> String {
+    let hash = Sha256::digest(format!("{}\0{}", caller.app, caller.identity.subject));
+    URL_SAFE_NO_PAD.encode(&hash[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use app::BasePath;
+
+    use super::*;
+    use crate::signing::{Identity, install_crypto};
+
+    fn caller(app: &str, subject: &str) -> Caller {
+        Caller {
+            app: app.to_owned(),
+            identity: Identity {
+                subject: subject.to_owned(),
+                anonymous: false,
+            },
+            issued: Millis(0),
+        }
+    }
+
+    #[test]
+    fn it_is_read_by_its_own_bot_caller_and_deployment() {
+        install_crypto();
+        let visitors = |secret: &str| Visitors::new(&secret.to_owned().into(), BasePath::default());
+        let ours = visitors("0123456789abcdefghijklmnopqrstuv");
+        let ann = caller("cs-a", "ann");
+        let id = PollId::new(Awaited::test(), &ann, Millis(7), "n".to_owned());
+        let text = id.written("st-a", &ours).unwrap();
+        assert!(
+            text.len() < 512 && !text.contains(['/', '+', '=']),
+            "{text}"
+        );
+        assert_eq!(PollId::read(&text, "st-a", &ann, &ours), Some(id));
+        assert_eq!(PollId::read(&text, "st-b", &ann, &ours), None);
+        for other in [caller("cs-a", "bob"), caller("cs-b", "ann")] {
+            assert_eq!(PollId::read(&text, "st-a", &other, &ours), None);
+        }
+        let theirs = visitors("vutsrqponmlkjihgfedcba9876543210");
+        assert_eq!(PollId::read(&text, "st-a", &ann, &theirs), None);
+        for no_id in ["", ".", "x.y", &"x".repeat(2_000)] {
+            assert_eq!(PollId::read(no_id, "st-a", &ann, &ours), None);
+        }
+    }
+}
