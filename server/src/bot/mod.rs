@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 mod answers;
 mod asked;
+pub mod botkit;
 mod error;
 mod examples;
 pub(crate) mod fault;
@@ -105,5 +106,10 @@ pub trait Bot: Send + Sync + 'static {
     /// Do its answers come outside of its turns?
     fn answers_late(&self) -> bool {
         false
+    }
+
+    /// The `BotKit` app, when it is one: it answers by calling us.
+    fn botkit(&self) -> Option<&botkit::BotKit> {
+        None
     }
 }

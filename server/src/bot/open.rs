@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::botkit::BotKit;
 use super::kore_webhook::KoreWebhookBot;
 use super::{Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::clock::Clock;
@@ -54,6 +55,11 @@ impl Surroundings {
 /// # Errors
 /// What is wrong with its script or its connector's settings, before anybody is asked.
 pub fn open(id: &str, bot: &config::Bot, around: &Surroundings) -> Result<Arc<dyn Bot>, BotError> {
+    if let Some(botkit) = &bot.botkit {
+        // The app comes first here, and asks the script.
+        let opened = BotKit::open(id, botkit, script_behind(bot)?, around)?;
+        return Ok(Arc::new(opened));
+    }
     let connector = connector(id, bot, around)?;
     Ok(match (bot.script_file(), connector) {
         (Some(file), then) => Arc::new(ScriptedBot::open_before(&file, then)?),
@@ -84,4 +90,12 @@ fn connector(
         return Ok(Some(Arc::new(KoreWebhookBot::open(hook, &around.outbound)?)));
     }
     Ok(None)
+}
+
+/// The script that a `BotKit` app asks: only one that is named.
+fn script_behind(bot: &config::Bot) -> Result<Option<Arc<dyn Bot>>, BotError> {
+    let Some(file) = bot.script_file() else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(ScriptedBot::open(&file)?)))
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::apology::Apology;
-use super::connectors::{KoreWebhook, N8n, OpenAi, Rasa, Webhook};
+use super::connectors::{BotKit, KoreWebhook, N8n, OpenAi, Rasa, Webhook};
 use super::values::ImageSource;
 use crate::theme::Brand;
 
@@ -111,6 +111,9 @@ pub struct Bot {
     /// Connector: a Rasa assistant.
     #[serde(default)]
     pub rasa: Option<Box<Rasa>>,
+    /// Connector: an app made with Kore's `BotKit`.
+    #[serde(default)]
+    pub botkit: Option<Box<BotKit>>,
     /// Connector: a Kore bot behind its webhook channel.
     #[serde(default)]
     pub kore_webhook: Option<Box<KoreWebhook>>,
@@ -144,6 +147,7 @@ impl Bot {
             n8n: None,
             rasa: None,
             kore_webhook: None,
+            botkit: None,
         })
     }
 
@@ -165,6 +169,7 @@ impl Bot {
             ("webhook", self.webhook.is_some()),
             ("n8n", self.n8n.is_some()),
             ("rasa", self.rasa.is_some()),
+            ("botkit", self.botkit.is_some()),
             ("kore_webhook", self.kore_webhook.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);

@@ -31,7 +31,7 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
-pub use connectors::{EndOfTask, KoreWebhook};
+pub use connectors::{BotKit, EndOfTask, KoreWebhook};
 pub use connectors::{Endpoint, MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook};
 pub use load::{ConfigError, Flags, Sources};
 pub use platform::Platform;

@@ -3,6 +3,7 @@
 //! In the path: `router` names these handlers; they use `signing`, `security` and the state.
 
 pub mod assets;
+pub mod botkit;
 pub mod health;
 pub mod in_flight;
 pub mod pages;

@@ -10,6 +10,7 @@
 
 mod answers;
 mod base_path;
+mod botkit;
 mod budget;
 mod chat;
 mod database;

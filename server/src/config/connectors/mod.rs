@@ -2,6 +2,7 @@
 //!
 //! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
 
+mod botkit;
 mod endpoint;
 mod kore_webhook;
 mod n8n;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{KeyAlgorithm, KeyEntry};
 
+pub use botkit::BotKit;
 pub use endpoint::Endpoint;
 pub use kore_webhook::{EndOfTask, KoreWebhook};
 pub use n8n::N8n;
