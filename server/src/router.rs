@@ -21,7 +21,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use crate::base_path;
 use crate::dev::DevBuild;
 use crate::error::{ApiError, number, shape};
-use crate::http::{bot_framework, health, in_flight, pages, sign, way_in, webhook_channel};
+use crate::http::{bot_framework, botkit, health, in_flight, pages, sign, way_in, webhook_channel};
 use crate::limits::{
     ANSWER_TIME, BODY_BYTES, BODY_TIME, MAKING_HISTORY, PREFLIGHT_LIFE, SIGN_BODY_BYTES,
     STREAMED_ANSWER,
@@ -112,6 +112,7 @@ fn api(state: &AppState) -> Router<AppState> {
         )
         .route("/websdkthemes/{bot}/activetheme", get(theme::active))
         .route_layer(small)
+        .merge(botkit::routes().layer(DefaultBodyLimit::max(botkit::BODY_BYTES)))
         .route("/botmessages/rtm", history)
         .fallback(|| async { ApiError::NotFound("there is no such address") })
         .layer(from_fn(shape))

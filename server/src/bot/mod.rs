@@ -18,6 +18,7 @@ mod ai_sdk;
 mod answers;
 mod asked;
 pub mod bot_framework;
+pub mod botkit;
 mod direct_line;
 mod error;
 mod examples;
@@ -116,5 +117,10 @@ pub trait Bot: Send + Sync + 'static {
     /// Do its answers come outside of its turns?
     fn answers_late(&self) -> bool {
         false
+    }
+
+    /// The `BotKit` app, when it is one: it answers by calling us.
+    fn botkit(&self) -> Option<&botkit::BotKit> {
+        None
     }
 }

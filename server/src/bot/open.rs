@@ -8,6 +8,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::bot_framework::{BotFramework, Callbacks};
+use super::botkit::BotKit;
 use super::direct_line::DirectLine;
 use super::kore_webhook::KoreWebhookBot;
 use super::{AgUi, AiSdk, Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
@@ -61,6 +62,11 @@ impl Surroundings {
 /// # Errors
 /// What is wrong with its script or its connector's settings, before anybody is asked.
 pub fn open(id: &str, bot: &config::Bot, around: &Surroundings) -> Result<Arc<dyn Bot>, BotError> {
+    if let Some(botkit) = &bot.botkit {
+        // The app comes first here, and asks the script.
+        let opened = BotKit::open(id, botkit, script_behind(bot)?, around)?;
+        return Ok(Arc::new(opened));
+    }
     let connector = connector(id, bot, around)?;
     Ok(match (bot.script_file(), connector) {
         (Some(file), then) => Arc::new(ScriptedBot::open_before(&file, then)?),
@@ -106,4 +112,12 @@ fn connector(
         return Ok(Some(Arc::new(AiSdk::open(ai_sdk, &around.outbound)?)));
     }
     Ok(None)
+}
+
+/// The script that a `BotKit` app asks: only one that is named.
+fn script_behind(bot: &config::Bot) -> Result<Option<Arc<dyn Bot>>, BotError> {
+    let Some(file) = bot.script_file() else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(ScriptedBot::open(&file)?)))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::apology::Apology;
 use super::connectors::{
-    AgentStream, BotFramework, DirectLine, KoreWebhook, N8n, OpenAi, Rasa, Webhook,
+    AgentStream, BotFramework, BotKit, DirectLine, KoreWebhook, N8n, OpenAi, Rasa, Webhook,
 };
 use super::values::ImageSource;
 use crate::theme::Brand;
@@ -128,6 +128,9 @@ pub struct Bot {
     /// Connector: an agent that answers with a UI message stream of the AI SDK.
     #[serde(default)]
     pub ai_sdk: Option<Box<AgentStream>>,
+    /// Connector: an app made with Kore's `BotKit`.
+    #[serde(default)]
+    pub botkit: Option<Box<BotKit>>,
 }
 
 impl Bot {
@@ -162,6 +165,7 @@ impl Bot {
             direct_line: None,
             ag_ui: None,
             ai_sdk: None,
+            botkit: None,
         })
     }
 
@@ -188,6 +192,7 @@ impl Bot {
             ("direct_line", self.direct_line.is_some()),
             ("ag_ui", self.ag_ui.is_some()),
             ("ai_sdk", self.ai_sdk.is_some()),
+            ("botkit", self.botkit.is_some()),
         ];
         let there = tables.into_iter().filter(|(_, there)| *there);
         there.map(|(name, _)| name).collect()

@@ -90,6 +90,11 @@ impl Config {
             if let Err((key, what)) = bot.check_connector() {
                 return Err(self.at(&format!("bots.{id}.{key}"), what));
             }
+            if let Some(botkit) = &bot.botkit {
+                let public_url = self.server.public_url.as_ref();
+                let checked = botkit.check(id, public_url);
+                checked.map_err(|(key, what)| self.at(&format!("bots.{id}.{key}"), what))?;
+            }
             if bot.starters.len() > MAX_STARTERS {
                 return Err(self.at(
                     &format!("bots.{id}.starters"),

@@ -33,7 +33,7 @@ pub use apps::{App, KeyAlgorithm, KeyEntry};
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
 pub(crate) use connectors::secret;
 pub use connectors::{
-    AgentStream, BotFramework, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
+    AgentStream, BotFramework, BotKit, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
     MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
 };
 pub use load::{ConfigError, Flags, Sources};

@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod bot_framework;
+pub mod botkit;
 pub mod health;
 pub mod in_flight;
 pub mod pages;

@@ -12,6 +12,7 @@ mod agent_streams;
 mod answers;
 mod base_path;
 mod bot_framework;
+mod botkit;
 mod budget;
 mod chat;
 mod database;

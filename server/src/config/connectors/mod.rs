@@ -4,6 +4,7 @@
 
 mod agent_stream;
 mod bot_framework;
+mod botkit;
 mod direct_line;
 mod endpoint;
 mod kore_webhook;
@@ -24,6 +25,7 @@ use super::{KeyAlgorithm, KeyEntry};
 
 pub use agent_stream::AgentStream;
 pub use bot_framework::{BotFramework, Delivery};
+pub use botkit::BotKit;
 pub use direct_line::DirectLine;
 pub use endpoint::Endpoint;
 pub use kore_webhook::{EndOfTask, KoreWebhook};

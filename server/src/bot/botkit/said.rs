@@ -1,0 +1,221 @@
+//! What a `BotKit` app says, and how it is told what the bot behind it says.
+//!
+//! In the path: `sendUserMessage` brings a body of JSON, which becomes one message; `on_bot_message` takes one along.
+//!
+//! Invariants: a template passes as it is. What is text stays text, whatever it looks like: an app hands on what people
+//! and language models write. Only what the app marks as a template is one, and a message of the bot's that it hands on
+//! unchanged. Half a character is U+FFFD.
+
+use protocol::json::Value as Kept;
+use protocol::reply::BotMessage;
+use protocol::visible::is_blank;
+use serde_json::{Map, Value, json};
+
+use crate::bot::reply::{ReplyError, template};
+
+/// What `sendUserMessage` brought. `None`: nothing to read, which is no message.
+///
+/// # Errors
+/// What is wrong with it, for the app's log.
+pub fn said(body: &Value) -> Result<Option<BotMessage>, ReplyError> {
+    let Some(fields) = body.as_object() else {
+        return Err(type_of("the body", "an object"));
+    };
+    if let Some(payload) = field(fields, "overrideMessagePayload") {
+        let place = "overrideMessagePayload";
+        let payload = payload
+            .as_object()
+            .ok_or_else(|| type_of(place, "an object"))?;
+        let body = field(payload, "body").unwrap_or(&Value::Null);
+        let is_template = flag(payload, "isTemplate")?;
+        return one(body, is_template, "overrideMessagePayload.body");
+    }
+    let message = field(fields, "message").unwrap_or(&Value::Null);
+    if let Some(unchanged) = field(fields, "messageObject").and_then(|was| unchanged(was, message))
+    {
+        return Ok(Some(unchanged));
+    }
+    one(message, flag(fields, "isTemplate")?, "message")
+}
+
+/// A text, or a template as an object or as its JSON.
+fn one(said: &Value, is_template: bool, place: &str) -> Result<Option<BotMessage>, ReplyError> {
+    if is_template {
+        let read = said
+            .as_str()
+            .map(|text| protocol::json::from_bytes::<Value>(text.as_bytes()));
+        let inner = match read {
+            Some(read) => read.map_err(|_| type_of(place, "the JSON of a template"))?,
+            None => said.clone(),
+        };
+        return template(&inner, "", place).map(Some);
+    }
+    match said {
+        Value::Null => Ok(None),
+        Value::String(text) if is_blank(text) => Ok(None),
+        Value::String(text) => Ok(Some(BotMessage::text(text))),
+        _ => Err(type_of(place, "a text")),
+    }
+}
+
+/// The bot's own message, when the app hands it on as it got it. The SDK drops `isTemplate` on the way.
+fn unchanged(was: &Value, message: &Value) -> Option<BotMessage> {
+    if was.get("text")? != message {
+        return None;
+    }
+    serde_json::from_value(was.get("message")?.clone()).ok()
+}
+
+/// The fields of `on_bot_message` that say what the bot says.
+pub(super) fn told(message: &BotMessage) -> Map<String, Value> {
+    let (text, is_template) = words(message);
+    let fields = json!({
+        "message": text,
+        "isTemplate": is_template,
+        "messageObject": {"text": text, "message": message},
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// As Kore words it: the text, or the JSON of the template.
+fn words(message: &BotMessage) -> (String, bool) {
+    let fallback = message.c_info.as_ref().and_then(|info| info.body.as_str());
+    let fallback = fallback.unwrap_or_default();
+    let Some(component) = &message.component else {
+        return (fallback.to_owned(), false);
+    };
+    match (component.kind.as_deref(), &component.payload) {
+        (Some("template"), payload @ Kept::Object(_)) => (payload.to_text(), true),
+        (_, Kept::String(text)) => (text.clone(), false),
+        (_, payload) => (
+            payload["text"].as_str().unwrap_or(fallback).to_owned(),
+            false,
+        ),
+    }
+}
+
+/// The field of this name; null is none.
+fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
+fn flag(fields: &Map<String, Value>, name: &'static str) -> Result<bool, ReplyError> {
+    match field(fields, name) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(type_of(name, "true or false")),
+    }
+}
+
+fn type_of(place: &str, expected: &'static str) -> ReplyError {
+    ReplyError::Type {
+        place: place.to_owned(),
+        expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUTTONS: &str = r#"{"template_type":"button","text":"Pick one","buttons":[{"type":"postback","title":"Yes","payload":"YES"}]}"#;
+
+    fn inner() -> Value {
+        serde_json::from_str(BUTTONS).unwrap()
+    }
+
+    #[test]
+    fn a_text_stays_a_text_whatever_it_looks_like() {
+        for text in [
+            "Hello",
+            BUTTONS,
+            "{\"type\":\"template\"}",
+            "null",
+            "<b>x</b>",
+        ] {
+            let read = said(&json!({"message": text, "isTemplate": null})).unwrap();
+            assert_eq!(read, Some(BotMessage::text(text)));
+            let override_it =
+                json!({"message": "as it was", "overrideMessagePayload": {"body": text}});
+            assert_eq!(said(&override_it).unwrap(), Some(BotMessage::text(text)));
+        }
+        for nothing in [
+            json!({}),
+            json!({"message": " \u{200b}"}),
+            json!({"message": null}),
+        ] {
+            assert_eq!(said(&nothing), Ok(None), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_template_passes_as_it_is_with_words_beside_it() {
+        let expected = Some(BotMessage::template(inner(), "Pick one"));
+        let wire = json!({"type": "template", "payload": inner()});
+        for body in [
+            json!(BUTTONS),
+            inner(),
+            wire.clone(),
+            json!(wire.to_string()),
+        ] {
+            let payload = json!({"body": body, "isTemplate": true});
+            let overridden = json!({"message": "Hi", "overrideMessagePayload": payload});
+            assert_eq!(said(&overridden).unwrap(), expected, "{body}");
+            let message = json!({"message": body, "isTemplate": true});
+            assert_eq!(said(&message).unwrap(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_the_bot_said_comes_back_as_it_was_unless_it_was_changed() {
+        for message in [
+            BotMessage::text("Hi"),
+            BotMessage::template(inner(), "Pick one"),
+        ] {
+            let mut told = told(&message);
+            // What the SDK does not hand on.
+            told.remove("isTemplate");
+            let mut body = Value::Object(told);
+            assert_eq!(said(&body), Ok(Some(message)));
+            body["message"] = json!("The bot says hi");
+            assert_eq!(said(&body), Ok(Some(BotMessage::text("The bot says hi"))));
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_told_by_their_place_and_not_repeated() {
+        for (body, place) in [
+            (json!(["hush"]), "the body"),
+            (json!({"message": ["hush"]}), "message"),
+            (json!({"message": 7}), "message"),
+            (
+                json!({"message": "hush", "isTemplate": "yes"}),
+                "isTemplate",
+            ),
+            (json!({"message": "hush", "isTemplate": true}), "message"),
+            (
+                json!({"overrideMessagePayload": "hush"}),
+                "overrideMessagePayload",
+            ),
+            (
+                json!({"overrideMessagePayload": {"body": ["hush"]}}),
+                "overrideMessagePayload.body",
+            ),
+            (
+                json!({"overrideMessagePayload": {"body": [1], "isTemplate": true}}),
+                "overrideMessagePayload.body",
+            ),
+            (
+                json!({"overrideMessagePayload": {"body": {"template_type": 7}, "isTemplate": true}}),
+                "overrideMessagePayload.body",
+            ),
+        ] {
+            let error = said(&body).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
+}
