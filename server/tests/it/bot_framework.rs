@@ -7,12 +7,13 @@ use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::test_agent::{Agent, Asked, call_back, json_of, replies, says, status};
+use crate::test_agent::{call_back, replies, says};
 use crate::test_app::{TestApp, User, message, text_of};
+use crate::test_hook::{Asked, Hook, json_of, status};
 use crate::test_socket::Socket;
 
 /// An app with a bot of this kind; `more` stands in the bot's table.
-fn settings(agent: &Agent, more: &str) -> String {
+fn settings(agent: &Hook, more: &str) -> String {
     format!(
         r#"
 [apps.cs-agent]
@@ -38,9 +39,9 @@ async fn user<'a>(app: &'a TestApp, identity: &str) -> User<'a> {
 }
 
 /// Greets, and answers each message by this.
-fn agent(answer: impl Fn(&Value) -> Vec<Value> + Send + Sync + 'static) -> Agent {
+fn agent(answer: impl Fn(&Value) -> Vec<Value> + Send + Sync + 'static) -> Hook {
     let answer = Arc::new(answer);
-    Agent::start(move |asked: Asked| {
+    Hook::doing(move |asked: Asked| {
         let answer = Arc::clone(&answer);
         async move {
             let activity = asked.json();
@@ -149,9 +150,9 @@ async fn chips_and_cards_come_back_as_text_and_as_value() {
 fn calling(
     server: Arc<AtomicU16>,
     script: impl Fn(&Value) -> Vec<(&'static str, &'static str, Value)> + Send + Sync + 'static,
-) -> Agent {
+) -> Hook {
     let script = Arc::new(script);
-    Agent::start(move |asked: Asked| {
+    Hook::doing(move |asked: Asked| {
         let (server, script) = (Arc::clone(&server), Arc::clone(&script));
         async move {
             let activity = asked.json();
@@ -353,7 +354,7 @@ async fn a_bot_that_ends_the_conversation_ends_the_session() {
 
 #[tokio::test]
 async fn bad_answers_are_excused_and_the_next_message_is_answered() {
-    let agent = Agent::start(|asked: Asked| async move {
+    let agent = Hook::doing(|asked: Asked| async move {
         let activity = asked.json();
         let huge = "x".repeat(3_000_000);
         match activity["text"].as_str().unwrap_or_default() {
@@ -417,12 +418,12 @@ async fn bad_answers_are_excused_and_the_next_message_is_answered() {
 async fn a_token_is_asked_for_once_and_anew_when_it_is_refused() {
     let accepted = Arc::new(AtomicU16::new(1));
     let (now, given) = (Arc::clone(&accepted), Arc::new(AtomicU16::new(0)));
-    let agent = Agent::start(move |asked: Asked| {
+    let agent = Hook::doing(move |asked: Asked| {
         let (now, given) = (Arc::clone(&now), Arc::clone(&given));
         async move {
             if asked.line == "POST /token" {
                 let form = "grant_type=client_credentials&client_id=app-1&client_secret=p%26w&scope=app-1%2F.default";
-                assert_eq!(asked.body, form);
+                assert_eq!(asked.body, form.as_bytes());
                 let number = given.fetch_add(1, Ordering::SeqCst) + 1;
                 let token = format!("token-{number}");
                 return json_of(&json!({"access_token": token, "expires_in": 3600}));
@@ -466,7 +467,7 @@ async fn a_token_is_asked_for_once_and_anew_when_it_is_refused() {
 async fn who_stops_a_bot_hangs_up_and_nothing_of_it_is_left() {
     let port = Arc::new(AtomicU16::new(0));
     let (never, to) = (Arc::new(Notify::new()), Arc::clone(&port));
-    let agent = Agent::start(move |asked: Asked| {
+    let agent = Hook::doing(move |asked: Asked| {
         let (never, port) = (Arc::clone(&never), Arc::clone(&to));
         async move {
             let activity = asked.json();
@@ -531,7 +532,7 @@ async fn flying(app: &TestApp, socket: &mut Socket) -> Value {
 async fn a_bot_that_fails_after_a_call_is_asked_again_and_says_everything_once() {
     let port = Arc::new(AtomicU16::new(0));
     let (to, tries) = (Arc::clone(&port), Arc::new(AtomicU16::new(0)));
-    let agent = Agent::start(move |asked: Asked| {
+    let agent = Hook::doing(move |asked: Asked| {
         let (port, tries) = (Arc::clone(&to), Arc::clone(&tries));
         async move {
             let activity = asked.json();
@@ -573,7 +574,7 @@ async fn a_bot_that_fails_after_a_call_is_asked_again_and_says_everything_once()
 
 #[tokio::test]
 async fn a_bot_that_stalls_is_not_waited_for_for_ever() {
-    let agent = Agent::start(|asked: Asked| async move {
+    let agent = Hook::doing(|asked: Asked| async move {
         if asked.json()["text"] != "stall" {
             return replies(&[says("fine")]);
         }

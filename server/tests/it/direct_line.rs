@@ -6,8 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::test_agent::{Agent, Asked, json_of, says, status};
+use crate::test_agent::says;
 use crate::test_app::{TestApp, User, text_of};
+use crate::test_hook::{Asked, Hook, json_of, status};
 
 /// What the stand-in holds.
 #[derive(Default)]
@@ -28,7 +29,7 @@ const SECRET: &str = "dl-secret";
 
 /// Direct Line with a bot that answers so.
 struct DirectLine {
-    agent: Agent,
+    agent: Hook,
     service: Arc<Mutex<Service>>,
 }
 
@@ -36,7 +37,7 @@ impl DirectLine {
     fn start(bot: impl Fn(&Value) -> Vec<Value> + Send + Sync + 'static) -> Self {
         let service = Arc::new(Mutex::new(Service::default()));
         let (inside, bot) = (Arc::clone(&service), Arc::new(bot));
-        let agent = Agent::start(move |asked: Asked| {
+        let agent = Hook::doing(move |asked: Asked| {
             let answer = inside.lock().unwrap().answer(&asked, &*bot);
             std::future::ready(answer)
         });

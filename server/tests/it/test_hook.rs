@@ -53,6 +53,14 @@ struct Heard {
 impl Hook {
     /// Answers each request by this.
     pub(crate) fn start(answer: impl Fn(&Asked) -> Response + Send + Sync + 'static) -> Self {
+        Self::doing(move |asked| std::future::ready(answer(&asked)))
+    }
+
+    /// The same for a bot that does something else before it answers.
+    pub(crate) fn doing<F>(answer: impl Fn(Asked) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,7 +78,7 @@ impl Hook {
                 };
                 ears.asked.lock().unwrap().push(asked.clone());
                 ears.news.notify_waiters();
-                answer(&asked)
+                answer(asked).await
             }
         });
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -91,6 +99,22 @@ impl Hook {
     /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.heard.asked.lock().unwrap().clone()
+    }
+
+    /// Waits for a request that this likes; gives the newest.
+    pub(crate) async fn asked_for(&self, likes: impl Fn(&Asked) -> bool) -> Asked {
+        let waiting = async {
+            loop {
+                let news = self.heard.news.notified();
+                if let Some(asked) = self.asked().into_iter().rev().find(&likes) {
+                    return asked;
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(SOON, waiting)
+            .await
+            .expect("a request")
     }
 
     /// Waits until there were so many; gives the last of them.
