@@ -231,8 +231,11 @@ impl Watch for Printed {
         let url = call.address.url();
         let query = if url.query().is_some() { "?" } else { "" };
         let hidden = if query.is_empty() { "" } else { MASK };
-        let mut text = format!(
-            "→ {} {}{}{query}{hidden}\n",
+        let mut out = std::io::stdout().lock();
+        // Nobody there to read it is no error.
+        let _ = writeln!(
+            out,
+            "→ {} {}{}{query}{hidden}",
             call.method,
             call.address.place(),
             url.path()
@@ -242,16 +245,15 @@ impl Watch for Printed {
                 Ok(value) if !value_is_secret(name.as_str(), call) => value,
                 _ => MASK,
             };
-            text.push_str(&format!("  {name}: {value}\n"));
+            let _ = writeln!(out, "  {name}: {value}");
         }
         let shown = &call.body[..call.body.len().min(SHOWN_BYTES)];
         for line in String::from_utf8_lossy(shown).lines() {
-            text.push_str(&format!("  {line}\n"));
+            let _ = writeln!(out, "  {line}");
         }
         if shown.len() < call.body.len() {
-            text.push_str(&format!("  … {} bytes in all\n", call.body.len()));
+            let _ = writeln!(out, "  … {} bytes in all", call.body.len());
         }
-        let _ = std::io::stdout().write_all(text.as_bytes());
     }
 
     fn answered(&self, status: StatusCode, content_type: &str, after: Duration) {

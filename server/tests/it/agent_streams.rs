@@ -30,9 +30,9 @@ fn bot(hook: &Hook, table: &str) -> Arc<dyn Bot> {
 }
 
 fn events(all: &[Value]) -> String {
-    all.iter()
-        .map(|event| format!("data: {event}\n\n"))
-        .collect()
+    all.iter().fold(String::new(), |text, event| {
+        text + &format!("data: {event}\n\n")
+    })
 }
 
 /// A whole answer of a kind that both protocols have.

@@ -282,7 +282,7 @@ pub(crate) async fn exchange(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Reply {
-    let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\n", server);
+    let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {server}\r\n");
     for (name, value) in headers {
         let _ = write!(text, "{name}: {value}\r\n");
     }
