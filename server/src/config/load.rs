@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(config.bots["st-shop"].page.as_str(), "shop");
         let model = config.bots["st-ada"].openai.as_ref();
         assert_eq!(model.map(|it| it.model.as_str()), Some("llama3.2"));
-        assert!(config.bots["st-agent"].bot_framework.is_some());
+        assert!(config.bots["st-helpdesk"].bot_framework.is_some());
         assert!(config.bots["st-copilot"].direct_line.is_some());
         let tools = model.and_then(|it| it.mcp.get("shop"));
         assert!(tools.is_some_and(|it| it.writes == ["cancel_order"]));
