@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Pieces of a streamed answer.
     #[arg(long, default_value_t = 200)]
     pieces: usize,
-    /// Milliseconds before each piece.
+    /// Milliseconds before an answer, and before each piece of one.
     #[arg(long, default_value_t = 0)]
     pause: u64,
 }
@@ -87,6 +87,9 @@ async fn webhook(State(habits): State<Arc<Habits>>, Json(event): Json<Value>) ->
         if asked.write_all(line.as_bytes()).is_err() {
             return StatusCode::INSUFFICIENT_STORAGE.into_response();
         }
+    }
+    if !habits.pause.is_zero() {
+        sleep(habits.pause).await;
     }
     let said = match event["type"].as_str() {
         Some("message.created") => json!({ "text": format!("echo {text}") }),

@@ -16,6 +16,9 @@ use crate::load::diary::parse;
 use crate::load::server::Server;
 use crate::load::visitor::Habits;
 
+/// Milliseconds that the bot thinks: whoever dies does so in the middle of turns.
+const THINKS_MS: &str = "30";
+
 pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyhow::Result<String> {
     println!(
         "==> kill -9 of server and webhook bot in turn, {} time(s) each, {} visitors with {} messages in flight each",
@@ -23,7 +26,7 @@ pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyh
     );
     let setup = stage.setup("bot")?;
     let asked = setup.folder.file("asked");
-    let mut bot = Bot::start(&["--asked", &asked.to_string_lossy()]).await?;
+    let mut bot = Bot::start(&["--pause", THINKS_MS, "--asked", &asked.to_string_lossy()]).await?;
     setup.folder.set_bot(&bot.as_webhook())?;
     let mut server = Server::start(setup).await?;
     let users = u32::try_from(options.users).unwrap_or(u32::MAX);
