@@ -53,5 +53,5 @@ class Bot(BaseHTTPRequestHandler):
 
 
 server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 3000))), Bot)
-print("listening on", server.server_address[1], flush=True)
+print(f"listening on {server.server_address[1]}", flush=True)
 server.serve_forever()

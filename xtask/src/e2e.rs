@@ -71,12 +71,15 @@ pub(crate) fn run(
     let folder = workspace.root.join("end2end");
     node()?;
     packages(&folder, &log.with_file_name("npm.log"))?;
+    let modules = workspace.target.join("python");
+    python(&folder, &modules, &log.with_file_name("pip.log"))?;
     let mut playwright = Command::new("node");
     playwright
         .arg("node_modules/@playwright/test/cli.js")
         .arg("test")
         .args(arguments)
         .current_dir(&folder)
+        .env("PYTHONPATH", modules)
         .env("PARLOUR_BIN", workspace.server())
         .env("PARLOUR_SITE", workspace.site());
     for needed in [CHROMIUM, NGINX, OPENSSL] {
@@ -134,6 +137,36 @@ fn packages(folder: &Path, log: &Path) -> anyhow::Result<()> {
         "npm ci",
         log,
         Command::new("npm").arg("ci").current_dir(folder),
+    )?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// `pip install`, when the requirements are not the ones that were installed.
+fn python(folder: &Path, modules: &Path, log: &Path) -> anyhow::Result<()> {
+    let file = folder.join("requirements.txt");
+    let wanted = compress::hash(&fs::read(&file).context("end2end has no requirements.txt")?);
+    let stamp = modules.join(".installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--no-deps",
+        "--upgrade",
+    ])
+    .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+    .arg("--target")
+    .arg(modules)
+    .arg("--requirement")
+    .arg(file);
+    process::capture("pip install", log, &mut pip).context(
+        "python3 with pip is needed, for example: apt-get install -y python3 python3-pip",
     )?;
     fs::write(stamp, wanted)?;
     Ok(())

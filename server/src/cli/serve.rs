@@ -53,6 +53,8 @@ async fn run(
     // Held to the end: nothing is restored under a running server, and no other serves from its folder.
     let _here = Presence::alone(&config.server.data)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
+    // Port 0 has become one: bots are told where they reach us.
+    config.server.listen = address;
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
     let world = World {
