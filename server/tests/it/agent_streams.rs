@@ -12,6 +12,7 @@ use server::bot::{Answers, Bot, BotError, Class, TurnKind};
 
 use crate::test_app::{SOON, TestApp, text_of};
 use crate::test_hook::{Asked, Hook, endless, pieces, status, whole};
+use crate::test_socket::Socket;
 use crate::webhook::{bot_at, said, turn};
 
 const SSE: &str = "text/event-stream";
@@ -345,6 +346,16 @@ access_life = "3650d"
     )
 }
 
+/// The next answer, behind what the agent does meanwhile.
+async fn answer(socket: &mut Socket) -> Value {
+    loop {
+        let frame = socket.next().await;
+        if frame["type"] == "bot_response" {
+            return frame;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_visitor_is_asked_by_buttons_and_the_agent_goes_on() {
     for table in BOTH {
@@ -353,19 +364,19 @@ async fn a_visitor_is_asked_by_buttons_and_the_agent_goes_on() {
         let ann = app.user_of("cs-hook", "st-hook", "ann").await;
         let mut socket = ann.plain_socket("").await;
         let mut number = 0;
-        for (answer, expected) in [
+        for (word, expected) in [
             ("i1#yes", "Cancelled."),
             ("No", "Kept."),
             ("wait", "Something else."),
         ] {
             socket.say(number, "cancel it").await;
-            let question = socket.next().await;
+            let question = answer(&mut socket).await;
             let message: BotMessage =
                 serde_json::from_value(question["message"][0].clone()).unwrap();
             let content = protocol::content::Content::of_bot_message(&message);
             assert_eq!(content.buttons().len(), 2, "{table}: {question}");
-            socket.say(number + 1, answer).await;
-            assert_eq!(text_of(&socket.next().await), expected, "{table}");
+            socket.say(number + 1, word).await;
+            assert_eq!(text_of(&answer(&mut socket).await), expected, "{table}");
             number += 2;
         }
         let asked = hook.asked();
@@ -406,16 +417,16 @@ async fn an_agent_that_has_forgotten_its_question_gets_the_words_instead() {
         let ann = app.user_of("cs-hook", "st-hook", "ann").await;
         let mut socket = ann.plain_socket("").await;
         socket.say(1, "cancel it").await;
-        socket.next().await;
+        answer(&mut socket).await;
         socket.say(2, "yes").await;
         assert_eq!(
-            text_of(&socket.next().await),
+            text_of(&answer(&mut socket).await),
             "What do you mean?",
             "{table}"
         );
         socket.say(3, "nothing").await;
         assert_eq!(
-            text_of(&socket.next().await),
+            text_of(&answer(&mut socket).await),
             "What do you mean?",
             "{table}"
         );

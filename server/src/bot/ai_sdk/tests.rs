@@ -145,7 +145,7 @@ fn sources_are_a_short_list_behind_the_answer() {
     assert!(body.contains("(https://a.test/x_%281%29)"), "{body}");
     assert!(!body.contains("javascript:c)"), "{body}");
     chunks.extend((0..10_000).map(|number| source(&format!("https://c.test/{number}"), None)));
-    assert_eq!(said_of(&chunks)[1].matches("https://").count(), 10);
+    assert_eq!(said_of(&chunks)[1].matches("\n- ").count(), 10);
 }
 
 #[test]
