@@ -22,7 +22,9 @@ pub(crate) fn blocks(document: &str, language: &str) -> Vec<String> {
 #[test]
 fn the_readmes_configuration_starts_in_an_empty_folder_and_takes_its_app() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let [own, platform] = blocks(&readme, "toml").try_into().unwrap();
+    let [bot, own, platform] = blocks(&readme, "toml").try_into().unwrap();
+    let model = Config::load_text(&bot, &Sources::default()).unwrap();
+    assert!(model.bots["st-shop"].openai.is_some());
     let add = blocks(&readme, "sh")
         .into_iter()
         .find_map(|block| {
