@@ -29,6 +29,7 @@ mod input;
 mod kore_webhook;
 mod logout;
 mod manuals;
+mod openai;
 mod pages;
 mod presets;
 mod program;
