@@ -31,7 +31,7 @@ use crate::test_bot::TestBot;
 use crate::test_socket::Socket;
 
 /// Longer than any wait of a healthy server, shorter than a developer's patience.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// When the tests take place.
 pub(crate) const NOW: Millis = Millis(1_795_227_301_830);
