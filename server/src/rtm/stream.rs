@@ -1,7 +1,7 @@
 //! A bot's turn while it streams: what has grown is told, and the visitor's Stop is heard.
 //!
-//! In the path: `answers` runs [`tell`] beside the bot's turn. What it tells goes over the bus to the sockets, where
-//! [`super::told`] decides what each of them lacks.
+//! In the path: `answers` runs `tell` beside the bot's turn. What it tells goes over the bus to the sockets, where
+//! `told` decides what each of them lacks.
 //!
 //! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the
 //! turn has to be run again, so no client can show it twice. One telling in [`GROWTH_EVERY`], however fast the bot is.
@@ -63,7 +63,7 @@ pub(super) fn answer_id(job: &Job, place: usize) -> String {
     answer_id_of(job.id, origin(job), place)
 }
 
-/// The same for who knows the job only by its number, and its [`origin`].
+/// The same for who knows the job only by its number, and its `origin`.
 pub fn answer_id_of(job: JobId, origin: &str, place: usize) -> String {
     format!("ms-{}", same_for(job, origin, &place.to_string()))
 }

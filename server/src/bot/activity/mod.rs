@@ -1,7 +1,7 @@
 //! Activities: what Bot Framework bots, Microsoft 365 Agents and Copilot Studio hear and say.
 //!
-//! In the path: [`super::bot_framework`] and [`super::direct_line`] send a turn as activities ([`said`]) and read the
-//! bot's activities by [`hearing`], which makes answers of them (`messages`, `cards`, `adaptive`, `buttons`).
+//! In the path: [`super::bot_framework`] and `direct_line` send a turn as activities (`said`) and read the
+//! bot's activities by `hearing`, which makes answers of them (`messages`, `cards`, `adaptive`, `buttons`).
 //!
 //! Invariants: fields that nobody needs are not read, those that are read have the type that the protocol gives them, or
 //! the activity is refused as a whole. Half a character is U+FFFD. What cannot be shown is named, not dropped in silence.

@@ -1,6 +1,6 @@
 //! An agent that speaks AG-UI (the Agent User Interaction Protocol, 1.0 and the versions before it).
 //!
-//! In the path: `bot::open` makes an [`AgUi`] of `[bots.….ag_ui]`; the runner gives it turns. [`input`] is what is sent,
+//! In the path: `bot::open` makes an [`AgUi`] of `[bots.….ag_ui]`; the runner gives it turns. `input` is what is sent,
 //! [`run`] reads the events, [`interrupt`] asks the visitor what the agent wants to know, [`memory`] is kept in between.
 //!
 //! Invariants: a run that ends without `RUN_FINISHED` or `RUN_ERROR` broke off. What an agent thinks is not shown.

@@ -1,6 +1,6 @@
 //! An agent that answers with a UI message stream of the AI SDK (`x-vercel-ai-ui-message-stream: v1`).
 //!
-//! In the path: `bot::open` makes an [`AiSdk`] of `[bots.….ai_sdk]`; the runner gives it turns. [`request`] is what is sent,
+//! In the path: `bot::open` makes an [`AiSdk`] of `[bots.….ai_sdk]`; the runner gives it turns. `request` is what is sent,
 //! [`message`] reads the stream, [`memory`] keeps what the agent wants to be allowed.
 //!
 //! Invariants: a stream that ends without `finish` or `[DONE]` broke off. What an agent thinks is not shown.

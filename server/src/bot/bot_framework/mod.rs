@@ -1,7 +1,7 @@
 //! A bot made with the Bot Framework or the Microsoft 365 Agents SDK, asked at its own `/api/messages`.
 //!
 //! In the path: a turn is one POST of an activity. Its answers come in the answer to that (`expectReplies`), or as calls
-//! of the bot to the `serviceUrl` that each activity carries ([`callbacks`]), or both; what it calls when no turn is open
+//! of the bot to the `serviceUrl` that each activity carries (`callbacks`), or both; what it calls when no turn is open
 //! is stored by `http::bot_framework`.
 //!
 //! Invariants: the activity's id is the turn's, so a turn that is given again can be known again. What is called within

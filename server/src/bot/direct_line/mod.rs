@@ -1,6 +1,6 @@
 //! A bot behind Direct Line 3.0: Azure Bot Service, Copilot Studio.
 //!
-//! In the path: a turn sends one activity ([`line`]) and looks for the bot's activities until it has finished. Direct Line
+//! In the path: a turn sends one activity (`line`) and looks for the bot's activities until it has finished. Direct Line
 //! tells nobody when a turn has ended, so it ends when the bot ends the conversation, when it waits for the visitor
 //! (`inputHint`) and one more look brings nothing, or when it has been quiet for the configured time.
 //!

@@ -1,6 +1,6 @@
 //! One streamed answer of a model, put together from its chunks.
 //!
-//! In the path: [`super::ask`] gives it each event's data and writes what comes out.
+//! In the path: `ask` gives it each event's data and writes what comes out.
 //!
 //! Invariants: lenient about fields, strict about the end. `[DONE]` or a reason to finish is the end, either one; a stream
 //! that stops without both has broken off. What is kept is bounded.

@@ -2,7 +2,7 @@
 //! OpenRouter, Mistral and many more.
 //!
 //! In the path: `bot::open` makes an [`OpenAi`] of `[bots.….openai]`; the runner gives it turns. [`prompt`] says what the
-//! model is told, [`ask`] asks, [`completion`] reads the stream, [`refusal`] the errors, [`tools`] runs what the model calls.
+//! model is told, `ask` asks, [`completion`] reads the stream, [`refusal`] the errors, [`tools`] runs what the model calls.
 //!
 //! Invariants: what the model says is text, never a template. What it thinks is not shown. Nothing is kept between two
 //! turns: the history comes from the store.

@@ -1,6 +1,6 @@
 //! What the model is told of the conversation: who it is, what was said, and the newest message, under a budget.
 //!
-//! In the path: [`super::OpenAi`] makes a [`Prompt`] of a turn; [`super::ask`] sends its messages.
+//! In the path: [`super::OpenAi`] makes a [`Prompt`] of a turn; `ask` sends its messages.
 //!
 //! Invariants: one system message, first, since not every server takes another. Roles alternate and the visitor begins,
 //! since the templates of many models demand it. The newest message is always there; what does not fit is cut from the

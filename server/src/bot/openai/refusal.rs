@@ -1,6 +1,6 @@
 //! What a server says when it does not answer: `{"error": …}`, with a status or in the middle of a stream.
 //!
-//! In the path: [`super::ask`] reads the body of an answer that is none; [`super::completion`] finds errors in a stream.
+//! In the path: `ask` reads the body of an answer that is none; [`super::completion`] finds errors in a stream.
 //!
 //! Invariant: of the server's own words only names of errors (`insufficient_quota`) get into ours, never its sentences:
 //! they may repeat what the visitor said.

@@ -1,7 +1,7 @@
 //! The way in for bots: `POST /api/bots/{bot}/conversations/{conversation}/messages` says something outside a turn
 //! (`docs/bots.md`).
 //!
-//! In the path: a bot, or a desk of people behind it, calls; [`keys`] finds out who it is, [`said`] reads what it says, the
+//! In the path: a bot, or a desk of people behind it, calls; `keys` finds out who it is, `said` reads what it says, the
 //! platform side (`rtm::outside`) stores and tells it.
 //!
 //! Invariants: nothing is looked up in the store for a caller who has not proven a key of the bot. A bot without keys has no
