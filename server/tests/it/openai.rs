@@ -91,7 +91,7 @@ async fn in_the_long_run(app: &TestApp, socket: &mut Socket) -> Value {
     }
 }
 
-/// The next answer that is stored, past the pieces of it.
+/// The next answer that is stored, past the pieces of it. Not for v3 clients: they get the end of it as a piece, too.
 async fn answer(socket: &mut Socket) -> Value {
     loop {
         let frame = socket.next().await;
@@ -286,7 +286,7 @@ async fn a_call_that_changes_something_waits_for_its_button_over_a_restart() {
     let app = TestApp::start_with(&settings);
     let ann = user(&app, "ann").await;
     let token = ann.token.clone();
-    let mut socket = ann.socket("").await;
+    let mut socket = ann.socket("&after=0").await;
     socket.say(1, "Cancel").await;
     let asked = answer(&mut socket).await;
     let question = &asked["message"][0]["component"]["payload"]["payload"];
@@ -301,7 +301,7 @@ async fn a_call_that_changes_something_waits_for_its_button_over_a_restart() {
         .to_owned();
     // Another visitor who knows the payload can do nothing with it.
     let bob = user(&app, "bob").await;
-    let mut his = bob.socket("").await;
+    let mut his = bob.socket("&after=0").await;
     his.say(1, &yes).await;
     assert!(text_of(&answer(&mut his).await).starts_with("You said yes:"));
     assert_eq!(calls(&hook), 0);
