@@ -66,8 +66,6 @@ pub(crate) fn write(about: &Heading<'_>, rows: &[Entry], offset: impl Fn(u64) ->
 /// What a row says, with what it offers.
 fn words(row: &Entry) -> String {
     let mut words = match &row.content {
-        // As it was typed.
-        Content::Text(text) if row.author == Author::Visitor => text.clone(),
         content => content.spoken(),
     };
     match &row.content {
@@ -150,19 +148,21 @@ mod tests {
         let rows = [
             row(
                 Author::Visitor,
-                Content::Text("*two*\nlines".into()),
+                Content::said("*two*\nlines"),
                 Delivery::Failed,
             ),
             row(Author::Bot, offer, Delivery::Sent),
-            row(Author::Bot, Content::Text("half".into()), Delivery::Stopped),
+            row(Author::Bot, Content::text("half"), Delivery::Stopped),
             row(
                 Author::System,
-                Content::System("An agent joined".into()),
+                Content::System {
+                    text: "An agent joined".into(),
+                },
                 Delivery::Sent,
             ),
             Entry {
                 agent: Some("Ann".into()),
-                ..row(Author::Bot, Content::Text("Hello".into()), Delivery::Sent)
+                ..row(Author::Bot, Content::text("Hello"), Delivery::Sent)
             },
         ];
         let text = write(&about, &rows, |_| 330);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::Extra;
 use crate::json::Value;
+use crate::message::UserBody;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 
@@ -52,6 +53,9 @@ pub struct HistoryMessage {
     /// `altText` holds what the visitor saw (`renderMsg`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
+    /// Ours: the visitor's files, as they were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<Value>>,
     /// Ours: the message's place in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -145,6 +149,7 @@ impl Read for HistoryMessage {
             created_on: fields.get_or_default("createdOn"),
             user_msg_id: fields.get("userMsgId"),
             tags: fields.get("tags"),
+            attachments: fields.get("attachments"),
             seq: fields.get("seq"),
             stopped: fields.get("stopped"),
             behind: fields.get("behind"),
@@ -206,16 +211,32 @@ impl Read for Tag {
 }
 
 impl HistoryMessage {
+    /// The text of the component.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let first = self.components.first();
+        first.map_or("", |component| &component.data.text)
+    }
+
     /// The text that was shown: the alternative text, else the component's.
     #[must_use]
     pub fn shown(&self) -> &str {
-        let alternative = self.tags.iter().flat_map(|tags| &tags.alt_text).next();
-        match alternative {
-            Some(tag) => &tag.value,
-            None => self
-                .components
-                .first()
-                .map_or("", |component| &component.data.text),
+        self.alternative().unwrap_or_else(|| self.text())
+    }
+
+    fn alternative(&self) -> Option<&str> {
+        let mut tags = self.tags.iter().flat_map(|tags| &tags.alt_text);
+        tags.next().map(|tag| tag.value.as_str())
+    }
+
+    /// What the visitor said, if this is from one.
+    #[must_use]
+    pub fn said(&self) -> UserBody {
+        UserBody {
+            body: Some(self.text().to_owned()),
+            render_msg: self.alternative().map(str::to_owned),
+            attachments: self.attachments.clone(),
+            extra: Extra::new(),
         }
     }
 }
@@ -234,7 +255,7 @@ mod tests {
         )
         .expect("a page");
         assert_eq!(page.messages.len(), 1);
-        assert_eq!(page.messages[0].shown(), "Hi");
+        assert_eq!(page.messages[0].text(), "Hi");
         assert_eq!((page.more_available, page.last_seq), (false, None));
         assert_eq!(HistoryPage::parse("[]"), None);
     }

@@ -223,9 +223,14 @@ impl UserBody {
     /// What to show: `renderMsg`, else the body, else the files' names.
     #[must_use]
     pub fn shown(&self) -> String {
-        if let Some(text) = self.render_msg.as_ref().or(self.body.as_ref()) {
-            return text.clone();
+        match self.render_msg.as_ref().or(self.body.as_ref()) {
+            Some(text) => text.clone(),
+            None => self.file_names(),
         }
+    }
+
+    /// The names of the files in one line.
+    pub(crate) fn file_names(&self) -> String {
         let mut names = String::new();
         for name in self.attachments.iter().flatten() {
             if let Some(name) = name["fileName"].as_str() {
@@ -238,7 +243,7 @@ impl UserBody {
 
 /// Adds a word to a list of words. `join` would be a kilobyte of the widget.
 pub(crate) fn add(words: &mut String, between: &str, word: &str) {
-    if !words.is_empty() {
+    if !words.is_empty() && !word.is_empty() {
         words.push_str(between);
     }
     words.push_str(word);

@@ -103,7 +103,7 @@ fn bot(number: u64, seq: Option<u64>, at_ms: u64) -> Entry {
         key: format!("ms-{number}"),
         author: Author::Bot,
         at_ms,
-        content: Content::Text(number.to_string()),
+        content: Content::text(number.to_string()),
         delivery: Delivery::Sent,
         seq,
         behind: None,
@@ -252,7 +252,7 @@ fn an_emoji_cut_between_two_pieces_is_whole_again() {
     told.hear(&piece(r" or half \ud83d", true));
     let rows = told.session.transcript().entries();
     let text = "thanks 😀 and 😁 or half \u{fffd}";
-    assert_eq!(rows[0].content, Content::Text(text.to_owned()));
+    assert_eq!(rows[0].content, Content::text(text));
     assert_eq!(rows.len(), 1);
 }
 
@@ -264,7 +264,7 @@ fn half_a_character_costs_no_frame() {
         "message":[{"type":"text","component":{"type":"text","payload":{"text":"Hi \ud83d"}}}]}"#,
     );
     let rows = told.session.transcript().entries();
-    assert_eq!(rows[0].content, Content::Text("Hi \u{fffd}".to_owned()));
+    assert_eq!(rows[0].content, Content::text("Hi \u{fffd}"));
     told.say(7);
     told.hear(r#"{"type":"ack","ok":true,"replyto":7,"message":"\ud83d","seq":2}"#);
     assert_eq!(told.session.outbox().len(), 0);

@@ -3,6 +3,7 @@
 
 use protocol::content::{Action, Content};
 use protocol::history::HistoryPage;
+use protocol::message::UserBody;
 use protocol::read::Read as _;
 use protocol::reply::{BotMessage, ServerFrame};
 use protocol::transcript::Entry;
@@ -23,7 +24,7 @@ const DRAWN: [&str; 5] = [
 #[test]
 fn shows_every_example_the_same_live_and_from_the_history() {
     let examples = value(TEMPLATES);
-    let (mut drawn, mut unknown, mut silent) = (0, 0, 0);
+    let (mut drawn, mut kept_whole, mut silent) = (0, 0, 0);
     for payload in list(&examples["templates"]) {
         let template = payload["template_type"].as_str().unwrap_or_default();
         let content = of_component(&json!({"type":"template",
@@ -31,25 +32,25 @@ fn shows_every_example_the_same_live_and_from_the_history() {
         let stored = json!({"type":"template","payload":payload}).to_string();
         assert_eq!(content, Content::of_history_text(&stored), "{template}");
         assert!(!content.plain_text().contains('{'), "{template}");
-        match &content {
-            Content::Unknown { .. } if template == "wait_for_response" => {
-                assert!(content.is_empty());
-                silent += 1;
-            }
-            Content::Unknown { fallback } => {
-                assert!(!DRAWN.contains(&template), "{template}");
-                assert!(fallback.len() > 3, "{template}: {fallback:?}");
-                unknown += 1;
-            }
-            _ => {
-                assert!(DRAWN.contains(&template), "{template}");
-                assert!(!content.is_empty());
-                drawn += 1;
-            }
+        let Content::Template(kept) = &content else {
+            assert!(DRAWN.contains(&template), "{template}");
+            assert!(!content.is_empty());
+            drawn += 1;
+            continue;
+        };
+        assert!(!DRAWN.contains(&template), "{template}");
+        assert_eq!(kept.name, template);
+        assert_eq!(kept.payload, payload.clone().into(), "{template}");
+        if template == "wait_for_response" {
+            assert!(content.is_empty());
+            silent += 1;
+        } else {
+            assert!(kept.fallback.len() > 3, "{template}: {kept:?}");
+            kept_whole += 1;
         }
     }
     // With the digital form below, the 36 of section 8.
-    assert_eq!((drawn, unknown, silent), (DRAWN.len(), 29, 1));
+    assert_eq!((drawn, kept_whole, silent), (DRAWN.len(), 29, 1));
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn a_payload_may_be_nested_flat_or_a_string_of_either() {
 
 #[test]
 fn text_may_be_an_object_a_string_or_the_fallback_alone() {
-    let expected = Content::Text("Hello".into());
+    let expected = Content::text("Hello");
     for message in [
         json!({"component":{"type":"text","payload":{"text":"Hello"}},"cInfo":{"body":"x"}}),
         json!({"component":{"type":"text","payload":"Hello"}}),
@@ -217,7 +218,7 @@ fn a_text_template_is_its_sentence_live_and_in_the_history() {
         r#"{"text":"{\"text\":\"Hello.\"}"}"#,
         r#"{"text":"Hello.","speech_hint":"Hello"}"#,
     ] {
-        let sentence = Content::Text("Hello.".to_owned());
+        let sentence = Content::text("Hello.");
         let text = Value::from(said);
         for component in [
             json!({"type": "text", "payload": {"text": text}}),
@@ -231,10 +232,7 @@ fn a_text_template_is_its_sentence_live_and_in_the_history() {
     }
     let lean = json!({"type": "text", "cInfo": {"body": r#"{"text":"Hello."}"#}});
     let lean: BotMessage = serde_json::from_value(lean).unwrap();
-    assert_eq!(
-        Content::of_bot_message(&lean),
-        Content::Text("Hello.".to_owned())
-    );
+    assert_eq!(Content::of_bot_message(&lean), Content::text("Hello."));
     // JSON that says more than a sentence is what the bot wanted to say.
     for said in [
         r#"{"text":"Hello.","temperature":21}"#,
@@ -242,13 +240,10 @@ fn a_text_template_is_its_sentence_live_and_in_the_history() {
         r#"{"text":7}"#,
         r#"{"type":"invoice","text":"Hello."}"#,
     ] {
-        assert_eq!(
-            Content::of_history_text(said),
-            Content::Text(said.to_owned())
-        );
+        assert_eq!(Content::of_history_text(said), Content::text(said));
         for payload in [json!(said), json!({"text": said})] {
             let live = of_component(&json!({"type": "text", "payload": payload}));
-            assert_eq!(live, Content::Text(said.to_owned()), "{payload}");
+            assert_eq!(live, Content::text(said), "{payload}");
         }
     }
 }
@@ -266,8 +261,72 @@ fn what_a_visitor_typed_stays_as_typed() {
     for entry in [
         Entry::of_history(&page.messages[0]),
         Entry::of_echo(&echo, 1),
-        Entry::own(7, typed, 1),
+        Entry::own(7, &UserBody::text(typed), 1),
     ] {
-        assert_eq!(entry.content, Content::Text(typed.to_owned()));
+        assert_eq!(entry.content, Content::said(typed));
     }
+}
+
+#[test]
+fn what_a_visitor_chose_is_the_same_live_and_in_the_history() {
+    let files =
+        json!([{"fileName": "a.png", "fileType": "image", "fileUrl": "https://a.test/a.png"}]);
+    for (body, stored) in [
+        (
+            json!({"body": "BAL", "renderMsg": "Check balance"}),
+            json!({"components": [{"cT": "text", "data": {"text": "BAL"}}],
+                "tags": {"altText": [{"name": "altText", "value": "Check balance"}]}}),
+        ),
+        (
+            json!({"body": "Look", "attachments": files}),
+            json!({"components": [{"cT": "text", "data": {"text": "Look"}}], "attachments": files}),
+        ),
+        (
+            json!({"attachments": files}),
+            json!({"components": [{"cT": "text", "data": {"text": "a.png"}}], "attachments": files}),
+        ),
+    ] {
+        let mut stored = stored;
+        stored["_id"] = "ms-1".into();
+        stored["type"] = "incoming".into();
+        let page = json!({ "messages": [stored] });
+        let page = HistoryPage::parse(&page.to_string()).unwrap();
+        let of_history = Entry::of_history(&page.messages[0]).content;
+        let said = UserBody::parse(&body.to_string()).unwrap();
+        assert_eq!(Entry::own(7, &said, 1).content, of_history, "{body}");
+        let echo = json!({"type": "user_message", "id": 7, "message": body});
+        let Some(ServerFrame::UserMessage(echo)) = ServerFrame::parse(&echo.to_string()) else {
+            panic!("an echo");
+        };
+        assert_eq!(Entry::of_echo(&echo, 1).content, of_history, "{body}");
+        assert!(matches!(of_history, Content::Said { .. }));
+    }
+}
+
+#[test]
+fn a_payload_that_is_too_long_leaves_its_words() {
+    let rows = |many: usize| {
+        let payload =
+            json!({"template_type": "table", "text": "Stock", "elements": vec!["x"; many]});
+        of_component(&json!({"type": "template", "payload": payload}))
+    };
+    let (Content::Template(short), Content::Template(long)) = (rows(10), rows(20_000)) else {
+        panic!("templates");
+    };
+    assert_ne!(short.payload, protocol::json::Value::Null);
+    assert_eq!(long.payload, protocol::json::Value::Null);
+    assert_eq!((long.name, long.fallback), (short.name, short.fallback));
+}
+
+#[test]
+fn half_a_character_in_a_template_is_the_same_live_and_in_the_history() {
+    let payload = r#"{"template_type":"list","text":"cut \ud83d"}"#;
+    let frame = format!(
+        r#"{{"type":"bot_response","message":[{{"component":{{"type":"template","payload":{payload}}}}}]}}"#
+    );
+    let Some(ServerFrame::BotResponse(frame)) = ServerFrame::parse(&frame) else {
+        panic!("an answer");
+    };
+    let live = Content::of_bot_message(&frame.message[0]);
+    assert_eq!(live, Content::of_history_text(payload));
 }

@@ -19,9 +19,10 @@ pub(super) fn draw(room: &Room, content: &Content, offer: Offer<'_>, bubble: She
     let sheet = Sheet(stylers::style_sheet!("app/src/widget/content.css"));
     let said = |text: &str| bubble.el("div", "bubble").add_all(markup::draw(room, text));
     match content {
-        Content::Text(text) | Content::System(text) | Content::Unknown { fallback: text } => {
+        Content::Text { text } | Content::System { text } | Content::Said { text, .. } => {
             vec![said(text)]
         }
+        Content::Template(template) => vec![said(&template.fallback)],
         Content::Error { text } => {
             let words = bubble.el("div", "").add_all(markup::draw(room, text));
             let fault = bubble.el("div", "bubble fault").add(icon(Icon::Alert));

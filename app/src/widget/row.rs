@@ -50,8 +50,13 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
         .add_some(who.map(|who| sheet.el("span", "who quiet").say(&who)))
         .add_some(by);
     let said = match &entry.content {
-        Content::System(text) => said.add(sheet.el("p", "notice").auto().say(text)),
-        Content::Text(text) if mine => said.add(sheet.el("div", "bubble").auto().say(text)),
+        Content::System { text } => said.add(sheet.el("p", "notice").auto().say(text)),
+        Content::Said { .. } => said.add(
+            sheet
+                .el("div", "bubble")
+                .auto()
+                .say(&entry.content.spoken()),
+        ),
         content => said.add_all(content::draw(room, content, row.offer, sheet)),
     };
     let meta = sheet.el("div", "meta");

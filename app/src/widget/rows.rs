@@ -169,7 +169,7 @@ mod tests {
             key: key.to_owned(),
             author,
             at_ms,
-            content: Content::Text(format!("text of {key}")),
+            content: Content::text(format!("text of {key}")),
             delivery: Delivery::Sent,
             seq: None,
             behind: None,
@@ -278,7 +278,7 @@ mod tests {
         let before = rows(std::slice::from_ref(&offer), None, utc_day);
         assert_eq!(before[0].offer, Offer::Open);
         let mut reply = entry("2", Author::Visitor, 1);
-        reply.content = Content::Text("Yes".into());
+        reply.content = Content::said("Yes");
         let list = [offer.clone(), reply];
         let after = rows(&list, None, utc_day);
         assert_eq!(after[0].offer, Offer::Answered("Yes"));

@@ -164,7 +164,8 @@ impl Read for Mode {
 mod tests {
     use super::*;
     use crate::text::Language;
-    use protocol::content::{Action, Button, Content};
+    use protocol::content::{Action, Button, Content, File, FileKind, Template};
+    use protocol::json::Value;
     use protocol::transcript::{Author, Delivery};
 
     fn row(content: Content, author: Author, delivery: Delivery) -> Entry {
@@ -198,8 +199,8 @@ mod tests {
         ];
         let (text, url) = (text(), url());
         let contents = [
-            Content::Text(text.clone()),
-            Content::System(text.clone()),
+            Content::text(text.clone()),
+            Content::System { text: text.clone() },
             Content::Buttons {
                 text: text.clone(),
                 buttons: buttons.clone(),
@@ -217,9 +218,20 @@ mod tests {
                 title: text.clone(),
             },
             Content::Error { text: text.clone() },
-            Content::Unknown {
-                fallback: text.clone(),
+            Content::Said {
+                text: text.clone(),
+                payload: Some(text.clone()),
+                files: vec![File {
+                    name: text.clone(),
+                    url: Some(url.clone()),
+                    kind: FileKind::Image,
+                }],
             },
+            Content::Template(Template {
+                name: "table".into(),
+                payload: Value::parse(r#"{"columns":[["Name"]],"rows":7}"#).unwrap(),
+                fallback: text.clone(),
+            }),
         ];
         let authors = [Author::Bot, Author::System, Author::Visitor];
         let deliveries = [

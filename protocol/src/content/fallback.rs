@@ -1,6 +1,6 @@
 //! The words of what this widget does not draw.
 
-use super::payload::{is_json, sentence_in};
+use super::json_text::{is_json, scalar, sentence_in};
 use crate::find::find;
 use crate::json::{Map, Value};
 use crate::message::add;
@@ -104,15 +104,6 @@ fn add_line(lines: &mut Vec<String>, text: String) {
     {
         lines.push(text);
     }
-}
-
-/// A non-empty string, or a number as text.
-pub(super) fn scalar(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::Number(number) => number.as_str(),
-        value => value.as_str()?.trim(),
-    };
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -11,17 +11,27 @@
 //! - No JSON is shown for a template: what cannot be drawn shows its words.
 //! - Every address went through [`crate::link`].
 
+mod button;
 mod fallback;
+mod json_text;
 mod payload;
+mod said;
 
+pub use button::{Action, Button};
+pub use said::{File, FileKind};
 use serde::Serialize;
 
 use crate::json::Value;
-use crate::read::{Fields, Read, variant};
+use crate::message::add;
+use crate::read::{Fields, Read};
 use crate::reply::BotMessage;
 
-/// One message, ready to draw.
+/// Bytes of JSON text of a payload that is kept; beyond it only the words stay.
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+
+/// One message, ready to draw. As JSON, `kind` says which variant it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind")]
 pub enum Content {
     /// Text with buttons that stay usable.
     Buttons {
@@ -56,43 +66,39 @@ pub enum Content {
         /// In order.
         replies: Vec<Button>,
     },
+    /// Everything that a visitor said.
+    Said {
+        /// The words as they were shown, without markup; empty where only files were sent.
+        text: String,
+        /// What the bot got, where that is something else: a button's payload.
+        payload: Option<String>,
+        /// In order.
+        files: Vec<File>,
+    },
     /// A centred line that nobody said.
-    System(String),
-    /// Text with markup.
-    Text(String),
-    /// A template that this widget does not draw.
-    Unknown {
-        /// Its readable fallback.
-        fallback: String,
+    System {
+        /// A sentence with markup.
+        text: String,
+    },
+    /// A bot's template that has no variant of its own.
+    Template(Template),
+    /// What a bot said.
+    Text {
+        /// With markup.
+        text: String,
     },
 }
 
-/// Something to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Button {
-    /// What it says.
-    pub title: String,
-    /// What it does.
-    pub action: Action,
-    /// A small picture, http or https.
-    pub image: Option<String>,
-}
-
-/// What a button does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Action {
-    /// Opens a page in a new tab and sends nothing.
-    Open {
-        /// http, https, mailto or tel.
-        url: String,
-    },
-    /// Nothing: what it would open is refused, so its title is text.
-    None {},
-    /// Sends the payload; the title is shown.
-    Post {
-        /// What the bot gets.
-        payload: String,
-    },
+/// A template as the bot sent it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Template {
+    /// Its `template_type`. Empty: it is none, and cannot be read.
+    pub name: String,
+    /// The object with the `template_type`; null where it is longer than [`MAX_PAYLOAD_BYTES`]. Nothing in it has been
+    /// checked: addresses in it are what the bot wrote.
+    pub payload: Value,
+    /// Its words, for who does not draw it: a sentence of the bot, else the words found in it.
+    pub fallback: String,
 }
 
 /// The next piece of a streamed answer. It may be cut inside of a character.
@@ -131,82 +137,78 @@ impl<'a> From<&'a str> for Piece<'a> {
 
 impl Read for Content {
     fn read(value: &Value) -> Option<Self> {
-        let (kind, value) = variant(value)?;
-        match kind {
-            "System" => return String::read(value).map(Self::System),
-            "Text" => return String::read(value).map(Self::Text),
-            _ => {}
-        }
         let fields = Fields::of(value)?;
-        match kind {
-            "Buttons" => Some(Self::Buttons {
+        let kind: String = fields.get("kind")?;
+        Some(match kind.as_str() {
+            "Buttons" => Self::Buttons {
                 text: fields.get("text")?,
                 buttons: fields.get("buttons")?,
-            }),
-            "Error" => Some(Self::Error {
+            },
+            "Error" => Self::Error {
                 text: fields.get("text")?,
-            }),
-            "Image" => Some(Self::Image {
+            },
+            "Image" => Self::Image {
                 url: fields.get("url")?,
                 alt: fields.get("alt")?,
-            }),
-            "Link" => Some(Self::Link {
+            },
+            "Link" => Self::Link {
                 url: fields.get("url")?,
                 title: fields.get("title")?,
-            }),
-            "QuickReplies" => Some(Self::QuickReplies {
+            },
+            "QuickReplies" => Self::QuickReplies {
                 text: fields.get("text")?,
                 replies: fields.get("replies")?,
-            }),
-            "Unknown" => Some(Self::Unknown {
+            },
+            "Said" => Self::Said {
+                text: fields.get("text")?,
+                payload: fields.get("payload"),
+                files: fields.get("files")?,
+            },
+            "System" => Self::System {
+                text: fields.get("text")?,
+            },
+            "Template" => Self::Template(Template {
+                name: fields.get("name")?,
+                payload: fields.get_or_default("payload"),
                 fallback: fields.get("fallback")?,
             }),
-            _ => None,
-        }
-    }
-}
-
-impl Read for Button {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            title: fields.get("title")?,
-            action: fields.get("action")?,
-            image: fields.get("image"),
+            "Text" => Self::Text {
+                text: fields.get("text")?,
+            },
+            _ => return None,
         })
     }
 }
 
-impl Read for Action {
-    fn read(value: &Value) -> Option<Self> {
-        let (kind, value) = variant(value)?;
-        let fields = Fields::of(value)?;
-        match kind {
-            "Open" => Some(Self::Open {
-                url: fields.get("url")?,
-            }),
-            "None" => Some(Self::None {}),
-            "Post" => Some(Self::Post {
-                payload: fields.get("payload")?,
-            }),
-            _ => None,
+impl Content {
+    /// Words of a bot.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+
+    /// Words that a visitor typed.
+    #[must_use]
+    pub fn said(text: impl Into<String>) -> Self {
+        Self::Said {
+            text: text.into(),
+            payload: None,
+            files: Vec::new(),
         }
     }
-}
 
-impl Content {
     /// What a live `bot_response` entry shows.
     ///
     /// ```
     /// use protocol::{content::Content, reply::BotMessage};
     /// let lean: BotMessage = serde_json::from_str(r#"{"type":"text","cInfo":{"body":" Hi.  "}}"#).unwrap();
-    /// assert_eq!(Content::of_bot_message(&lean), Content::Text("Hi.".into()));
+    /// assert_eq!(Content::of_bot_message(&lean), Content::text("Hi."));
     /// ```
     #[must_use]
     pub fn of_bot_message(message: &BotMessage) -> Self {
         let fallback = fallback::sentence(message.c_info.as_ref().map(|info| &info.body));
         match &message.component {
-            None => Self::Text(fallback),
+            None => Self::text(fallback),
             Some(component) => {
                 let kind = component.kind.as_deref().unwrap_or_default();
                 payload::read(kind, &component.payload, fallback)
@@ -218,15 +220,13 @@ impl Content {
     /// may hold the live frame's `cInfo` too, so that its fallback is not lost.
     #[must_use]
     pub fn of_history_text(text: &str) -> Self {
-        match payload::template_in(text) {
-            Some(Value::Null) => Self::Unknown {
-                fallback: String::new(),
-            },
+        match json_text::template_in(text) {
+            Some(Value::Null) => Self::Template(Template::default()),
             Some(template) => {
                 let fallback = fallback::sentence(template["cInfo"].get("body"));
                 payload::read("", &template, fallback)
             }
-            None => Self::Text(text.trim().to_owned()),
+            None => Self::text(text.trim()),
         }
     }
 
@@ -245,20 +245,30 @@ impl Content {
     /// The words of this content without markup: for a screen reader, a preview, a transcript.
     #[must_use]
     pub fn spoken(&self) -> String {
-        crate::markup::plain(self.plain_text())
+        match self {
+            // As it was typed.
+            Self::Said { text, files, .. } => {
+                let mut words = text.clone();
+                add(&mut words, "\n", &said::names_of(files));
+                words
+            }
+            content => crate::markup::plain(content.plain_text()),
+        }
     }
 
-    /// The text, still with markup, that this content shows beside its buttons or pictures.
+    /// The text, still with markup, that this content shows beside its buttons, pictures and files.
     #[must_use]
     pub fn plain_text(&self) -> &str {
         match self {
-            Self::Text(text) | Self::System(text) => text,
-            Self::Buttons { text, .. } | Self::QuickReplies { text, .. } | Self::Error { text } => {
-                text
-            }
+            Self::Buttons { text, .. }
+            | Self::Error { text }
+            | Self::QuickReplies { text, .. }
+            | Self::Said { text, .. }
+            | Self::System { text }
+            | Self::Text { text } => text,
             Self::Image { alt, .. } => alt,
             Self::Link { title, .. } => title,
-            Self::Unknown { fallback } => fallback,
+            Self::Template(template) => &template.fallback,
         }
     }
 
@@ -272,11 +282,13 @@ impl Content {
         }
     }
 
-    /// Whether there is nothing to draw: `wait_for_response`, an unknown template without words.
+    /// Whether there is nothing to draw: `wait_for_response`, a template without words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.buttons().is_empty()
-            && self.plain_text().is_empty()
-            && !matches!(self, Self::Image { .. } | Self::Link { .. })
+        match self {
+            Self::Image { .. } | Self::Link { .. } => false,
+            Self::Said { text, files, .. } => text.is_empty() && files.is_empty(),
+            content => content.buttons().is_empty() && content.plain_text().is_empty(),
+        }
     }
 }

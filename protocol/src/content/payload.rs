@@ -1,96 +1,63 @@
 //! The payload of a component: text, a template, media, nested in each other or in strings.
 
-use super::fallback::{self, scalar};
-use super::{Action, Button, Content};
-use crate::find::find;
+use super::button::Button;
+use super::fallback;
+use super::json_text::{MAX_NESTING, is_json, is_template, scalar, template_in};
+use super::{Content, MAX_PAYLOAD_BYTES, Template};
 use crate::json::Value;
 use crate::link::{safe_image, sloppy_link};
-
-/// How deep a payload may nest: `component` → `template` → media, and one for luck.
-const MAX_NESTING: u8 = 4;
-
-/// Buttons and replies beyond this are dropped: no bot means to show more.
-pub(super) const MAX_BUTTONS: usize = 50;
 
 /// What a component of this kind shows. `fallback` stands in where it has no words of its own.
 pub(super) fn read(kind: &str, payload: &Value, fallback: String) -> Content {
     match of_payload(kind, payload, MAX_NESTING) {
+        Some(Content::Template(template)) => template.or_in_words(payload, fallback),
         Some(content) if !content.is_empty() => content,
         Some(Content::Error { .. }) => Content::Error { text: fallback },
-        Some(Content::System(_)) => Content::System(fallback),
-        Some(_) => Content::Text(fallback),
-        None if fallback.is_empty() => Content::Unknown {
-            fallback: fallback::words(payload),
-        },
-        None => Content::Unknown { fallback },
+        Some(Content::System { .. }) => Content::System { text: fallback },
+        Some(_) => Content::Text { text: fallback },
+        None => Template::default().or_in_words(payload, fallback),
     }
 }
 
-/// The template that a text is, as the history keeps it; null when it cannot be read. Other JSON
-/// is what the bot wanted to say.
-pub(super) fn template_in(text: &str) -> Option<Value> {
-    if !is_json(text) {
-        return None;
+impl Template {
+    /// A template that has no variant of its own. Its payload is kept up to a size: a frame may be larger than what a
+    /// page should hold.
+    fn kept(name: &str, payload: &Value) -> Content {
+        // Read from its text again, so that it is the same as from the history.
+        let text = payload.to_text();
+        let kept = (text.len() <= MAX_PAYLOAD_BYTES).then(|| Value::parse(&text));
+        Content::Template(Self {
+            name: name.to_owned(),
+            payload: kept.flatten().unwrap_or_default(),
+            fallback: String::new(),
+        })
     }
-    match Value::parse(text) {
-        Some(value) => is_template(&value).then_some(value),
-        // Nested deeper than any reader goes.
-        None => find(text, "\"template_type\"").map(|_| Value::Null),
+
+    /// With its fallback: this sentence, else the words found in it.
+    fn or_in_words(mut self, payload: &Value, fallback: String) -> Content {
+        self.fallback = fallback;
+        if self.fallback.is_empty() {
+            self.fallback = fallback::words(payload);
+        }
+        Content::Template(self)
     }
 }
 
-fn is_template(value: &Value) -> bool {
-    value.get("payload").is_some() || value.get("template_type").is_some() || is_text(value)
-}
-
-/// A text template: a sentence, and at most how it is to be read. JSON that says more is what the bot wanted to say.
-fn is_text(value: &Value) -> bool {
-    let beside = ["text", "type", "color", "speech_hint", "speechHint", "lang"];
-    let is_known = |name: &str| beside.contains(&name);
-    value["text"].as_str().is_some()
-        && ["", "text", "message"].contains(&value["type"].as_str().unwrap_or_default())
-        && value
-            .as_object()
-            .is_some_and(|object| object.keys().all(is_known))
-}
-
-/// The sentence of a text template, also of one inside of another. `None`: it is other JSON.
-pub(super) fn sentence_in(text: &str) -> Option<String> {
-    sentence_within(text.trim(), MAX_NESTING)
-}
-
-fn sentence_within(text: &str, nesting: u8) -> Option<String> {
-    if !is_json(text) {
-        return Some(text.to_owned());
-    }
-    let value = Value::parse(text).filter(is_text)?;
-    sentence_within(value["text"].as_str()?.trim(), nesting.checked_sub(1)?)
-}
-
-/// Whether a text is a JSON object, judged by its ends: one that nests too deep to be read is
-/// one too.
-pub(super) fn is_json(text: &str) -> bool {
-    let inner = text.trim().strip_prefix('{');
-    inner
-        .and_then(|inner| inner.strip_suffix('}'))
-        .is_some_and(|inner| inner.trim().is_empty() || inner.trim_start().starts_with('"'))
-}
-
-/// `None`: this widget cannot draw it.
+/// A template that has no variant of its own comes without its fallback. `None`: it is nothing that we know.
 fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
     if let Some(text) = payload.as_str() {
         // The payload may be a JSON string, or simply the text (`kore-protocol.md` 4.6).
         if !is_json(text) {
-            return Some(Content::Text(text.trim().to_owned()));
+            return Some(Content::text(text.trim()));
         }
         let inner: Value = Value::parse(text)?;
         if kind == "text" && !is_template(&inner) {
-            return Some(Content::Text(text.trim().to_owned()));
+            return Some(Content::text(text.trim()));
         }
         return of_payload(kind, &inner, nesting.checked_sub(1)?);
     }
     if let Some(template) = payload["template_type"].as_str() {
-        return of_template(template, payload);
+        return Some(of_template(template, payload));
     }
     let text = || fallback::caption(payload).unwrap_or_default();
     match kind {
@@ -113,7 +80,7 @@ fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
                         let title = name.unwrap_or_else(|| url.clone());
                         Some(Content::Link { url, title })
                     }
-                    None => name.map(Content::Text),
+                    None => name.map(Content::text),
                 };
             }
         }
@@ -126,63 +93,27 @@ fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
     if let Some(text) = scalar(&payload["text"]) {
         return match template_in(&text) {
             Some(template) => of_payload(kind, &template, nesting.checked_sub(1)?),
-            None => Some(Content::Text(text)),
+            None => Some(Content::text(text)),
         };
     }
-    (kind == "text").then(|| Content::Text(String::new()))
+    (kind == "text").then(|| Content::text(""))
 }
 
-fn of_template(template: &str, payload: &Value) -> Option<Content> {
+fn of_template(template: &str, payload: &Value) -> Content {
     let text = fallback::caption(payload).unwrap_or_default();
     match template {
-        "button" => Some(Content::Buttons {
+        "button" => Content::Buttons {
             text,
-            buttons: buttons([&payload["buttons"], &Value::Null]),
-        }),
-        "quick_replies" | "quick_replies_welcome" => Some(Content::QuickReplies {
-            text,
-            replies: buttons([&payload["quick_replies"], &payload["buttons"]]),
-        }),
-        "SYSTEM" => Some(Content::System(text)),
-        "live_agent" => Some(Content::Text(text)),
-        _ => None,
-    }
-}
-
-fn buttons(lists: [&Value; 2]) -> Vec<Button> {
-    let all = lists.into_iter().filter_map(Value::as_array).flatten();
-    all.filter_map(button).take(MAX_BUTTONS).collect()
-}
-
-/// Postbacks send `payload`, else `value`, else the title; a `url` opens and sends nothing. Of a
-/// button that would open an unsafe address the title stays, as text.
-fn button(button: &Value) -> Option<Button> {
-    let kind = ["type", "content_type"]
-        .iter()
-        .find_map(|key| button[*key].as_str());
-    let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
-    let payload = scalar(&button["payload"]).or_else(|| scalar(&button["value"]));
-    let title = scalar(&button["title"]).or_else(|| payload.clone())?;
-    let action = match kind.as_deref() {
-        Some("url" | "web_url") => {
-            let mut urls = ["url", "value", "payload"]
-                .iter()
-                .filter_map(|key| button[*key].as_str());
-            let url = urls.find(|url| !url.trim().is_empty());
-            match url.and_then(sloppy_link) {
-                Some(url) => Action::Open { url },
-                None => Action::None {},
-            }
-        }
-        _ => Action::Post {
-            payload: payload.unwrap_or_else(|| title.clone()),
+            buttons: Button::all([&payload["buttons"]]),
         },
-    };
-    Some(Button {
-        title,
-        action,
-        image: button["image_url"].as_str().and_then(safe_image),
-    })
+        "quick_replies" | "quick_replies_welcome" => Content::QuickReplies {
+            text,
+            replies: Button::all([&payload["quick_replies"], &payload["buttons"]]),
+        },
+        "SYSTEM" => Content::System { text },
+        "live_agent" => Content::Text { text },
+        _ => Template::kept(template, payload),
+    }
 }
 
 fn name_of(payload: &Value) -> Option<String> {
@@ -195,7 +126,8 @@ fn name_of(payload: &Value) -> Option<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Action, Button, Content, MAX_BUTTONS};
+    use crate::content::button::{Action, Button, MAX_BUTTONS};
+    use crate::content::{Content, Template};
 
     fn read(kind: &str, payload: &Value, fallback: String) -> Content {
         super::read(kind, &payload.clone().into(), fallback)
@@ -285,7 +217,7 @@ mod tests {
         let expected = [refused("A"), refused("B"), refused("C"), refused("D"), open];
         assert_eq!(content.buttons(), expected);
         let link = json!({"type":"link","payload":{"url":"javascript:x","name":"The manual"}});
-        assert_eq!(shown(link), Content::Text("The manual".into()));
+        assert_eq!(shown(link), Content::text("The manual"));
     }
 
     #[test]
@@ -314,9 +246,10 @@ mod tests {
 
     #[test]
     fn wrong_types_show_the_fallback() {
-        let fallback = Content::Unknown {
+        let fallback = Content::Template(Template {
             fallback: "fallback".into(),
-        };
+            ..Template::default()
+        });
         for payload in [
             json!(null),
             json!(true),
@@ -331,7 +264,6 @@ mod tests {
             json!({"type":"image","payload":{"url":7}}),
             json!({"type":"image","payload":{"url":"javascript:x"}}),
             json!({"type":"video","payload":{"url":"file:///etc/passwd"}}),
-            json!("{\"template_type\":\"new_one\"}"),
             json!("{\"type\":5}"),
             json!("{}"),
         ] {
@@ -340,7 +272,7 @@ mod tests {
         for template in ["button", "quick_replies", "live_agent"] {
             for buttons in [json!("x"), json!({"title":"x"}), json!([[]])] {
                 let payload = json!({"template_type":template,"text":{},"buttons":buttons});
-                assert_eq!(shown(payload), Content::Text("fallback".into()));
+                assert_eq!(shown(payload), Content::text("fallback"));
             }
         }
         let error = json!({"type":"error","payload":{"text":[]}});
@@ -358,14 +290,16 @@ mod tests {
             )
         };
         assert_eq!(shown(nested(4)).buttons().len(), 1);
-        let fallback = Content::Unknown {
+        let fallback = Content::Template(Template {
             fallback: "fallback".into(),
-        };
+            ..Template::default()
+        });
         for times in [5, 100] {
             assert_eq!(shown(nested(times)), fallback);
             assert_eq!(shown(json!(nested(times).to_string())), fallback);
             let stored = Content::of_history_text(&nested(times).to_string());
-            assert!(matches!(&stored, Content::Unknown { fallback } if !fallback.contains('{')));
+            assert!(matches!(&stored, Content::Template(_)));
+            assert!(!stored.plain_text().contains('{'));
         }
         // Deeper than the JSON reader goes.
         let deep = [
@@ -385,8 +319,8 @@ mod tests {
     #[test]
     fn json_that_is_no_template_is_what_the_bot_said() {
         let said = r#"{"temperature": 21}"#;
-        assert_eq!(Content::of_history_text(said), Content::Text(said.into()));
+        assert_eq!(Content::of_history_text(said), Content::text(said));
         let live = read("text", &json!({"text": said}), String::new());
-        assert_eq!(live, Content::Text(said.into()));
+        assert_eq!(live, Content::text(said));
     }
 }

@@ -13,8 +13,7 @@ impl Session {
         if self.outbox.is_full() || self.outbox.has(id) {
             return;
         }
-        self.transcript
-            .insert(Entry::own(id, &body.shown(), at.now_ms));
+        self.transcript.insert(Entry::own(id, &body, at.now_ms));
         self.outbox.push(Outgoing::new(id, body));
         self.last_id = self.last_id.max(id);
         effects.extend([Effect::Keep(id), Effect::Show]);
@@ -124,7 +123,7 @@ impl Session {
 
 /// The row of a message on its way.
 pub(super) fn entry_of(message: &Outgoing) -> Entry {
-    let mut entry = Entry::own(message.id, &message.body.shown(), message.id);
+    let mut entry = Entry::own(message.id, &message.body, message.id);
     if message.failed {
         entry.delivery = Delivery::Failed;
     }

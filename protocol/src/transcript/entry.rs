@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::content::Content;
 use crate::history::{Direction, HistoryMessage};
 use crate::json::Value;
+use crate::message::UserBody;
 use crate::message_ref::MessageRef;
 use crate::read::{Fields, Read};
 use crate::reply::{BotResponse, EchoedMessage, person};
@@ -155,12 +156,12 @@ impl Entry {
 
     /// A row for what the visitor has just typed or chosen.
     #[must_use]
-    pub fn own(client_message_id: u64, shown: &str, at_ms: u64) -> Self {
+    pub fn own(client_message_id: u64, said: &UserBody, at_ms: u64) -> Self {
         Self {
             key: own_key(&client_message_id.into()),
             author: Author::Visitor,
             at_ms,
-            content: Content::Text(shown.to_owned()),
+            content: Content::of_user_body(said),
             delivery: Delivery::Sending,
             seq: None,
             behind: None,
@@ -180,8 +181,8 @@ impl Entry {
         let content = frame
             .message
             .first()
-            .map_or_else(|| Content::Text(String::new()), Content::of_bot_message);
-        let author = if matches!(content, Content::System(_)) {
+            .map_or_else(|| Content::text(""), Content::of_bot_message);
+        let author = if matches!(content, Content::System { .. }) {
             Author::System
         } else {
             Author::Bot
@@ -207,7 +208,7 @@ impl Entry {
     pub fn growing(frame: &BotResponse, now_ms: u64) -> Self {
         Self {
             author: Author::Bot,
-            content: Content::Text(String::new()),
+            content: Content::text(""),
             delivery: Delivery::Growing,
             ..Self::of_bot_response(frame, now_ms)
         }
@@ -221,7 +222,7 @@ impl Entry {
             key: own_key(id),
             author: Author::Visitor,
             at_ms: frame.id.as_millis().unwrap_or(now_ms),
-            content: Content::Text(frame.message.shown()),
+            content: Content::of_user_body(&frame.message),
             delivery: Delivery::Sent,
             seq: frame.seq,
             behind: None,
@@ -233,16 +234,10 @@ impl Entry {
     /// A row of the history.
     #[must_use]
     pub fn of_history(message: &HistoryMessage) -> Self {
-        let text = message.shown();
         let (author, content) = match message.direction {
-            Direction::Incoming => (Author::Visitor, Content::Text(text.to_owned())),
-            Direction::Outgoing => match Content::of_history_text(
-                message
-                    .components
-                    .first()
-                    .map_or("", |component| &component.data.text),
-            ) {
-                content @ Content::System(_) => (Author::System, content),
+            Direction::Incoming => (Author::Visitor, Content::of_user_body(&message.said())),
+            Direction::Outgoing => match Content::of_history_text(message.text()) {
+                content @ Content::System { .. } => (Author::System, content),
                 content => (Author::Bot, content),
             },
         };

@@ -71,7 +71,7 @@ impl Transcript {
             Delivery::Stopped if known.seq.is_none() => return Grown::Torn,
             _ => return Grown::Known,
         }
-        let Content::Text(text) = &mut known.content else {
+        let Content::Text { text } = &mut known.content else {
             return Grown::Known;
         };
         let mut from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
@@ -174,6 +174,7 @@ fn join(high: u16, text: &str, from: usize, piece: &Piece<'_>) -> Option<(usize,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::UserBody;
     use crate::transcript::Author;
 
     fn row(id: &str, seq: Option<u64>) -> Entry {
@@ -181,7 +182,7 @@ mod tests {
             key: id.to_owned(),
             author: Author::Bot,
             at_ms: 5,
-            content: Content::Text(String::new()),
+            content: Content::text(""),
             delivery: Delivery::Growing,
             seq,
             behind: None,
@@ -192,7 +193,7 @@ mod tests {
 
     fn stored(id: &str, seq: u64, text: &str) -> Entry {
         Entry {
-            content: Content::Text(text.to_owned()),
+            content: Content::text(text),
             delivery: Delivery::Sent,
             ..row(id, Some(seq))
         }
@@ -326,7 +327,7 @@ mod tests {
     fn what_is_said_meanwhile_stands_below_the_answer_that_grows_and_stays_there() {
         let mut list = Transcript::new(vec![stored("a", 1, "one")]);
         list.grow(began_behind(1, row("b", None)), Some(0), "Hel", false);
-        list.insert(Entry::own(7, "hi", 5));
+        list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         list.grow(began_behind(1, row("b", None)), Some(3), "lo", false);
         assert_eq!(keys(&list), ["a", "b", "own-7"]);
         list.delivered("own-7", Some(2), None);
@@ -341,7 +342,7 @@ mod tests {
     #[test]
     fn an_answer_begins_above_what_is_on_its_way_and_below_what_was_stored_before_it() {
         let mut list = Transcript::new(vec![stored("a", 1, "one"), stored("b", 2, "two")]);
-        list.insert(Entry::own(7, "hi", 5));
+        list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         list.grow(began_behind(2, row("c", None)), Some(0), "Hel", false);
         assert_eq!(keys(&list), ["a", "b", "c", "own-7"]);
         // The turn is run again after a crash, and what was said is stored by then.
@@ -352,9 +353,9 @@ mod tests {
 
     #[test]
     fn a_platform_that_does_not_count_leaves_it_where_it_began() {
-        let mut list = Transcript::new(vec![Entry::own(6, "stream", 5)]);
+        let mut list = Transcript::new(vec![Entry::own(6, &UserBody::text("stream"), 5)]);
         list.grow(row("b", None), None, "Hel", false);
-        list.insert(Entry::own(7, "hi", 5));
+        list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         list.delivered("own-7", None, None);
         list.grow(row("b", None), None, "lo", true);
         assert_eq!(keys(&list), ["own-6", "b", "own-7"]);

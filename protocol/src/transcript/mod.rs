@@ -255,13 +255,14 @@ impl Transcript {
 mod tests {
     use super::*;
     use crate::content::Content;
+    use crate::message::UserBody;
 
     fn bot(seq: u64) -> Entry {
         Entry {
             key: format!("ms-{seq}"),
             author: Author::Bot,
             at_ms: 1000 - seq,
-            content: Content::Text(String::new()),
+            content: Content::text(""),
             delivery: Delivery::Sent,
             seq: Some(seq),
             behind: None,
@@ -290,7 +291,7 @@ mod tests {
     #[test]
     fn what_is_on_its_way_stays_last_and_then_takes_its_place() {
         let mut transcript = Transcript::new(vec![bot(1)]);
-        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
         transcript.insert(bot(2));
         assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7"]);
         assert!(transcript.delivered("own-7", Some(3), Some("ms-u".into())));
@@ -302,8 +303,8 @@ mod tests {
     #[test]
     fn an_own_message_that_comes_back_is_not_doubled() {
         let mut transcript = Transcript::default();
-        transcript.insert(Entry::own(7, "hi", 5));
-        let mut echo = Entry::own(7, "hi", 5);
+        transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
+        let mut echo = Entry::own(7, &UserBody::text("hi"), 5);
         echo.delivery = Delivery::Sent;
         echo.seq = Some(1);
         assert!(!transcript.insert(echo));
@@ -317,7 +318,7 @@ mod tests {
         let echo = |seq: u64| Entry {
             key: "own-1".to_owned(),
             author: Author::Visitor,
-            content: Content::Text(seq.to_string()),
+            content: Content::said(seq.to_string()),
             ..bot(seq)
         };
         let mut transcript = Transcript::new(vec![echo(1)]);
@@ -329,13 +330,13 @@ mod tests {
         transcript.replace(vec![echo(1), bot(2), echo(3)], Some(3));
         assert_eq!(keys(&transcript), ["own-1", "ms-2", "own-1-ms-3"]);
         let last = &transcript.entries()[2];
-        assert_eq!(last.content, Content::Text("3".to_owned()));
+        assert_eq!(last.content, Content::said("3"));
     }
 
     #[test]
     fn a_failed_message_stays_where_it_failed_until_it_is_tried_again() {
         let mut transcript = Transcript::new(vec![bot(1)]);
-        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
         transcript.mark("own-7", Delivery::Failed);
         transcript.insert(bot(2));
         assert_eq!(keys(&transcript), ["ms-1", "own-7", "ms-2"]);
@@ -368,7 +369,7 @@ mod tests {
     #[test]
     fn the_whole_conversation_is_what_is_stored_and_what_only_this_list_knows() {
         let mut list = Transcript::new(vec![bot(3), bot(4)]);
-        list.insert(Entry::own(7, "hi", 5));
+        list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         let grew = Entry {
             behind: Some(1),
             ..bot(3)
@@ -381,7 +382,7 @@ mod tests {
     #[test]
     fn a_new_page_keeps_what_is_not_stored_yet() {
         let mut transcript = Transcript::new(vec![bot(1), bot(2)]);
-        transcript.insert(Entry::own(7, "hi", 5));
+        transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
         transcript.insert(bot(302));
         transcript.replace(vec![bot(300), bot(301)], Some(301));
         assert_eq!(keys(&transcript), ["ms-300", "ms-301", "ms-302", "own-7"]);

@@ -62,7 +62,7 @@ async fn the_demo_greets_and_offers_starters() {
     let demo = ScriptedBot::demo().expect("the script that is compiled in is good");
     let greeting = ask(&demo, TurnKind::Connect).await;
     assert_eq!(greeting.len(), 2);
-    assert!(matches!(&greeting[0], Content::Text(text) if text.contains("Parlour")));
+    assert!(matches!(&greeting[0], Content::Text { text } if text.contains("Parlour")));
     let Content::QuickReplies { replies, .. } = &greeting[1] else {
         panic!("no starters: {:?}", greeting[1]);
     };
@@ -105,12 +105,12 @@ async fn the_demo_shows_what_a_chat_can_hold() {
     assert!(matches!(&replies[..], [Content::QuickReplies { replies, .. }] if replies.len() == 3));
     let image = ask(&demo, message("image")).await;
     assert!(
-        matches!(&image[..], [Content::Text(_), Content::Image { .. }]),
+        matches!(&image[..], [Content::Text { .. }, Content::Image { .. }]),
         "{image:?}"
     );
     let link = ask(&demo, message("link")).await;
     assert!(
-        matches!(&link[..], [Content::Text(_), Content::Link { .. }]),
+        matches!(&link[..], [Content::Text { .. }, Content::Link { .. }]),
         "{link:?}"
     );
     assert_eq!(ask(&demo, message("several")).await.len(), 3);

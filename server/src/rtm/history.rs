@@ -108,6 +108,7 @@ impl Asked {
 /// A stored message as the history shows it.
 pub fn message(stored: &StoredMessage) -> HistoryMessage {
     let mut marks = (None, None);
+    let mut attachments = None;
     let (direction, text, tags) = match stored.author {
         Author::Bot => {
             let answer: BotMessage = serde_json::from_str(&stored.body).unwrap_or_default();
@@ -115,7 +116,8 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
             (Direction::Outgoing, bot_text(&answer), None)
         }
         Author::User => {
-            let (text, tags) = user_text(&stored.body);
+            let (text, tags, files) = user_text(&stored.body);
+            attachments = files;
             (Direction::Incoming, text, tags)
         }
     };
@@ -139,6 +141,7 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
             .as_deref()
             .and_then(MessageRef::from_json_text),
         tags,
+        attachments,
         seq: Some(stored.seq),
         stopped,
         behind,
@@ -156,8 +159,8 @@ fn author(agent: &str) -> Value {
     Value::Object(author)
 }
 
-/// What the bot got, and what the visitor saw when that was something else.
-fn user_text(body: &str) -> (String, Option<Tags>) {
+/// What the bot got, what the visitor saw when that was something else, and the files.
+fn user_text(body: &str) -> (String, Option<Tags>, Option<Vec<Value>>) {
     let said: UserBody = serde_json::from_str(body).unwrap_or_default();
     let tags = said.render_msg.as_ref().map(|shown| Tags {
         alt_text: vec![Tag {
@@ -167,7 +170,7 @@ fn user_text(body: &str) -> (String, Option<Tags>) {
         extra: Extra::new(),
     });
     let text = said.body.clone().unwrap_or_else(|| said.shown());
-    (text, tags)
+    (text, tags, said.attachments)
 }
 
 /// Text, or the template as the string of `{"type","payload"}`.

@@ -13,7 +13,7 @@ fn shown(value: &Value) -> Vec<Content> {
 }
 
 fn text(text: &str) -> Content {
-    Content::Text(text.to_owned())
+    Content::text(text)
 }
 
 #[test]

@@ -30,10 +30,10 @@ fn words(message: &BotMessage) -> &str {
 
 #[test]
 fn a_text_alone_is_one_message_and_a_list_is_several() {
-    let hi = Content::Text("Hi".to_owned());
+    let hi = Content::text("Hi");
     assert_eq!(shown(&json!({"text": "Hi"})), std::slice::from_ref(&hi));
     let both = json!({"messages": [{"text": "Hi"}, {"text": "there", "unknown": 1}], "more": {}});
-    assert_eq!(shown(&both), [hi, Content::Text("there".to_owned())]);
+    assert_eq!(shown(&both), [hi, Content::text("there")]);
     for nothing in [
         json!({}),
         json!({"messages": []}),
@@ -72,7 +72,7 @@ fn buttons_become_kores_template() {
     let bare = read(&json!({"buttons": [{"title": "A"}, {"title": "B"}]})).unwrap();
     assert_eq!(words(&bare.messages[0]), "A, B");
     let none = json!({"text": "Nothing to press", "buttons": []});
-    assert_eq!(shown(&none), [Content::Text("Nothing to press".to_owned())]);
+    assert_eq!(shown(&none), [Content::text("Nothing to press")]);
 }
 
 #[test]
