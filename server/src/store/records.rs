@@ -161,11 +161,9 @@ pub struct SessionOpened {
     pub conversation: ConversationId,
     /// The session that is active now.
     pub session_id: String,
-    /// Was it started by this connection?
-    pub started: bool,
     /// The sequence of the newest message; 0 when there is none.
     pub last_seq: u64,
-    /// The `ON_CONNECT` job, when a session was started.
+    /// The `ON_CONNECT` job, when this connection has started the session.
     pub job: Option<JobId>,
     /// Who answers the conversation.
     pub owner: Owner,

@@ -20,7 +20,7 @@ pub(crate) async fn the_first_connection_starts_a_session_whatever_its_mode(plac
             .open_session(opening(&user, mode, "ss-new", NOW))
             .await
             .expect("opens");
-        assert!(opened.started, "{mode:?}");
+        assert!(opened.job.is_some(), "{mode:?}");
         assert_eq!((opened.session_id.as_str(), opened.last_seq), ("ss-new", 0));
         let NextJob::Ready(job) = store
             .next_job(opened.conversation, NOW)
@@ -59,8 +59,7 @@ pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &d
         let opened = opening(&user, mode, "ss-new", NOW.plus(minutes(1)));
         let opened = store.open_session(opened).await.expect("opens");
         let starts = !matches!(mode, OpenMode::Default | OpenMode::Reconnect);
-        assert_eq!(opened.started, starts, "{mode:?}");
-        assert_eq!(opened.job.is_some(), starts);
+        assert_eq!(opened.job.is_some(), starts, "{mode:?}");
         // The message brought its own session with it.
         assert_eq!(opened.session_id, if starts { "ss-new" } else { "ss-1" });
         assert_eq!(
@@ -81,7 +80,7 @@ pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widge
     // While the welcome is still to be said, and after it.
     for _ in 0..2 {
         let again = store.open_session(anew("ss-2")).await.expect("opens");
-        assert_eq!((again.started, again.job), (false, None));
+        assert_eq!(again.job, None);
         assert_eq!(again.session_id, "ss-1");
         store
             .complete_job(
@@ -94,17 +93,24 @@ pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widge
     }
     append(store.as_ref(), first.conversation, "1").await;
     let next = store.open_session(anew("ss-3")).await.expect("opens");
-    assert!(next.started && next.job.is_some());
+    assert!(next.job.is_some());
     // What was said before it was said in another session.
     let again = store.open_session(anew("ss-4")).await.expect("opens");
-    assert_eq!((again.started, again.session_id.as_str()), (false, "ss-3"));
+    assert_eq!((again.job, again.session_id.as_str()), (None, "ss-3"));
     // Whoever shows live frames only is greeted all the same.
     let plain = opening(&user, OpenMode::StartNew, "ss-5", NOW);
-    assert!(store.open_session(plain).await.expect("opens").started);
+    assert!(
+        store
+            .open_session(plain)
+            .await
+            .expect("opens")
+            .job
+            .is_some()
+    );
     // An idle session is over, used or not.
     let late = NOW.plus(IDLE).plus(minutes(1));
     let late = opening(&user, OpenMode::StartNewUnlessUnused, "ss-6", late);
-    assert!(store.open_session(late).await.expect("opens").started);
+    assert!(store.open_session(late).await.expect("opens").job.is_some());
 }
 
 pub(crate) async fn an_idle_session_is_not_continued(place: &dyn Place) {
@@ -118,7 +124,7 @@ pub(crate) async fn an_idle_session_is_not_continued(place: &dyn Place) {
             .open_session(opening(&user, mode, "ss-new", late))
             .await
             .expect("opens");
-        assert!(opened.started, "{mode:?}");
+        assert!(opened.job.is_some(), "{mode:?}");
         assert_eq!(opened.session_id, "ss-new");
     }
 }
@@ -133,7 +139,7 @@ pub(crate) async fn activity_keeps_a_session_alive(place: &dyn Place) {
     // A connection, an answer, a message: each 20 minutes after the other.
     now = now.plus(minutes(20));
     let open = opening(&user, OpenMode::Default, "ss-2", now);
-    assert!(!store.open_session(open).await.expect("opens").started);
+    assert!(store.open_session(open).await.expect("opens").job.is_none());
     now = now.plus(minutes(20));
     store
         .complete_job(welcome, said(vec![super::answer("hi")]), now)
@@ -141,12 +147,12 @@ pub(crate) async fn activity_keeps_a_session_alive(place: &dyn Place) {
         .expect("answers");
     now = now.plus(minutes(20));
     let open = opening(&user, OpenMode::Reconnect, "ss-3", now);
-    assert!(!store.open_session(open).await.expect("opens").started);
+    assert!(store.open_session(open).await.expect("opens").job.is_none());
     let mut message = super::new_message(first.conversation, Some("1"), "x");
     message.now = now.plus(minutes(20));
     store.append_message(message).await.expect("appends");
     let open = opening(&user, OpenMode::Default, "ss-4", now.plus(minutes(40)));
-    assert!(!store.open_session(open).await.expect("opens").started);
+    assert!(store.open_session(open).await.expect("opens").job.is_none());
 }
 
 pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place) {
@@ -178,7 +184,7 @@ pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place)
     assert_eq!((Some(job.id), job.kind), (closed, JobKind::Close));
     let again = opening(&user, OpenMode::Reconnect, "ss-2", NOW);
     let again = store.open_session(again).await.expect("opens");
-    assert!(again.started);
+    assert!(again.job.is_some());
     assert_eq!(again.session_id, "ss-2");
     // A message after the end goes on in its session.
     store
@@ -187,7 +193,7 @@ pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place)
         .expect("closes");
     append(store.as_ref(), opened.conversation, "1").await;
     let open = opening(&user, OpenMode::Default, "ss-3", NOW);
-    assert!(!store.open_session(open).await.expect("opens").started);
+    assert!(store.open_session(open).await.expect("opens").job.is_none());
 }
 
 pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(place: &dyn Place) {
@@ -200,7 +206,7 @@ pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(pl
         let opened: Vec<_> = opened.into_iter().map(|one| one.expect("opens")).collect();
         let conversation = opened[0].conversation;
         assert!(opened.iter().all(|one| one.conversation == conversation));
-        let started = opened.iter().filter(|one| one.started).count();
+        let started = opened.iter().filter(|one| one.job.is_some()).count();
         assert_eq!(started, if mode == OpenMode::Default { 1 } else { 24 });
         let NextJob::Ready(job) = store.next_job(conversation, NOW).await.expect("a job") else {
             panic!("no job");
@@ -251,7 +257,7 @@ pub(crate) async fn sessions_of_users_and_bots_are_apart(place: &dyn Place) {
         bot.clone_into(&mut open.bot);
         APP.clone_into(&mut open.app);
         let opened = store.open_session(open).await.expect("opens");
-        assert!(opened.started);
+        assert!(opened.job.is_some());
         assert!(!seen.contains(&opened.conversation));
         seen.push(opened.conversation);
     }
@@ -270,7 +276,7 @@ pub(crate) async fn a_session_survives_a_crash(place: &dyn Place) {
     );
     let open = opening(&user, OpenMode::Reconnect, "ss-2", NOW);
     let after = store.open_session(open).await.expect("opens");
-    assert!(!after.started);
+    assert!(after.job.is_none());
     assert_eq!(
         (after.session_id.as_str(), after.conversation),
         ("ss-1", before.conversation)

@@ -108,7 +108,6 @@ pub(super) fn open_session(
         return Ok(SessionOpened {
             conversation: id,
             session_id,
-            started: false,
             last_seq,
             job: None,
             owner,
@@ -127,7 +126,6 @@ pub(super) fn open_session(
     Ok(SessionOpened {
         conversation: id,
         session_id: open.new_session_id.clone(),
-        started: true,
         last_seq,
         job: Some(job),
         owner: Owner::Bot,
