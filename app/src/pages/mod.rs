@@ -2,7 +2,8 @@
 //!
 //! In the path: `http::pages` renders the [`shell`] of a [`Page`], all at once.
 //!
-//! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings; a fifth while developing), each with the nonce of the response; the first
+//! **Invariants**: one `<style>` and at most four `<script>` (one of them the settings; a fifth while developing), each with
+//! the nonce of the response; Leptos adds two short ones after the document, for resources, of which we have none. The first
 //! HTML holds all that the first screen needs.
 
 mod chat;

@@ -4,9 +4,6 @@
 //!
 //! Invariant: the nonce in the HTML is the one in the policy, and is new for each answer.
 
-use std::future::{Future, ready};
-use std::pin::Pin;
-
 use app::pages::DevScript;
 use app::{BasePath, Page};
 use axum::body::Body;
@@ -14,11 +11,10 @@ use axum::http::Request;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::{Stream, stream};
 use http::{HeaderValue, StatusCode, header};
 use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
-use leptos::prelude::{IntoView, provide_context};
+use leptos::prelude::provide_context;
 
 use crate::config::{Config, ImageSource, OriginPattern};
 use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
@@ -82,10 +78,7 @@ pub(super) async fn render(
     response
 }
 
-/// A page's pieces, as `leptos_axum` wants them.
-type Pieces = Pin<Box<dyn Stream<Item = String> + Send>>;
-
-/// One pass over the page's components.
+/// One pass over the page's components. The whole document is one piece: nothing in our pages waits.
 async fn draw(
     options: LeptosOptions,
     base: BasePath,
@@ -99,19 +92,9 @@ async fn draw(
             provide_context(script.clone());
         }
     };
-    let page = move || app::shell(options, &base, page);
-    leptos_axum::handle_response_inner(context, page, Request::new(Body::empty()), whole).await
-}
-
-/// The document at once, as with `SsrMode::Async`, which collects it from a stream: nothing in our pages waits. So the scripts that
-/// would tell the browser what was waited for are left out.
-fn whole<View: IntoView + 'static>(
-    view: View,
-    _: Box<dyn FnOnce() -> Pieces + Send>,
-    _: bool,
-) -> Pin<Box<dyn Future<Output = Pieces> + Send>> {
-    let html = view.to_html();
-    Box::pin(ready(Box::pin(stream::once(ready(html))) as Pieces))
+    let page = move || app::shell(options.clone(), &base, page.clone());
+    let handler = leptos_axum::render_app_async_with_context(context, page);
+    handler(Request::new(Body::empty())).await
 }
 
 /// Our own address, where it has a path that narrows `'self'`. An address of IPv6 is no source that a policy can name.
