@@ -284,7 +284,8 @@ async fn only_the_address_of_a_conversation_leads_into_it() {
         .as_str()
         .unwrap()
         .trim_end_matches('/');
-    guessed["serviceUrl"] = json!(format!("{}A/", &url[..url.len() - 1]));
+    let other = if url.ends_with('A') { "Q" } else { "A" };
+    guessed["serviceUrl"] = json!(format!("{}{other}/", &url[..url.len() - 1]));
     let mut other_bot = hers_is.clone();
     other_bot["serviceUrl"] = json!(url.replace("st-agent", "st-test") + "/");
     for wrong in [crossed, guessed, other_bot] {
