@@ -1,6 +1,6 @@
 //! Kore's error shape, and the classes of failure that a client tells apart.
 //!
-//! Source: `kore-protocol.md` 2.4 and 3.5.
+//! Source: `docs/kore-protocol.md` 2.4 and 3.5.
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl ErrorBody {
     }
 
     /// Whether this answer says that the access token has ended: the client must ask for a new
-    /// grant (`kore-protocol.md` 3.5).
+    /// grant (`docs/kore-protocol.md` 3.5).
     #[must_use]
     pub fn token_expired(&self) -> bool {
         self.errors.iter().any(|error| {

@@ -1,6 +1,6 @@
 //! The stored transcript: `GET botmessages/rtm`.
 //!
-//! Source: `kore-protocol.md` 6. A page is oldest first; a template is a JSON **string** in
+//! Source: `docs/kore-protocol.md` 6. A page is oldest first; a template is a JSON **string** in
 //! `components[0].data.text`. `seq` and `lastSeq` are ours.
 
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The frames that a client sends over the socket.
 //!
-//! Source: `kore-protocol.md` 4.2 to 4.4. One JSON object a frame, no envelope.
+//! Source: `docs/kore-protocol.md` 4.2 to 4.4. One JSON object a frame, no envelope.
 
 use serde::{Deserialize, Serialize};
 

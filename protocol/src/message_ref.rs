@@ -1,7 +1,7 @@
 //! A client's own id of a message: a number or a string, echoed with its JSON type.
 //!
 //! The web clients send milliseconds as a number; v2 resends a failed message with the same
-//! digits as a string (`kore-protocol.md`, fact 10).
+//! digits as a string (`docs/kore-protocol.md` 4.3).
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! The frames that a server sends over the socket.
 //!
-//! Source: `kore-protocol.md` 4.5 to 4.8. The fields `seq`, `messageId` (on `ack` and
+//! Source: `docs/kore-protocol.md` 4.5 to 4.8. The fields `seq`, `messageId` (on `ack` and
 //! `user_message`) and the frames `resync` and `error` are ours (`docs/protocol.md`); official
 //! clients ignore them.
 
@@ -201,7 +201,7 @@ impl BotMessage {
         Self::new("template", payload, fallback.into())
     }
 
-    /// An image, audio, video, link or document; nested like a template (`kore-protocol.md` 8.8).
+    /// An image, audio, video, link or document; nested like a template (`docs/kore-protocol.md` 8.8).
     #[must_use]
     pub fn media(kind: &str, payload: impl Into<Value>, fallback: impl Into<String>) -> Self {
         let payload = object([("type", kind.into()), ("payload", payload.into())]);

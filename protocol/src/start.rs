@@ -1,6 +1,6 @@
 //! From access token to socket: `POST rtm/start` and what goes onto the socket's URL.
 //!
-//! Source: `kore-protocol.md` 3.
+//! Source: `docs/kore-protocol.md` 3.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl Read for StartReply {
     }
 }
 
-/// What a connection wants of the conversation's session (`kore-protocol.md` 3.3).
+/// What a connection wants of the conversation's session (`docs/kore-protocol.md` 3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConnectionMode {
     /// Go on with the active session; without one, start one.

@@ -1,5 +1,5 @@
 //! `GET websdkthemes/{bot}/activetheme`. The v3 client shows nothing until this answers with a
-//! truthy `activeTheme` (`kore-protocol.md`, fact 7 and section 11).
+//! truthy `activeTheme` (`docs/kore-protocol.md` 11).
 
 use serde::{Deserialize, Serialize};
 

@@ -182,7 +182,7 @@ fn plugin_frames_are_events_whatever_their_resource_says() {
 
 #[test]
 fn the_documented_claims_are_read_in_their_liberal_forms() {
-    // Milliseconds, fractions and "false" are the documentation's own (`kore-protocol.md` 1.1).
+    // Milliseconds, fractions and "false" are the documentation's own (`docs/kore-protocol.md` 1.1).
     let claims = claims(&json!({
         "kore_iss":"cs-1","kore_sub":"ann","kore_jti":"j","aud":"https://idproxy.kore.com/authorize",
         "iat":1_795_227_303_240_u64,"exp":1_795_227_603_240.5,"isAnonymous":"false",

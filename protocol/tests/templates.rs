@@ -1,4 +1,4 @@
-//! What bots show, live and from the history: the 36 examples of `kore-protocol.md` 8 and the
+//! What bots show, live and from the history: the 36 examples of `server/src/bot/templates.json` and the
 //! recorded answers. Known templates are drawn, others show words, nothing shows JSON.
 
 use protocol::content::{Action, Content};

@@ -37,7 +37,7 @@ pub fn router(state: AppState) -> Router {
     // What of it goes around every request is read once.
     let config = state.config();
 
-    // Kore clients and our widget; both prefixes are in use (`kore-protocol.md`, fact 4).
+    // Kore clients and our widget; both prefixes are in use (`docs/kore-protocol.md` 2).
     let api = api(&state);
     let dev = state.dev_build.map(DevBuild::routes);
     // Bots of the Bot Framework: no page calls there.

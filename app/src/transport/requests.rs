@@ -149,7 +149,7 @@ pub(super) async fn older(driver: Rc<Driver>) {
     let place = if let Some(seq) = asked {
         format!("&before={seq}")
     } else {
-        // Kore counts from the newest one (`kore-protocol.md` 6.1); doubles know each other.
+        // Kore counts from the newest one (`docs/kore-protocol.md` 6.1); doubles know each other.
         let session = driver.session.borrow();
         let stored = |entry: &&Entry| entry.message_id.is_some();
         let skip = session.transcript().entries().iter().filter(stored);

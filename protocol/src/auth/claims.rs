@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Extra;
 use crate::json::{Map, Value};
 
-/// Values above this are milliseconds, below it seconds (`kore-protocol.md` 1.1).
+/// Values above this are milliseconds, below it seconds (`docs/kore-protocol.md` 1.1).
 const FIRST_MILLISECONDS: f64 = 1e11;
 
 /// The claims of an assertion. Only [`Claims::read`] reads them: serde would round a long number.

@@ -1,6 +1,6 @@
 //! Who is speaking: the signing request, the assertion's claims, the grant.
 //!
-//! Source: `kore-protocol.md` 1 and 2.
+//! Source: `docs/kore-protocol.md` 1 and 2.
 
 mod claims;
 mod packing;

@@ -1,7 +1,7 @@
 //! What a bot's message shows: the wire's nesting, strings in strings and fallbacks sorted into
 //! one enum that the widget draws.
 //!
-//! Source: `kore-protocol.md` 4.6, 6.2 and 8. Only links of safe schemes survive; text is text,
+//! Source: `docs/kore-protocol.md` 4.6, 6.2 and 8. Only links of safe schemes survive; text is text,
 //! read by [`crate::markup`], never HTML.
 //!
 //! In the path: [`crate::transcript`] makes a row of it, the widget draws it.

@@ -46,7 +46,7 @@ impl Template {
 /// A template that has no variant of its own comes without its fallback. `None`: it is nothing that we know.
 fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
     if let Some(text) = payload.as_str() {
-        // The payload may be a JSON string, or simply the text (`kore-protocol.md` 4.6).
+        // The payload may be a JSON string, or simply the text (`docs/kore-protocol.md` 4.6).
         if !is_json(text) {
             return Some(Content::text(text.trim()));
         }

@@ -1,6 +1,6 @@
 //! The text markup of messages as a tree. Never HTML: what is not markup is text.
 //!
-//! Source: `kore-protocol.md` 10, and the safe subset of Markdown that bots write today.
+//! Source: `docs/kore-protocol.md` 10, and the safe subset of Markdown that bots write today.
 //!
 //! In the path: [`crate::content`] has the text, the widget draws the tree. `blocks` cuts a
 //! message into blocks by its lines, `spans`, `brackets`, `atoms` and `escapes` read what is inside a line.

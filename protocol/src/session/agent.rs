@@ -1,7 +1,7 @@
 //! A person behind the bot, and the bot at work: who has the conversation, whether they type, what the bot does
 //! meanwhile, and what of the visitor's messages a person got and saw.
 //!
-//! In the path: a platform says so in frames of its own (`kore-protocol.md` 4.8),
+//! In the path: a platform says so in frames of its own (`docs/kore-protocol.md` 4.8),
 //! `{"type":"events","message":{"type":"agent_connected","author":{"type":"AGENT","firstName":"Ann"}}}`,
 //! `{"type":"events","message":{"type":"typing","author":{"type":"AGENT"}}}` and
 //! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`). Ours says `typing` for

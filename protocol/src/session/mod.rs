@@ -50,7 +50,7 @@ const PONG_WITHIN_MS: u64 = 12_000;
 const MAX_MUTE: u8 = 2;
 /// The bot's typing is shown after this (a quick answer needs no indicator)…
 const TYPING_AFTER_MS: u64 = 300;
-/// …and for at most this long without an answer (`kore-protocol.md` 4.8).
+/// …and for at most this long without an answer (`docs/kore-protocol.md` 4.8).
 const TYPING_FOR_MS: u64 = 10_000;
 /// A refused message that may be tried again waits this long at least.
 const BUSY_MS: u64 = 2_000;

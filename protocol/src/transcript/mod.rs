@@ -61,7 +61,7 @@ impl Transcript {
     }
 
     /// The same for a message that a frame has brought. Where the platform does not count, frames come in the order in
-    /// which they are shown (`kore-protocol.md` 4.6): the times of its clock and of this browser's say nothing together.
+    /// which they are shown (`docs/kore-protocol.md` 4.6): the times of its clock and of this browser's say nothing together.
     pub fn arrive(&mut self, entry: Entry) -> bool {
         self.put(entry, true)
     }

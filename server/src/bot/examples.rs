@@ -1,4 +1,4 @@
-//! One example of every template of the protocol, as `kore-protocol.md` section 8 shows it.
+//! One example of every template of the protocol, as `docs/kore-protocol.md` 8 lists them.
 //!
 //! In the path: a script answers with one by name. They are what the widget's templates are built
 //! and tested against.
@@ -27,7 +27,7 @@ struct Example {
 static EXAMPLES: LazyLock<Vec<Example>> =
     LazyLock::new(|| serde_json::from_str(include_str!("templates.json")).unwrap_or_default());
 
-/// The names, in the order of the document.
+/// The names, in the order of the file.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|example| example.name.as_str())
 }

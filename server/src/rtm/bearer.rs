@@ -5,7 +5,7 @@
 //! says yes to a page that any app allows; the call itself is held to its app here.)
 //!
 //! Invariants: only the token's hash is looked up. What is unknown, revoked or too old is answered
-//! `token expired`, which makes every official client ask for a new grant (`kore-protocol.md` 3.5).
+//! `token expired`, which makes every official client ask for a new grant (`docs/kore-protocol.md` 3.5).
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Who answers, as a socket is told: a person comes or goes, somebody types, the session is ended.
 //!
 //! In the path: `live` gives what the bus brings to [`Presence::frames`], and first of all who has the conversation when the
-//! socket opens. The frames are Kore's (`kore-protocol.md` 4.8); `doing` is ours.
+//! socket opens. The frames are Kore's (`docs/kore-protocol.md` 4.8); `doing` is ours.
 //!
 //! Invariant: a socket hears of a person once, however often it is said, and of nobody who is gone.
 

@@ -15,6 +15,7 @@ mod bot_framework;
 mod botkit;
 mod budget;
 mod chat;
+mod cited;
 mod database;
 mod direct_line;
 mod example_bots;
