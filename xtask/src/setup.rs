@@ -12,28 +12,14 @@ use crate::workspace::Workspace;
 
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Adds the wasm target and the standard library's source when they are missing. `rust-toolchain.toml` names them, but rustup
-/// adds them only to a toolchain it installs.
+/// Adds the wasm target when it is missing. `rust-toolchain.toml` names it, but rustup adds it only to a toolchain it installs.
 pub(crate) fn setup(workspace: &Workspace) -> anyhow::Result<()> {
-    ensure(workspace, WASM, has_wasm, &["target", "add", WASM])?;
-    // The widget is built with a standard library of its own: docs/adr/0013-own-standard-library.md.
-    let source = ["component", "add", "rust-src"];
-    ensure(workspace, "rust-src", has_source, &source)
-}
-
-/// Adds a piece of the toolchain when `there` says that it is missing.
-fn ensure(
-    workspace: &Workspace,
-    piece: &str,
-    there: impl Fn(&Workspace) -> anyhow::Result<bool>,
-    add_it: &[&str],
-) -> anyhow::Result<()> {
-    if there(workspace)? {
+    if has_wasm(workspace)? {
         return Ok(());
     }
-    add(workspace, add_it).with_context(|| format!("{piece} is missing"))?;
-    if !there(workspace)? {
-        bail!("rustup added {piece}, but not to the compiler that cargo uses here");
+    add(workspace, &["target", "add", WASM]).with_context(|| format!("{WASM} is missing"))?;
+    if !has_wasm(workspace)? {
+        bail!("rustup added {WASM}, but not to the compiler that cargo uses here");
     }
     Ok(())
 }
@@ -52,26 +38,13 @@ pub(crate) fn components(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Asks the compiler, not rustup: a distribution's toolchain has no rustup and may still have the target.
 fn has_wasm(workspace: &Workspace) -> anyhow::Result<bool> {
-    let folder = printed(workspace, &["target-libdir", "--target", WASM])?;
-    Ok(folder.is_some_and(|folder| has_core(Path::new(&folder))))
-}
-
-fn has_source(workspace: &Workspace) -> anyhow::Result<bool> {
-    let folder = printed(workspace, &["sysroot"])?;
-    let lock = "lib/rustlib/src/rust/library/Cargo.lock";
-    Ok(folder.is_some_and(|folder| Path::new(&folder).join(lock).exists()))
-}
-
-/// What the compiler answers to `--print`; `None`: it does not know.
-fn printed(workspace: &Workspace, what: &[&str]) -> anyhow::Result<Option<String>> {
     let output = workspace
         .command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .arg("--print")
-        .args(what)
+        .args(["--print", "target-libdir", "--target", WASM])
         .output()
         .context("rustc cannot be started")?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok(output.status.success().then_some(text))
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(output.status.success() && has_core(Path::new(&folder)))
 }
 
 /// True when the folder holds a compiled `core`.

@@ -14,7 +14,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -69,17 +68,13 @@ type Asset = (String, Vec<u8>);
 /// Builds the site and returns its folder.
 pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
     let (name, folder) = profile.cargo();
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--package", NAME, "--lib"]).args([
-        "--target",
-        "wasm32-unknown-unknown",
-        "--profile",
-        name,
-    ]);
-    if profile == Profile::Release {
-        without_panic_texts(&mut cargo);
-    }
-    process::stream("browser part (wasm)", &mut cargo)?;
+    process::stream(
+        "browser part (wasm)",
+        workspace
+            .cargo()
+            .args(["build", "--package", NAME, "--lib"])
+            .args(["--target", "wasm32-unknown-unknown", "--profile", name]),
+    )?;
     let wasm = workspace
         .target
         .join("wasm32-unknown-unknown")
@@ -139,21 +134,6 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
     }
     fs::rename(&unfinished, &done)?;
     Ok(done)
-}
-
-/// The standard library built with the widget, for size and without the texts of panics: nobody reads them in a
-/// visitor's browser, and they and what formats them are a tenth of the download (docs/adr/0013-own-standard-library.md).
-/// The options are unstable in this compiler; `rust-toolchain.toml` pins it.
-fn without_panic_texts(cargo: &mut Command) {
-    cargo
-        .args(["-Zbuild-std=std,panic_abort", "-Zpanic-immediate-abort"])
-        .arg("-Zbuild-std-features=optimize_for_size")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_PROFILE_WASM_RELEASE_PANIC", "immediate-abort")
-        .env(
-            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-            "-Zunstable-options -Cpanic=immediate-abort -Zfmt-debug=none -Zlocation-detail=none",
-        );
 }
 
 /// Every file of the site, in the order of their paths.
