@@ -26,6 +26,7 @@ mod setup;
 mod shake;
 mod site;
 mod size;
+mod split;
 mod test;
 mod tidy;
 mod workspace;

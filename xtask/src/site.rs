@@ -12,6 +12,7 @@
 //! **Invariants.** The folder's name is the hash of what is in it. The site is replaced as a whole, and only when something in it
 //! changed, so that a warm run touches nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,10 +23,11 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::compress::{Compressor, hash, write};
 use crate::process;
 use crate::shake::shake;
+use crate::split::{self, split};
 use crate::workspace::Workspace;
 
 /// Counted up when this file makes something else from the same wasm.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What glue and wasm are called.
 pub(crate) const NAME: &str = "frontend";
@@ -72,8 +74,10 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
         "browser part (wasm)",
         workspace
             .cargo()
-            .args(["build", "--package", NAME, "--lib"])
-            .args(["--target", "wasm32-unknown-unknown", "--profile", name]),
+            .args(["rustc", "--package", NAME, "--lib"])
+            .args(["--target", "wasm32-unknown-unknown", "--profile", name])
+            // `split` moves code and data by their relocations.
+            .args(["--", "-Clink-arg=--emit-relocs"]),
     )?;
     let wasm = workspace
         .target
@@ -96,7 +100,7 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
     Ok(site)
 }
 
-/// Runs wasm-bindgen; skipped when the same wasm was bound before.
+/// Splits and runs wasm-bindgen; skipped when the same wasm was bound before.
 fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> {
     let bytes = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     let recipe = format!("{FORMAT} {}", profile.cargo().0);
@@ -111,22 +115,29 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
     let older = done.with_file_name("");
     drop(fs::remove_dir_all(&older));
     let unfinished = done.with_extension("new");
+    drop(fs::remove_dir_all(&unfinished));
     let release = profile == Profile::Release;
+    let split = split(&bytes, &unfinished, &format!("{NAME}.js"))?;
     Bindgen::new()
-        .input_bytes(NAME, bytes)
+        .input_bytes(NAME, split.main)
         .web(true)?
         .typescript(false)
         .debug(!release)
         .remove_name_section(release)
         .remove_producers_section(release)
         .omit_default_module_path(true)
+        // Late parts import the main part's memory, table and stack.
+        .keep_lld_exports(split.late)
         .generate(&unfinished)
         .context("wasm-bindgen refused the browser part")?;
-    if release {
+    if release && split.late {
+        split::shorten(&unfinished, &BTreeMap::new())?;
+    } else if release {
         let (wasm, glue) = (
             unfinished.join("frontend_bg.wasm"),
             unfinished.join("frontend.js"),
         );
+        // It drops exports that late parts import.
         let (small_wasm, small_glue) = shake(&fs::read(&wasm)?, &fs::read_to_string(&glue)?)
             .context("what wasm-bindgen wrote cannot be made smaller")?;
         fs::write(wasm, small_wasm)?;

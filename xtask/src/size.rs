@@ -3,8 +3,9 @@
 //! In the path: after `build`. Sizes are bytes on the wire with brotli: files as `site` packed them, the page as the started
 //! server sends it.
 //!
-//! **Invariants.** A part that cannot be measured is an error, never a zero.
+//! **Invariants.** A part that cannot be measured is an error, never a zero. Each late part has a budget.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -13,12 +14,18 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::served::Served;
+use crate::split::PARTS;
 use crate::workspace::Workspace;
 use crate::{build, compress, fetch};
 
 const FILE: &str = "size-budget.toml";
 /// The page whose weight counts: the demo bot's, which a first start makes.
 const PAGE: &str = "/chat/demo";
+/// The table of late parts: `parts.form` is the part of the function `form`.
+const LATE: &str = "parts.";
+
+/// What was measured, by its key in `size-budget.toml`.
+type Measured = Vec<(String, u64)>;
 
 /// Chosen on the command line.
 #[derive(Args, Default)]
@@ -33,7 +40,7 @@ pub(crate) struct Options {
 
 /// One line of the table.
 struct Part {
-    name: &'static str,
+    name: String,
     now: u64,
     /// What it was when it was last recorded.
     recorded: Option<u64>,
@@ -54,7 +61,10 @@ pub(crate) fn check(workspace: &Workspace, options: &Options) -> anyhow::Result<
     let file = workspace.root.join(FILE);
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {FILE}"))?;
     let measured = measure(workspace, options)?;
-    let parts = compare(&measured, &text);
+    let parts = compare(
+        &measured,
+        &text.parse().with_context(|| format!("{FILE} is no TOML"))?,
+    );
     println!("{}", table(&parts));
     if options.record {
         fs::write(&file, record(&text, &measured))?;
@@ -63,13 +73,13 @@ pub(crate) fn check(workspace: &Workspace, options: &Options) -> anyhow::Result<
     over(&parts)?;
     let total = measured
         .iter()
-        .find(|(name, _)| *name == "total")
+        .find(|(name, _)| name == "total")
         .map_or(0, |it| it.1);
     Ok(format!("{total} bytes until hydrated"))
 }
 
 /// Name and size of every part.
-fn measure(workspace: &Workspace, options: &Options) -> anyhow::Result<Vec<(&'static str, u64)>> {
+fn measure(workspace: &Workspace, options: &Options) -> anyhow::Result<Measured> {
     let site = workspace.site();
     let package = package_folder(&site)?;
     let loader = on_the_wire(&site.join("parlour.js"))?;
@@ -85,7 +95,35 @@ fn measure(workspace: &Workspace, options: &Options) -> anyhow::Result<Vec<(&'st
         measured.extend([("page", page), ("usable", loader + page)]);
     }
     measured.push(("total", glue + wasm + page.unwrap_or_default()));
-    Ok(measured)
+    let measured = measured
+        .into_iter()
+        .map(|(name, size)| (name.to_owned(), size));
+    Ok(measured.chain(late_parts(&package)?).collect())
+}
+
+/// What the browser loads when each late function is first called: the function's own part and the parts it shares with others.
+fn late_parts(package: &Path) -> anyhow::Result<Measured> {
+    let list = package.join(PARTS);
+    if !list.exists() {
+        return Ok(Vec::new());
+    }
+    let list: BTreeMap<String, Vec<String>> = serde_json::from_slice(&fs::read(list)?)?;
+    list.into_iter()
+        .map(|(function, files)| {
+            let sizes = files
+                .iter()
+                .map(|file| on_the_wire(&package.join(format!("{file}.wasm"))));
+            Ok((
+                format!("{LATE}{}", plain(&function)),
+                sizes.sum::<anyhow::Result<u64>>()?,
+            ))
+        })
+        .collect()
+}
+
+/// Leptos adds a number to a late function's name.
+fn plain(function: &str) -> &str {
+    function.rsplit_once('_').map_or(function, |(name, _)| name)
 }
 
 /// The folder that `manifest.json` names.
@@ -138,32 +176,28 @@ fn page(workspace: &Workspace) -> anyhow::Result<u64> {
     Ok(answer.body.len() as u64)
 }
 
-fn compare(measured: &[(&'static str, u64)], file: &str) -> Vec<Part> {
+fn compare(measured: &[(String, u64)], file: &toml::Table) -> Vec<Part> {
     measured
         .iter()
-        .map(|&(name, now)| Part {
-            name,
-            now,
+        .map(|(name, now)| Part {
+            name: name.clone(),
+            now: *now,
             recorded: value(file, "recorded", name),
             budget: value(file, "budget", name),
         })
         .collect()
 }
 
-/// A number of the file: flat TOML, `key = 1_234` below `[section]`.
-fn value(file: &str, section: &str, key: &str) -> Option<u64> {
-    let header = format!("[{section}]");
-    file.lines()
-        .skip_while(|line| line.trim() != header)
-        .skip(1)
-        .take_while(|line| !line.trim_start().starts_with('['))
-        .filter_map(|line| line.split('#').next().unwrap_or_default().split_once('='))
-        .find(|(name, _)| name.trim() == key)
-        .and_then(|(_, number)| number.trim().replace('_', "").parse().ok())
+/// A number of the file; the dots of `key` lead into tables.
+fn value(file: &toml::Table, section: &str, key: &str) -> Option<u64> {
+    let mut keys = key.split('.');
+    let first = file.get(section)?.get(keys.next()?)?;
+    let found = keys.try_fold(first, |table, key| table.get(key))?;
+    u64::try_from(found.as_integer()?).ok()
 }
 
 /// The file with what was measured now; what stands above `[recorded]` stays.
-fn record(file: &str, measured: &[(&'static str, u64)]) -> String {
+fn record(file: &str, measured: &[(String, u64)]) -> String {
     let kept = file.split("[recorded]").next().unwrap_or_default();
     let mut text = format!("{kept}[recorded]\n");
     for (name, now) in measured {
@@ -175,14 +209,14 @@ fn record(file: &str, measured: &[(&'static str, u64)]) -> String {
 
 fn table(parts: &[Part]) -> String {
     let mut text = format!(
-        "{:8} {:>9} {:>9} {:>16} {:>9}\n",
+        "{:16} {:>9} {:>9} {:>16} {:>9}\n",
         "part", "now", "recorded", "grew", "budget"
     );
     let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
     for part in parts {
         let _ = writeln!(
             text,
-            "{:8} {:>9} {:>9} {:>16} {:>9}",
+            "{:16} {:>9} {:>9} {:>16} {:>9}",
             part.name,
             part.now,
             or_dash(part.recorded),
@@ -191,7 +225,7 @@ fn table(parts: &[Part]) -> String {
             or_dash(part.budget)
         );
     }
-    text.push_str("bytes on the wire, brotli; usable = loader + page; total = glue + wasm + page");
+    text.push_str("bytes on the wire, brotli; usable = loader + page; total = glue + wasm + page; a late part with what it shares");
     text
 }
 
@@ -228,6 +262,10 @@ fn over(parts: &[Part]) -> anyhow::Result<()> {
     if !over.is_empty() {
         bail!("{}", over.join("; "));
     }
+    let mut late = parts.iter().filter(|part| part.name.starts_with(LATE));
+    if let Some(part) = late.find(|part| part.budget.is_none()) {
+        bail!("{FILE} has no budget for {}", part.name);
+    }
     if !parts.iter().any(|part| part.budget.is_some()) {
         bail!("{FILE} has no budget, so nothing was checked");
     }
@@ -238,22 +276,48 @@ fn over(parts: &[Part]) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    const BUDGET: &str =
-        "# why\n[budget]\nloader = 10_000 # hard\ntotal = 110_000\n\n[recorded]\nloader = 100\n";
+    const BUDGET: &str = "# why
+[budget]
+loader = 10_000 # hard
+total = 110_000
+[budget.parts]
+form = 30_000
+
+[recorded]
+loader = 100
+";
+
+    fn measured(sizes: &[(&str, u64)]) -> Measured {
+        sizes
+            .iter()
+            .map(|(name, size)| ((*name).to_owned(), *size))
+            .collect()
+    }
+
+    fn check(sizes: &[(&str, u64)]) -> Result<(), String> {
+        over(&compare(&measured(sizes), &BUDGET.parse().unwrap()))
+            .map_err(|error| error.to_string())
+    }
 
     #[test]
     fn a_part_over_its_budget_fails_and_one_at_it_does_not() {
-        assert!(over(&compare(&[("loader", 10_000), ("total", 110_000)], BUDGET)).is_ok());
-        let error = over(&compare(&[("loader", 10_001), ("total", 1)], BUDGET)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "loader is 1 bytes over its budget of 10000"
-        );
+        assert_eq!(check(&[("loader", 10_000), ("parts.form", 30_000)]), Ok(()));
+        let error = check(&[("loader", 10_001), ("total", 1)]).unwrap_err();
+        assert_eq!(error, "loader is 1 bytes over its budget of 10000");
+        let error = check(&[("parts.form", 30_001)]).unwrap_err();
+        assert_eq!(error, "parts.form is 1 bytes over its budget of 30000");
+    }
+
+    #[test]
+    fn a_late_part_without_a_budget_fails() {
+        let error = check(&[("loader", 1), ("parts.table", 1)]).unwrap_err();
+        assert_eq!(error, "size-budget.toml has no budget for parts.table");
     }
 
     #[test]
     fn a_file_without_a_budget_is_not_a_pass() {
-        assert!(over(&compare(&[("loader", 1)], "[recorded]\nloader = 1\n")).is_err());
+        let file = "[recorded]\nloader = 1\n".parse().unwrap();
+        assert!(over(&compare(&measured(&[("loader", 1)]), &file)).is_err());
     }
 
     #[test]
@@ -265,10 +329,25 @@ mod tests {
 
     #[test]
     fn recording_keeps_the_budget_and_replaces_the_measurements() {
-        let text = record(BUDGET, &[("loader", 120), ("total", 90_000)]);
-        assert_eq!(value(&text, "budget", "loader"), Some(10_000));
-        assert_eq!(value(&text, "recorded", "loader"), Some(120));
-        assert_eq!(value(&text, "recorded", "total"), Some(90_000));
+        let now = measured(&[("loader", 120), ("total", 90_000), ("parts.form", 7)]);
+        let text = record(BUDGET, &now);
+        let file: toml::Table = text.parse().unwrap();
+        assert_eq!(value(&file, "budget", "loader"), Some(10_000));
+        assert_eq!(value(&file, "recorded", "total"), Some(90_000));
+        assert_eq!(value(&file, "recorded", "parts.form"), Some(7));
         assert_eq!(text.matches("[recorded]").count(), 1);
+    }
+
+    #[test]
+    fn a_late_part_counts_with_what_it_shares_under_its_functions_name() {
+        let folder = std::env::temp_dir().join(format!("xtask-late-{}", std::process::id()));
+        let list = br#"{"form_view_123":["chunk_1","split_form_view_123"]}"#;
+        compress::write(&folder.join(PARTS), list).unwrap();
+        compress::write(&folder.join("chunk_1.wasm.br"), b"12").unwrap();
+        compress::write(&folder.join("chunk_1.wasm"), b"12345").unwrap();
+        compress::write(&folder.join("split_form_view_123.wasm"), b"123").unwrap();
+        let late = late_parts(&folder).unwrap();
+        assert_eq!(late, measured(&[("parts.form_view", 5)]));
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
