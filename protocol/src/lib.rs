@@ -10,7 +10,7 @@
 //! - [`message`]: the frames a client sends; [`reply`]: the frames a server sends.
 //! - [`history`]: the stored transcript over HTTP; [`theme`]: the active theme.
 //! - [`error`]: Kore's error shape.
-//! - [`content`]: what a bot's message shows; [`markup`]: its text as a tree.
+//! - [`content`]: what a message shows; [`markup`]: its text as a tree; [`template`]: lists, tables and forms.
 //! - [`transcript`]: the visible list; [`session`]: the connection over its reconnects.
 //! - [`json`]: values and their text; [`read`], [`mod@write`]: fields by name, for what a client hears and says.
 //! - [`find`]: words in texts; [`visible`]: whether a text shows anything; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
@@ -34,6 +34,7 @@ pub mod read;
 pub mod reply;
 pub mod session;
 pub mod start;
+pub mod template;
 pub mod theme;
 pub mod timestamp;
 pub mod transcript;

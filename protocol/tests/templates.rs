@@ -6,6 +6,7 @@ use protocol::history::HistoryPage;
 use protocol::message::UserBody;
 use protocol::read::Read as _;
 use protocol::reply::{BotMessage, ServerFrame};
+use protocol::template::{Collection, Form, Part, Tables, part_of};
 use protocol::transcript::Entry;
 use serde_json::{Value, json};
 
@@ -41,6 +42,13 @@ fn shows_every_example_the_same_live_and_from_the_history() {
         assert!(!DRAWN.contains(&template), "{template}");
         assert_eq!(kept.name, template);
         assert_eq!(kept.payload, payload.clone().into(), "{template}");
+        let is_read = match part_of(template) {
+            Some(Part::Collection) => Collection::of(kept).is_some(),
+            Some(Part::Form) => Form::of(kept).is_some(),
+            Some(Part::Table) => Tables::of(kept).is_some(),
+            None => true,
+        };
+        assert!(is_read, "{template}");
         if template == "wait_for_response" {
             assert!(content.is_empty());
             silent += 1;

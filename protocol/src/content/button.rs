@@ -39,18 +39,24 @@ pub enum Action {
 }
 
 impl Button {
-    /// Postbacks send `payload`, else `value`, else the title; a `url` opens and sends nothing. Of a
-    /// button that would open an unsafe address the title stays, as text.
+    /// A button that sends its `payload`, else its `value`, else its title.
     pub(crate) fn of(button: &Value) -> Option<Self> {
+        Self::sending(button, ["payload", "value", "title"])
+    }
+
+    /// A button that sends the first of these fields. One of the type `url` opens a page and sends nothing. When that
+    /// address is unsafe, the title stays, as text.
+    pub(crate) fn sending(button: &Value, fields: [&str; 3]) -> Option<Self> {
         let kind = ["type", "content_type"]
             .iter()
             .find_map(|key| button[*key].as_str());
         let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
-        let payload = scalar(&button["payload"]).or_else(|| scalar(&button["value"]));
-        let title = scalar(&button["title"]).or_else(|| payload.clone())?;
+        let payload = fields.iter().find_map(|key| scalar(&button[*key]));
+        let unsaid = || scalar(&button["payload"]).or_else(|| scalar(&button["value"]));
+        let title = scalar(&button["title"]).or_else(unsaid)?;
         let action = match kind.as_deref() {
-            Some("url" | "web_url") => {
-                let mut urls = ["url", "value", "payload"]
+            Some("url" | "web_url" | "data-url") => {
+                let mut urls = ["url", "link", "fallback_url", "value", "payload"]
                     .iter()
                     .filter_map(|key| button[*key].as_str());
                 let url = urls.find(|url| !url.trim().is_empty());

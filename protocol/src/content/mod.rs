@@ -18,6 +18,7 @@ mod payload;
 mod said;
 
 pub use button::{Action, Button};
+pub(crate) use json_text::scalar;
 pub use said::{File, FileKind};
 use serde::Serialize;
 
