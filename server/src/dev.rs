@@ -12,7 +12,6 @@ use axum::routing::get;
 use http::{HeaderValue, header};
 
 use crate::config::ConfigError;
-use crate::state::AppState;
 
 /// The variable with the build's number.
 pub const VARIABLE: &str = "PARLOUR_DEV_RELOAD";
@@ -53,7 +52,7 @@ impl DevBuild {
     }
 
     /// Tells the number.
-    pub fn routes(self) -> Router<AppState> {
+    pub fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self(number) = self;
         let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
         Router::new().route(

@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Bot, Config, ConfigError, KeyEntry, VisitorSecret};
+use crate::config::{Bot, Config, ConfigError, KeyEntry, VisitorSecret, read_secret};
 use crate::ids::Ids;
 use crate::limits::SECRET_BYTES;
-use crate::signing::read_secret;
 
 /// The demo app's client id.
 pub const DEMO_APP: &str = "cs-demo";

@@ -4,7 +4,8 @@
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
 //! - [`listen`]: connections, `answering`: what goes out on them; [`base_path`] and [`router`]: every route; [`state`]: what
 //!   handlers share.
-//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers.
+//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers,
+//!   [`start_error`]: why there is no start.
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
@@ -34,6 +35,7 @@ pub mod rtm;
 pub mod security;
 pub mod shutdown;
 pub mod signing;
+pub mod start_error;
 pub mod state;
 pub mod store;
 pub mod swap;

@@ -38,7 +38,7 @@ use crate::limits::{
 };
 use crate::security::client_ip::{AddressKey, Peer, is_proxy};
 use crate::shutdown::Shutdown;
-use crate::state::StartError;
+use crate::start_error::StartError;
 
 /// Opens the port.
 ///

@@ -34,9 +34,9 @@ use crate::security::rate::{Failures, Limiter, keep_swept};
 use crate::security::rates::Rates;
 use crate::security::refusals::{Refusals, keep_told};
 use crate::shutdown::Shutdown;
-use crate::signing::{KeyError, KeyTable, Keys, Policy, Visitors};
+use crate::signing::{KeyTable, Keys, Policy, Visitors};
+use crate::start_error::StartError;
 use crate::store::room::Room;
-use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use crate::store::{Retention, Store, StoreError};
 use crate::swap::Swap;
@@ -124,30 +124,6 @@ impl Readiness {
     pub fn is_draining(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Why the server cannot start: one sentence with the remedy.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Correct the configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Correct a key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Correct the data folder.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Correct a file, or end who uses it.
-    #[error(transparent)]
-    Copy(#[from] CopyError),
-    /// Correct a bot's script.
-    #[error(transparent)]
-    Bot(#[from] BotError),
-    /// Choose another port, or end what uses it.
-    #[error("{0}")]
-    Listen(String),
 }
 
 impl FromRef<AppState> for Arc<Rtm> {

@@ -35,6 +35,7 @@ mod rasa;
 pub mod reply;
 mod script;
 mod scripted;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -48,10 +49,11 @@ pub use answers::{
 };
 pub use error::{BotError, Class, Fault};
 pub use n8n::N8n;
-pub use open::{Surroundings, open};
+pub use open::open;
 pub use openai::OpenAi;
 pub use rasa::Rasa;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
+pub use surroundings::Surroundings;
 pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};
 pub use webhook::Webhook;
 

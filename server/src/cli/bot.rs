@@ -21,7 +21,8 @@ use crate::first_start::visitor_secret;
 use crate::ids::{Ids as _, RandomIds};
 use crate::outbound::{Sent, Watch};
 use crate::records::Owner;
-use crate::state::{StartError, open_bots};
+use crate::start_error::StartError;
+use crate::state::open_bots;
 
 /// Of a body that is longer only its beginning is printed.
 const SHOWN_BYTES: usize = 8 * 1024;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::say;
 use crate::config::{Config, Sources};
-use crate::state::StartError;
+use crate::start_error::StartError;
 use crate::store::sqlite::copy::{self, Census};
 
 #[derive(Debug, Subcommand)]

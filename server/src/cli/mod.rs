@@ -23,7 +23,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, ConfigError, Flags, Sources, masked};
 use crate::http::way_in::BotKeys;
 use crate::signing::{KeyTable, install_crypto};
-use crate::state::{StartError, open_bots};
+use crate::start_error::StartError;
+use crate::state::open_bots;
 
 /// Read when no `--config` names another and it is there.
 const USUAL_FILE: &str = "parlour.toml";

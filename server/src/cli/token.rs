@@ -21,7 +21,7 @@ use crate::signing::{
     AssertionError, Identity, KeyTable, Policy, Signed, identity_fits, sign as sign_assertion,
     verify,
 };
-use crate::state::StartError;
+use crate::start_error::StartError;
 
 /// More than any assertion that the platform reads.
 const MOST: u64 = 2 * ASSERTION_BYTES as u64;

@@ -18,7 +18,8 @@ use super::say;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError, Sources};
 use crate::records::{Author, Owner, StoredMessage};
-use crate::state::{StartError, open_store_beside};
+use crate::start_error::StartError;
+use crate::state::open_store_beside;
 use crate::store::sqlite::copy::{CopyError, fold_log};
 use crate::store::{Dossier, HistoryFrom, HistoryQuery, Kept, Store};
 

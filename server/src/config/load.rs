@@ -1,18 +1,15 @@
 //! Reads the sources in their order and words what is wrong with them.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use figment::Figment;
 use figment::providers::{Format as _, Toml};
 
-use super::Config;
 use super::places::{Place, Places};
 use super::providers::{Defaults, Environment, Flag};
 use super::reload::Sections;
-
-/// Every key with its default and a sentence: the manual, compiled in.
-pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
+use super::{Config, ConfigError};
 
 /// Where the configuration comes from, weakest first after the defaults.
 #[derive(Clone, Debug, Default)]
@@ -57,24 +54,6 @@ pub struct Flags {
     pub data: Option<PathBuf>,
     /// `--site`.
     pub site: Option<PathBuf>,
-}
-
-/// What is wrong with the configuration: one sentence with the source, the key and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
-
-impl ConfigError {
-    /// A mistake of somebody: a source with its key, or an argument. Values of a configuration are worded by
-    /// [`Config::at`], which knows the source.
-    pub(crate) fn of(whose: &str, what: impl AsRef<str>) -> Self {
-        Self(format!("{whose}: {}", what.as_ref()))
-    }
-
-    /// A mistake in a whole file.
-    pub(crate) fn in_file(file: &Path, what: impl AsRef<str>) -> Self {
-        Self::of(&file.display().to_string(), what)
-    }
 }
 
 impl Config {
@@ -229,6 +208,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::providers::DEFAULTS;
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {

@@ -12,12 +12,15 @@ mod apps;
 mod bots;
 mod check;
 pub(crate) mod connectors;
+mod error;
+mod keys;
 mod load;
 mod places;
 mod platform;
 mod policy;
 mod providers;
 mod reload;
+mod secrets;
 mod server;
 mod show;
 mod values;
@@ -29,16 +32,18 @@ use app::BasePath;
 use serde::Deserialize;
 
 pub use apology::Apology;
-pub use apps::{App, KeyAlgorithm, KeyEntry};
+pub use apps::App;
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
-pub(crate) use connectors::secret;
 pub use connectors::{
     AgentStream, BotFramework, BotKit, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
     MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
 };
-pub use load::{ConfigError, Flags, Sources};
+pub use error::ConfigError;
+pub use keys::{KeyAlgorithm, KeyEntry};
+pub use load::{Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
+pub(crate) use secrets::{read_secret, secret};
 pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
 pub use show::masked;
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period, Size};

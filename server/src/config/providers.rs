@@ -7,7 +7,8 @@ use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use super::load::DEFAULTS;
+/// Every key with its default and a sentence: the manual, compiled in.
+pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
 
 /// The name of [`Defaults`] in the metadata.
 pub(super) const THE_DEFAULTS: &str = "the defaults";

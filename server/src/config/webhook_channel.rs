@@ -4,8 +4,9 @@ use figment::value::magic::RelativePathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Period;
-use super::connectors::{Endpoint, secret};
+use super::connectors::Endpoint;
+use super::secrets::secret;
+use super::values::Period;
 
 /// Below [`ANSWER_TIME`](crate::limits::ANSWER_TIME), with the welcome's own wait.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(20);

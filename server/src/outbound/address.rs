@@ -8,7 +8,6 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use super::error::{Fault, OutboundError};
 use super::ranges::{Range, must_be_public};
 use crate::limits::FOREIGN_URL_BYTES;
 
@@ -121,13 +120,6 @@ impl fmt::Debug for Address {
     }
 }
 
-impl From<AddressError> for OutboundError {
-    /// Without a place: what is refused is not repeated.
-    fn from(error: AddressError) -> Self {
-        OutboundError::new("an address", Fault::Address(error))
-    }
-}
-
 fn well_formed(url: &Url) -> Result<(), AddressError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddressError::Scheme);
@@ -146,6 +138,7 @@ fn is_localhost(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::OutboundError;
     use super::*;
 
     const LOOPBACK: AddressError = AddressError::Range(Range::Loopback);

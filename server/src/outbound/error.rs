@@ -73,6 +73,13 @@ pub enum Fault {
     Unsendable(&'static str),
 }
 
+impl From<AddressError> for OutboundError {
+    /// Without a place: what is refused is not repeated.
+    fn from(error: AddressError) -> Self {
+        OutboundError::new("an address", Fault::Address(error))
+    }
+}
+
 /// What took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {

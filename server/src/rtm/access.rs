@@ -10,6 +10,8 @@
 use super::Rtm;
 use super::limits::SIGNED_OUT_KEPT;
 use crate::bus::News;
+use crate::config::{Bot, Config};
+use crate::error::ApiError;
 use crate::store::{SecretHash, StoreError, TokenRecord};
 
 impl Rtm {
@@ -76,4 +78,28 @@ impl Rtm {
         }
         Ok(())
     }
+}
+
+/// The bot, if the app may open it, and for somebody without a name if `anonymous`.
+///
+/// # Errors
+/// 404 for a bot that there is not, 403 for one of other apps or for signed-in people.
+pub fn bot_of_app<'a>(
+    config: &'a Config,
+    app: &str,
+    anonymous: bool,
+    bot: &str,
+) -> Result<&'a Bot, ApiError> {
+    let found = config
+        .bots
+        .get(bot)
+        .ok_or(ApiError::NotFound("there is no such bot"))?;
+    let opens = config.apps.get(app).is_some_and(|app| app.opens(bot));
+    if !opens {
+        return Err(ApiError::Forbidden("the app may not open this bot"));
+    }
+    if anonymous && !config.takes_anonymous(app, Some(bot)) {
+        return Err(ApiError::SignedInOnly);
+    }
+    Ok(found)
 }

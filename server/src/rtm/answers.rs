@@ -10,10 +10,9 @@
 //! answered is not asked again because the store was away. What was shown of an answer that did not come to its end
 //! is stored, and marked.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -24,6 +23,7 @@ use tokio::time::Instant;
 use super::apology::apology;
 use super::breaker::{Admission, Pass};
 use super::budget::{self, Over};
+use super::busy::Unseen;
 use super::limits::{BREAKER_PATIENCE, LOOK_AGAIN, STORE_RETRY_AFTER};
 use super::recent::recent;
 use super::retry::again;
@@ -34,22 +34,6 @@ use crate::bot::{Answers, BotError, Class, Recent, Said, Turn};
 use crate::config::Bot;
 use crate::records::{ConversationId, Effects, Owner};
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, StoreError, TurnEnd};
-
-/// The conversations that are being answered here, and what was stored since the task looked.
-#[derive(Debug, Default)]
-pub(super) struct Busy(Mutex<HashMap<ConversationId, News>>);
-
-/// What a task does not know yet.
-#[derive(Debug, Default)]
-enum News {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// This job, before which none stood when it was stored.
-    Job(Box<Job>),
-    /// Something: the store knows what.
-    Something,
-}
 
 /// A claim on a conversation: nobody else works on its jobs. Given back even by a panic.
 pub struct Claim {
@@ -63,7 +47,7 @@ pub struct Claim {
 pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
     let mut busy = rtm.busy.lock();
     if let Entry::Occupied(mut busy) = busy.entry(conversation) {
-        busy.insert(News::Something);
+        busy.insert(Unseen::Something);
         return;
     }
     drop(busy);
@@ -77,7 +61,7 @@ pub fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
     let Entry::Vacant(free) = busy.entry(conversation) else {
         return None;
     };
-    free.insert(News::Nothing);
+    free.insert(Unseen::Nothing);
     Some(Claim {
         rtm: Arc::clone(rtm),
         conversation,
@@ -99,9 +83,9 @@ pub fn begin(
     // Whoever works on the conversation is between two jobs: it need not read what is at hand.
     if let Some(news) = rtm.busy.lock().get_mut(&conversation) {
         *news = match (std::mem::take(news), ready) {
-            (News::Nothing, Some(job)) => News::Job(job),
+            (Unseen::Nothing, Some(job)) => Unseen::Job(job),
             // Which of two comes first is for the store to say.
-            _ => News::Something,
+            _ => Unseen::Something,
         };
         return;
     }
@@ -137,18 +121,11 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
     });
 }
 
-impl Busy {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, News>> {
-        // Nothing in the critical sections can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Claim {
     /// The store is about to be asked: it tells all that was stored until now.
     fn looks(&self) {
         if let Some(news) = self.rtm.busy.lock().get_mut(&self.conversation) {
-            *news = News::Nothing;
+            *news = Unseen::Nothing;
         }
     }
 
@@ -157,9 +134,9 @@ impl Claim {
     fn leave(&mut self, last: Option<JobId>) -> After {
         let mut busy = self.rtm.busy.lock();
         match busy.get_mut(&self.conversation).map(std::mem::take) {
-            Some(News::Job(job)) if last < Some(job.id) => After::Next(NextJob::Ready(job)),
-            Some(News::Job(_) | News::Something) => After::Look,
-            Some(News::Nothing) | None => {
+            Some(Unseen::Job(job)) if last < Some(job.id) => After::Next(NextJob::Ready(job)),
+            Some(Unseen::Job(_) | Unseen::Something) => After::Look,
+            Some(Unseen::Nothing) | None => {
                 busy.remove(&self.conversation);
                 self.left = true;
                 After::Stop
@@ -175,7 +152,7 @@ impl Drop for Claim {
         }
         let woken = self.rtm.busy.lock().remove(&self.conversation);
         // Whoever woke us relied on somebody who looks.
-        let woken = woken.is_some_and(|news| !matches!(news, News::Nothing));
+        let woken = woken.is_some_and(|news| !matches!(news, Unseen::Nothing));
         if woken && !self.rtm.shutdown.is_cancelled() {
             wake(&self.rtm, self.conversation);
         }

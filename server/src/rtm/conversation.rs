@@ -18,8 +18,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limits::{MAX_ATTACHMENTS, MAX_EXTRA_BYTES, MAX_STORED_BYTES, MAX_TEXT_CHARS};
-use super::presence::Who;
 use super::turn::custom_data_beside;
+use super::who::Who;
 use crate::bus::Growing;
 use crate::clock::Millis;
 use crate::records::{Author, StoredMessage};

@@ -24,9 +24,9 @@ use protocol::reply::BotMessage;
 use protocol::timestamp;
 use serde::Deserialize;
 
+use super::access::bot_of_app;
 use super::bearer::Bearer;
 use super::limits::HISTORY_DEFAULT;
-use super::start::bot_of_app;
 use super::token::private;
 use super::{Rtm, socket};
 use crate::error::ApiError;

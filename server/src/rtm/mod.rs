@@ -9,8 +9,9 @@
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
 //! - `told`: what the socket has been told of an answer that grows.
+//! - `presence`: what the socket has been told of who answers; `who`: how frames name them.
 //! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `recent`: what was said before,
-//!   `budget`: how much it may be asked; `stream`: what is shown of its answers while they grow. `retry`: when a turn that
+//!   `budget`: how much it may be asked; `busy`: which conversations are worked on here; `stream`: what is shown of its answers while they grow. `retry`: when a turn that
 //!   failed is given again, `breaker`: when a bot that fails is left alone, `apology`: what the visitor is told then.
 //! - [`history`], [`theme`]: what clients ask besides.
 //! - [`registry`]: who is here; [`limits`]: every number that bounds this.
@@ -49,6 +50,7 @@ mod apology;
 pub mod bearer;
 mod breaker;
 mod budget;
+mod busy;
 pub mod conversation;
 pub mod cursor;
 mod end;
@@ -72,9 +74,10 @@ pub mod token;
 mod told;
 mod turn;
 pub mod upgrade;
+mod who;
 
-use answers::Busy;
 use breaker::Breaker;
+use busy::Busy;
 use limits::BOT_TURNS_AT_ONCE;
 use registry::Registry;
 

@@ -9,6 +9,7 @@ use protocol::message::BotInfo;
 use serde::Serialize;
 
 use super::conversation::Listener;
+use super::who::Who;
 use crate::bus::News;
 use crate::records::Owner;
 
@@ -17,41 +18,6 @@ use crate::records::Owner;
 pub(super) struct Presence {
     /// The person who has the conversation.
     agent: Option<Box<str>>,
-}
-
-/// `author`, as Kore writes it. Its clients put first and last name together.
-#[derive(Serialize)]
-pub(super) struct Who<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(rename = "firstName")]
-    first_name: &'a str,
-    #[serde(rename = "lastName")]
-    last_name: &'a str,
-}
-
-impl<'a> Who<'a> {
-    /// A person.
-    pub(super) fn agent(name: &'a str) -> Self {
-        Self {
-            id: Some(name),
-            kind: "AGENT",
-            first_name: name,
-            last_name: "",
-        }
-    }
-
-    /// The bot.
-    fn bot(info: &'a BotInfo) -> Self {
-        Self {
-            id: None,
-            kind: "BOT",
-            first_name: &info.chat_bot,
-            last_name: "",
-        }
-    }
 }
 
 /// `{"type":"events","from":"bot","message":{"type":…,"author":{…}},"botInfo":{…},"sessionId":…}`.

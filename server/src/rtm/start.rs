@@ -16,10 +16,10 @@ use http::{HeaderMap, HeaderName, Uri};
 use protocol::start::{StartReply, StartRequest};
 
 use super::Rtm;
+use super::access::bot_of_app;
 use super::bearer::Bearer;
 use super::socket::TicketContext;
 use super::token::private;
-use crate::config::{Bot, Config};
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::security::origin::own_origin;
@@ -80,30 +80,6 @@ pub async fn create(
         url: format!("{url}?sid={sid}"),
         nonce,
     })))
-}
-
-/// The bot, if the app may open it, and for somebody without a name if `anonymous`.
-///
-/// # Errors
-/// 404 for a bot that there is not, 403 for one of other apps or for signed-in people.
-pub fn bot_of_app<'a>(
-    config: &'a Config,
-    app: &str,
-    anonymous: bool,
-    bot: &str,
-) -> Result<&'a Bot, ApiError> {
-    let found = config
-        .bots
-        .get(bot)
-        .ok_or(ApiError::NotFound("there is no such bot"))?;
-    let opens = config.apps.get(app).is_some_and(|app| app.opens(bot));
-    if !opens {
-        return Err(ApiError::Forbidden("the app may not open this bot"));
-    }
-    if anonymous && !config.takes_anonymous(app, Some(bot)) {
-        return Err(ApiError::SignedInOnly);
-    }
-    Ok(found)
 }
 
 /// `ws(s)://host/…/rtm/bot`: the configured address, else the one the request was sent to.

@@ -13,8 +13,8 @@ use protocol::theme::ActiveTheme;
 use serde_json::{Map, Value, json};
 
 use super::Rtm;
+use super::access::bot_of_app;
 use super::bearer::Bearer;
-use super::start::bot_of_app;
 use super::token::private;
 use crate::error::ApiError;
 use crate::theme::Brand;

@@ -20,9 +20,9 @@ use protocol::timestamp;
 use serde::Deserialize;
 
 use super::Rtm;
+use super::access::bot_of_app;
 use super::bearer::{Bearer, check_page, paced, too_many};
 use super::profile::profile_of;
-use super::start::bot_of_app;
 use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;

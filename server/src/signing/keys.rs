@@ -7,8 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
@@ -17,8 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::config::{App, Config, KeyAlgorithm, KeyEntry};
-use crate::limits::{KEY_FILE_BYTES, RSA_BITS, SECRET_BYTES};
+use crate::config::{App, Config, KeyAlgorithm, KeyEntry, read_secret};
+use crate::limits::{RSA_BITS, SECRET_BYTES};
 use crate::swap::Swap;
 
 /// What is wrong with a key: one sentence with the key and what to do.
@@ -249,29 +247,6 @@ fn material(entry: &KeyEntry) -> Result<Material, String> {
             Err("names its key more than once; keep one of secret, private_key, public_key or their _file".to_owned())
         }
     }
-}
-
-/// The text of a key file, without the line end that editors add.
-pub(crate) fn read_secret(file: &Path) -> Result<SecretString, String> {
-    let fails = |why: &str| format!("the file {} {why}", file.display());
-    let opened = std::fs::File::open(file).map_err(|error| {
-        fails(&format!(
-            "cannot be opened ({error}); correct the path or its permissions"
-        ))
-    })?;
-    let mut text = String::new();
-    let length = opened
-        .take(KEY_FILE_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|_| {
-            fails("is not text; write the secret as text, for example with `openssl rand -hex 32`")
-        })?;
-    if length as u64 > KEY_FILE_BYTES {
-        return Err(fails("is too large for a key; correct the path"));
-    }
-    Ok(SecretString::from(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    ))
 }
 
 fn hmac(entry: &KeyEntry, algorithm: Algorithm, material: Material) -> Result<Key, String> {

@@ -15,7 +15,6 @@ pub use assertion::{
     AssertionError, Identity, Policy, Signed, Verified, claimed_app, identity_fits, sign, verify,
 };
 pub use bearer::{Caller, verify_bearer};
-pub(crate) use keys::read_secret;
 pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
 pub use shared_key::SharedKey;
 pub use visitor::{VISITOR_COOKIE, Visitor, Visitors};

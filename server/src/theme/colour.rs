@@ -5,7 +5,8 @@
 
 use std::{fmt, str::FromStr};
 
-use super::palette::TEXT;
+/// What text needs against the ground it stands on (WCAG 1.4.3).
+pub(super) const TEXT: f64 = 4.5;
 
 /// A colour on the screen. Written `#0b6e4f`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,10 +1,8 @@
 //! From one brand colour to everything a page paints with.
 
-use super::colour::{Brand, Oklch, Rgb};
+use super::colour::{Brand, Oklch, Rgb, TEXT};
 use std::fmt::Write as _;
 
-/// What text needs against the ground it stands on (WCAG 1.4.3).
-pub(super) const TEXT: f64 = 4.5;
 /// What the edge of a control or a focus ring needs (WCAG 1.4.11).
 const CONTROL: f64 = 3.0;
 /// How far a colour is moved at each try. Small enough that the result is the nearest, not a neighbour.

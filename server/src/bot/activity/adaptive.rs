@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
+use super::block::{Block, is_address, pair};
 use super::buttons::of_adaptive_action;
-use super::cards::{Block, is_address, pair};
 use super::{list_of, text_of};
 use crate::bot::{BotError, Class};
 

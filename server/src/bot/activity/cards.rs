@@ -4,73 +4,11 @@
 
 use serde_json::Value;
 
-use super::buttons::of_card_action;
+use super::block::{Block, is_address, pair};
 use super::{adaptive, list_of, text_of};
-use crate::bot::reply::{Button, MAX_BUTTONS};
 use crate::bot::{BotError, Class};
 
 const PREFIX: &str = "application/vnd.microsoft.card.";
-const MAX_PICTURES: usize = 10;
-
-/// What a card says and shows.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Block {
-    /// Paragraphs.
-    pub(super) lines: Vec<String>,
-    /// Address and description.
-    pub(super) pictures: Vec<(String, String)>,
-    /// Title and address.
-    pub(super) links: Vec<(String, String)>,
-    pub(super) buttons: Vec<Button>,
-    /// Something in it is not shown here.
-    pub(super) lacks: bool,
-}
-
-impl Block {
-    pub(super) fn say(&mut self, text: Option<&str>) {
-        if let Some(text) = text {
-            self.lines.push(text.to_owned());
-        }
-    }
-
-    fn strong(&mut self, text: Option<&str>) {
-        if let Some(text) = text {
-            self.lines.push(format!("**{}**", text.trim_matches('*')));
-        }
-    }
-
-    pub(super) fn picture(&mut self, url: Option<&str>, alt: Option<&str>) {
-        match url.filter(|url| is_address(url)) {
-            Some(url) if self.pictures.len() < MAX_PICTURES => self
-                .pictures
-                .push((url.to_owned(), alt.unwrap_or_default().to_owned())),
-            Some(_) => self.lacks = true,
-            // Written into the card (`data:`), or nothing.
-            None => self.lacks |= url.is_some(),
-        }
-    }
-
-    pub(super) fn offer(&mut self, button: Option<Button>) {
-        match button {
-            Some(button) => self.buttons.push(button),
-            None => self.lacks = true,
-        }
-    }
-
-    fn offer_all(&mut self, card: &Value) {
-        for action in list_of(card, "buttons") {
-            self.offer(of_card_action(action));
-        }
-    }
-
-    pub(super) fn bounded(self) -> Result<Self, BotError> {
-        if self.buttons.len() > MAX_BUTTONS {
-            let reason = format!("a card has more than {MAX_BUTTONS} buttons");
-            return Err(BotError::failed(Class::TooMuch, reason));
-        }
-        Ok(self)
-    }
-}
 
 /// The block of a card; none when this is no card.
 ///
@@ -163,21 +101,6 @@ fn receipt(card: &Value) -> Block {
     }
     block.offer_all(card);
     block
-}
-
-/// `Key: value`, or the one that is there.
-pub(super) fn pair(key: Option<&str>, value: Option<&str>) -> Option<String> {
-    match (key, value) {
-        (Some(key), Some(value)) => Some(format!("{}: {value}", key.trim_end_matches(':'))),
-        (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
-        (None, None) => None,
-    }
-}
-
-/// May it stand in a message? Whether it is safe to open is for the widget to say once more.
-pub(super) fn is_address(url: &str) -> bool {
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-    scheme.is_some_and(|it| it.eq_ignore_ascii_case("https") || it.eq_ignore_ascii_case("http"))
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 use protocol::reply::BotMessage;
 use serde_json::json;
 
+use super::block::{Block, is_address};
 use super::buttons::of_card_action;
-use super::cards::{self, Block, is_address};
+use super::cards;
 use super::{Activity, Attachment, MAX_ATTACHMENTS};
 use crate::bot::reply::{MAX_BUTTONS, image, quick_replies, with_buttons};
 use crate::bot::{BotError, Class};

@@ -7,6 +7,7 @@
 //! the activity is refused as a whole. Half a character is U+FFFD. What cannot be shown is named, not dropped in silence.
 
 mod adaptive;
+mod block;
 mod buttons;
 mod cards;
 mod hearing;

@@ -4,18 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::memory::Memory;
+use super::memory::{Memory, Resume};
 use crate::bot::agents::{before, newest};
 use crate::bot::n8n::metadata;
 use crate::bot::{Turn, TurnKind};
-
-/// How a run goes on that had stopped to ask.
-pub(super) struct Resume {
-    /// One for each question.
-    pub(super) answers: Vec<Value>,
-    /// What the visitor said is the answer, and no message besides.
-    pub(super) is_all: bool,
-}
 
 /// Of a turn in which the visitor said something.
 pub(super) fn input(turn: &Turn, memory: &Memory, resume: Option<Resume>) -> Value {

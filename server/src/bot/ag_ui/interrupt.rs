@@ -5,7 +5,7 @@ use protocol::visible::is_blank;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::run::Call;
+use super::call::Call;
 use crate::bot::agents::{Words, decided, details, newest, yes_and_no};
 use crate::bot::reply::{Button, MAX_BUTTONS, ReplyError, with_buttons};
 use crate::bot::{BotError, Class, TurnKind};

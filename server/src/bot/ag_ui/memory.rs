@@ -5,11 +5,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::input::Resume;
+use super::call::Call;
 use super::interrupt::Question;
-use super::run::{Call, Run, State};
+use super::run::{Run, State};
 use crate::bot::agents::Words;
 use crate::bot::{Answers, BotError, MAX_STATE_BYTES, TurnKind};
+
+/// How a run goes on that had stopped to ask.
+pub(super) struct Resume {
+    /// One for each question.
+    pub(super) answers: Vec<Value>,
+    /// What the visitor said is the answer, and no message besides.
+    pub(super) is_all: bool,
+}
 
 /// Of one conversation.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]

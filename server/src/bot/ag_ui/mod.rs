@@ -5,6 +5,7 @@
 //!
 //! Invariants: a run that ends without `RUN_FINISHED` or `RUN_ERROR` broke off. What an agent thinks is not shown.
 
+mod call;
 mod input;
 mod interrupt;
 mod memory;
@@ -15,8 +16,8 @@ mod tests;
 use async_trait::async_trait;
 use protocol::reply::BotMessage;
 
-use self::input::{Resume, input};
-use self::memory::{Memory, Next};
+use self::input::input;
+use self::memory::{Memory, Next, Resume};
 use self::run::Run;
 use super::agents::{Client, Words, Wrong};
 use super::fault::once_shown;

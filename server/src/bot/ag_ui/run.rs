@@ -5,9 +5,9 @@
 //! Invariants: an event of an unknown type is passed over, as the protocol wants it. What is no event at all is a mistake.
 //! No error repeats what was said.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::call::Call;
 use super::interrupt::{Question, questions};
 use crate::bot::agents::{Blocks, Words, Wrong};
 use crate::bot::{Answers, BotError, Class};
@@ -54,34 +54,6 @@ pub(super) enum State {
     Kept(Value),
     /// It has changed in a way that is not followed (a patch), or it is too large to keep.
     Unknown,
-}
-
-/// A tool call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) name: String,
-    arguments: String,
-}
-
-impl Call {
-    /// The message that holds this call.
-    pub(super) fn message(&self) -> Value {
-        json!({
-            "id": format!("call-{}", self.id),
-            "role": "assistant",
-            "toolCalls": [{
-                "id": self.id,
-                "type": "function",
-                "function": {"name": self.name, "arguments": self.arguments},
-            }],
-        })
-    }
-
-    /// What the tool would be given.
-    pub(super) fn input(&self) -> Value {
-        serde_json::from_str(&self.arguments).unwrap_or_default()
-    }
 }
 
 impl<'a> Run<'a> {

@@ -16,7 +16,7 @@ use protocol::reply::BotMessage;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::open::Surroundings;
+use super::surroundings::Surroundings;
 use super::{Answers, Bot, BotError, Class, Fault, Patience, Turn, TurnKind};
 use crate::clock::Millis;
 use crate::config;

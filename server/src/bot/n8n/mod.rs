@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::asked::{Asked, PIECE_BYTES, once_heard, refused, whole as body_of};
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Class, Patience, Turn, TurnKind};
-use crate::config::{self, connectors};
+use crate::config;
 use crate::outbound::{Answer, Outbound};
 
 /// The bot.
@@ -48,7 +48,7 @@ impl N8n {
         let mut asked = Asked::open("n8n", url, &settings.headers, waiting, outbound)?;
         if !settings.user.is_empty() {
             let (value, file) = (&settings.password, &settings.password_file);
-            let password = connectors::secret("password", value.as_ref(), file.as_ref());
+            let password = config::secret("password", value.as_ref(), file.as_ref());
             let password = password.map_err(|what| setting("password", what))?;
             let password = password.as_ref().map_or("", |it| it.expose_secret());
             let both = STANDARD.encode(format!("{}:{password}", settings.user));

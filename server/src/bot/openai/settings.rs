@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::bot::BotError;
-use crate::config::connectors::{headers, secret};
+use crate::config::connectors::headers;
+use crate::config::secret;
 use crate::config::{self, MaxTokensName};
 use crate::outbound::{Address, Waits};
 

@@ -17,7 +17,8 @@ use super::words::Words;
 use crate::bot::mcp::{McpError, McpServer, Outcome, Tool};
 use crate::bot::reply::{Button, with_buttons};
 use crate::bot::{Answers, BotError, Turn};
-use crate::config::connectors::{headers, secret};
+use crate::config::connectors::headers;
+use crate::config::secret;
 use crate::config::{self, McpServer as Configured};
 use crate::outbound::{Address, Outbound};
 

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::asked::{Asked, once_heard, refused, whole};
 use super::n8n::metadata;
 use super::{Answers, Bot, BotError, Patience, Turn, TurnKind};
-use crate::config::{self, connectors};
+use crate::config;
 use crate::outbound::{Address, Outbound};
 
 /// The bot.
@@ -39,7 +39,7 @@ impl Rasa {
             reason,
         };
         let (value, file) = (&settings.token, &settings.token_file);
-        let token = connectors::secret("token", value.as_ref(), file.as_ref());
+        let token = config::secret("token", value.as_ref(), file.as_ref());
         let token = token.map_err(|what| setting("token", what))?;
         let mut url = settings.url.url().clone();
         if let Some(token) = token {

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::bot::BotError;
-use crate::config::{self, connectors};
+use crate::config;
 use crate::outbound::webhook_signature::{Secret, Secrets};
 
 /// The bot's `key` or the content of its `key_file`: one or more, with blanks or lines between them. All of them sign.
@@ -15,7 +15,7 @@ pub(super) fn of(bot: &config::Bot) -> Result<Option<Secrets>, BotError> {
         key: "key".to_owned(),
         reason,
     };
-    let text = connectors::secret("key", bot.key.as_ref(), bot.key_file.as_ref());
+    let text = config::secret("key", bot.key.as_ref(), bot.key_file.as_ref());
     let Some(text) = text.map_err(setting)? else {
         return Ok(None);
     };

@@ -21,7 +21,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{KeyAlgorithm, KeyEntry};
+use super::keys::{KeyAlgorithm, KeyEntry};
 
 pub use agent_stream::AgentStream;
 pub use bot_framework::{BotFramework, Delivery};
@@ -34,25 +34,6 @@ pub use openai::{MaxTokensName, McpServer, OpenAi};
 pub use rasa::Rasa;
 pub(crate) use waiting::Waiting;
 pub use webhook::Webhook;
-
-/// A secret by its value, or else by the file that holds it. An empty value is none, and an empty path, too.
-///
-/// # Errors
-/// Both are there, or the file cannot be read. The text names `key` and `key_file`: no secret.
-pub(crate) fn secret(
-    key: &str,
-    value: Option<&SecretString>,
-    file: Option<&RelativePathBuf>,
-) -> Result<Option<SecretString>, String> {
-    let value = value.filter(|it| !it.expose_secret().is_empty());
-    let file = file.filter(|it| !it.original().as_os_str().is_empty());
-    match (value, file) {
-        (Some(_), Some(_)) => Err(format!("name `{key}` or `{key}_file`, not both")),
-        (Some(value), None) => Ok(Some(value.clone())),
-        (None, Some(file)) => crate::signing::read_secret(&file.relative()).map(Some),
-        (None, None) => Ok(None),
-    }
-}
 
 /// A secret that signs, from either place. An empty value is none, and an empty path, too.
 fn hmac_key(
@@ -119,20 +100,5 @@ mod tests {
             assert!(error.contains(expected) && error.contains(name), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_secret_has_one_place() {
-        let value = SecretString::from("hush".to_owned());
-        let file = RelativePathBuf::from(std::path::Path::new("/no/such/file"));
-        let empty = SecretString::from(String::new());
-        let nowhere = RelativePathBuf::from(std::path::Path::new(""));
-        let found = secret("key", Some(&value), Some(&nowhere)).unwrap();
-        assert_eq!(found.unwrap().expose_secret(), "hush");
-        assert!(secret("key", Some(&empty), None).unwrap().is_none());
-        let both = secret("key", Some(&value), Some(&file)).unwrap_err();
-        assert_eq!(both, "name `key` or `key_file`, not both");
-        let missing = secret("key", None, Some(&file)).unwrap_err();
-        assert!(missing.contains("/no/such/file"), "{missing}");
     }
 }

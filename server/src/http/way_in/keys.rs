@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::clock::Millis;
-use crate::config::connectors::secret;
+use crate::config::secret;
 use crate::config::{Bot, Config, ConfigError};
 use crate::outbound::webhook_signature::{ID, SIGNATURE, Secret, Secrets, SignatureError};
 

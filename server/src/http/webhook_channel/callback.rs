@@ -6,8 +6,6 @@
 //! Invariants: in the order of the transcript, one call at a time. `webhook-id` is the message's id: an app that gets one
 //! twice can tell. What cannot be delivered is in the transcript, and one line in the log.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,15 +13,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Kept, data, is_closed};
 use crate::bus::{BusEvent, News, Subscription, Wake};
-use crate::config::{Config, ConfigError};
 use crate::error::ApiError;
-use crate::outbound::webhook_signature::{Secret, Secrets};
 use crate::outbound::{Address, Call, Fault, OutboundError};
 use crate::records::{Author, ConversationId, StoredMessage};
 use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
 use crate::signing::Caller;
 use crate::state::AppState;
-use crate::swap::Swap;
 
 /// How long a conversation is followed in which nothing happens.
 const FOLLOWED: Duration = Duration::from_mins(30);
@@ -36,57 +31,6 @@ const PAUSES: [Duration; 4] = [
 ];
 /// What an app may say to a call. Nobody reads it.
 const ACKNOWLEDGEMENT_BYTES: usize = 64 * 1024;
-
-/// The conversations that are followed here, and the apps' secrets.
-pub struct Callbacks {
-    followed: Mutex<HashSet<ConversationId>>,
-    secrets: Swap<ByApp>,
-}
-
-type ByApp = HashMap<String, Secrets>;
-
-impl Callbacks {
-    /// Reads the secrets of all channels.
-    ///
-    /// # Errors
-    /// The first one that is wrong.
-    pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            followed: Mutex::default(),
-            secrets: Swap::new(read(config)?),
-        })
-    }
-
-    /// Reads them again.
-    ///
-    /// # Errors
-    /// The first one that is wrong; then the old ones go on.
-    pub fn reread(&self, config: &Config) -> Result<impl FnOnce() + '_, ConfigError> {
-        let fresh = read(config)?;
-        Ok(|| self.secrets.replace(fresh))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<ConversationId>> {
-        // Nothing in the critical sections can panic half-way.
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn read(config: &Config) -> Result<ByApp, ConfigError> {
-    let mut secrets = ByApp::new();
-    for (id, app) in &config.apps {
-        let Some(channel) = app.webhook.as_ref().filter(|it| it.callback_url.is_some()) else {
-            continue;
-        };
-        let wrong = |what: String| config.at(&format!("apps.{id}.webhook.secret"), what);
-        let text = channel.secret().map_err(&wrong)?;
-        let missing = "is needed with `callback_url`: what goes there is signed with it; make one: echo whsec_$(openssl rand -base64 32)";
-        let text = text.ok_or_else(|| wrong(missing.to_owned()))?;
-        let secret = Secret::parse(&text).map_err(|error| wrong(error.to_string()))?;
-        secrets.insert(id.clone(), Secrets::new(secret));
-    }
-    Ok(secrets)
-}
 
 /// Who is called, about whom.
 #[derive(Clone)]

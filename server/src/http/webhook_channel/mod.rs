@@ -38,9 +38,10 @@ mod awaited;
 mod callback;
 mod caller;
 mod data;
+mod followed;
 mod poll_id;
 
-pub use callback::Callbacks;
+pub use followed::Callbacks;
 
 use asked::{Asked, What};
 use awaited::Awaited;

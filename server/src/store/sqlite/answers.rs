@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::conversations::insert_message;
 use super::convert::{
     integer, message as message_row, message_columns, owner, owner_columns, store_error, unsigned,
 };
+use super::messages;
 use crate::clock::Millis;
 use crate::store::{
     AnswersAppended, Author, ConversationId, Effects, NewAnswer, NewAnswers, Owner, StoreError,
@@ -99,7 +99,7 @@ impl Change<'_> {
                 session_id: self.session_id.to_owned(),
                 agent: self.agent.map(str::to_owned),
             };
-            insert_message(connection, &message, None)?;
+            messages::insert(connection, &message, None)?;
             stored.push(message);
         }
         Ok(stored)

@@ -2,15 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::convert::{
-    integer, message as message_row, message_columns, owner, store_error, unsigned,
-};
-use super::jobs;
+use super::convert::{message as message_row, message_columns, owner, store_error, unsigned};
+use super::{jobs, messages};
 use crate::clock::Millis;
 use crate::limits::{PEOPLE_IDLE, SENT_AGAIN_WITHIN};
 use crate::store::{
     Appended, Author, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode,
-    OpenSession, Owner, SessionOpened, StoreError, StoredMessage, Words,
+    OpenSession, Owner, SessionOpened, StoreError, StoredMessage,
 };
 
 /// The columns that [`row`] reads, in its order.
@@ -225,7 +223,7 @@ pub(super) fn append_message(
         session_id: new.session_id.clone(),
         agent: None,
     };
-    insert_message(connection, &message, Some(new.words))?;
+    messages::insert(connection, &message, Some(new.words))?;
     let job = jobs::NewJob {
         conversation: message.conversation,
         kind: JobKind::Message,
@@ -332,35 +330,4 @@ fn sent_before(
         })
         .map_err(store_error)?;
     Ok(found.filter(|found| new.now.since(found.created) <= SENT_AGAIN_WITHIN))
-}
-
-/// `words` of a visitor's message with an id; none for what is never sent again.
-pub(super) fn insert_message(
-    connection: &Connection,
-    message: &StoredMessage,
-    words: Option<Words>,
-) -> Result<(), StoreError> {
-    const SQL: &str = concat!(
-        "INSERT INTO messages (",
-        message_columns!(),
-        ", words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, coalesce(?10, x''))",
-    );
-    connection
-        .prepare_cached(SQL)
-        .and_then(|mut insert| {
-            insert.execute(params![
-                message.conversation,
-                integer(message.seq),
-                message.message_id,
-                message.author,
-                message.client_message_id,
-                message.body,
-                message.created,
-                message.session_id,
-                message.agent,
-                words,
-            ])
-        })
-        .map_err(store_error)?;
-    Ok(())
 }

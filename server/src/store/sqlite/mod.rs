@@ -29,6 +29,7 @@ pub mod copy;
 mod counters;
 mod history;
 mod jobs;
+mod messages;
 mod migrations;
 mod open;
 mod readers;

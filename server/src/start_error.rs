@@ -1,0 +1,31 @@
+//! Why the server cannot start.
+
+use crate::bot::BotError;
+use crate::config::ConfigError;
+use crate::signing::KeyError;
+use crate::store::StoreError;
+use crate::store::sqlite::copy::CopyError;
+
+/// Why the server cannot start: one sentence with the remedy.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Correct the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Correct a key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Correct the data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Correct a file, or end who uses it.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// Correct a bot's script.
+    #[error(transparent)]
+    Bot(#[from] BotError),
+    /// Choose another port, or end what uses it.
+    #[error("{0}")]
+    Listen(String),
+}

@@ -1,0 +1,37 @@
+//! Statements about one message.
+
+use rusqlite::{Connection, params};
+
+use super::convert::{integer, message_columns, store_error};
+use crate::store::{StoreError, StoredMessage, Words};
+
+/// `words` of a visitor's message with an id; none for what is never sent again.
+pub(super) fn insert(
+    connection: &Connection,
+    message: &StoredMessage,
+    words: Option<Words>,
+) -> Result<(), StoreError> {
+    const SQL: &str = concat!(
+        "INSERT INTO messages (",
+        message_columns!(),
+        ", words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, coalesce(?10, x''))",
+    );
+    connection
+        .prepare_cached(SQL)
+        .and_then(|mut insert| {
+            insert.execute(params![
+                message.conversation,
+                integer(message.seq),
+                message.message_id,
+                message.author,
+                message.client_message_id,
+                message.body,
+                message.created,
+                message.session_id,
+                message.agent,
+                words,
+            ])
+        })
+        .map_err(store_error)?;
+    Ok(())
+}
