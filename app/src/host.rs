@@ -1,4 +1,4 @@
-//! The frame's side of the conversation with the page around it (the loader, `public/parlour.js`).
+//! The frame's side of the conversation with the page around it (the loader, `frontend/scripts/loader`).
 //!
 //! In the path: the loader opens and closes the window, hands over assertions and calls of its
 //! API; the frame says when it listens, what is unread and when it wants to be closed.

@@ -15,13 +15,9 @@
 //! the page's nonce, so that the strictest content security policy holds.
 
 #[cfg(feature = "ssr")]
-pub mod ahead;
-#[cfg(feature = "ssr")]
 mod base_path;
 pub mod chat;
 pub mod early;
-#[cfg(feature = "ssr")]
-pub mod hand_over;
 #[cfg(target_arch = "wasm32")]
 mod host;
 pub mod icons;

@@ -123,7 +123,7 @@ test("a page that replaces its root has the launcher back", async ({ page, hostS
 test("after destroy it stays away, and nothing of it is left", async ({ page, hostSite }) => {
   await stage(page, hostSite);
   await page.mouse.move(1280 - 48, 720 - 48);
-  await expect(page.locator("link[rel=preconnect]")).toHaveCount(1);
+  await expect(page.locator("[data-parlour] iframe")).toHaveCount(1);
   await press(page);
   await rebuild(page);
   await page.evaluate(() => Parlour.destroy());

@@ -19,9 +19,10 @@ use crate::site::{self, Profile};
 use crate::workspace::{Workspace, executable};
 
 /// What a change of rebuilds; `end2end`, `docs` and `xtask` itself do not.
-const WATCHED: [&str; 8] = [
+const WATCHED: [&str; 9] = [
     "app",
-    "frontend",
+    "frontend/scripts",
+    "frontend/src",
     "protocol",
     "server",
     "public",

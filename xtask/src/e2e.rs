@@ -12,10 +12,8 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::workspace::Workspace;
-use crate::{compress, process};
+use crate::{compress, node, process};
 
-/// Playwright's own lower bound.
-const NODE: u32 = 20;
 /// Looked for on PATH, then here. `sbin` is on the PATH of root only.
 const PLACES: [&str; 6] = [
     "/usr/bin",
@@ -69,8 +67,8 @@ pub(crate) fn run(
     arguments: &[String],
 ) -> anyhow::Result<String> {
     let folder = workspace.root.join("end2end");
-    node()?;
-    packages(&folder, &log.with_file_name("npm.log"))?;
+    node::require()?;
+    node::install(&folder, &log.with_file_name("npm.log"))?;
     let modules = workspace.target.join("python");
     python(&folder, &modules, &log.with_file_name("pip.log"))?;
     let mut playwright = Command::new("node");
@@ -94,52 +92,6 @@ pub(crate) fn run(
         0 => bail!("no end-to-end test was executed"),
         passed => Ok(format!("{passed} tests")),
     }
-}
-
-/// Fails when node or npm is missing or too old.
-fn node() -> anyhow::Result<()> {
-    let ask = |program: &str| {
-        let output = Command::new(program).arg("--version").output().ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let remedy = "install Node.js 20 or newer with npm, for example: apt-get install -y nodejs npm";
-    let version = ask("node").with_context(|| format!("node is missing; {remedy}"))?;
-    if major(&version).is_none_or(|major| major < NODE) {
-        bail!("node is {}; {remedy}", version.trim());
-    }
-    ask("npm").with_context(|| format!("npm is missing; {remedy}"))?;
-    Ok(())
-}
-
-/// `v20.20.2` is 20.
-fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
-}
-
-/// `npm ci`, when the lock file is not the one that was installed.
-fn packages(folder: &Path, log: &Path) -> anyhow::Result<()> {
-    let lock = fs::read(folder.join("package-lock.json")).context("end2end has no lock file")?;
-    let stamp = folder.join("node_modules").join(".installed");
-    let wanted = compress::hash(&lock);
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    process::capture(
-        "npm ci",
-        log,
-        Command::new("npm").arg("ci").current_dir(folder),
-    )?;
-    fs::write(stamp, wanted)?;
-    Ok(())
 }
 
 /// `pip install`, when the requirements are not the ones that were installed.
@@ -236,12 +188,6 @@ fn passed(output: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nodes_version_is_compared_by_its_major_number() {
-        assert_eq!(major("v20.20.2\n"), Some(20));
-        assert_eq!(major("nonsense"), None);
-    }
 
     #[test]
     fn playwrights_closing_line_is_counted() {

@@ -3,7 +3,7 @@
 //! In the path: called by a person or by `.ci/run` as `cargo xtask <task>`; calls cargo, wasm-bindgen (as a library), node and
 //! the built server. One file is one task.
 //!
-//! **Invariants.** Nothing but cargo is needed, except Node and a Chromium for the end-to-end step. No task changes a
+//! **Invariants.** Nothing but cargo is needed, except Node for the site, and a Chromium for the end-to-end step. No task changes a
 //! file under version control, except `size --record`.
 #![expect(
     clippy::print_stdout,
@@ -18,9 +18,11 @@ mod dev;
 mod e2e;
 mod fetch;
 mod load;
+mod node;
 mod package;
 mod process;
 mod run;
+mod scripts;
 mod served;
 mod setup;
 mod shake;

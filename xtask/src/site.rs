@@ -4,8 +4,9 @@
 //! glue, `compress` packs them. The server reads the result:
 //!
 //! ```text
-//! <target>/site/manifest.json               {"pkg":"/pkg/<hash>"}
+//! <target>/site/manifest.json               {"pkg":"/pkg/<hash>","scripts":{…}}: those that stand in a page
 //! <target>/site/pkg/<hash>/frontend.js      and frontend_bg.wasm, with .br and .gz: immutable for ever
+//! <target>/site/parlour.js                  the loader, with .br and .gz
 //! <target>/site/*                           the files of public/, with .br and .gz
 //! ```
 //!
@@ -22,6 +23,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::compress::{Compressor, hash, write};
 use crate::process;
+use crate::scripts::{self, Scripts};
 use crate::shake::shake;
 use crate::split::{self, split};
 use crate::workspace::Workspace;
@@ -65,7 +67,7 @@ impl Profile {
 }
 
 /// One file of the site: its path below the site's folder, and its content.
-type Asset = (String, Vec<u8>);
+pub(crate) type Asset = (String, Vec<u8>);
 
 /// Builds the site and returns its folder.
 pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
@@ -87,8 +89,9 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
         .with_extension("wasm");
     let started = Instant::now();
     let cache = workspace.target.join("site-cache");
-    let package = bind(&wasm, profile, &cache)?;
-    let assets = collect(workspace, &package)?;
+    let package = bind(workspace, &wasm, profile, &cache)?;
+    let scripts = scripts::build(workspace, profile)?;
+    let assets = collect(workspace, &package, scripts)?;
     let site = profile.folder(workspace);
     let changed = assemble(&assets, profile, &site, &cache)?;
     let state = if changed { "written" } else { "unchanged" };
@@ -101,7 +104,12 @@ pub(crate) fn site(workspace: &Workspace, profile: Profile) -> anyhow::Result<Pa
 }
 
 /// Splits and runs wasm-bindgen; skipped when the same wasm was bound before.
-fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> {
+fn bind(
+    workspace: &Workspace,
+    wasm: &Path,
+    profile: Profile,
+    cache: &Path,
+) -> anyhow::Result<PathBuf> {
     let bytes = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     let recipe = format!("{FORMAT} {}", profile.cargo().0);
     let input = [recipe.as_bytes(), &bytes].concat();
@@ -143,12 +151,15 @@ fn bind(wasm: &Path, profile: Profile, cache: &Path) -> anyhow::Result<PathBuf> 
         fs::write(wasm, small_wasm)?;
         fs::write(glue, small_glue)?;
     }
+    if release {
+        scripts::minify(workspace, &unfinished)?;
+    }
     fs::rename(&unfinished, &done)?;
     Ok(done)
 }
 
 /// Every file of the site, in the order of their paths.
-fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> {
+fn collect(workspace: &Workspace, package: &Path, scripts: Scripts) -> anyhow::Result<Vec<Asset>> {
     let bound = files(package)?;
     let mut all = Vec::new();
     for (path, content) in &bound {
@@ -162,61 +173,20 @@ fn collect(workspace: &Workspace, package: &Path) -> anyhow::Result<Vec<Asset>> 
         .collect();
     let public = workspace.root.join(ASSETS);
     if public.exists() {
-        assets.extend(join(files(&public)?));
+        assets.extend(files(&public)?);
     }
-    let manifest = serde_json::json!({ "pkg": format!("/{folder}") });
+    assets.push(("parlour.js".to_owned(), scripts.loader));
+    let manifest = serde_json::json!({ "pkg": format!("/{folder}"), "scripts": scripts.inline });
     assets.push((
         "manifest.json".to_owned(),
         manifest.to_string().into_bytes(),
     ));
-    for (path, content) in &mut assets {
-        if Path::new(path.as_str())
-            .extension()
-            .is_some_and(|ext| ext == "js")
-        {
-            *content = strip(content);
-        }
-    }
     assets.sort();
     Ok(assets)
 }
 
-/// A folder `x.js` holds the parts of the script `x.js`, joined in the order of their names.
-fn join(sorted: Vec<Asset>) -> Vec<Asset> {
-    let mut joined: Vec<Asset> = Vec::with_capacity(sorted.len());
-    for (path, content) in sorted {
-        let name = match path.split_once(".js/") {
-            Some((script, _)) => format!("{script}.js"),
-            None => path,
-        };
-        match joined.last_mut() {
-            Some((last, whole)) if *last == name => whole.extend(content),
-            _ => joined.push((name, content)),
-        }
-    }
-    joined
-}
-
-/// A script without its indentation and the lines that hold only a comment. Not a minifier: the code
-/// stays line by line what it was, so that an error in a browser still names a line to look for.
-fn strip(script: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(script);
-    let mut kept = String::with_capacity(text.len());
-    let mut comment = false;
-    for line in text.lines().map(str::trim) {
-        comment |= line.starts_with("/*");
-        if comment {
-            comment = !line.ends_with("*/");
-        } else if !line.is_empty() && !line.starts_with("//") {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept.into_bytes()
-}
-
 /// All files below `folder`, sorted; paths with `/` on every system. Hidden files stay out.
-fn files(folder: &Path) -> anyhow::Result<Vec<Asset>> {
+pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<Asset>> {
     let mut found = Vec::new();
     let mut waiting = vec![(folder.to_owned(), String::new())];
     while let Some((folder, prefix)) = waiting.pop() {
@@ -296,29 +266,6 @@ mod tests {
         assert!(site.join("pkg/2/frontend.js").exists());
         assert!(!site.join("pkg/1").exists());
         fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn a_script_in_parts_is_one_script_in_their_order() {
-        let parts = vec![
-            asset("icon.svg", "<svg>"),
-            asset("parlour.js/1-page.js", "(()=>{\n"),
-            asset("parlour.js/2-api.js", "})();\n"),
-            asset("robots.txt", ""),
-        ];
-        let joined = [
-            asset("icon.svg", "<svg>"),
-            asset("parlour.js", "(()=>{\n})();\n"),
-            asset("robots.txt", ""),
-        ];
-        assert_eq!(join(parts), joined);
-    }
-
-    #[test]
-    fn scripts_lose_indentation_and_comment_lines_and_nothing_else() {
-        let script = b"// why\n/**\n * what\n */\nlet a = 1; // stays\n\n  /* once */\n  let b = \"/* \" + a;\n";
-        let kept = b"let a = 1; // stays\nlet b = \"/* \" + a;\n";
-        assert_eq!(strip(script), kept);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, crash, e2e, process, setup, size, tidy};
+use crate::{build, crash, e2e, process, scripts, setup, size, tidy};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -43,7 +43,7 @@ struct Step {
     perform: fn(&Context<'_>) -> anyhow::Result<String>,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "setup",
         perform: prepare,
@@ -71,6 +71,10 @@ const STEPS: [Step; 12] = [
     Step {
         name: "test",
         perform: tests,
+    },
+    Step {
+        name: "scripts",
+        perform: |context| scripts::check(context.workspace, &context.log),
     },
     Step {
         name: "site",

@@ -3,9 +3,11 @@
 //! **Invariant**: what makes the composer listen comes first, then what the wasm reads, then what fetches the wasm. Nothing is
 //! fetched before the window stands: on a slow phone each request is 20 ms in which nobody is heard.
 
-use super::Theme;
+use std::sync::Arc;
+
+use super::{Scripts, Theme};
 use crate::{
-    BasePath, ahead, early, hand_over,
+    BasePath,
     text::Language,
     widget::{
         EarlyBubble, Widget, WidgetSettings,
@@ -16,11 +18,6 @@ use leptos::{config::LeptosOptions, nonce::Nonce, prelude::*};
 
 /// The `id` of the script that makes the composer listen. Until it is there nothing is painted.
 pub(super) const MARK: &str = "early-script";
-/// Shows the newest message before anything is painted.
-const TO_END: &str = "(e=>{e.scrollTop=e.scrollHeight})(document.querySelector('[role=log]'));";
-/// Forgets what the tab keeps under the names of `transport/keep.rs`, once: a reload keeps what is said from now on.
-const FORGET: &str = "try{let l=location,p=l.pathname,u=new URL(l);u.searchParams.delete(\"fresh\");history.replaceState(null,\"\",u);\
-     for(let k of[\"unsent\",\"draft\",\"last\"])sessionStorage.removeItem(k+\":\"+p)}catch{}";
 
 /// A bot's chat.
 #[derive(Clone, Debug)]
@@ -49,54 +46,50 @@ impl ChatPage {
         let mut settings = self.settings;
         settings.texts = settings.texts.naming(&settings.bot.name);
         let text = settings.to_text();
-        // An empty transcript is read from its top, and no layout is forced before somebody types.
-        let to_end = if settings.entries.is_empty() {
-            ""
-        } else {
-            TO_END
-        };
-        let forget = if self.fresh { FORGET } else { "" };
-        let hand_over = match settings.mode {
-            Mode::Embedded => hand_over::SCRIPT,
-            Mode::Standalone => "",
-        };
-        let early = [forget, to_end, early::SCRIPT, ";", hand_over].concat();
-        // Only the host knows who the visitor is.
-        let ahead = if settings.host_identity {
-            ""
-        } else {
-            ahead::SCRIPT
-        };
+        let scripts = use_context::<Arc<Scripts>>()
+            .map(|scripts| self::scripts(&scripts, &settings, self.fresh));
+        let pkg = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
+        let pkg = base.at(&pkg);
+        let brand = self.brand;
+        let (early, wake) = scripts.unzip();
+        let early = early.map(
+            |early| view! { <script id=MARK nonce=nonce.clone() data-brand=brand>{early}</script> },
+        );
+        let wake =
+            wake.map(|wake| view! { <script nonce=nonce.clone() data-pkg=pkg>{wake}</script> });
         provide_context(settings);
-        // A server without a built widget has nothing to load.
-        let alive = !options.site_pkg_dir.is_empty();
-        let wake = alive
-            .then(|| view! { <script nonce=nonce.clone()>{wake(options, base, ahead)}</script> });
         view! {
             <Widget/>
             <EarlyBubble/>
-            <script id=MARK nonce=nonce.clone() data-brand=self.brand>{early}</script>
+            {early}
             <script type="application/json" id=ELEMENT nonce=nonce inner_html=text></script>
             {wake}
         }
     }
 }
 
-/// Fetches glue and wasm side by side, goes `ahead` and wakes the one island, when the screen stands. Leptos' `HydrationScripts`
-/// looks for any number of islands at any depth; here that would be half a kilobyte of every first visit.
-///
-/// Where the network fails meanwhile, it is tried again after two seconds more each time, or as soon as there is a network: what
-/// was said in the first second waits for it. Under another address, because a browser may remember that a module failed.
-fn wake(options: &LeptosOptions, base: &BasePath, ahead: &str) -> String {
-    let path = [options.site_pkg_dir.as_ref(), options.output_name.as_ref()].join("/");
-    let path = base.at(&path);
-    format!(
-        "{{let l=n=>Promise.all([import(\"{path}.js\"+n),fetch(\"{path}_bg.wasm\")]),a=l(\"\");a.catch(b=>b);\
-         (self.requestIdleCallback||setTimeout)(async()=>{{{ahead}let n=0,m;\
-         while(!m)try{{let[g,w]=await a;await g.default({{module_or_path:w}});m=g}}\
-         catch{{await new Promise(r=>{{setTimeout(r,++n*2e3);addEventListener(\"online\",r)}});a=l(\"?\"+n)}}\
-         m.hydrate();let e=document.querySelector(\"leptos-island\");m[e.dataset.component](e)}},{{timeout:2e3}})}}"
-    )
+/// What the page runs above its settings, and what it runs below them.
+fn scripts(scripts: &Scripts, settings: &WidgetSettings, fresh: bool) -> (String, String) {
+    let only = |wanted: bool, script: &str| {
+        if wanted {
+            script.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    let above = [
+        only(fresh, &scripts.forget),
+        // An empty transcript is read from its top, and no layout is forced before somebody types.
+        only(!settings.entries.is_empty(), &scripts.to_end),
+        scripts.early.clone(),
+        only(settings.mode == Mode::Embedded, &scripts.hand_over),
+    ];
+    let below = [
+        // Else only the host knows who the visitor is.
+        only(!settings.host_identity, &scripts.ahead),
+        scripts.wake.clone(),
+    ];
+    (above.concat(), below.concat())
 }
 
 #[cfg(test)]
@@ -104,19 +97,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_inline_scripts_can_stand_in_a_script_element() {
-        for script in [
-            FORGET,
-            TO_END,
-            early::SCRIPT,
-            hand_over::SCRIPT,
-            ahead::SCRIPT,
-        ] {
-            assert!(!script.contains("</"), "`</` would end the script element");
-            assert!(
-                !script.contains("<!--"),
-                "`<!--` changes how the element is parsed"
-            );
-        }
+    fn only_a_page_that_needs_a_script_holds_it() {
+        let [ahead, early, forget, hand_over, to_end, wake] = [
+            "ahead;",
+            "early;",
+            "forget;",
+            "hand_over;",
+            "to_end;",
+            "wake;",
+        ]
+        .map(str::to_owned);
+        let all = Scripts {
+            ahead,
+            early,
+            forget,
+            hand_over,
+            to_end,
+            wake,
+        };
+        let mut settings = WidgetSettings::default();
+        let texts = |settings: &WidgetSettings, fresh| scripts(&all, settings, fresh);
+        let plain = ("early;".to_owned(), "ahead;wake;".to_owned());
+        assert_eq!(texts(&settings, false), plain);
+        settings.mode = Mode::Embedded;
+        settings.host_identity = true;
+        let embedded = ("forget;early;hand_over;".to_owned(), "wake;".to_owned());
+        assert_eq!(texts(&settings, true), embedded);
     }
 }

@@ -10,11 +10,13 @@ mod chat;
 mod demo;
 mod home;
 mod problem;
+mod scripts;
 
 pub use chat::ChatPage;
 pub use demo::{DemoPage, DemoSettings};
 pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
+pub use scripts::Scripts;
 
 use crate::{BasePath, text::Language, widget::settings::Mode};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};

@@ -1,7 +1,10 @@
 //! Something is not here, not allowed or broken: one sentence, one way out, in the same room.
 
+use std::sync::Arc;
+
+use super::Scripts;
 use crate::{
-    BasePath, hand_over,
+    BasePath,
     icons::{Icon, icon},
     text::Language,
 };
@@ -59,8 +62,11 @@ impl ProblemPage {
         let way_out = (again || (self.home && !self.embedded))
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
         // The loader shows this page. A server that is out of order says nothing: the loader tries again by itself.
-        let told = (self.embedded && self.problem != Problem::Server)
-            .then(|| view! { <script nonce=use_nonce()>{hand_over::SCRIPT}</script> });
+        let told = use_context::<Arc<Scripts>>()
+            .filter(|_| self.embedded && self.problem != Problem::Server)
+            .map(
+                |scripts| view! { <script nonce=use_nonce()>{scripts.hand_over.clone()}</script> },
+            );
         view! { class = scope,
             <main class="problem">
                 <span class="sign">{icon(Icon::Alert)}</span>

@@ -28,7 +28,7 @@ fn browser() -> Option<Storage> {
     window()?.local_storage().ok()?
 }
 
-/// What was said before the page was alive, now or before a reload. Stops `early.js`.
+/// What was said before the page was alive, now or before a reload. Stops `early.ts`.
 pub(super) fn unsent() -> Vec<Outgoing> {
     let mut kept = stored();
     // In memory too, for a browser that refuses storage.
@@ -51,7 +51,7 @@ fn of_early(field: &str) -> Option<(JsValue, JsValue)> {
     Some((early, value))
 }
 
-/// Whether a word was being composed when `early.js` was stopped.
+/// Whether a word was being composed when `early.ts` was stopped.
 pub(super) fn composing() -> bool {
     of_early("composing").is_some_and(|(_, composing)| composing.is_truthy())
 }

@@ -4,7 +4,7 @@
 //! (requests, socket, timers, storage) and reports what happened back to the session; then it shows
 //! the result in the [`Chat`]. The loader's side is `host.rs`.
 //!
-//! - [`requests`]: assertion, grant, start, history.
+//! - [`ahead`]: what was asked for before the wasm was there. [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.
 //! - [`alarms`]: every timer, on one `setTimeout`.
 //! - [`outbox`]: keeps what is unsent: [`keep`], what a tab keeps at once (journal, draft, visitor
@@ -19,6 +19,7 @@
 //! happens at once (a socket that cannot be opened) is reported by a task of its own.
 #![cfg(target_arch = "wasm32")]
 
+mod ahead;
 mod alarms;
 mod keep;
 mod outbox;

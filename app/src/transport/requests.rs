@@ -20,7 +20,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, Response, window};
 
-use super::{Driver, keep, page};
+use super::{Driver, ahead, keep, page};
 use crate::host::Host;
 use crate::widget::settings::WidgetSettings;
 
@@ -236,7 +236,11 @@ async fn fetch(
         request.set_body(&body.into());
     }
     request.set_headers(&headers);
-    let (status, body) = answer(&url, &request).await.ok_or(Failure::Retry)?;
+    let answer = match ahead::answer(method, &url).await {
+        Some(answer) => Some(answer),
+        None => fetched(&url, &request).await,
+    };
+    let (status, body) = read(answer).await.ok_or(Failure::Retry)?;
     let body = Value::parse(&body);
     if status == 200 {
         return body.ok_or(Failure::Retry);
@@ -245,10 +249,16 @@ async fn fetch(
     Err(Failure::of(status, errors.as_ref()))
 }
 
-/// The answer's status and text. `None`: the network failed.
-async fn answer(url: &str, request: &RequestInit) -> Option<(u16, String)> {
+/// `None`: the network failed.
+async fn fetched(url: &str, request: &RequestInit) -> Option<Response> {
     let answer = window()?.fetch_with_str_and_init(url, request);
-    let answer: Response = JsFuture::from(answer).await.ok()?.unchecked_into();
+    let answer = JsFuture::from(answer).await.ok()?;
+    Some(answer.unchecked_into())
+}
+
+/// The answer's status and text. `None`: the network failed.
+async fn read(answer: Option<Response>) -> Option<(u16, String)> {
+    let answer = answer?;
     let text = JsFuture::from(answer.text().ok()?).await.ok()?;
     Some((answer.status(), text.as_string()?))
 }

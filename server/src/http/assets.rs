@@ -7,11 +7,14 @@
 //! load them: the loader and its icons stand in their pages.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use app::pages::Scripts;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 use tower_http::services::ServeDir;
@@ -22,7 +25,7 @@ use crate::security::headers::allow_everywhere;
 
 include!(concat!(env!("OUT_DIR"), "/site.rs"));
 
-/// What every site has; names the folder of the wasm.
+/// What every site has; names the folder of the wasm, and holds the scripts that are part of a page.
 const MANIFEST: &str = "manifest.json";
 /// For names that hold the hash of their content.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -32,6 +35,7 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 pub struct Site {
     place: Place,
     pkg: String,
+    scripts: Option<Arc<Scripts>>,
     /// Nothing is kept: the next build is a moment away.
     asked_again: bool,
 }
@@ -54,7 +58,7 @@ impl Site {
             return Self::in_folder(folder).ok_or_else(|| {
                 ConfigError::in_file(
                     folder,
-                    format!("holds no {MANIFEST}; build the site with `cargo xtask build`"),
+                    format!("holds no {MANIFEST} of this version; build the site with `cargo xtask build`"),
                 )
             });
         }
@@ -66,15 +70,12 @@ impl Site {
         }
         let embedded = SITE.iter().find(|file| file.path == MANIFEST);
         Ok(
-            match embedded.and_then(|manifest| pkg_of(manifest.identity)) {
-                Some(pkg) => Self {
-                    place: Place::Program,
-                    pkg,
-                    asked_again: false,
-                },
+            match embedded.and_then(|manifest| Manifest::read(manifest.identity)) {
+                Some(manifest) => Self::of(manifest, Place::Program),
                 None => Self {
                     place: Place::Nowhere,
                     pkg: String::new(),
+                    scripts: None,
                     asked_again: false,
                 },
             },
@@ -83,11 +84,17 @@ impl Site {
 
     fn in_folder(folder: &Path) -> Option<Self> {
         let manifest = std::fs::read(folder.join(MANIFEST)).ok()?;
-        Some(Self {
-            place: Place::Folder(folder.to_owned()),
-            pkg: pkg_of(&manifest)?,
+        let manifest = Manifest::read(&manifest)?;
+        Some(Self::of(manifest, Place::Folder(folder.to_owned())))
+    }
+
+    fn of(manifest: Manifest, place: Place) -> Self {
+        Self {
+            place,
+            pkg: manifest.pkg,
+            scripts: Some(Arc::new(manifest.scripts)),
             asked_again: false,
-        })
+        }
     }
 
     /// The same files, which browsers ask for each time: while developing.
@@ -102,6 +109,11 @@ impl Site {
     /// The path of the wasm and its glue, `/pkg/<hash>`; empty without a site.
     pub fn pkg(&self) -> &str {
         &self.pkg
+    }
+
+    /// What pages run before the wasm is there; `None` without a site.
+    pub fn scripts(&self) -> Option<Arc<Scripts>> {
+        self.scripts.clone()
     }
 
     /// Is there none?
@@ -164,10 +176,18 @@ impl Site {
     }
 }
 
-/// `{"pkg":"/pkg/<hash>"}`.
-fn pkg_of(manifest: &[u8]) -> Option<String> {
-    let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
-    Some(manifest.get("pkg")?.as_str()?.to_owned())
+/// `{"pkg":"/pkg/<hash>","scripts":{…}}`.
+#[derive(Deserialize)]
+struct Manifest {
+    pkg: String,
+    scripts: Scripts,
+}
+
+impl Manifest {
+    /// `None` for one of another version, too: its pages would never come alive.
+    fn read(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
 }
 
 /// A file from inside the program.
@@ -271,7 +291,10 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("parlour-site-{}", RandomIds.uuid()));
         std::fs::create_dir_all(folder.join("pkg/abc")).unwrap();
         for (path, content) in [
-            (MANIFEST, r#"{"pkg":"/pkg/abc"}"#),
+            (
+                MANIFEST,
+                r#"{"pkg":"/pkg/abc","scripts":{"ahead":"","early":"1;","forget":"","hand_over":"","to_end":"","wake":""}}"#,
+            ),
             ("parlour.js", "loader"),
             ("parlour.js.br", "packed"),
             ("pkg/abc/frontend_bg.wasm", "wasm"),
@@ -300,6 +323,7 @@ mod tests {
     async fn a_folder_serves_the_packed_loader_to_other_origins_and_forgets_it_soon() {
         let site = Site::find(Some(&folder())).unwrap();
         assert_eq!(site.pkg(), "/pkg/abc");
+        assert_eq!(site.scripts().unwrap().early, "1;");
         let loader = site
             .file(request("/parlour.js", &[("accept-encoding", "gzip, br")]))
             .await

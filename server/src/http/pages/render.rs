@@ -4,7 +4,9 @@
 //!
 //! Invariant: the nonce in the HTML is the one in the policy, and is new for each answer.
 
-use app::pages::DevScript;
+use std::sync::Arc;
+
+use app::pages::{DevScript, Scripts};
 use app::{BasePath, Page};
 use axum::body::Body;
 use axum::http::Request;
@@ -64,7 +66,15 @@ pub(super) async fn render(
     let csp = HeaderValue::try_from(policy.csp());
     let base = config.base_path();
     let script = state.dev_build.map(|build| DevScript(build.script(&base)));
-    let mut response = draw(options(state), base, page, nonce, script).await;
+    let mut response = draw(
+        options(state),
+        base,
+        page,
+        nonce,
+        state.site.scripts(),
+        script,
+    )
+    .await;
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -84,10 +94,14 @@ async fn draw(
     base: BasePath,
     page: Page,
     nonce: String,
+    scripts: Option<Arc<Scripts>>,
     script: Option<DevScript>,
 ) -> Response {
     let context = move || {
         provide_context(Nonce::from_value(nonce.clone()));
+        if let Some(scripts) = &scripts {
+            provide_context(Arc::clone(scripts));
+        }
         if let Some(script) = &script {
             provide_context(script.clone());
         }
