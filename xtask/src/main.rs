@@ -10,14 +10,11 @@
     reason = "a command line tool talks on standard output"
 )]
 
-mod bot;
+mod bench;
 mod build;
 mod compress;
-mod crash;
 mod dev;
 mod e2e;
-mod fetch;
-mod load;
 mod node;
 mod package;
 mod process;
@@ -72,14 +69,11 @@ enum Task {
     /// Measure what a visitor downloads against `size-budget.toml`.
     Size(size::Options),
     /// Measure the release server under load.
-    Load(load::Options),
+    Load(bench::Options),
     /// Kill, end and fill the disk under load; then account for every message.
-    Crash(crash::Options),
+    Crash(bench::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
-    /// A bot behind a webhook: started by `crash`, which kills it.
-    #[command(hide = true)]
-    Bot(bot::Options),
     /// Only make sure that the toolchain can build everything.
     Setup,
 }
@@ -104,9 +98,8 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Site => build::site(&workspace)?,
         Task::Package => package::package(&workspace)?,
         Task::Size(options) => size::size(&workspace, &options)?,
-        Task::Load(options) => load::load(&workspace, &options)?,
-        Task::Crash(options) => crash::crash(&workspace, &options)?,
-        Task::Bot(options) => bot::bot(&options)?,
+        Task::Load(options) => bench::load(&workspace, &options)?,
+        Task::Crash(options) => bench::crash(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => setup::setup(&workspace)?,
     }

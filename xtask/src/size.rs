@@ -16,7 +16,7 @@ use clap::Args;
 use crate::served::Served;
 use crate::split::PARTS;
 use crate::workspace::Workspace;
-use crate::{build, compress, fetch};
+use crate::{build, compress};
 
 const FILE: &str = "size-budget.toml";
 /// The page whose weight counts: the demo bot's, which a first start makes.
@@ -162,18 +162,22 @@ fn sum_of_scripts(folder: &Path) -> anyhow::Result<u64> {
 fn page(workspace: &Workspace) -> anyhow::Result<u64> {
     let served = Served::start(workspace)
         .context("the page cannot be measured (--without-page leaves it out)")?;
-    let answer = fetch::get(&served.address, PAGE)?;
-    if answer.status != 200 {
-        bail!(
-            "{PAGE} answered {}, so there is no page to measure",
-            answer.status
-        );
-    }
-    if answer.encoding != "br" {
-        let could = compress::brotli(&answer.body)?.len();
+    let url = format!("http://{}{PAGE}", served.address);
+    let mut answer = ureq::get(&url)
+        .header("accept", "text/html")
+        .header("accept-encoding", "br")
+        .call()
+        .with_context(|| format!("{PAGE} is not there"))?;
+    let packed = answer
+        .headers()
+        .get("content-encoding")
+        .is_some_and(|it| it == "br");
+    let body = answer.body_mut().read_to_vec()?;
+    if !packed {
+        let could = compress::brotli(&body)?.len();
         println!("    note: {PAGE} is not sent with brotli, which would make it {could} bytes");
     }
-    Ok(answer.body.len() as u64)
+    Ok(body.len() as u64)
 }
 
 fn compare(measured: &[(String, u64)], file: &toml::Table) -> Vec<Part> {

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, crash, e2e, process, scripts, setup, size, tidy};
+use crate::{bench, build, e2e, process, scripts, setup, size, tidy};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -86,7 +86,7 @@ const STEPS: [Step; 13] = [
     },
     Step {
         name: "crash",
-        perform: |context| crash::check(context.workspace),
+        perform: |context| bench::check(context.workspace, &context.log),
     },
     Step {
         name: "size",

@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
-use serde_json::Value;
+use cargo_metadata::{Metadata, MetadataCommand};
 
 /// The workspace as cargo sees it.
 pub(crate) struct Workspace {
@@ -14,8 +13,8 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Where cargo builds; respects `CARGO_TARGET_DIR` and cargo's configuration.
     pub(crate) target: PathBuf,
-    /// The answer of `cargo metadata --no-deps`.
-    pub(crate) metadata: Value,
+    /// Our crates and what each depends on.
+    pub(crate) metadata: Metadata,
 }
 
 impl Workspace {
@@ -24,26 +23,10 @@ impl Workspace {
         // Cargo says it when it runs us; a binary started by hand knows where it was built.
         let here = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let output = cargo_in(&here)
-            .args(["metadata", "--format-version", "1", "--no-deps"])
-            .output()
-            .context("cargo cannot be started")?;
-        if !output.status.success() {
-            bail!(
-                "cargo metadata failed:\n{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-        let metadata: Value = serde_json::from_slice(&output.stdout)?;
-        let path = |key: &str| {
-            metadata[key]
-                .as_str()
-                .map(PathBuf::from)
-                .with_context(|| format!("cargo metadata has no {key}"))
-        };
+        let metadata = MetadataCommand::new().current_dir(here).no_deps().exec()?;
         Ok(Self {
-            root: path("workspace_root")?,
-            target: path("target_directory")?,
+            root: metadata.workspace_root.clone().into(),
+            target: metadata.target_directory.clone().into(),
             metadata,
         })
     }

@@ -1,13 +1,30 @@
-//! Which crate may use which: the one-way street `protocol <- app <- frontend`, `app, protocol <- server`, `protocol <- xtask`.
+//! Which crate may use which: the one-way street `protocol <- app <- frontend`, `app, protocol <- server`, `protocol <- bench`.
 //!
-//! In the path: `tidy` with the answer of `cargo metadata --no-deps`.
+//! In the path: `tidy` with the answer of `cargo metadata`. Which foreign crates and licences nobody may use is in `deny.toml`.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use cargo_metadata::{Dependency, DependencyKind, Metadata};
 
 /// How cargo names the browser's dependencies.
 const WASM: &str = r#"cfg(target_arch = "wasm32")"#;
+/// Only for wasm, so that the host never compiles them.
+const BROWSER: [&str; 5] = [
+    "gloo-net",
+    "js-sys",
+    "wasm-bindgen",
+    "wasm-bindgen-futures",
+    "web-sys",
+];
+/// What serves and stores.
+const SERVER: [&str; 6] = [
+    "axum",
+    "hyper",
+    "leptos_axum",
+    "rusqlite",
+    "tokio",
+    "tower-http",
+];
 
 /// What one crate may depend on.
 struct Rule {
@@ -17,296 +34,219 @@ struct Rule {
     /// Foreign crates for the code; `None`: any but `never`.
     foreign: Option<&'static [&'static str]>,
     never: &'static [&'static str],
-    /// Only for wasm, so that the host never compiles them.
-    browser: &'static [&'static str],
+    /// Everything is for wasm only.
+    in_browser: bool,
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
     Rule {
         name: "protocol",
         ours: &[],
         foreign: Some(&["serde", "serde_json", "thiserror"]),
         never: &[],
-        browser: &[],
+        in_browser: false,
     },
     Rule {
         name: "app",
         ours: &["protocol"],
         foreign: None,
-        never: &[
-            "axum",
-            "hyper",
-            "leptos_axum",
-            "rusqlite",
-            "tokio",
-            "tower-http",
-        ],
-        browser: &[
-            "gloo-net",
-            "js-sys",
-            "wasm-bindgen",
-            "wasm-bindgen-futures",
-            "web-sys",
-        ],
+        never: &SERVER,
+        in_browser: false,
     },
     Rule {
         name: "frontend",
         ours: &["app"],
         foreign: Some(&["leptos", "wasm-bindgen"]),
         never: &[],
-        browser: &["app", "leptos", "wasm-bindgen"],
+        in_browser: true,
     },
     Rule {
         name: "server",
         ours: &["app", "protocol"],
         foreign: None,
-        never: &[
-            "gloo-net",
-            "js-sys",
-            "wasm-bindgen",
-            "web-sys",
-            "native-tls",
-            "openssl",
-        ],
-        browser: &[],
+        never: &BROWSER,
+        in_browser: false,
+    },
+    Rule {
+        name: "bench",
+        ours: &["protocol"],
+        foreign: None,
+        never: &BROWSER,
+        in_browser: false,
     },
     Rule {
         name: "xtask",
-        ours: &["protocol"],
+        ours: &[],
         foreign: None,
-        never: &[],
-        browser: &[],
+        never: &SERVER,
+        in_browser: false,
     },
 ];
 
-/// The broken rules, one a line.
-pub(super) fn check(metadata: &Value) -> Vec<String> {
-    let mut broken = Vec::new();
-    let packages: Vec<&Value> = metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
-    let names: Vec<&str> = packages
-        .iter()
-        .map(|package| text(package, "name"))
-        .collect();
-    for rule in &RULES {
-        if !names.contains(&rule.name) {
-            broken.push(format!(
-                "Cargo.toml: the crate {} is gone; change tidy's rules too",
-                rule.name
-            ));
+/// What a rule reads of a dependency.
+#[derive(Clone, Copy)]
+struct Edge<'a> {
+    name: &'a str,
+    wasm: bool,
+    /// Not only for tests or the build script.
+    code: bool,
+    hydrates: bool,
+}
+
+impl<'a> Edge<'a> {
+    fn of(dependency: &'a Dependency) -> Self {
+        let target = dependency.target.as_ref().map(ToString::to_string);
+        Self {
+            name: &dependency.name,
+            wasm: target.as_deref() == Some(WASM),
+            code: dependency.kind == DependencyKind::Normal,
+            hydrates: dependency.features.iter().any(|it| it == "hydrate"),
         }
     }
+}
+
+/// The broken rules, one a line.
+pub(super) fn check(metadata: &Metadata) -> Vec<String> {
+    let mut broken = Vec::new();
     let mut edges = BTreeMap::new();
-    for package in &packages {
-        let name = text(package, "name");
-        let dependencies = package["dependencies"].as_array();
-        let dependencies: Vec<&Value> = dependencies.into_iter().flatten().collect();
-        let Some(rule) = RULES.iter().find(|rule| rule.name == name) else {
+    for package in &metadata.packages {
+        let defaults = package.features.get("default");
+        if defaults.is_some_and(|features| !features.is_empty()) {
+            broken.push(format!(
+                "{}/Cargo.toml: no default features; each user names what it needs",
+                package.name
+            ));
+        }
+        let used = package.dependencies.iter().map(Edge::of).collect();
+        edges.insert(package.name.as_str(), used);
+    }
+    broken.extend(check_edges(&edges));
+    broken
+}
+
+fn check_edges(edges: &BTreeMap<&str, Vec<Edge<'_>>>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for rule in RULES.iter().filter(|rule| !edges.contains_key(rule.name)) {
+        broken.push(format!(
+            "Cargo.toml: the crate {} is gone; change tidy's rules too",
+            rule.name
+        ));
+    }
+    for (name, used) in edges {
+        let Some(rule) = RULES.iter().find(|rule| rule.name == *name) else {
             broken.push(format!(
                 "{name}/Cargo.toml: a new crate needs a rule in tidy"
             ));
             continue;
         };
-        for dependency in &dependencies {
-            let broke = broken_by(rule, dependency, &names);
-            broken.extend(
-                broke
-                    .into_iter()
-                    .map(|what| format!("{name}/Cargo.toml: {what}")),
-            );
+        for edge in used {
+            let what = broken_by(rule, *edge, edges.contains_key(edge.name));
+            broken.extend(what.map(|what| format!("{name}/Cargo.toml: {what}")));
         }
-        if package["features"]["default"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-        {
-            broken.push(format!(
-                "{name}/Cargo.toml: no default features; each user names what it needs"
-            ));
-        }
-        let ours: Vec<&str> = dependencies.iter().map(|it| text(it, "name")).collect();
-        edges.insert(name, ours);
     }
-    broken.extend(cycle(&edges).map(|cycle| format!("Cargo.toml: crates in a circle: {cycle}")));
     broken
 }
 
 /// What one dependency breaks.
-fn broken_by(rule: &Rule, dependency: &Value, names: &[&str]) -> Vec<String> {
-    let name = text(dependency, "name");
-    let wasm = dependency["target"].as_str() == Some(WASM);
-    let code = dependency["kind"].is_null();
-    let mut broken = Vec::new();
-    if names.contains(&name) {
-        if !rule.ours.contains(&name) {
-            broken.push(format!("{} must not use {name}", rule.name));
-        }
-    } else if code && rule.foreign.is_some_and(|allowed| !allowed.contains(&name)) {
-        broken.push(format!(
-            "{} must not depend on {name}: see tidy's list",
-            rule.name
-        ));
+fn broken_by(rule: &Rule, edge: Edge<'_>, is_ours: bool) -> Option<String> {
+    let (user, name) = (rule.name, edge.name);
+    let allowed = if is_ours {
+        rule.ours.contains(&name)
+    } else {
+        let listed = rule.foreign.is_none_or(|foreign| foreign.contains(&name));
+        (listed || !edge.code) && !rule.never.contains(&name)
+    };
+    if !allowed {
+        return Some(format!("{user} must not use {name}: see tidy's rules"));
     }
-    if rule.never.contains(&name) {
-        broken.push(format!("{} must never depend on {name}", rule.name));
-    }
-    if code && rule.browser.contains(&name) && !wasm {
-        broken.push(format!(
+    let browser = rule.in_browser || BROWSER.contains(&name);
+    if edge.code && browser && !edge.wasm {
+        return Some(format!(
             "{name} belongs under [target.'{WASM}'.dependencies]"
         ));
     }
-    let features = dependency["features"].as_array();
-    let hydrates = features
-        .into_iter()
-        .flatten()
-        .any(|feature| feature == "hydrate");
-    if hydrates && !wasm {
-        broken.push(format!(
-            "{name} with `hydrate` on the host collides with the server's `ssr`"
-        ));
-    }
-    broken
-}
-
-/// The first circle among our crates, as `a -> b -> a`.
-fn cycle(edges: &BTreeMap<&str, Vec<&str>>) -> Option<String> {
-    fn walk<'a>(
-        at: &'a str,
-        edges: &BTreeMap<&'a str, Vec<&'a str>>,
-        path: &mut Vec<&'a str>,
-    ) -> Option<String> {
-        if let Some(start) = path.iter().position(|seen| *seen == at) {
-            return Some(format!("{} -> {at}", path[start..].join(" -> ")));
-        }
-        path.push(at);
-        for next in edges.get(at).into_iter().flatten() {
-            if edges.contains_key(next)
-                && let Some(found) = walk(next, edges, path)
-            {
-                return Some(found);
-            }
-        }
-        path.pop();
-        None
-    }
-    edges
-        .keys()
-        .find_map(|start| walk(start, edges, &mut Vec::new()))
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
+    (edge.hydrates && !edge.wasm)
+        .then(|| format!("{name} with `hydrate` on the host collides with the server's `ssr`"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    /// The five crates, `dependencies` given to `name`.
-    fn workspace(name: &str, dependencies: &Value) -> Value {
-        let packages: Vec<Value> = ["protocol", "app", "frontend", "server", "xtask"]
-            .iter()
-            .map(|each| {
-                let own = if *each == name {
-                    dependencies.clone()
-                } else {
-                    json!([])
-                };
-                json!({ "name": each, "dependencies": own, "features": {} })
-            })
-            .collect();
-        json!({ "packages": packages })
+    /// All crates; `user` depends on `edge`.
+    fn broken(user: &str, edge: Edge<'_>) -> String {
+        let names = RULES.iter().map(|rule| rule.name);
+        let edges = names.map(|name| {
+            let its = if name == user { vec![edge] } else { Vec::new() };
+            (name, its)
+        });
+        check_edges(&edges.collect()).join("\n")
     }
 
-    fn broken(name: &str, dependency: &Value) -> String {
-        check(&workspace(name, &json!([dependency]))).join("\n")
+    fn code(name: &str) -> Edge<'_> {
+        Edge {
+            name,
+            wasm: false,
+            code: true,
+            hydrates: false,
+        }
+    }
+
+    fn wasm(name: &str) -> Edge<'_> {
+        Edge {
+            wasm: true,
+            ..code(name)
+        }
+    }
+
+    fn test(name: &str) -> Edge<'_> {
+        Edge {
+            code: false,
+            ..code(name)
+        }
     }
 
     #[test]
     fn allowed_dependencies_pass() {
-        let wasm = json!({ "name": "app", "target": WASM, "features": ["hydrate"] });
-        for (name, dependency) in [
-            ("protocol", json!({ "name": "serde" })),
-            ("protocol", json!({ "name": "proptest", "kind": "dev" })),
-            ("app", json!({ "name": "gloo-net", "target": WASM })),
-            ("frontend", wasm),
-            ("server", json!({ "name": "app", "features": ["ssr"] })),
+        for (user, edge) in [
+            ("protocol", code("serde")),
+            ("protocol", test("proptest")),
+            ("app", wasm("gloo-net")),
+            ("frontend", wasm("app")),
+            ("server", code("app")),
+            ("bench", code("protocol")),
         ] {
-            assert_eq!(broken(name, &dependency), "", "{name} {dependency}");
+            assert_eq!(broken(user, edge), "", "{user} {}", edge.name);
         }
     }
 
     #[test]
     fn each_forbidden_dependency_is_named() {
-        for (name, dependency, expected) in [
-            (
-                "protocol",
-                json!({ "name": "tokio" }),
-                "must not depend on tokio",
-            ),
-            (
-                "protocol",
-                json!({ "name": "app", "kind": "dev" }),
-                "must not use app",
-            ),
-            (
-                "app",
-                json!({ "name": "axum" }),
-                "must never depend on axum",
-            ),
-            ("app", json!({ "name": "gloo-net" }), "belongs under"),
-            (
-                "app",
-                json!({ "name": "leptos", "features": ["hydrate"] }),
-                "collides",
-            ),
-            ("frontend", json!({ "name": "app" }), "belongs under"),
-            (
-                "frontend",
-                json!({ "name": "protocol", "target": WASM }),
-                "must not use protocol",
-            ),
-            (
-                "server",
-                json!({ "name": "frontend" }),
-                "must not use frontend",
-            ),
-            (
-                "server",
-                json!({ "name": "openssl" }),
-                "must never depend on openssl",
-            ),
-            ("xtask", json!({ "name": "server" }), "must not use server"),
+        let hydrating = Edge {
+            hydrates: true,
+            ..code("leptos")
+        };
+        for (user, edge, expected) in [
+            ("protocol", code("tokio"), "must not use tokio"),
+            ("protocol", test("app"), "must not use app"),
+            ("app", code("axum"), "must not use axum"),
+            ("app", code("gloo-net"), "belongs under"),
+            ("app", hydrating, "collides"),
+            ("frontend", code("app"), "belongs under"),
+            ("frontend", wasm("protocol"), "must not use protocol"),
+            ("server", code("frontend"), "must not use frontend"),
+            ("xtask", code("server"), "must not use server"),
+            ("xtask", code("tokio"), "must not use tokio"),
         ] {
-            let broken = broken(name, &dependency);
-            assert!(broken.contains(expected), "{name} {dependency}: {broken}");
+            let broken = broken(user, edge);
+            assert!(broken.contains(expected), "{user} {}: {broken}", edge.name);
         }
     }
 
     #[test]
-    fn a_circle_a_new_crate_and_a_lost_one_are_found() {
-        let edges = BTreeMap::from([
-            ("a", vec!["b", "serde"]),
-            ("b", vec!["c"]),
-            ("c", vec!["b"]),
-        ]);
-        assert_eq!(cycle(&edges).unwrap(), "b -> c -> b");
-        let edges = BTreeMap::from([("a", vec!["b"]), ("b", vec![])]);
-        assert_eq!(cycle(&edges), None);
-        let metadata = json!({ "packages": [{ "name": "extra", "dependencies": [] }] });
-        let broken = check(&metadata).join("\n");
+    fn a_new_crate_and_a_lost_one_are_found() {
+        let broken = check_edges(&BTreeMap::from([("extra", Vec::new())])).join("\n");
         assert!(broken.contains("extra/Cargo.toml: a new crate"), "{broken}");
         assert!(broken.contains("the crate protocol is gone"), "{broken}");
-    }
-
-    #[test]
-    fn default_features_are_refused() {
-        let mut metadata = workspace("app", &json!([]));
-        metadata["packages"][1]["features"] = json!({ "default": ["ssr"] });
-        assert!(check(&metadata).join("\n").contains("no default features"));
     }
 }

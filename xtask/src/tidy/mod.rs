@@ -1,7 +1,7 @@
 //! The rules of structure that no compiler checks.
 //!
 //! In the path: a step of `test`. `crates` and `leptos` read what cargo knows of the workspace, `files` reads every source, `modules`
-//! reads who uses whom inside `server` and `app` (with `paths`, on text that `source` freed of comments and strings).
+//! reads who uses whom inside `server` and `app` (with `paths`).
 //!
 //! **Invariants.** Every rule has a test that breaks it. A rule's message says what to do instead.
 
@@ -10,7 +10,6 @@ mod files;
 mod leptos;
 mod modules;
 mod paths;
-mod source;
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +37,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// The same for `test`: returns a short sentence.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
-    let sources = sources(workspace)?;
+    let sources = sources(workspace, files::is_source)?;
     let mut broken = crates::check(&workspace.metadata);
     broken.extend(leptos::check(&workspace.metadata));
     for source in &sources {
@@ -60,8 +59,8 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
     Ok(format!("{} files", sources.len()))
 }
 
-/// Every file of ours that a rule could read.
-fn sources(workspace: &Workspace) -> anyhow::Result<Vec<Source>> {
+/// Every file of ours that is `wanted`.
+fn sources(workspace: &Workspace, wanted: fn(&str) -> bool) -> anyhow::Result<Vec<Source>> {
     let mut found = Vec::new();
     let mut waiting = vec![(workspace.root.clone(), String::new())];
     while let Some((folder, prefix)) = waiting.pop() {
@@ -73,7 +72,7 @@ fn sources(workspace: &Workspace) -> anyhow::Result<Vec<Source>> {
                 if is_ours(&path) && entry.path() != workspace.target {
                     waiting.push((entry.path(), format!("{path}/")));
                 }
-            } else if files::is_source(&path) {
+            } else if wanted(&path) {
                 found.push(read(&entry.path(), path)?);
             }
         }

@@ -3,8 +3,7 @@
 //! In the path: `tidy`, for every Rust file of the two crates.
 
 use super::Source;
-use super::paths::{Use, line_of, module_of, uses, words};
-use super::source::code;
+use super::paths::{Token, Use, is_separator, module_of, starts, tokens, uses};
 
 /// The server's inner parts: each is a backend behind a trait, and knows neither the routes nor the other parts.
 const PARTS: [&str; 5] = ["store", "bus", "bot", "security", "outbound"];
@@ -23,7 +22,7 @@ pub(super) fn check(source: &Source) -> Vec<String> {
     if !has_extension(file, "rs") {
         return Vec::new();
     }
-    let code = code(&source.text);
+    let code = tokens(&source.text);
     let broken = match krate {
         "server" => server(file, &code),
         "app" => app(file, &code),
@@ -35,7 +34,7 @@ pub(super) fn check(source: &Source) -> Vec<String> {
         .collect()
 }
 
-fn server(file: &str, code: &str) -> Vec<(usize, String)> {
+fn server(file: &str, code: &[Token]) -> Vec<(usize, String)> {
     let module = module_of(file);
     let mut broken = Vec::new();
     let part = module.first().copied().unwrap_or_default();
@@ -50,12 +49,10 @@ fn server(file: &str, code: &str) -> Vec<(usize, String)> {
         }
     }
     if file != "state.rs" && !["store", "bus"].contains(&part) {
-        for (at, word) in words(code) {
-            if is_backend(word) {
-                let what =
-                    format!("only state.rs names a concrete backend, here {word}: use the trait");
-                broken.push((line_of(code, at), what));
-            }
+        for Token { text, line } in code.iter().filter(|token| is_backend(&token.text)) {
+            let what =
+                format!("only state.rs names a concrete backend, here {text}: use the trait");
+            broken.push((*line, what));
         }
     }
     broken
@@ -69,7 +66,7 @@ fn is_backend(word: &str) -> bool {
     })
 }
 
-fn app(file: &str, code: &str) -> Vec<(usize, String)> {
+fn app(file: &str, code: &[Token]) -> Vec<(usize, String)> {
     if file == "chat.rs" || module_of(file).first() == Some(&"transport") {
         return Vec::new();
     }
@@ -77,13 +74,9 @@ fn app(file: &str, code: &str) -> Vec<(usize, String)> {
         .into_iter()
         .filter(|it| it.path.first().is_some_and(|first| first == "transport"))
         .map(|it| it.line);
-    let from_root = words(code)
-        .filter(|(at, word)| {
-            *word == "transport"
-                && code[at + word.len()..].trim_start().starts_with("::")
-                && !code[..*at].trim_end().ends_with("::")
-        })
-        .map(|(at, _)| line_of(code, at));
+    let from_root = starts(code, &["transport"])
+        .filter(|(at, _)| is_separator(&code[at + 1..]))
+        .map(|(_, line)| line);
     through_root
         .chain(from_root)
         .map(|line| {

@@ -2,13 +2,48 @@
 //!
 //! In the path: `modules` compares them with its rules.
 //!
-//! **Invariants.** Reads text without comments and strings (`source::code`); a file's own place decides what `super` means.
+//! **Invariants.** Reads what the compiler reads, also inside macros: tokens. A file's own path decides what `super` means.
+
+use proc_macro2::{TokenStream, TokenTree};
+
+/// A word, a sign or a bracket, and its line. Comments are no tokens, and the text of a string is left out.
+pub(super) struct Token {
+    pub(super) text: String,
+    pub(super) line: usize,
+}
 
 /// A path as it is seen from the crate's root, and its line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) line: usize,
     pub(super) path: Vec<String>,
+}
+
+/// The tokens of a Rust file; none where it is no Rust, which the compiler says better.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut found = Vec::new();
+    flatten(text.parse().unwrap_or_default(), &mut found);
+    found
+}
+
+fn flatten(stream: TokenStream, found: &mut Vec<Token>) {
+    for tree in stream {
+        let line = tree.span().start().line;
+        let mut add = |text: String| found.push(Token { text, line });
+        match tree {
+            TokenTree::Ident(word) => add(word.to_string()),
+            TokenTree::Punct(sign) => add(sign.as_char().to_string()),
+            TokenTree::Literal(_) => add("\"".to_owned()),
+            TokenTree::Group(group) => {
+                add("{".to_owned());
+                flatten(group.stream(), found);
+                found.push(Token {
+                    text: "}".to_owned(),
+                    line: group.span_close().start().line,
+                });
+            }
+        }
+    }
 }
 
 /// The module of a file below `src/`: `store/sqlite.rs` is `store::sqlite`, `store/mod.rs` is `store`, `lib.rs` is the root.
@@ -20,17 +55,12 @@ pub(super) fn module_of(file: &str) -> Vec<&str> {
     module
 }
 
-/// All paths in `code` that start at `crate` or `super`.
-pub(super) fn uses(code: &str, module: &[&str]) -> Vec<Use> {
+/// All paths that start at `crate` or `super`.
+pub(super) fn uses(tokens: &[Token], module: &[&str]) -> Vec<Use> {
     let mut found = Vec::new();
-    for (at, word) in words(code) {
-        let after_path = code[..at].trim_end().ends_with("::");
-        if after_path || (word != "crate" && word != "super") {
-            continue;
-        }
-        let line = line_of(code, at);
+    for (at, line) in starts(tokens, &["crate", "super"]) {
         let mut paths = Vec::new();
-        tree(&code[at..], &mut Vec::new(), &mut paths);
+        tree(&tokens[at..], &mut Vec::new(), &mut paths);
         found.extend(paths.iter().map(|path| Use {
             line,
             path: resolve(path, module),
@@ -39,53 +69,58 @@ pub(super) fn uses(code: &str, module: &[&str]) -> Vec<Use> {
     found
 }
 
-/// Every identifier with its place.
-pub(super) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = at + code[at..].find(is_word)?;
-        let end = code[start..]
-            .find(|c| !is_word(c))
-            .map_or(code.len(), |length| start + length);
-        at = end;
-        Some((start, &code[start..end]))
-    })
+/// Where a path starts with one of `words`: place and line.
+pub(super) fn starts<'a>(
+    tokens: &'a [Token],
+    words: &'a [&str],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let all = tokens.iter().enumerate();
+    let starts = all.filter(|(at, token)| {
+        let inside = *at > 1 && is_separator(&tokens[at - 2..]);
+        words.contains(&token.text.as_str()) && !inside
+    });
+    starts.map(|(at, token)| (at, token.line))
 }
 
-/// The line of a place, from one.
-pub(super) fn line_of(code: &str, at: usize) -> usize {
-    code[..at].matches('\n').count() + 1
+/// `::`
+pub(super) fn is_separator(tokens: &[Token]) -> bool {
+    tokens.len() > 1 && tokens[..2].iter().all(|token| token.text == ":")
 }
 
-/// Reads one use tree; returns what is left of the text.
-fn tree<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
-    let text = text.trim_start();
-    if let Some(mut rest) = text.strip_prefix('{') {
-        loop {
-            rest = tree(rest, &mut prefix.clone(), found).trim_start();
-            match rest.strip_prefix(',') {
-                Some(next) => rest = next,
-                None => return rest.strip_prefix('}').unwrap_or(rest),
-            }
-        }
-    }
-    let Some((0, word)) = words(text).next() else {
-        // `*`, or the empty end of a group.
-        found.push(prefix.clone());
-        return text.strip_prefix('*').unwrap_or(text);
+/// Reads one use tree; returns the tokens behind it.
+fn tree<'a>(
+    tokens: &'a [Token],
+    prefix: &mut Vec<String>,
+    found: &mut Vec<Vec<String>>,
+) -> &'a [Token] {
+    let Some((first, mut rest)) = tokens.split_first() else {
+        return tokens;
     };
-    prefix.push(word.to_owned());
-    let rest = &text[word.len()..];
-    if let Some(next) = rest.trim_start().strip_prefix("::") {
-        return tree(next, prefix, found);
-    }
-    found.push(prefix.clone());
-    // `as name` belongs to this branch.
-    let rest = rest.trim_start();
-    match rest.strip_prefix("as ").map(str::trim_start) {
-        Some(renamed) => &renamed[words(renamed).next().map_or(0, |(_, name)| name.len())..],
-        None => rest,
+    match first.text.as_str() {
+        "{" => loop {
+            rest = tree(rest, &mut prefix.clone(), found);
+            match rest.split_first() {
+                Some((token, next)) if token.text == "," => rest = next,
+                Some((token, next)) if token.text == "}" => return next,
+                _ => return rest,
+            }
+        },
+        // The empty end of a group.
+        "}" => tokens,
+        "*" => {
+            found.push(prefix.clone());
+            rest
+        }
+        word => {
+            prefix.push(word.to_owned());
+            if is_separator(rest) {
+                return tree(&rest[2..], prefix, found);
+            }
+            found.push(prefix.clone());
+            // `as name` belongs to this branch.
+            let renamed = rest.first().is_some_and(|token| token.text == "as");
+            &rest[if renamed { 2 } else { 0 }.min(rest.len())..]
+        }
     }
 }
 
@@ -109,18 +144,23 @@ mod tests {
     use super::*;
 
     fn paths(code: &str, module: &[&str]) -> Vec<String> {
-        uses(code, module)
-            .into_iter()
-            .map(|it| it.path.join("::"))
-            .collect()
+        let uses = uses(&tokens(code), module).into_iter();
+        uses.map(|it| it.path.join("::")).collect()
     }
 
     #[test]
     fn every_branch_of_a_use_is_found() {
-        let code = "use crate::{http::{self, sign as s}, rtm::*, a};\nlet x = crate::bus::new();";
+        let code =
+            "use crate::{http::{self, sign as s}, rtm::*, a};\nlet x = vec![crate::bus::new()];";
         let expected = ["http::self", "http::sign", "rtm", "a", "bus::new"];
         assert_eq!(paths(code, &["store"]), expected);
-        assert_eq!(uses(code, &["store"])[4].line, 2);
+        assert_eq!(uses(&tokens(code), &["store"])[4].line, 2);
+    }
+
+    #[test]
+    fn comments_and_strings_name_nothing() {
+        let code = "//! [`crate::rtm`]\n/* crate::bus */ let x = \"crate::http\"; let c = '\"';";
+        assert_eq!(paths(code, &["store"]), [""; 0]);
     }
 
     #[test]

@@ -23,13 +23,13 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::built::Built;
 use crate::load::crowd::Crowd;
 use crate::load::http::{Http, address_of};
+use crate::load::runtime;
 use crate::load::server::{Folder, Server, Setup};
 use crate::load::steps;
 use crate::load::visitor::{Habits, Visitor};
-use crate::load::{binary, runtime};
-use crate::workspace::Workspace;
 use account::Account;
 
 /// Histories that are read at the same time.
@@ -60,6 +60,9 @@ pub(crate) struct Options {
     /// The server to test. Default: what `cargo xtask build` made.
     #[arg(long, value_name = "BINARY")]
     server: Option<PathBuf>,
+    /// What the tests can afford, in the place of the other options.
+    #[arg(long)]
+    short: bool,
     /// Only this story; may be given several times.
     #[arg(long, value_enum)]
     only: Vec<Story>,
@@ -87,6 +90,7 @@ impl Options {
             outstanding: 20,
             rate: 200,
             kills: 1,
+            short: true,
             server: None,
             only: Vec::new(),
         }
@@ -95,7 +99,7 @@ impl Options {
 
 /// Where a story gets its server from.
 struct Stage<'a> {
-    workspace: &'a Workspace,
+    built: &'a Built,
     binary: PathBuf,
 }
 
@@ -105,29 +109,17 @@ impl Stage<'_> {
         let name = format!("crash-{name}");
         Ok(Setup {
             binary: self.binary.clone(),
-            folder: Folder::make(&self.workspace.target, &name)?,
-            log: self.log(&name),
+            folder: Folder::make(self.built.target(), &name)?,
+            log: self.built.log(&name),
             before: Vec::new(),
         })
     }
-
-    fn log(&self, name: &str) -> PathBuf {
-        let folder = self.workspace.target.join("xtask-logs");
-        folder.join(format!("{name}.log"))
-    }
 }
 
-/// Runs the stories and prints what each found.
-pub(crate) fn crash(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    run(workspace, options).map(drop)
-}
-
-/// The short form, for `test`: returns a short sentence.
-pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
-    run(workspace, &Options::short())
-}
-
-fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
+/// Runs the stories and prints what each found. The last line is all of it in a sentence.
+pub(crate) fn crash(built: &Built, options: &Options) -> anyhow::Result<()> {
+    let short = Options::short();
+    let options = if options.short { &short } else { options };
     if options.users == 0 || options.users > 5_000 || options.outstanding == 0 {
         bail!("--users is 1 to 5000, --outstanding at least 1");
     }
@@ -138,8 +130,8 @@ fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
         );
     }
     let stage = Stage {
-        workspace,
-        binary: binary(workspace, options.server.as_deref())?,
+        built,
+        binary: built.server(options.server.as_deref())?,
     };
     let wanted = |story| options.only.is_empty() || options.only.contains(&story);
     let mut said = Vec::new();
@@ -161,7 +153,8 @@ fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<String> {
         }
         anyhow::Ok(())
     })?;
-    Ok(said.join("; "))
+    println!("{}", said.join("; "));
+    Ok(())
 }
 
 /// Kills the server once more, starts it, reads every history and compares. What does not add up is an error.

@@ -16,8 +16,6 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::served;
-
 /// A restart reads the log of the database; on a busy disk that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The server promises to be gone ten seconds after SIGTERM; a little more, so that a late one is measured.
@@ -257,7 +255,7 @@ async fn launch(setup: &Setup, listen: &str) -> anyhow::Result<(Child, SocketAdd
     let mut lines = BufReader::new(output).lines();
     let ready = async {
         while let Some(line) = lines.next_line().await? {
-            if let Some(address) = served::address(&line) {
+            if let Some(address) = address(&line) {
                 return Ok(address.parse::<SocketAddr>()?);
             }
         }
@@ -269,6 +267,12 @@ async fn launch(setup: &Setup, listen: &str) -> anyhow::Result<(Child, SocketAdd
         .context("the server did not get ready in time")??;
     // The few lines that still come fit into the pipe; nobody needs to read them.
     Ok((child, address))
+}
+
+/// The address in the line that says that the server is ready.
+fn address(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("listening on http://")?;
+    rest.split(|c: char| c == '/' || c.is_whitespace()).next()
 }
 
 /// Fields 14 and 15; the second field, the name in brackets, may hold blanks.
@@ -301,6 +305,13 @@ mod tests {
             Some(2 << 20)
         );
         assert_eq!(resident_bytes("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn the_address_is_found_in_the_ready_line_only() {
+        let found = address("listening on http://127.0.0.1:4000/ now");
+        assert_eq!(found, Some("127.0.0.1:4000"));
+        assert_eq!(address("page http://127.0.0.1:4000/chat/demo"), None);
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The release server under load: how much it does with a second of CPU, and with how much memory.
 //!
-//! In the path: a person calls `cargo xtask load MODE`. One file is one mode; `crowd`, `visitor`, `steps` and `http` are the
+//! In the path: a person calls `cargo xtask load MODE`, which builds the clients for release, too. One file is one mode; `crowd`, `visitor`, `steps` and `http` are the
 //! clients, `server` is the process that is measured, `figures` prints. `crash` uses the same clients and server.
-//!
-//! For figures that count, build the clients for release too: `cargo run --release --package xtask -- load chat`.
 //!
 //! **Invariants.** The server is our own child on loopback with its own folder. Count and time are bounded by the options. The
 //! clients go through the session machine of the widget, so what is measured is what visitors do.
@@ -32,7 +30,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::bot::Bot;
-use crate::workspace::Workspace;
+use crate::built::Built;
 use figures::Figures;
 use server::{Folder, Server, Setup};
 
@@ -103,7 +101,7 @@ impl Plan {
 }
 
 /// Measures, prints and writes.
-pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
     let usual = match options.mode {
         Mode::Chat | Mode::Webhook => 500,
         Mode::Model => 100,
@@ -125,9 +123,9 @@ pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<(
         bail!("--seconds is 1 to {MAX_SECONDS}");
     }
     let setup = Setup {
-        binary: binary(workspace, options.server.as_deref())?,
-        folder: Folder::make(&workspace.target, "load")?,
-        log: workspace.target.join("xtask-logs").join("load.log"),
+        binary: built.server(options.server.as_deref())?,
+        folder: Folder::make(built.target(), "load")?,
+        log: built.log("load"),
         before: interpreter(options.server.as_deref()),
     };
     let figures = runtime()?.block_on(async {
@@ -172,18 +170,6 @@ fn interpreter(server: Option<&Path>) -> Vec<String> {
     } else {
         Vec::new()
     }
-}
-
-/// The named server, or the one that was built here.
-pub(crate) fn binary(workspace: &Workspace, named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let binary = named.map_or_else(|| workspace.server(), Path::to_owned);
-    if !binary.is_file() {
-        bail!(
-            "{} is not there: build it with `cargo xtask build`, or name one with --server",
-            binary.display()
-        );
-    }
-    Ok(std::path::absolute(binary)?)
 }
 
 /// All cores: the clients must not be what is measured.

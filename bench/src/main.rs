@@ -1,0 +1,48 @@
+//! How it behaves: the server under load, and what it survives.
+//!
+//! In the path: `cargo xtask load` and `cargo xtask crash` start it, with the server that `cargo xtask build` made.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool talks on standard output"
+)]
+
+mod bot;
+mod built;
+mod crash;
+mod load;
+
+use clap::{Parser, Subcommand};
+
+use crate::built::Built;
+
+/// Measures Parlour and breaks it.
+#[derive(Parser)]
+#[command(name = "bench", disable_help_subcommand = true)]
+struct Arguments {
+    /// Where cargo builds; folders and logs of a run lie there, too.
+    #[arg(long, env = "BENCH_TARGET", default_value = "target")]
+    target: std::path::PathBuf,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measure the release server under load.
+    Load(load::Options),
+    /// Kill, end and fill the disk under load; then account for every message.
+    Crash(crash::Options),
+    /// A bot behind a webhook: started by the other two, which kill it.
+    #[command(hide = true)]
+    Bot(bot::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let built = Built::in_folder(arguments.target);
+    match arguments.task {
+        Task::Load(options) => load::load(&built, &options),
+        Task::Crash(options) => crash::crash(&built, &options),
+        Task::Bot(options) => bot::bot(&options),
+    }
+}
