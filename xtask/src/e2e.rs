@@ -5,14 +5,13 @@
 //!
 //! **Invariants.** What is missing is named together with the one command that brings it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
 use crate::workspace::Workspace;
-use crate::{compress, node, process};
+use crate::{node, process, python};
 
 /// Looked for on PATH, then here. `sbin` is on the PATH of root only.
 const PLACES: [&str; 6] = [
@@ -70,7 +69,11 @@ pub(crate) fn run(
     node::require()?;
     node::install(&folder, &log.with_file_name("npm.log"))?;
     let modules = workspace.target.join("python");
-    python(&folder, &modules, &log.with_file_name("pip.log"))?;
+    python::install(
+        &folder.join("requirements.txt"),
+        &modules,
+        &log.with_file_name("pip.log"),
+    )?;
     let mut playwright = Command::new("node");
     playwright
         .arg("node_modules/@playwright/test/cli.js")
@@ -92,36 +95,6 @@ pub(crate) fn run(
         0 => bail!("no end-to-end test was executed"),
         passed => Ok(format!("{passed} tests")),
     }
-}
-
-/// `pip install`, when the requirements are not the ones that were installed.
-fn python(folder: &Path, modules: &Path, log: &Path) -> anyhow::Result<()> {
-    let file = folder.join("requirements.txt");
-    let wanted = compress::hash(&fs::read(&file).context("end2end has no requirements.txt")?);
-    let stamp = modules.join(".installed");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--no-deps",
-        "--upgrade",
-    ])
-    .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-    .arg("--target")
-    .arg(modules)
-    .arg("--requirement")
-    .arg(file);
-    process::capture("pip install", log, &mut pip).context(
-        "python3 with pip is needed, for example: apt-get install -y python3 python3-pip",
-    )?;
-    fs::write(stamp, wanted)?;
-    Ok(())
 }
 
 impl Needed {
@@ -187,7 +160,10 @@ fn passed(output: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::compress;
 
     #[test]
     fn playwrights_closing_line_is_counted() {

@@ -13,11 +13,13 @@
 mod bench;
 mod build;
 mod compress;
+mod deps;
 mod dev;
 mod e2e;
 mod node;
 mod package;
 mod process;
+mod python;
 mod run;
 mod scripts;
 mod served;

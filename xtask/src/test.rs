@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{bench, build, e2e, process, scripts, setup, size, tidy};
+use crate::{bench, build, deps, e2e, process, scripts, setup, size, tidy};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -43,7 +43,7 @@ struct Step {
     perform: fn(&Context<'_>) -> anyhow::Result<String>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "setup",
         perform: prepare,
@@ -55,6 +55,10 @@ const STEPS: [Step; 13] = [
     Step {
         name: "tidy",
         perform: |context| tidy::check(context.workspace),
+    },
+    Step {
+        name: "deps",
+        perform: |context| deps::check(context.workspace, &context.log),
     },
     Step {
         name: "clippy",

@@ -1,11 +1,12 @@
 //! The rules of structure that no compiler checks.
 //!
 //! In the path: a step of `test`. `crates` and `leptos` read what cargo knows of the workspace, `files` reads every source, `modules`
-//! reads who uses whom inside `server` and `app` (with `paths`).
+//! reads who uses whom inside `server` and `app` (with `paths`), `documents` reads what the documents say of the tree.
 //!
 //! **Invariants.** Every rule has a test that breaks it. A rule's message says what to do instead.
 
 mod crates;
+mod documents;
 mod files;
 mod leptos;
 mod modules;
@@ -37,9 +38,11 @@ pub(crate) fn tidy(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// The same for `test`: returns a short sentence.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
+    let documents = sources(workspace, |path| modules::has_extension(path, "md"))?;
     let sources = sources(workspace, files::is_source)?;
     let mut broken = crates::check(&workspace.metadata);
     broken.extend(leptos::check(&workspace.metadata));
+    broken.extend(documents::check(&workspace.root, &documents));
     for source in &sources {
         broken.extend(files::check(source));
         broken.extend(modules::check(source));
@@ -56,7 +59,11 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<String> {
     {
         bail!("tidy did not even find itself: the list of sources is wrong");
     }
-    Ok(format!("{} files", sources.len()))
+    Ok(format!(
+        "{} files, {} documents",
+        sources.len(),
+        documents.len()
+    ))
 }
 
 /// Every file of ours that is `wanted`.
