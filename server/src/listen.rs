@@ -1,7 +1,7 @@
 //! Connections: accepted, counted, cut off when they do nothing, ended when the server ends.
 //!
 //! In the path: the kernel → [`serve`] → one task a connection → the router. An upgraded socket leaves its
-//! task but keeps its `Metered` stream, and with it its place in the count and the write limit; by address it is
+//! task but keeps its `Metered` stream, and with it its permit in the count and the write limit; by address it is
 //! counted as a socket from then on.
 //!
 //! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
@@ -94,20 +94,20 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
         // A listed proxy brings many visitors; they are counted by address further inside.
         let address = (!is_proxy(peer.ip(), &config.server.trusted_proxies))
             .then(|| AddressKey::from(peer.ip()));
-        let Some(place) = count.enter(address) else {
+        let Some(permit) = count.enter(address) else {
             tracing::debug!("a connection was refused: too many");
             continue;
         };
         // Small frames must not wait for a full segment. A failure only costs time.
         drop(stream.set_nodelay(true));
-        let place = ConnectionPlace(Arc::new(place));
+        let permit = ConnectionPermit(Arc::new(permit));
         let connection = connection(
             Metered {
                 stream,
                 stall: None,
-                _place: place.clone(),
+                _permit: permit.clone(),
             },
-            (peer, place),
+            (peer, permit),
             router.clone(),
             Arc::clone(&builder),
             shutdown.clone(),
@@ -140,7 +140,7 @@ fn builder() -> Builder<TokioExecutor> {
 /// One connection from its first byte to its end or its upgrade.
 async fn connection(
     stream: Metered,
-    (peer, place): (SocketAddr, ConnectionPlace),
+    (peer, permit): (SocketAddr, ConnectionPermit),
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
     shutdown: Shutdown,
@@ -150,7 +150,7 @@ async fn connection(
         let activity = Arc::clone(&activity);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            request.extensions_mut().insert(place.clone());
+            request.extensions_mut().insert(permit.clone());
             let busy = activity.begin();
             let mut router = router.clone();
             async move {
@@ -213,8 +213,8 @@ impl Count {
         }
     }
 
-    /// A place, unless there is none; it is given back when it is dropped.
-    fn enter(self: &Arc<Self>, address: Option<AddressKey>) -> Option<Place> {
+    /// Counts a connection; none at the limit. The permit's drop counts it off.
+    fn enter(self: &Arc<Self>, address: Option<AddressKey>) -> Option<Permit> {
         let mut present = self.present();
         if present.all >= self.most {
             return None;
@@ -228,7 +228,7 @@ impl Count {
         }
         present.all += 1;
         drop(present);
-        Some(Place {
+        Some(Permit {
             count: Arc::clone(self),
             address: Mutex::new(address),
         })
@@ -240,12 +240,12 @@ impl Count {
     }
 }
 
-/// A connection's place in the count; every request of the connection carries it along.
+/// A connection's permit in the count; every request of the connection carries it along.
 #[derive(Clone, Debug)]
-pub struct ConnectionPlace(Arc<Place>);
+pub struct ConnectionPermit(Arc<Permit>);
 
-impl ConnectionPlace {
-    /// No longer counts it for its address, since something else does: a socket has a seat of its own.
+impl ConnectionPermit {
+    /// No longer counts it for its address, since something else does: a socket is counted by the registry.
     pub fn leave_address(&self) {
         self.0.leave_address();
     }
@@ -253,12 +253,12 @@ impl ConnectionPlace {
 
 /// One connection in the count.
 #[derive(Debug)]
-struct Place {
+struct Permit {
     count: Arc<Count>,
     address: Mutex<Option<AddressKey>>,
 }
 
-impl Place {
+impl Permit {
     fn leave_address(&self) {
         let address = self
             .address
@@ -276,19 +276,19 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.leave_address();
         self.count.present().all -= 1;
     }
 }
 
-/// A stream that fails when its peer takes nothing for [`WRITE_STALL`], and that holds a place.
+/// A stream that fails when its peer takes nothing for [`WRITE_STALL`], and that holds a permit.
 struct Metered {
     stream: TcpStream,
     /// Armed while a write waits.
     stall: Option<Pin<Box<Sleep>>>,
-    _place: ConnectionPlace,
+    _permit: ConnectionPermit,
 }
 
 impl Metered {

@@ -17,7 +17,7 @@ pub struct JobId(pub i64);
 
 /// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Author {
+pub enum Sender {
     /// The visitor.
     User,
     /// The bot.
@@ -46,7 +46,7 @@ pub struct StoredMessage {
     /// The server's id, `ms-<uuid>`: the same live and in the history.
     pub message_id: String,
     /// Who wrote it.
-    pub author: Author,
+    pub sender: Sender,
     /// The client's id as JSON text (`17` and `"17"` differ); only on a visitor's message.
     pub client_message_id: Option<String>,
     /// JSON: a `UserBody` for a visitor's message, a `BotMessage` for a bot's.
@@ -93,7 +93,7 @@ impl std::fmt::Debug for StoredMessage {
             .field("conversation", &self.conversation)
             .field("seq", &self.seq)
             .field("message_id", &self.message_id)
-            .field("author", &self.author)
+            .field("sender", &self.sender)
             .field("client_message_id", &self.client_message_id)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()

@@ -43,18 +43,18 @@ use crate::swap::Swap;
 
 /// Shared by all handlers.
 #[derive(Clone)]
-pub struct AppState(Arc<Parts>);
+pub struct AppState(Arc<Shared>);
 
 impl Deref for AppState {
-    type Target = Parts;
+    type Target = Shared;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &Shared {
         &self.0
     }
 }
 
 /// What [`AppState`] holds.
-pub struct Parts {
+pub struct Shared {
     /// Apps and bots of it are read again on SIGHUP.
     config: Arc<Swap<Config>>,
     /// Read again on SIGHUP.
@@ -103,7 +103,7 @@ pub struct Parts {
     pub dev_build: Option<DevBuild>,
 }
 
-impl Parts {
+impl Shared {
     /// The configuration at this moment. Who asks twice may get two: a request keeps its own.
     pub fn config(&self) -> Arc<Config> {
         self.config.get()
@@ -189,7 +189,7 @@ impl AppState {
         let callbacks = Callbacks::new(&config)?;
         let mut site = Site::find(config.server.site.as_deref())?;
         let config = Arc::new(Swap::new(config));
-        let rtm = Rtm::new(rtm::Parts {
+        let rtm = Rtm::new(rtm::Dependencies {
             config: Arc::clone(&config),
             keys: Arc::clone(&keys),
             store: Arc::clone(&store),
@@ -205,7 +205,7 @@ impl AppState {
         if world.dev_build.is_some() {
             site = site.asked_again();
         }
-        Ok(Self(Arc::new(Parts {
+        Ok(Self(Arc::new(Shared {
             policy,
             visitors,
             callbacks,

@@ -42,7 +42,8 @@ pub enum Page {
 }
 
 /// Which colours are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// As the visitor's system says.
     #[default]

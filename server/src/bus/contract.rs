@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{BACKLOG, Bus, BusEvent, News, Wake};
+use super::{BACKLOG, Bus, Event, Received, Wake};
 use crate::clock::Millis;
-use crate::records::{Author, ConversationId, StoredMessage};
+use crate::records::{ConversationId, Sender, StoredMessage};
 
 pub(super) async fn passes(bus: &dyn Bus) {
     every_subscriber_of_the_conversation_is_woken_in_order(bus).await;
@@ -24,7 +24,7 @@ pub(super) fn wake_of(conversation: i64, seq: u64, bytes: usize) -> Wake {
         conversation,
         seq,
         message_id: format!("ms-{seq}"),
-        author: Author::Bot,
+        sender: Sender::Bot,
         client_message_id: None,
         body: "x".repeat(bytes),
         created: Millis(seq),
@@ -33,7 +33,7 @@ pub(super) fn wake_of(conversation: i64, seq: u64, bytes: usize) -> Wake {
     };
     Wake {
         conversation,
-        news: News::Stored(Arc::new(message)),
+        event: Event::Stored(Arc::new(message)),
     }
 }
 
@@ -44,8 +44,8 @@ async fn every_subscriber_of_the_conversation_is_woken_in_order(bus: &dyn Bus) {
         bus.publish(wake(1, seq)).await.expect("publishes");
     }
     for seq in 1..=3 {
-        assert_eq!(first.recv().await, BusEvent::Wake(wake(1, seq)));
-        assert_eq!(second.recv().await, BusEvent::Wake(wake(1, seq)));
+        assert_eq!(first.recv().await, Received::Wake(wake(1, seq)));
+        assert_eq!(second.recv().await, Received::Wake(wake(1, seq)));
     }
 }
 
@@ -59,8 +59,8 @@ async fn nobody_is_woken_for_another_conversation(bus: &dyn Bus) {
             .expect("subscribes");
         bus.publish(wake(other, 1)).await.expect("publishes");
         bus.publish(wake(2, 2)).await.expect("publishes");
-        assert_eq!(here.recv().await, BusEvent::Wake(wake(2, 2)));
-        assert_eq!(there.recv().await, BusEvent::Wake(wake(other, 1)));
+        assert_eq!(here.recv().await, Received::Wake(wake(2, 2)));
+        assert_eq!(there.recv().await, Received::Wake(wake(other, 1)));
     }
 }
 
@@ -76,14 +76,14 @@ async fn a_slow_subscriber_is_told_that_it_missed_some(bus: &dyn Bus) {
             .await
             .expect("publishes without waiting");
     }
-    assert_eq!(slow.recv().await, BusEvent::Lagged);
+    assert_eq!(slow.recv().await, Received::Lagged);
     // After that it goes on, up to the newest.
     loop {
         match slow.recv().await {
-            BusEvent::Wake(wake) if matches!(&wake.news, News::Stored(it) if it.seq == last) => {
+            Received::Wake(wake) if matches!(&wake.event, Event::Stored(it) if it.seq == last) => {
                 break;
             }
-            BusEvent::Wake(_) | BusEvent::Lagged => {}
+            Received::Wake(_) | Received::Lagged => {}
         }
     }
 }
@@ -92,5 +92,5 @@ async fn leaving_does_not_disturb_those_who_stay(bus: &dyn Bus) {
     let mut stays = bus.subscribe(ConversationId(6)).await.expect("subscribes");
     drop(bus.subscribe(ConversationId(6)).await.expect("subscribes"));
     bus.publish(wake(6, 1)).await.expect("publishes");
-    assert_eq!(stays.recv().await, BusEvent::Wake(wake(6, 1)));
+    assert_eq!(stays.recv().await, Received::Wake(wake(6, 1)));
 }

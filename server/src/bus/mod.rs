@@ -4,7 +4,7 @@
 //! conversation holds a [`Subscription`].
 //!
 //! Invariants: the store is the truth, the bus only wakes. A bus may lose: whoever sees a gap in the
-//! sequences reads the store. A slow subscriber is told [`BusEvent::Lagged`], and costs the others
+//! sequences reads the store. A slow subscriber is told [`Received::Lagged`], and costs the others
 //! nothing: publishing never waits for a subscriber.
 
 use std::sync::Arc;
@@ -35,16 +35,16 @@ pub struct Wake {
     /// In which conversation.
     pub conversation: ConversationId,
     /// What.
-    pub news: News,
+    pub event: Event,
 }
 
 /// What happened. Only a stored message is in the store; of the others nobody is owed any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Event {
     /// Access of the visitor has ended: each socket asks the store whether its own is among it.
     Access,
     /// A bot's answer has grown.
-    Growing(Arc<Growing>),
+    Streaming(Arc<Streaming>),
     /// Somebody else answers from now on.
     Owner(Owner),
     /// The session with this id was ended, and not by the visitor.
@@ -80,7 +80,7 @@ impl std::fmt::Debug for Typing {
 /// An answer as far as it has grown. Always the whole, so that one that is lost is made good by the next; a bus
 /// between nodes may carry the difference.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Growing {
+pub struct Streaming {
     /// The id that it will be stored with.
     pub message_id: String,
     /// Which try of the turn it belongs to: another one begins anew.
@@ -98,9 +98,9 @@ pub struct Growing {
 }
 
 /// Leaves the text out: it is never logged.
-impl std::fmt::Debug for Growing {
+impl std::fmt::Debug for Streaming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Growing")
+        f.debug_struct("Streaming")
             .field("message_id", &self.message_id)
             .field("bytes", &self.text.len())
             .finish_non_exhaustive()
@@ -110,13 +110,13 @@ impl std::fmt::Debug for Growing {
 impl Wake {
     /// What it costs to keep it.
     fn bytes(&self) -> usize {
-        match &self.news {
-            News::Access | News::Owner(Owner::Bot | Owner::Queue) => 0,
-            News::Growing(growing) => growing.text.len(),
-            News::Owner(Owner::Agent(name)) => name.len(),
-            News::SessionEnded(id) | News::Stop(id) => id.len(),
-            News::Stored(message) => message.body.len(),
-            News::Typing(typing) => {
+        match &self.event {
+            Event::Access | Event::Owner(Owner::Bot | Owner::Queue) => 0,
+            Event::Streaming(streaming) => streaming.text.len(),
+            Event::Owner(Owner::Agent(name)) => name.len(),
+            Event::SessionEnded(id) | Event::Stop(id) => id.len(),
+            Event::Stored(message) => message.body.len(),
+            Event::Typing(typing) => {
                 let len = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
                 len(&typing.agent) + len(&typing.doing)
             }
@@ -126,11 +126,11 @@ impl Wake {
     /// Whether one who has not taken this yet needs only the `newer` one: it says all of this and more.
     /// The beginning of an answer stays, so that everybody knows of it.
     fn is_outgrown_by(&self, newer: &Self) -> bool {
-        match (&self.news, &newer.news) {
-            (News::Growing(old), News::Growing(new)) => {
+        match (&self.event, &newer.event) {
+            (Event::Streaming(old), Event::Streaming(new)) => {
                 old.from > 0 && old.message_id == new.message_id && old.attempt == new.attempt
             }
-            (News::Typing(old), News::Typing(new)) => old.agent == new.agent,
+            (Event::Typing(old), Event::Typing(new)) => old.agent == new.agent,
             _ => false,
         }
     }
@@ -161,7 +161,7 @@ pub trait Bus: Send + Sync + 'static {
 
 /// What a subscriber is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BusEvent {
+pub enum Received {
     /// A message was stored.
     Wake(Wake),
     /// You did not take them in time and some are gone: the store has them.

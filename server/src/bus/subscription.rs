@@ -1,4 +1,4 @@
-//! One socket's ear: what was published and not yet taken.
+//! A subscription to a conversation: what was published and not yet taken.
 //!
 //! In the path: a bus puts wakes into the [`Backlog`]s of a conversation, each socket takes them out of
 //! its own by [`Subscription::recv`].
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{BACKLOG, BACKLOG_BYTES, BusEvent, Wake};
+use super::{BACKLOG, BACKLOG_BYTES, Received, Wake};
 
 /// An empty queue keeps room for so many: a turn's worth.
 const KEPT_ROOM: usize = 8;
@@ -21,7 +21,7 @@ const KEPT_ROOM: usize = 8;
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: Mutex<Waiting>,
-    news: Notify,
+    arrived: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -47,20 +47,20 @@ impl Backlog {
         waiting.bytes += size;
         waiting.wakes.push_back(wake);
         drop(waiting);
-        self.news.notify_one();
+        self.arrived.notify_one();
     }
 
-    fn take(&self) -> Option<BusEvent> {
+    fn take(&self) -> Option<Received> {
         let mut waiting = self.lock();
         if std::mem::take(&mut waiting.lagged) {
-            return Some(BusEvent::Lagged);
+            return Some(Received::Lagged);
         }
         let wake = waiting.wakes.pop_front()?;
         waiting.bytes -= wake.bytes();
         if waiting.wakes.is_empty() && waiting.wakes.capacity() > KEPT_ROOM {
             waiting.wakes = VecDeque::new();
         }
-        Some(BusEvent::Wake(wake))
+        Some(Received::Wake(wake))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -69,7 +69,7 @@ impl Backlog {
     }
 }
 
-/// One socket's ear on a conversation. Dropping it unsubscribes.
+/// One socket's subscription to a conversation. Dropping it unsubscribes.
 pub struct Subscription {
     backlog: Arc<Backlog>,
     leave: Option<Box<dyn FnOnce() + Send + Sync>>,
@@ -88,19 +88,19 @@ impl Subscription {
     }
 
     /// The next event. Cancel safe: a dropped call loses nothing.
-    pub async fn recv(&mut self) -> BusEvent {
+    pub async fn recv(&mut self) -> Received {
         loop {
             if let Some(event) = self.backlog.take() {
                 return event;
             }
-            self.backlog.news.notified().await;
+            self.backlog.arrived.notified().await;
         }
     }
 
-    /// Resolves when too much waits: the next event is [`BusEvent::Lagged`]. Takes nothing.
+    /// Resolves when too much waits: the next event is [`Received::Lagged`]. Takes nothing.
     pub async fn lagged(&mut self) {
         while !self.backlog.lock().lagged {
-            self.backlog.news.notified().await;
+            self.backlog.arrived.notified().await;
         }
     }
 }
@@ -122,43 +122,43 @@ impl std::fmt::Debug for Subscription {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{wake, wake_of};
-    use super::super::{Growing, News, Typing};
+    use super::super::{Event, Streaming, Typing};
     use super::*;
     use crate::clock::Millis;
     use crate::records::ConversationId;
 
-    fn ear() -> Subscription {
+    fn subscription() -> Subscription {
         Subscription::new(Arc::default(), || {})
     }
 
     #[tokio::test]
     async fn so_many_events_may_wait_and_then_all_of_them_are_let_go() {
-        let mut ear = ear();
+        let mut subscription = subscription();
         let most = u64::try_from(BACKLOG).unwrap();
-        (1..=most).for_each(|seq| ear.backlog.put(wake(1, seq)));
-        assert_eq!(ear.recv().await, BusEvent::Wake(wake(1, 1)));
-        ear.backlog.put(wake(1, most + 1));
-        assert!(!ear.backlog.lock().lagged);
-        ear.backlog.put(wake(1, most + 2));
-        ear.lagged().await;
-        assert_eq!(ear.backlog.lock().wakes.len(), 1);
-        assert_eq!(ear.recv().await, BusEvent::Lagged);
-        assert_eq!(ear.recv().await, BusEvent::Wake(wake(1, most + 2)));
+        (1..=most).for_each(|seq| subscription.backlog.put(wake(1, seq)));
+        assert_eq!(subscription.recv().await, Received::Wake(wake(1, 1)));
+        subscription.backlog.put(wake(1, most + 1));
+        assert!(!subscription.backlog.lock().lagged);
+        subscription.backlog.put(wake(1, most + 2));
+        subscription.lagged().await;
+        assert_eq!(subscription.backlog.lock().wakes.len(), 1);
+        assert_eq!(subscription.recv().await, Received::Lagged);
+        assert_eq!(subscription.recv().await, Received::Wake(wake(1, most + 2)));
     }
 
     #[tokio::test]
     async fn so_many_bytes_may_wait() {
-        let mut ear = ear();
+        let mut subscription = subscription();
         let size = 60 * 1024;
         for seq in 1..=1_000 {
-            ear.backlog.put(wake_of(1, seq, size));
-            assert!(ear.backlog.lock().bytes <= BACKLOG_BYTES);
+            subscription.backlog.put(wake_of(1, seq, size));
+            assert!(subscription.backlog.lock().bytes <= BACKLOG_BYTES);
         }
-        assert_eq!(ear.recv().await, BusEvent::Lagged);
-        while let Some(event) = ear.backlog.take() {
-            assert!(matches!(event, BusEvent::Wake(_)));
+        assert_eq!(subscription.recv().await, Received::Lagged);
+        while let Some(event) = subscription.backlog.take() {
+            assert!(matches!(event, Received::Wake(_)));
         }
-        let waiting = ear.backlog.lock();
+        let waiting = subscription.backlog.lock();
         assert_eq!(
             (waiting.bytes, waiting.wakes.capacity() <= KEPT_ROOM),
             (0, true)
@@ -167,25 +167,25 @@ mod tests {
 
     #[tokio::test]
     async fn the_bytes_of_every_kind_of_news_count() {
-        let mut ear = ear();
+        let mut subscription = subscription();
         let stop = Wake {
             conversation: ConversationId(1),
-            news: News::Stop("ms-1".into()),
+            event: Event::Stop("ms-1".into()),
         };
-        ear.backlog.put(wake_of(1, 1, 6));
-        ear.backlog.put(stop);
-        assert_eq!(ear.backlog.lock().bytes, 6 + 4);
-        ear.recv().await;
-        ear.recv().await;
-        assert_eq!(ear.backlog.lock().bytes, 0);
+        subscription.backlog.put(wake_of(1, 1, 6));
+        subscription.backlog.put(stop);
+        assert_eq!(subscription.backlog.lock().bytes, 6 + 4);
+        subscription.recv().await;
+        subscription.recv().await;
+        assert_eq!(subscription.backlog.lock().bytes, 0);
     }
 
     #[tokio::test]
     async fn an_answer_that_grows_waits_with_its_beginning_and_its_newest_state() {
-        let mut ear = ear();
+        let mut subscription = subscription();
         let grown = |from: usize, bytes: usize| Wake {
             conversation: ConversationId(1),
-            news: News::Growing(Arc::new(Growing {
+            event: Event::Streaming(Arc::new(Streaming {
                 message_id: "ms-1".into(),
                 attempt: 0,
                 began: Millis(0),
@@ -196,41 +196,45 @@ mod tests {
             })),
         };
         for bytes in 1..=1_000 {
-            ear.backlog.put(grown(bytes - 1, bytes));
+            subscription.backlog.put(grown(bytes - 1, bytes));
         }
-        assert_eq!(ear.recv().await, BusEvent::Wake(grown(0, 1)));
-        assert_eq!(ear.recv().await, BusEvent::Wake(grown(999, 1_000)));
-        assert_eq!(ear.backlog.lock().bytes, 0);
+        assert_eq!(subscription.recv().await, Received::Wake(grown(0, 1)));
+        assert_eq!(subscription.recv().await, Received::Wake(grown(999, 1_000)));
+        assert_eq!(subscription.backlog.lock().bytes, 0);
     }
 
     #[tokio::test]
     async fn of_somebody_who_types_only_the_last_word_waits() {
-        let mut ear = ear();
+        let mut subscription = subscription();
         let typing = |agent: Option<&str>, types| Wake {
             conversation: ConversationId(1),
-            news: News::Typing(Typing {
+            event: Event::Typing(Typing {
                 agent: agent.map(Into::into),
                 types,
                 doing: None,
             }),
         };
         for types in [true, false, true, false] {
-            ear.backlog.put(typing(None, types));
+            subscription.backlog.put(typing(None, types));
         }
-        ear.backlog.put(typing(Some("Ann"), true));
-        assert_eq!(ear.backlog.lock().bytes, 3);
-        assert_eq!(ear.recv().await, BusEvent::Wake(typing(None, false)));
+        subscription.backlog.put(typing(Some("Ann"), true));
+        assert_eq!(subscription.backlog.lock().bytes, 3);
+        assert_eq!(
+            subscription.recv().await,
+            Received::Wake(typing(None, false))
+        );
         let ann = typing(Some("Ann"), true);
-        assert_eq!(ear.recv().await, BusEvent::Wake(ann));
-        assert_eq!(ear.backlog.lock().bytes, 0);
+        assert_eq!(subscription.recv().await, Received::Wake(ann));
+        assert_eq!(subscription.backlog.lock().bytes, 0);
     }
 
     #[tokio::test]
     async fn waiting_for_too_much_loses_nothing() {
-        let mut ear = ear();
-        ear.backlog.put(wake(1, 1));
-        let asked = tokio::time::timeout(std::time::Duration::from_millis(1), ear.lagged());
+        let mut subscription = subscription();
+        subscription.backlog.put(wake(1, 1));
+        let asked =
+            tokio::time::timeout(std::time::Duration::from_millis(1), subscription.lagged());
         assert!(asked.await.is_err());
-        assert_eq!(ear.recv().await, BusEvent::Wake(wake(1, 1)));
+        assert_eq!(subscription.recv().await, Received::Wake(wake(1, 1)));
     }
 }

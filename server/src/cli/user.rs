@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::say;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError, Sources};
-use crate::records::{Author, Owner, StoredMessage};
+use crate::records::{Owner, Sender, StoredMessage};
 use crate::start_error::StartError;
 use crate::state::open_store_beside;
 use crate::store::sqlite::copy::{CopyError, fold_log};
@@ -197,9 +197,9 @@ fn message(stored: &StoredMessage) -> String {
     let rest = json!({
         "seq": stored.seq,
         "messageId": stored.message_id,
-        "author": match stored.author {
-            Author::User => "user",
-            Author::Bot => "bot",
+        "author": match stored.sender {
+            Sender::User => "user",
+            Sender::Bot => "bot",
         },
         "agent": stored.agent,
         "created": to_iso(stored.created.0),

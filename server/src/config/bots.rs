@@ -1,6 +1,7 @@
 //! `[bots.…]`: what a visitor talks to.
 
 use app::BasePath;
+use app::pages::Theme;
 use app::text::Language;
 use figment::value::magic::RelativePathBuf;
 use secrecy::SecretString;
@@ -297,19 +298,6 @@ impl TryFrom<String> for PageName {
             ))
         }
     }
-}
-
-/// Light or dark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Theme {
-    /// As the visitor's system.
-    #[default]
-    Auto,
-    /// Always light.
-    Light,
-    /// Always dark.
-    Dark,
 }
 
 /// The kinds of bots there are.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use figment::Figment;
 use figment::providers::{Format as _, Toml};
 
-use super::places::{Place, Places};
+use super::provenance::{Provenance, Source};
 use super::providers::{Defaults, Environment, Flag};
 use super::reload::Sections;
 use super::{Config, ConfigError};
@@ -35,7 +35,7 @@ impl Sources {
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => texts.push((name, value)),
                 (Ok(name), Err(_)) if Environment::takes(&name) => {
-                    let place = Place::Variable(name).says("");
+                    let place = Source::Variable(name).says("");
                     return Err(ConfigError::of(&place, "is not UTF-8; write it in UTF-8"));
                 }
                 _ => {}
@@ -82,12 +82,13 @@ impl Config {
     }
 
     fn of(figment: &Figment) -> Result<Self, ConfigError> {
-        let places = Places::of(figment).map_err(|error| explain(&error, &Places::default()))?;
+        let provenance =
+            Provenance::of(figment).map_err(|error| explain(&error, &Provenance::default()))?;
         let mut config: Self = figment
             .extract()
-            .map_err(|error| explain(&error, &places))?;
-        config.sections = Sections::of(figment).map_err(|error| explain(&error, &places))?;
-        config.places = places;
+            .map_err(|error| explain(&error, &provenance))?;
+        config.sections = Sections::of(figment).map_err(|error| explain(&error, &provenance))?;
+        config.provenance = provenance;
         config.check()?;
         Ok(config)
     }
@@ -126,7 +127,7 @@ fn above_file(figment: Figment, sources: &Sources) -> Result<Figment, ConfigErro
         };
         let Some(value) = value.to_str() else {
             return Err(ConfigError::of(
-                &Place::Flag(name.to_owned()).says(key),
+                &Source::Flag(name.to_owned()).says(key),
                 "is not UTF-8; choose a path that is",
             ));
         };
@@ -140,14 +141,14 @@ fn above_file(figment: Figment, sources: &Sources) -> Result<Figment, ConfigErro
 }
 
 /// One sentence of figment's report: whose, what.
-fn explain(error: &figment::Error, places: &Places) -> ConfigError {
+fn explain(error: &figment::Error, provenance: &Provenance) -> ConfigError {
     use figment::error::Kind;
     let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
     let key = path.join(".");
     let whose = match &error.metadata {
-        Some(metadata) => Place::of(metadata, &path).says(&key),
+        Some(metadata) => Source::of(metadata, &path).says(&key),
         // figment cannot say whose a key is that is not there.
-        None => places.says(&key),
+        None => provenance.says(&key),
     };
     let what = match &error.kind {
         Kind::UnknownField(field, expected) => {

@@ -15,9 +15,9 @@ pub(crate) mod connectors;
 mod error;
 mod keys;
 mod load;
-mod places;
 mod platform;
 mod policy;
+mod provenance;
 mod providers;
 mod reload;
 mod secrets;
@@ -33,7 +33,7 @@ use serde::Deserialize;
 
 pub use apology::Apology;
 pub use apps::App;
-pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken, Theme};
+pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken};
 pub use connectors::{
     AgentStream, BotFramework, BotKit, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
     MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
@@ -75,7 +75,7 @@ pub struct Config {
     pub log: Log,
     /// Where all of it came from.
     #[serde(skip)]
-    places: places::Places,
+    provenance: provenance::Provenance,
     /// What of it differs after a SIGHUP.
     #[serde(skip)]
     sections: reload::Sections,

@@ -1,7 +1,7 @@
 //! What figment has no provider for: our defaults, variables and flags, each under a name that a person
 //! finds again.
 //!
-//! In the path: `load` merges them; `places` reads their metadata when a sentence must name its source.
+//! In the path: `load` merges them; `provenance` reads their metadata when a sentence must name its source.
 
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Value};

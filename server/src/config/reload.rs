@@ -43,7 +43,7 @@ impl Config {
         let next = Self {
             apps: fresh.apps.clone(),
             bots: fresh.bots.clone(),
-            places: fresh.places.clone(),
+            provenance: fresh.provenance.clone(),
             ..self.clone()
         };
         next.check()?;

@@ -33,7 +33,7 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 /// Where the widget's files are.
 #[derive(Clone, Debug)]
 pub struct Site {
-    place: Place,
+    files: Files,
     pkg: String,
     scripts: Option<Arc<Scripts>>,
     /// Nothing is kept: the next build is a moment away.
@@ -41,7 +41,7 @@ pub struct Site {
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Files {
     Folder(PathBuf),
     Program,
     /// Pages work without scripts, and the log says what is missing.
@@ -71,9 +71,9 @@ impl Site {
         let embedded = SITE.iter().find(|file| file.path == MANIFEST);
         Ok(
             match embedded.and_then(|manifest| Manifest::read(manifest.identity)) {
-                Some(manifest) => Self::of(manifest, Place::Program),
+                Some(manifest) => Self::of(manifest, Files::Program),
                 None => Self {
-                    place: Place::Nowhere,
+                    files: Files::Nowhere,
                     pkg: String::new(),
                     scripts: None,
                     asked_again: false,
@@ -85,12 +85,12 @@ impl Site {
     fn in_folder(folder: &Path) -> Option<Self> {
         let manifest = std::fs::read(folder.join(MANIFEST)).ok()?;
         let manifest = Manifest::read(&manifest)?;
-        Some(Self::of(manifest, Place::Folder(folder.to_owned())))
+        Some(Self::of(manifest, Files::Folder(folder.to_owned())))
     }
 
-    fn of(manifest: Manifest, place: Place) -> Self {
+    fn of(manifest: Manifest, files: Files) -> Self {
         Self {
-            place,
+            files,
             pkg: manifest.pkg,
             scripts: Some(Arc::new(manifest.scripts)),
             asked_again: false,
@@ -118,7 +118,7 @@ impl Site {
 
     /// Is there none?
     pub fn is_missing(&self) -> bool {
-        matches!(self.place, Place::Nowhere)
+        matches!(self.files, Files::Nowhere)
     }
 
     /// The file that the request names, when there is one.
@@ -129,9 +129,9 @@ impl Site {
             return None;
         }
         let path = request.uri().path().to_owned();
-        let mut response = match &self.place {
-            Place::Nowhere => return None,
-            Place::Folder(root) => {
+        let mut response = match &self.files {
+            Files::Nowhere => return None,
+            Files::Folder(root) => {
                 let folder = ServeDir::new(root)
                     .precompressed_br()
                     .precompressed_gzip()
@@ -143,7 +143,7 @@ impl Site {
                     .unwrap_or_else(|never| match never {});
                 response.map(Body::new)
             }
-            Place::Program => embedded(request.method(), &path, request.headers())?,
+            Files::Program => embedded(request.method(), &path, request.headers())?,
         };
         if !(response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED) {
             return None;

@@ -41,7 +41,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Whose conversation is meant.
-struct Place {
+struct Target {
     bot: String,
     conversation: String,
 }
@@ -70,8 +70,8 @@ async fn say(
     Path((bot, token, conversation)): Path<(String, String, String)>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let place = admitted(&state, &client, bot, &token, conversation)?;
-    heard(&state, &client, place, None, activity(body)?).await
+    let target = admitted(&state, &client, bot, &token, conversation)?;
+    heard(&state, &client, target, None, activity(body)?).await
 }
 
 async fn reply(
@@ -80,8 +80,8 @@ async fn reply(
     Path((bot, token, conversation, to)): Path<(String, String, String, String)>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let place = admitted(&state, &client, bot, &token, conversation)?;
-    heard(&state, &client, place, Some(to), activity(body)?).await
+    let target = admitted(&state, &client, bot, &token, conversation)?;
+    heard(&state, &client, target, Some(to), activity(body)?).await
 }
 
 async fn update(
@@ -90,7 +90,7 @@ async fn update(
     Path((bot, token, conversation, id)): Path<(String, String, String, String)>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let place = admitted(&state, &client, bot, &token, conversation)?;
+    let target = admitted(&state, &client, bot, &token, conversation)?;
     let activity = Box::new(activity(body)?);
     let (done, was_there) = oneshot::channel();
     let called = Called::Updated {
@@ -98,7 +98,7 @@ async fn update(
         activity,
         done,
     };
-    changed(&state, &place, called, was_there).await?;
+    changed(&state, &target, called, was_there).await?;
     Ok(Json(json!({"id": id})).into_response())
 }
 
@@ -107,9 +107,9 @@ async fn delete(
     Extension(client): Extension<Client>,
     Path((bot, token, conversation, id)): Path<(String, String, String, String)>,
 ) -> Result<Response, Refusal> {
-    let place = admitted(&state, &client, bot, &token, conversation)?;
+    let target = admitted(&state, &client, bot, &token, conversation)?;
     let (done, was_there) = oneshot::channel();
-    changed(&state, &place, Called::Deleted { id, done }, was_there).await?;
+    changed(&state, &target, Called::Deleted { id, done }, was_there).await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -120,7 +120,7 @@ fn admitted(
     bot: String,
     token: &str,
     conversation: String,
-) -> Result<Place, Refusal> {
+) -> Result<Target, Refusal> {
     if !state.around.callbacks.is_ours(token, &bot, &conversation) {
         state.refusals.note(Refused::Secret, None, client.ip);
         return Err(unknown());
@@ -131,7 +131,7 @@ fn admitted(
         .get(&bot)
         .is_some_and(|bot| bot.bot_framework.is_some());
     is_one
-        .then_some(Place { bot, conversation })
+        .then_some(Target { bot, conversation })
         .ok_or_else(unknown)
 }
 
@@ -157,7 +157,7 @@ fn bad_syntax(message: String) -> Refusal {
 async fn heard(
     state: &AppState,
     client: &Client,
-    place: Place,
+    target: Target,
     to: Option<String>,
     activity: Activity,
 ) -> Result<Response, Refusal> {
@@ -174,26 +174,26 @@ async fn heard(
             activity: Box::new(late),
         };
         let callbacks = &state.around.callbacks;
-        let delivered = callbacks.deliver(&place.bot, &place.conversation, Some(turn), called);
+        let delivered = callbacks.deliver(&target.bot, &target.conversation, Some(turn), called);
         late = match delivered.await {
             Delivery::NotOpen(Called::Said { activity, .. }) => *activity,
             Delivery::Stopped => return Err(stopped()),
             _ => return Ok(Json(json!({"id": id})).into_response()),
         };
     }
-    say_late(state, client, &place, &id, &late).await?;
+    say_late(state, client, &target, &id, &late).await?;
     Ok(Json(json!({"id": id})).into_response())
 }
 
 /// What a turn was asked to change.
 async fn changed(
     state: &AppState,
-    place: &Place,
+    target: &Target,
     called: Called,
     was_there: oneshot::Receiver<bool>,
 ) -> Result<(), Refusal> {
     let callbacks = &state.around.callbacks;
-    let delivered = callbacks.deliver(&place.bot, &place.conversation, None, called);
+    let delivered = callbacks.deliver(&target.bot, &target.conversation, None, called);
     let taken = matches!(delivered.await, Delivery::Taken);
     if taken && was_there.await.unwrap_or_default() {
         return Ok(());
@@ -210,7 +210,7 @@ async fn changed(
 async fn say_late(
     state: &AppState,
     client: &Client,
-    place: &Place,
+    target: &Target,
     id: &str,
     activity: &Activity,
 ) -> Result<(), Refusal> {
@@ -219,12 +219,12 @@ async fn say_late(
     };
     let rates = &state.rtm.rates;
     let allowed = rates
-        .bot(&place.bot)
-        .and_then(|()| rates.bot_conversation(&place.conversation));
+        .bot(&target.bot)
+        .and_then(|()| rates.bot_conversation(&target.conversation));
     if allowed.is_err() {
         state
             .refusals
-            .note(Refused::Limit, Some(&place.bot), client.ip);
+            .note(Refused::Limit, Some(&target.bot), client.ip);
         let message = "too much is said outside of turns; try again in a minute".to_owned();
         return Err(Refusal(
             StatusCode::TOO_MANY_REQUESTS,
@@ -234,7 +234,7 @@ async fn say_late(
     }
     let conversation = state
         .rtm
-        .conversation_of(&place.bot, &place.conversation)
+        .conversation_of(&target.bot, &target.conversation)
         .await;
     let conversation = conversation.map_err(failed)?.ok_or_else(unknown)?;
     let rtm = std::sync::Arc::clone(&state.rtm);

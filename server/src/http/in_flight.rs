@@ -1,10 +1,10 @@
 //! How much of answers is held for readers at once: by the process, and by one address.
 //!
-//! In the path: around every route whose answer is large, or whose request has a body. A place is taken before the
+//! In the path: around every route whose answer is large, or whose request has a body. A reservation is taken before the
 //! body is read and the answer is made, shrinks to what was made, and is given back when the last byte was written or dropped.
 //!
 //! Invariants: the bytes of answers that wait for slow readers are never more than [`ANSWERS_BYTES`], of one address never
-//! more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. Who gets no place is
+//! more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. Who gets no reservation is
 //! told to come back.
 
 use std::collections::HashMap;
@@ -66,7 +66,11 @@ impl InFlight {
         ANSWERS_BYTES.saturating_sub(self.all.available_permits() * UNIT)
     }
 
-    async fn place(self: &Arc<Self>, address: AddressKey, bytes: usize) -> Result<Place, ApiError> {
+    async fn reserve(
+        self: &Arc<Self>,
+        address: AddressKey,
+        bytes: usize,
+    ) -> Result<Reservation, ApiError> {
         let share = Share::of(self, address);
         let units = units(bytes);
         // The address first: who waits for his own share keeps nothing from others.
@@ -76,7 +80,7 @@ impl InFlight {
             here.ok().zip(all.ok())
         };
         match tokio::time::timeout(ANSWER_WAIT, both).await {
-            Ok(Some((here, all))) => Ok(Place {
+            Ok(Some((here, all))) => Ok(Reservation {
                 here,
                 all,
                 _share: share,
@@ -132,13 +136,13 @@ impl Drop for Share {
 
 /// What one answer holds. The permits go before the share.
 #[derive(Debug)]
-struct Place {
+struct Reservation {
     here: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
     _share: Share,
 }
 
-impl Place {
+impl Reservation {
     /// Gives back what is more than this.
     fn shrink(&mut self, bytes: usize) {
         let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
@@ -149,7 +153,7 @@ impl Place {
     }
 }
 
-/// Makes the answer in a place that is taken for it.
+/// Makes the answer in a reservation that is taken for it.
 pub async fn hold(State(making): State<Making>, request: Request, next: Next) -> Response {
     let bytes = match *request.method() {
         Method::GET => making.bytes,
@@ -159,18 +163,18 @@ pub async fn hold(State(making): State<Making>, request: Request, next: Next) ->
     let Some(client) = request.extensions().get::<Client>() else {
         return next.run(request).await;
     };
-    let place = making.in_flight.place(AddressKey::from(client.ip), bytes);
-    let mut place = match place.await {
-        Ok(place) => place,
+    let reservation = making.in_flight.reserve(AddressKey::from(client.ip), bytes);
+    let mut reservation = match reservation.await {
+        Ok(reservation) => reservation,
         Err(busy) => return busy.into_response(),
     };
     let response = next.run(request).await;
     let made = response.size_hint().exact();
-    place.shrink(made.map_or(STREAMED_ANSWER, |made| {
+    reservation.shrink(made.map_or(STREAMED_ANSWER, |made| {
         usize::try_from(made).unwrap_or(usize::MAX)
     }));
-    let place = Arc::new(place);
-    response.map(|body| Body::new(Held { body, place }))
+    let reservation = Arc::new(reservation);
+    response.map(|body| Body::new(Held { body, reservation }))
 }
 
 /// What a request's body may have by what it says of itself, within the limit.
@@ -180,10 +184,10 @@ fn body_bytes(request: &Request) -> usize {
     length.unwrap_or(BODY_BYTES).min(BODY_BYTES)
 }
 
-/// An answer's body with its place. The bytes keep the place, too: a connection may hold them longer than the body.
+/// An answer's body with its reservation. The bytes keep the reservation, too: a connection may hold them longer than the body.
 struct Held {
     body: Body,
-    place: Arc<Place>,
+    reservation: Arc<Reservation>,
 }
 
 impl HttpBody for Held {
@@ -195,13 +199,13 @@ impl HttpBody for Held {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let place = &self.place;
+        let reservation = &self.reservation;
         Poll::Ready(frame.map(|frame| {
             frame.map(|frame| {
                 frame.map_data(|bytes| {
                     Bytes::from_owner(Part {
                         bytes,
-                        _place: Arc::clone(place),
+                        _reservation: Arc::clone(reservation),
                     })
                 })
             })
@@ -219,7 +223,7 @@ impl HttpBody for Held {
 
 struct Part {
     bytes: Bytes,
-    _place: Arc<Place>,
+    _reservation: Arc<Reservation>,
 }
 
 impl AsRef<[u8]> for Part {
@@ -244,19 +248,19 @@ mod tests {
     async fn one_address_has_its_share_and_all_together_have_theirs() {
         let in_flight = Arc::new(InFlight::default());
         let share = ANSWERS_BYTES_PER_ADDRESS;
-        let first = in_flight.place(address(1), share).await.unwrap();
+        let first = in_flight.reserve(address(1), share).await.unwrap();
         assert!(matches!(
-            in_flight.place(address(1), UNIT).await,
+            in_flight.reserve(address(1), UNIT).await,
             Err(ApiError::Busy(_))
         ));
         let mut others = Vec::new();
         for last in (2..).take(ANSWERS_BYTES / share - 1) {
-            others.push(in_flight.place(address(last), share).await.unwrap());
+            others.push(in_flight.reserve(address(last), share).await.unwrap());
         }
         assert_eq!(in_flight.held(), ANSWERS_BYTES);
-        assert!(in_flight.place(address(99), UNIT).await.is_err());
+        assert!(in_flight.reserve(address(99), UNIT).await.is_err());
         drop(first);
-        assert!(in_flight.place(address(99), UNIT).await.is_ok());
+        assert!(in_flight.reserve(address(99), UNIT).await.is_ok());
         drop(others);
         assert_eq!(in_flight.held(), 0);
         assert!(in_flight.by_address().is_empty(), "addresses are forgotten");
@@ -265,12 +269,12 @@ mod tests {
     #[tokio::test]
     async fn what_a_connection_still_holds_keeps_its_place() {
         let in_flight = Arc::new(InFlight::default());
-        let mut place = in_flight.place(address(1), 10 * UNIT).await.unwrap();
-        place.shrink(3 * UNIT - 1);
+        let mut reservation = in_flight.reserve(address(1), 10 * UNIT).await.unwrap();
+        reservation.shrink(3 * UNIT - 1);
         assert_eq!(in_flight.held(), 3 * UNIT);
         let body = Body::from(vec![0; 3 * UNIT - 1]);
-        let place = Arc::new(place);
-        let mut held = Held { body, place };
+        let reservation = Arc::new(reservation);
+        let mut held = Held { body, reservation };
         let bytes = held.frame().await.unwrap().unwrap().into_data().unwrap();
         drop(held);
         let last = bytes.slice(5..6);

@@ -9,7 +9,7 @@
 
 use super::Rtm;
 use super::limits::SIGNED_OUT_KEPT;
-use crate::bus::News;
+use crate::bus::Event;
 use crate::config::{Bot, Config};
 use crate::error::ApiError;
 use crate::store::{SecretHash, StoreError, TokenRecord};
@@ -74,7 +74,7 @@ impl Rtm {
 
     async fn tell_sockets_of(&self, user: &str) -> Result<(), StoreError> {
         for conversation in self.store.conversations_of(user).await? {
-            self.tell(conversation, News::Access).await;
+            self.tell(conversation, Event::Access).await;
         }
         Ok(())
     }

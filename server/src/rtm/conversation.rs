@@ -20,9 +20,9 @@ use serde_json::value::RawValue;
 use super::limits::{MAX_ATTACHMENTS, MAX_EXTRA_BYTES, MAX_STORED_BYTES, MAX_TEXT_CHARS};
 use super::turn::custom_data_beside;
 use super::who::Who;
-use crate::bus::Growing;
+use crate::bus::Streaming;
 use crate::clock::Millis;
-use crate::records::{Author, StoredMessage};
+use crate::records::{Sender, StoredMessage};
 use crate::store::Words;
 
 /// What to do about a frame.
@@ -255,8 +255,8 @@ impl Listener {
     /// gives.
     pub fn frame(&self, message: &StoredMessage, echo_id: u64) -> Option<String> {
         let body: &RawValue = serde_json::from_str(&message.body).ok()?;
-        let frame = match message.author {
-            Author::Bot => serde_json::to_string(&LiveAnswer {
+        let frame = match message.sender {
+            Sender::Bot => serde_json::to_string(&LiveAnswer {
                 seq: Some(message.seq),
                 author: message.agent.as_deref().map(Who::agent),
                 from_agent: message.agent.as_ref().map(|_| true),
@@ -267,7 +267,7 @@ impl Listener {
                     &message.session_id,
                 )
             }),
-            Author::User => serde_json::to_string(&LiveEcho {
+            Sender::User => serde_json::to_string(&LiveEcho {
                 kind: "user_message",
                 from: "self",
                 message: body,
@@ -285,9 +285,9 @@ impl Listener {
     }
 
     /// The frame for the next piece of an answer that grows.
-    pub fn piece(&self, growing: &Growing, at: usize, piece: &str) -> Option<String> {
+    pub fn piece(&self, streaming: &Streaming, at: usize, piece: &str) -> Option<String> {
         let entry = BotMessage {
-            behind: growing.behind,
+            behind: streaming.behind,
             ..BotMessage::text(piece)
         };
         let frame = LiveAnswer {
@@ -296,9 +296,9 @@ impl Listener {
             at: Some(at),
             ..self.answer(
                 entry,
-                growing.began,
-                &growing.message_id,
-                &growing.session_id,
+                streaming.began,
+                &streaming.message_id,
+                &streaming.session_id,
             )
         };
         serde_json::to_string(&frame).ok()

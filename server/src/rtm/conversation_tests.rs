@@ -7,13 +7,13 @@ use super::*;
 use crate::clock::Millis;
 use crate::records::ConversationId;
 
-fn stored(author: Author, body: &str) -> StoredMessage {
+fn stored(sender: Sender, body: &str) -> StoredMessage {
     StoredMessage {
         conversation: ConversationId(1),
         seq: 7,
         message_id: "ms-1".to_owned(),
-        author,
-        client_message_id: (author == Author::User).then(|| "\"17\"".to_owned()),
+        sender,
+        client_message_id: (sender == Sender::User).then(|| "\"17\"".to_owned()),
         body: body.to_owned(),
         created: Millis(1_795_227_301_830),
         session_id: "ss-1".to_owned(),
@@ -174,7 +174,7 @@ fn a_stored_answer_becomes_a_bot_response() {
         bot: bot_info("Demo", "st-demo"),
         icon: Some("https://x.test/a.png".into()),
     };
-    let frame = listener.frame(&stored(Author::Bot, &body), 0).unwrap();
+    let frame = listener.frame(&stored(Sender::Bot, &body), 0).unwrap();
     let expected = json!({
         "type": "bot_response", "from": "bot",
         "message": [{"type": "text", "component": {"type": "text", "payload": {"text": "Hello"}},
@@ -199,7 +199,7 @@ fn a_stored_message_becomes_a_user_message_with_the_senders_id() {
         bot: bot_info("Demo", "st-demo"),
         icon: None,
     };
-    let message = stored(Author::User, r#"{"body":"BAL","renderMsg":"Balance"}"#);
+    let message = stored(Sender::User, r#"{"body":"BAL","renderMsg":"Balance"}"#);
     let frame = listener.frame(&message, 1_795_227_301_830).unwrap();
     let expected = json!({
         "type": "user_message", "from": "self",

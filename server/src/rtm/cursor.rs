@@ -19,7 +19,7 @@ pub struct Cursor {
 
 /// What an event means for a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Already told.
     Past,
     /// The next one: tell it.
@@ -45,20 +45,20 @@ impl Cursor {
     }
 
     /// Where an event stands; the next one and an own one are counted as told.
-    pub fn meet(&mut self, seq: u64) -> Place {
+    pub fn meet(&mut self, seq: u64) -> Position {
         if seq <= self.seen {
-            return Place::Past;
+            return Position::Past;
         }
         if seq > self.seen + 1 {
-            return Place::Gap;
+            return Position::Gap;
         }
         self.seen = seq;
         let before = self.own.len();
         self.own.retain(|own| *own > seq);
         if self.own.len() < before {
-            Place::Own
+            Position::Own
         } else {
-            Place::Next
+            Position::Next
         }
     }
 
@@ -96,11 +96,11 @@ mod tests {
     #[test]
     fn every_event_is_told_once_and_in_order() {
         let mut cursor = Cursor::at(3);
-        assert_eq!(cursor.meet(3), Place::Past);
-        assert_eq!(cursor.meet(5), Place::Gap);
-        assert_eq!(cursor.meet(4), Place::Next);
-        assert_eq!(cursor.meet(4), Place::Past);
-        assert_eq!(cursor.meet(5), Place::Next);
+        assert_eq!(cursor.meet(3), Position::Past);
+        assert_eq!(cursor.meet(5), Position::Gap);
+        assert_eq!(cursor.meet(4), Position::Next);
+        assert_eq!(cursor.meet(4), Position::Past);
+        assert_eq!(cursor.meet(5), Position::Next);
         assert_eq!(cursor.seen(), 5);
     }
 
@@ -110,9 +110,9 @@ mod tests {
         cursor.wrote(4);
         cursor.wrote(4);
         cursor.wrote(6);
-        assert_eq!(cursor.meet(4), Place::Own);
-        assert_eq!(cursor.meet(5), Place::Next);
-        assert_eq!(cursor.meet(6), Place::Own);
+        assert_eq!(cursor.meet(4), Position::Own);
+        assert_eq!(cursor.meet(5), Position::Next);
+        assert_eq!(cursor.meet(6), Position::Own);
         cursor.wrote(2);
         assert!(
             cursor.own.is_empty(),
@@ -131,7 +131,7 @@ mod tests {
             (250, [300].as_slice())
         );
         cursor.rewind(10);
-        assert_eq!(cursor.meet(11), Place::Next);
+        assert_eq!(cursor.meet(11), Position::Next);
     }
 
     #[test]

@@ -30,7 +30,7 @@ use super::limits::HISTORY_DEFAULT;
 use super::token::private;
 use super::{Rtm, socket};
 use crate::error::ApiError;
-use crate::records::{Author, StoredMessage};
+use crate::records::{Sender, StoredMessage};
 use crate::security::client_ip::Client;
 use crate::store::{HistoryFrom, HistoryQuery};
 
@@ -109,13 +109,13 @@ impl Asked {
 pub fn message(stored: &StoredMessage) -> HistoryMessage {
     let mut marks = (None, None);
     let mut attachments = None;
-    let (direction, text, tags) = match stored.author {
-        Author::Bot => {
+    let (direction, text, tags) = match stored.sender {
+        Sender::Bot => {
             let answer: BotMessage = serde_json::from_str(&stored.body).unwrap_or_default();
             marks = (answer.stopped, answer.behind);
             (Direction::Outgoing, bot_text(&answer), None)
         }
-        Author::User => {
+        Sender::User => {
             let (text, tags, files) = user_text(&stored.body);
             attachments = files;
             (Direction::Incoming, text, tags)
@@ -198,12 +198,12 @@ mod tests {
     use crate::clock::Millis;
     use crate::records::ConversationId;
 
-    fn shown(author: Author, client: Option<&str>, body: &str) -> Value {
+    fn shown(sender: Sender, client: Option<&str>, body: &str) -> Value {
         let stored = StoredMessage {
             conversation: ConversationId(1),
             seq: 3,
             message_id: "ms-1".to_owned(),
-            author,
+            sender,
             client_message_id: client.map(str::to_owned),
             body: body.to_owned(),
             created: Millis(1_795_227_303_240),
@@ -222,15 +222,15 @@ mod tests {
             "createdOn": "2026-11-21T02:15:03.240Z", "userMsgId": 17, "lang": "en", "seq": 3,
             "tags": {"altText": [{"name": "altText", "value": "Check balance"}]}
         });
-        assert_eq!(shown(Author::User, Some("17"), body), expected);
-        assert_eq!(shown(Author::User, Some("\"17\""), body)["userMsgId"], "17");
+        assert_eq!(shown(Sender::User, Some("17"), body), expected);
+        assert_eq!(shown(Sender::User, Some("\"17\""), body)["userMsgId"], "17");
     }
 
     #[test]
     fn a_template_is_a_json_string_of_one_level() {
         let inner = json!({"template_type": "button", "text": "Pick one", "buttons": []});
         let body = serde_json::to_string(&BotMessage::template(inner.clone(), "Pick one")).unwrap();
-        let message = shown(Author::Bot, None, &body);
+        let message = shown(Sender::Bot, None, &body);
         assert_eq!(message["type"], "outgoing");
         let text = message["components"][0]["data"]["text"].as_str().unwrap();
         let read: Value = serde_json::from_str(text).unwrap();
@@ -244,7 +244,7 @@ mod tests {
         let bare = r#"{"component":{"type":"text","payload":"Hi"}}"#;
         let error = r#"{"component":{"type":"error","payload":{"text":"Hi"}}}"#;
         for body in [lean, &full, bare, error] {
-            let text = &shown(Author::Bot, None, body)["components"][0]["data"]["text"];
+            let text = &shown(Sender::Bot, None, body)["components"][0]["data"]["text"];
             assert_eq!(text, "Hi", "{body}");
         }
     }

@@ -64,7 +64,7 @@ pub const GOOD_FRAMES_PER_PARDON: u32 = 10;
 /// which proxies drop a silent connection.
 pub const PING_AFTER: Duration = Duration::from_secs(25);
 
-/// How long the answer to a ping may take. Then the peer is gone and its seat is freed.
+/// How long the answer to a ping may take. Then the peer is gone and counts no more.
 pub const PONG_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long an official client that is being greeted hears nothing. It asks for the history as soon

@@ -5,10 +5,10 @@
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes a socket's address, good for one socket.
 //! - [`socket`]: a ticket becomes a socket, or is refused before there is one; [`upgrade`]: the handshake,
-//!   `strict`: what a frame must be to be read at all; `entrance`: what it brings along.
+//!   `strict`: what a frame must be to be read at all; `handshake`: what it brings along.
 //! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
 //!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
-//! - `told`: what the socket has been told of an answer that grows.
+//! - `delivered`: what the socket has been told of an answer that grows.
 //! - `presence`: what the socket has been told of who answers; `who`: how frames name them.
 //! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `recent`: what was said before,
 //!   `budget`: how much it may be asked; `busy`: which conversations are worked on here; `stream`: what is shown of its answers while they grow. `retry`: when a turn that
@@ -19,7 +19,7 @@
 //! # Invariants
 //! - Acknowledged is stored. Stored is answered, also after a crash.
 //! - Nothing about a session lives in this process only: any instance with the same store and keys
-//!   serves any request. What is in memory here (seats, who is being answered) is about this
+//!   serves any request. What is in memory here (open sockets, who is being answered) is about this
 //!   process' own sockets and tasks.
 //! - Tokens, tickets, assertions and texts are neither logged nor part of an error.
 
@@ -31,7 +31,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Semaphore;
 
 use crate::bot::Bot;
-use crate::bus::{Bus, News, Wake};
+use crate::bus::{Bus, Event, Wake};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::Ids;
@@ -53,8 +53,9 @@ mod budget;
 mod busy;
 pub mod conversation;
 pub mod cursor;
+mod delivered;
 mod end;
-mod entrance;
+mod handshake;
 pub mod history;
 pub mod limits;
 pub mod live;
@@ -71,7 +72,6 @@ pub mod stream;
 mod strict;
 pub mod theme;
 pub mod token;
-mod told;
 mod turn;
 pub mod upgrade;
 mod who;
@@ -82,7 +82,7 @@ use limits::BOT_TURNS_AT_ONCE;
 use registry::Registry;
 
 /// What the platform side is built from.
-pub struct Parts {
+pub struct Dependencies {
     /// Apps, bots, lives of tokens.
     pub config: Arc<Swap<Config>>,
     /// The apps' keys.
@@ -149,7 +149,7 @@ struct Staffed {
 
 impl Rtm {
     /// Puts the parts together. Starts nothing: see [`Rtm::resume`].
-    pub fn new(parts: Parts) -> Arc<Self> {
+    pub fn new(parts: Dependencies) -> Arc<Self> {
         let config = parts.config.get();
         Arc::new(Self {
             policy: Policy::from(&config.tokens),
@@ -209,12 +209,15 @@ impl Rtm {
     /// message is stored, and sockets see the gap.
     pub async fn publish(&self, message: StoredMessage) {
         let conversation = message.conversation;
-        self.tell(conversation, News::Stored(Arc::new(message)))
+        self.tell(conversation, Event::Stored(Arc::new(message)))
             .await;
     }
 
-    async fn tell(&self, conversation: ConversationId, news: News) {
-        let wake = Wake { conversation, news };
+    async fn tell(&self, conversation: ConversationId, event: Event) {
+        let wake = Wake {
+            conversation,
+            event,
+        };
         if let Err(error) = self.bus.publish(wake).await {
             tracing::warn!(error = %error, "the bus did not take a wake");
         }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Rtm;
 use crate::bot::MAX_ANSWER_BYTES;
-use crate::bus::{News, Typing};
+use crate::bus::{Event, Typing};
 use crate::ids::format_uuid;
 use crate::records::{ConversationId, Effects, Owner, StoredMessage};
 use crate::store::{AnswersAppended, Conversation, NewAnswer, NewAnswers, StoreError};
@@ -238,10 +238,10 @@ impl Rtm {
         effects: &Effects,
     ) {
         if let Some(owner) = &effects.owner {
-            self.tell(conversation, News::Owner(owner.clone())).await;
+            self.tell(conversation, Event::Owner(owner.clone())).await;
         }
         if effects.closes {
-            self.tell(conversation, News::SessionEnded(session_id.into()))
+            self.tell(conversation, Event::SessionEnded(session_id.into()))
                 .await;
         }
     }
@@ -253,7 +253,7 @@ impl Rtm {
             types,
             doing: None,
         };
-        self.tell(conversation, News::Typing(typing)).await;
+        self.tell(conversation, Event::Typing(typing)).await;
     }
 }
 

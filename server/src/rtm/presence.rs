@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::conversation::Listener;
 use super::who::Who;
-use crate::bus::News;
+use crate::bus::Event;
 use crate::records::Owner;
 
 /// What one socket has been told of who answers.
@@ -26,7 +26,7 @@ struct Events<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     from: &'static str,
-    message: Event<'a>,
+    message: EventMessage<'a>,
     #[serde(rename = "botInfo")]
     bot_info: &'a BotInfo,
     #[serde(rename = "sessionId")]
@@ -34,7 +34,7 @@ struct Events<'a> {
 }
 
 #[derive(Serialize)]
-struct Event<'a> {
+struct EventMessage<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     author: Who<'a>,
@@ -42,7 +42,7 @@ struct Event<'a> {
     doing: Option<&'a str>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> EventMessage<'a> {
     fn of_agent(kind: &'static str, name: &'a str) -> Self {
         Self {
             kind,
@@ -70,21 +70,21 @@ impl Presence {
         &mut self,
         listener: &Listener,
         session_id: &str,
-        news: &News,
+        event: &Event,
     ) -> Vec<String> {
         let bot_info = &listener.bot;
-        let event = |event: Event<'_>| {
+        let frame = |frame: EventMessage<'_>| {
             let events = Events {
                 kind: "events",
                 from: "bot",
-                message: event,
+                message: frame,
                 bot_info,
                 session_id,
             };
             serde_json::to_string(&events).ok()
         };
-        let frames = match news {
-            News::Owner(owner) => {
+        let frames = match event {
+            Event::Owner(owner) => {
                 let name = match owner {
                     Owner::Agent(name) => Some(name.as_str()),
                     Owner::Bot | Owner::Queue => None,
@@ -93,26 +93,27 @@ impl Presence {
                     return Vec::new();
                 }
                 let gone = std::mem::replace(&mut self.agent, name.map(Box::from));
-                let gone =
-                    gone.and_then(|gone| event(Event::of_agent("agent_disconnected", &gone)));
-                let come = name.and_then(|name| event(Event::of_agent("agent_connected", name)));
+                let gone = gone
+                    .and_then(|gone| frame(EventMessage::of_agent("agent_disconnected", &gone)));
+                let come =
+                    name.and_then(|name| frame(EventMessage::of_agent("agent_connected", name)));
                 [gone, come]
             }
-            News::Typing(typing) => {
+            Event::Typing(typing) => {
                 let author = match &typing.agent {
                     Some(name) => Who::agent(name),
                     None => Who::bot(bot_info),
                 };
                 let kind = if typing.types { "typing" } else { "stoptyping" };
                 let doing = typing.doing.as_deref();
-                let event = event(Event {
+                let frame = frame(EventMessage {
                     kind,
                     author,
                     doing,
                 });
-                [event, None]
+                [frame, None]
             }
-            News::SessionEnded(id) if **id == *session_id => {
+            Event::SessionEnded(id) if **id == *session_id => {
                 let end = SessionEnd {
                     kind: "session_end",
                     from: "bot",
@@ -121,11 +122,11 @@ impl Presence {
                 };
                 [serde_json::to_string(&end).ok(), None]
             }
-            News::Access
-            | News::Growing(_)
-            | News::SessionEnded(_)
-            | News::Stop(_)
-            | News::Stored(_) => return Vec::new(),
+            Event::Access
+            | Event::Streaming(_)
+            | Event::SessionEnded(_)
+            | Event::Stop(_)
+            | Event::Stored(_) => return Vec::new(),
         };
         frames.into_iter().flatten().collect()
     }
@@ -146,14 +147,14 @@ mod tests {
         }
     }
 
-    fn told(presence: &mut Presence, news: News) -> Vec<Value> {
-        let frames = presence.frames(&listener(), "ss-1", &news);
+    fn told(presence: &mut Presence, event: Event) -> Vec<Value> {
+        let frames = presence.frames(&listener(), "ss-1", &event);
         let read = |frame: &String| serde_json::from_str(frame).unwrap();
         frames.iter().map(read).collect()
     }
 
-    fn ann() -> News {
-        News::Owner(Owner::Agent("Ann".to_owned()))
+    fn ann() -> Event {
+        Event::Owner(Owner::Agent("Ann".to_owned()))
     }
 
     #[test]
@@ -167,7 +168,7 @@ mod tests {
         });
         assert_eq!(told(&mut presence, ann()), [expected]);
         assert!(told(&mut presence, ann()).is_empty());
-        let bob = News::Owner(Owner::Agent("Bob".to_owned()));
+        let bob = Event::Owner(Owner::Agent("Bob".to_owned()));
         let frames = told(&mut presence, bob);
         let said = |frame: &Value| {
             let message = &frame["message"];
@@ -176,22 +177,22 @@ mod tests {
         };
         let words: Vec<_> = frames.iter().map(said).collect();
         assert_eq!(words, ["agent_disconnected Ann", "agent_connected Bob"]);
-        let frames = told(&mut presence, News::Owner(Owner::Queue));
+        let frames = told(&mut presence, Event::Owner(Owner::Queue));
         assert_eq!(said(&frames[0]), "agent_disconnected Bob");
-        assert!(told(&mut presence, News::Owner(Owner::Bot)).is_empty());
+        assert!(told(&mut presence, Event::Owner(Owner::Bot)).is_empty());
     }
 
     #[test]
     fn who_types_and_what_the_bot_does_is_told_and_the_end_of_this_session() {
         let mut presence = Presence::default();
         let typing = |agent: Option<&str>, types, doing: Option<&str>| {
-            News::Typing(Typing {
+            Event::Typing(Typing {
                 agent: agent.map(Into::into),
                 types,
                 doing: doing.map(Into::into),
             })
         };
-        let message = |presence: &mut Presence, news| told(presence, news)[0]["message"].clone();
+        let message = |presence: &mut Presence, event| told(presence, event)[0]["message"].clone();
         assert_eq!(
             message(&mut presence, typing(None, true, Some("Looking up"))),
             json!({"type": "typing", "doing": "Looking up",
@@ -200,7 +201,7 @@ mod tests {
         let stops = message(&mut presence, typing(Some("Ann"), false, None));
         assert_eq!(stops["type"], "stoptyping");
         assert_eq!(stops["author"]["type"], "AGENT");
-        let end = |id: &str| News::SessionEnded(id.into());
+        let end = |id: &str| Event::SessionEnded(id.into());
         assert!(told(&mut presence, end("ss-2")).is_empty());
         assert_eq!(
             told(&mut presence, end("ss-1")),

@@ -11,7 +11,7 @@ use protocol::reply::BotMessage;
 
 use super::limits::{RECENT_BYTES, RECENT_MESSAGES};
 use crate::bot::{Recent, Said, Speaker};
-use crate::records::{Author, StoredMessage};
+use crate::records::{Sender, StoredMessage};
 use crate::store::{HistoryFrom, HistoryQuery, Job, Store, StoreError};
 
 /// The messages before the job's own, oldest first.
@@ -60,8 +60,8 @@ pub(super) async fn recent(
 /// The message as it was read; `None`: nothing to read, or nothing from before the job's own.
 fn words(message: &StoredMessage, job: &Job) -> Option<Said> {
     let answered = job.trigger.as_ref().map(|trigger| trigger.seq);
-    let (by, text) = match message.author {
-        Author::User => {
+    let (by, text) = match message.sender {
+        Sender::User => {
             // An answer to an earlier message may be stored behind the one to answer; a visitor's is a later one.
             if answered.is_some_and(|answered| message.seq >= answered) {
                 return None;
@@ -69,7 +69,7 @@ fn words(message: &StoredMessage, job: &Job) -> Option<Said> {
             let said: UserBody = serde_json::from_str(&message.body).ok()?;
             (Speaker::Visitor, said.shown())
         }
-        Author::Bot => {
+        Sender::Bot => {
             let answer: BotMessage = serde_json::from_str(&message.body).ok()?;
             let by = match message.agent {
                 Some(_) => Speaker::Agent,

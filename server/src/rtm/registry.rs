@@ -1,10 +1,10 @@
 //! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those to end
 //! whose access token, user or key is gone.
 //!
-//! In the path: `socket` asks for a [`Seat`] before it upgrades; the seat goes into the socket's
+//! In the path: `socket` asks for a [`Registration`] before it upgrades; the registration goes into the socket's
 //! task and is given back when the task ends, however it ends. `access` revokes.
 //!
-//! Invariant: the counts are those of the seats that exist; nobody counts by hand.
+//! Invariant: the counts are those of the registrations that exist; nobody counts by hand.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -41,7 +41,7 @@ struct Granted {
     revoked: CancellationToken,
 }
 
-/// Why there is no seat.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     /// The user has too many sockets.
@@ -50,9 +50,9 @@ pub enum Full {
     Address,
 }
 
-/// One open socket. Dropping it frees the place.
+/// One open socket, as it is counted. Its drop counts it off.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Registration {
     registry: Arc<Registry>,
     user: Arc<str>,
     address: AddressKey,
@@ -61,7 +61,7 @@ pub struct Seat {
 }
 
 impl Registry {
-    /// An empty house. `per_address` 0: no limit.
+    /// Nobody is here yet. `per_address` 0: no limit.
     pub fn new(per_address: u32) -> Self {
         Self {
             counts: Mutex::default(),
@@ -69,7 +69,7 @@ impl Registry {
         }
     }
 
-    /// Takes a seat.
+    /// Counts a socket, unless a limit is reached.
     ///
     /// # Errors
     /// When user or address have too many.
@@ -78,7 +78,7 @@ impl Registry {
         user: &str,
         address: IpAddr,
         token: SecretHash,
-    ) -> Result<Seat, Full> {
+    ) -> Result<Registration, Full> {
         let address = AddressKey::from(address);
         let mut counts = self.lock();
         if counts
@@ -110,7 +110,7 @@ impl Registry {
         granted.sockets += 1;
         let revoked = granted.revoked.clone();
         drop(counts);
-        Ok(Seat {
+        Ok(Registration {
             registry: Arc::clone(self),
             user,
             address,
@@ -160,7 +160,7 @@ impl Registry {
     }
 }
 
-impl Seat {
+impl Registration {
     /// Whose socket it is.
     pub fn user(&self) -> &Arc<str> {
         &self.user
@@ -189,7 +189,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Registration {
     fn drop(&mut self) {
         let mut counts = self.registry.lock();
         leave_grant(&mut counts.users, Arc::clone(&self.user));
@@ -221,32 +221,37 @@ fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: K) {
 mod tests {
     use super::*;
 
-    fn enter(registry: &Arc<Registry>, user: &str, address: &str) -> Result<Seat, Full> {
+    fn enter(registry: &Arc<Registry>, user: &str, address: &str) -> Result<Registration, Full> {
         registry.enter(user, address.parse().unwrap(), SecretHash::of(user))
     }
 
     #[test]
     fn a_revoked_token_ends_its_own_sockets_and_is_forgotten_with_the_last() {
         let registry = Arc::new(Registry::new(0));
-        let seats = ["u-1", "u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
+        let registrations =
+            ["u-1", "u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
         registry.revoke(SecretHash::of("u-1"));
         registry.revoke(SecretHash::of("u-3"));
-        let told = seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        let told = registrations
+            .each_ref()
+            .map(|registration| registration.revoked().is_cancelled());
         assert_eq!(told, [true, true, false]);
-        drop(seats);
+        drop(registrations);
         assert!(registry.lock().tokens.is_empty());
     }
 
     #[test]
     fn a_forgotten_users_sockets_end_and_those_that_come_later_do_not() {
         let registry = Arc::new(Registry::new(0));
-        let seats = ["u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
+        let registrations = ["u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
         let second = registry
             .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("other"))
             .unwrap();
         registry.revoke_user("u-1");
         registry.revoke_user("u-3");
-        let told = seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        let told = registrations
+            .each_ref()
+            .map(|registration| registration.revoked().is_cancelled());
         assert_eq!(
             (told, second.revoked().is_cancelled()),
             ([true, false], true)
@@ -266,11 +271,15 @@ mod tests {
                 .enter(user, address, SecretHash::of(token))
                 .unwrap()
         };
-        let seats = [("u-1", "a"), ("u-1", "b"), ("u-2", "c"), ("u-3", "d")];
-        let seats = seats.map(|(user, token)| enter(user, token));
-        seats[2].vouched_by("cs-a", "k1");
-        seats[3].vouched_by("cs-a", "k2");
-        let told = || seats.each_ref().map(|seat| seat.revoked().is_cancelled());
+        let registrations = [("u-1", "a"), ("u-1", "b"), ("u-2", "c"), ("u-3", "d")];
+        let registrations = registrations.map(|(user, token)| enter(user, token));
+        registrations[2].vouched_by("cs-a", "k1");
+        registrations[3].vouched_by("cs-a", "k2");
+        let told = || {
+            registrations
+                .each_ref()
+                .map(|registration| registration.revoked().is_cancelled())
+        };
         registry.revoke_user("u-1");
         assert_eq!(told(), [true, true, false, false]);
         assert_eq!(
@@ -284,7 +293,7 @@ mod tests {
     #[test]
     fn a_user_has_so_many_seats_and_gets_one_back_when_a_socket_ends() {
         let registry = Arc::new(Registry::new(0));
-        let mut seats: Vec<_> = (0..SOCKETS_PER_USER)
+        let mut registrations: Vec<_> = (0..SOCKETS_PER_USER)
             .map(|_| enter(&registry, "u-1", "192.0.2.1").unwrap())
             .collect();
         assert_eq!(
@@ -292,9 +301,9 @@ mod tests {
             Full::User
         );
         assert!(enter(&registry, "u-2", "192.0.2.1").is_ok());
-        seats.pop();
+        registrations.pop();
         assert!(enter(&registry, "u-1", "192.0.2.1").is_ok());
-        drop(seats);
+        drop(registrations);
         assert!(registry.is_empty());
         assert!(registry.lock().users.is_empty() && registry.lock().addresses.is_empty());
     }

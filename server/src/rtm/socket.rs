@@ -1,7 +1,7 @@
 //! `GET /rtm/bot?sid=…`: a ticket becomes a socket, or is refused before there is one.
 //!
 //! In the path: clients come here with the address that `start` gave; [`open`] checks origin,
-//! ticket, sub-protocols and seats, then [`super::upgrade`] makes the socket and [`super::live`] serves it.
+//! ticket, sub-protocols and the limit of sockets, then [`super::upgrade`] makes the socket and [`super::live`] serves it.
 //!
 //! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
 //! in Kore's shape.
@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq as _;
 use super::Rtm;
 use super::bearer::{check_page, paced};
 use super::conversation::{Listener, bot_info};
-use super::entrance::Entrance;
+use super::handshake::Handshake;
 use super::limits::TOKEN_GRACE;
 use super::live;
 use super::upgrade::{NotUpgradable, Upgrade};
@@ -70,7 +70,7 @@ impl TicketContext {
 /// Opens a socket.
 ///
 /// # Errors
-/// 401 for a ticket that is unknown, old or used or whose access token was revoked, 403 for a foreign page, 503 without a seat.
+/// 401 for a ticket that is unknown, old or used or whose access token was revoked, 403 for a foreign page, 503 at the limit of sockets.
 pub async fn open(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -114,24 +114,24 @@ pub async fn open(
         ));
     }
     let token = context.token().ok_or(NO_TICKET)?;
-    let seat = rtm
+    let registration = rtm
         .registry
         .enter(&ticket.user, client.ip, token)
         .map_err(|full| {
-            tracing::debug!(?full, "no seat for another socket");
+            tracing::debug!(?full, "the limit of sockets is reached");
             rtm.refusals
                 .note(Refused::Limit, Some(&ticket.app), client.ip);
             ApiError::Busy(std::time::Duration::from_secs(5))
         })?;
-    // After the seat: a token that is revoked from now on finds it, and a key that is removed after this look.
+    // After the socket is registered: whoever revokes its token from now on, or removes its key, finds it.
     let token = rtm.store.token(token, rtm.clock.now()).await?;
     let token = token.ok_or(ApiError::TokenExpired)?;
-    seat.vouched_by(&token.app, &token.key);
+    registration.vouched_by(&token.app, &token.key);
     if !rtm.keys.table().knows(&token.app, &token.key) {
         return Err(ApiError::TokenExpired);
     }
-    let entrance = Entrance {
-        seat,
+    let handshake = Handshake {
+        registration,
         ends: token.expires.plus(TOKEN_GRACE),
         listener: Listener {
             bot: bot_info(&context.name, &ticket.bot),
@@ -149,7 +149,7 @@ pub async fn open(
     let shutdown = rtm.shutdown.clone();
     shutdown.spawn("upgrade", async {
         if let Some(socket) = socket.await {
-            live::start(rtm, socket, entrance);
+            live::start(rtm, socket, handshake);
         }
     });
     Ok(response)

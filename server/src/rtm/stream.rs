@@ -1,7 +1,7 @@
 //! A bot's turn while it streams: what has grown is told, and the visitor's Stop is heard.
 //!
 //! In the path: `answers` runs `tell` beside the bot's turn. What it tells goes over the bus to the sockets, where
-//! `told` decides what each of them lacks.
+//! `delivered` decides what each of them lacks.
 //!
 //! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the
 //! turn has to be run again, so no client can show it twice. One telling in [`GROWTH_EVERY`], however fast the bot is.
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Rtm;
 use super::limits::{DOING_CHARS, GROWTH_EVERY, TYPING_AGAIN};
 use crate::bot::{Growth, Patience};
-use crate::bus::{BusEvent, Growing, News, Subscription, Typing};
+use crate::bus::{Event, Received, Streaming, Subscription, Typing};
 use crate::clock::Millis;
 use crate::ids::format_uuid;
 use crate::store::{Job, JobId};
@@ -88,7 +88,7 @@ fn same_for(job: JobId, origin: &str, what: &str) -> String {
     format_uuid(bytes)
 }
 
-/// Tells what grows, and notes it in `told`, until there is a reason to end the turn. Dropped when the turn ends by itself.
+/// Tells what grows, and notes it in `delivered`, until there is a reason to end the turn. Dropped when the turn ends by itself.
 pub(super) async fn tell(
     rtm: &Rtm,
     job: &Job,
@@ -99,7 +99,7 @@ pub(super) async fn tell(
     let end = Instant::now() + patience.total;
     let mut silent = Instant::now() + patience.silent;
     let mut next = Instant::now();
-    let mut ear = None;
+    let mut subscription = None;
     let mut doing = Doing::default();
     loop {
         tokio::select! {
@@ -108,15 +108,15 @@ pub(super) async fn tell(
                     return pending().await;
                 }
             }
-            event = hear(&mut ear) => {
-                let BusEvent::Wake(wake) = event else {
+            event = hear(&mut subscription) => {
+                let Received::Wake(wake) = event else {
                     continue;
                 };
-                match wake.news {
-                    News::Stop(id) if told.iter().any(|it| it.message_id == *id) => {
+                match wake.event {
+                    Event::Stop(id) if told.iter().any(|it| it.message_id == *id) => {
                         return Interrupted::Stopped;
                     }
-                    News::Owner(owner) if owner != job.owner && is_taken(rtm, job).await => {
+                    Event::Owner(owner) if owner != job.owner && is_taken(rtm, job).await => {
                         return Interrupted::TakenOver;
                     }
                     _ => continue,
@@ -129,12 +129,12 @@ pub(super) async fn tell(
                 continue;
             }
         }
-        // Deaf for a moment only: a Stop that comes meanwhile waits in the ear.
+        // Deaf for a moment only: a Stop that comes meanwhile waits in the subscription.
         sleep_until(next).await;
         next = Instant::now() + GROWTH_EVERY;
         silent = Instant::now() + patience.silent;
-        if ear.is_none() {
-            ear = rtm.bus.subscribe(job.conversation).await.ok();
+        if subscription.is_none() {
+            subscription = rtm.bus.subscribe(job.conversation).await.ok();
         }
         let grown = growth.borrow_and_update().clone();
         if doing.is_now(grown.doing.as_deref()) {
@@ -157,7 +157,7 @@ pub(super) async fn tell(
             if from == grown.text.len() {
                 continue;
             }
-            let growing = Growing {
+            let streaming = Streaming {
                 message_id: begun.message_id.clone(),
                 attempt: job.attempts,
                 began: begun.began,
@@ -166,7 +166,7 @@ pub(super) async fn tell(
                 text: grown.text,
                 session_id: job.session_id.clone(),
             };
-            rtm.tell(job.conversation, News::Growing(growing.into()))
+            rtm.tell(job.conversation, Event::Streaming(streaming.into()))
                 .await;
         }
     }
@@ -198,7 +198,7 @@ impl Doing {
             types: true,
             doing: self.what.clone(),
         };
-        rtm.tell(job.conversation, News::Typing(typing)).await;
+        rtm.tell(job.conversation, Event::Typing(typing)).await;
     }
 
     /// It was told a while ago, and is so still.
@@ -217,8 +217,8 @@ async fn is_taken(rtm: &Rtm, job: &Job) -> bool {
 }
 
 /// The next word on the bus, for one who listens.
-async fn hear(ear: &mut Option<Subscription>) -> BusEvent {
-    match ear {
+async fn hear(subscription: &mut Option<Subscription>) -> Received {
+    match subscription {
         Some(open) => open.recv().await,
         None => pending().await,
     }

@@ -19,7 +19,7 @@ use super::limits::{
 };
 use super::strict::Strict;
 use crate::error::ApiError;
-use crate::listen::ConnectionPlace;
+use crate::listen::ConnectionPermit;
 
 /// A socket as the library speaks it, on bytes that were looked at.
 pub type Socket = WebSocketStream<Strict<TokioIo<Upgraded>>>;
@@ -29,7 +29,7 @@ pub type Socket = WebSocketStream<Strict<TokioIo<Upgraded>>>;
 pub struct Upgrade {
     accept: HeaderValue,
     on: OnUpgrade,
-    place: Option<ConnectionPlace>,
+    permit: Option<ConnectionPermit>,
 }
 
 /// It does not. What is missing is usually what a proxy leaves out.
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             accept: accept.map_err(|_| NotUpgradable)?,
             // Only a connection of HTTP/1.1 has one.
             on: parts.extensions.remove().ok_or(NotUpgradable)?,
-            place: parts.extensions.get().cloned(),
+            permit: parts.extensions.get().cloned(),
         })
     }
 }
@@ -74,9 +74,9 @@ impl Upgrade {
         self,
         protocol: Option<&'static str>,
     ) -> (Response, impl Future<Output = Option<Socket>> + Send) {
-        // From here on its seat counts it.
-        if let Some(place) = &self.place {
-            place.leave_address();
+        // From here on the registry counts it.
+        if let Some(permit) = &self.permit {
+            permit.leave_address();
         }
         let mut response = Response::default();
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

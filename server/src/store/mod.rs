@@ -28,10 +28,10 @@ mod work;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Author, Conversation, ConversationId, Dossier, Effects, Erasure, Forgotten,
-    HistoryFrom, HistoryPage, HistoryQuery, JobId, Kept, Missed, NewGrant, NewMessage, OpenMode,
-    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending,
-    StoredMessage, Swept, TicketRecord, TokenRecord, User, Words,
+    Appended, Conversation, ConversationId, Dossier, Effects, Erasure, Forgotten, HistoryFrom,
+    HistoryQuery, JobId, Kept, Missed, NewGrant, NewMessage, OpenMode, OpenSession, Owner, Pruned,
+    PrunedUsers, Retention, SecretHash, Sender, SessionOpened, Spending, StoredMessage, StoredPage,
+    Swept, TicketRecord, TokenRecord, User, Words,
 };
 pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
 
@@ -157,7 +157,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of history; an unknown conversation has an empty one. A page ends after [`PAGE_BYTES`] of bodies, too, but
     /// holds a message when there is one.
-    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
+    async fn history(&self, query: HistoryQuery) -> Result<StoredPage, StoreError>;
 
     /// The newest page of an identity's conversation with a bot, for whoever knows no more of a visitor than that;
     /// empty without such a conversation.
@@ -167,7 +167,7 @@ pub trait Store: Send + Sync + 'static {
         identity: &str,
         bot: &str,
         limit: u32,
-    ) -> Result<HistoryPage, StoreError>;
+    ) -> Result<StoredPage, StoreError>;
 
     /// What was stored after sequence `after`: at most `limit` messages, else `truncated`. When it
     /// is more than `bytes` of bodies, only its beginning: ask again after the last of it.

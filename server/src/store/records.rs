@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-pub use crate::records::{Author, ConversationId, Effects, JobId, Owner, StoredMessage};
+pub use crate::records::{ConversationId, Effects, JobId, Owner, Sender, StoredMessage};
 
 use super::work::Job;
 use crate::clock::Millis;
@@ -259,7 +259,7 @@ pub struct HistoryQuery {
 
 /// A page of history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HistoryPage {
+pub struct StoredPage {
     /// Oldest first.
     pub messages: Vec<StoredMessage>,
     /// Are there more in the same direction (older ones, or newer ones for the `After` queries)?

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use server::bus::{News, Wake};
+use server::bus::{Event, Wake};
 use server::clock::Clock as _;
 use server::config::Config;
 use server::rtm::limits::TOKEN_GRACE;
@@ -230,8 +230,11 @@ async fn a_revocation_on_another_node_is_heard_over_the_bus() {
     let token = store.token(hash, app.clock.now()).await.unwrap().unwrap();
     assert!(store.revoke_token(hash).await.unwrap());
     for conversation in store.conversations_of(&token.user).await.unwrap() {
-        let news = News::Access;
-        let wake = Wake { conversation, news };
+        let event = Event::Access;
+        let wake = Wake {
+            conversation,
+            event,
+        };
         app.state.bus.publish(wake).await.unwrap();
     }
     assert_eq!(one.closed().await, Some(1008));

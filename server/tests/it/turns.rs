@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use server::bot::{Speaker, Turn, TurnKind};
-use server::bus::{News, Wake};
+use server::bus::{Event, Wake};
 use server::clock::Clock as _;
 use server::records::{ConversationId, Effects, Owner};
 use server::store::{AnswersAppended, NewAnswer, NewAnswers};
@@ -283,9 +283,12 @@ async fn a_person_who_takes_over_ends_what_the_bot_was_streaming_at_once() {
     socket.say(1, "stream and hang").await;
     assert_eq!(socket.next().await["sM"], true);
     let told = async |owner| {
-        let news = News::Owner(owner);
+        let event = Event::Owner(owner);
         let conversation = conversation(&app).await;
-        let wake = Wake { conversation, news };
+        let wake = Wake {
+            conversation,
+            event,
+        };
         app.state.rtm.bus.publish(wake).await.unwrap();
     };
     // What the bus says of before is not believed.

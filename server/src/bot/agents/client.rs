@@ -24,9 +24,9 @@ const AFTER_END: Duration = Duration::from_secs(2);
 pub(in crate::bot) struct Client(Asked);
 
 /// Its answer.
-pub(in crate::bot) struct Told {
+pub(in crate::bot) struct Events {
     place: String,
-    events: AnswerEvents,
+    stream: AnswerEvents,
     heard: bool,
 }
 
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// It says no, does not come, or is no stream.
-    pub(in crate::bot) async fn ask(&self, body: &Value) -> Result<Told, BotError> {
+    pub(in crate::bot) async fn ask(&self, body: &Value) -> Result<Events, BotError> {
         let accept = (ACCEPT, HeaderValue::from_static("text/event-stream"));
         let answer: Answer = self.0.post(body.to_string().into_bytes(), [accept]).await?;
         if !answer.status().is_success() {
@@ -87,9 +87,9 @@ impl Client {
                 .unreadable("an event stream; is the address right?")
                 .into());
         }
-        Ok(Told {
+        Ok(Events {
             place: answer.place().to_owned(),
-            events: answer.events(EVENT_BYTES),
+            stream: answer.events(EVENT_BYTES),
             heard: false,
         })
     }
@@ -108,14 +108,14 @@ impl Client {
     }
 }
 
-impl Told {
+impl Events {
     /// The data of the next event, without empty ones; none at the end.
     ///
     /// # Errors
     /// It does not come in time, or the stream breaks off.
     pub(in crate::bot) async fn next(&mut self) -> Result<Option<String>, BotError> {
         loop {
-            let event = self.events.next().await;
+            let event = self.stream.next().await;
             let event = event.map_err(|error| self.once_heard(error.into()))?;
             match event {
                 Some(event) if event.data.trim().is_empty() => {}
@@ -136,7 +136,7 @@ impl Told {
 
     /// Waits a moment for the end of the connection's answer, so that the connection serves the next turn.
     pub(in crate::bot) async fn let_end(mut self) {
-        let_end(self.events.next()).await;
+        let_end(self.stream.next()).await;
     }
 
     /// It ended too early.

@@ -79,7 +79,7 @@ impl std::fmt::Debug for Called {
 }
 
 /// Bot and conversation.
-type Place = (String, String);
+type Conversation = (String, String);
 
 /// The addresses of this deployment, and the open turns of this process. Cloned: the same.
 #[derive(Clone)]
@@ -93,9 +93,9 @@ struct Inner {
 
 #[derive(Default)]
 struct Turns {
-    open: HashMap<Place, Open>,
+    open: HashMap<Conversation, Open>,
     /// Newest last.
-    stopped: VecDeque<(Place, String)>,
+    stopped: VecDeque<(Conversation, String)>,
 }
 
 struct Open {
@@ -176,8 +176,9 @@ impl Callbacks {
         let place = (bot.to_owned(), conversation.to_owned());
         let sender = {
             let turns = self.0.lock();
-            let is_it =
-                |(at, stopped): &(Place, String)| *at == place && turn == Some(stopped.as_str());
+            let is_it = |(at, stopped): &(Conversation, String)| {
+                *at == place && turn == Some(stopped.as_str())
+            };
             if turns.stopped.iter().any(is_it) {
                 return Delivery::Stopped;
             }
@@ -210,7 +211,7 @@ fn signed(bot: &str, conversation: &str) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Inbox {
     callbacks: Callbacks,
-    place: Place,
+    place: Conversation,
     number: u64,
     receiver: mpsc::Receiver<Called>,
     is_closed: bool,

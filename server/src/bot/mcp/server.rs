@@ -69,7 +69,7 @@ pub(in crate::bot) enum McpError {
     /// It could not be asked.
     Bot(BotError),
     /// It answered with an error.
-    Told {
+    Reported {
         /// Its number.
         code: i64,
         /// Its words, for the model and for nobody else.
@@ -84,7 +84,7 @@ impl McpError {
     pub(in crate::bot) fn into_error(self, place: &str) -> BotError {
         match self {
             Self::Bot(error) => error,
-            Self::Told { code, .. } => {
+            Self::Reported { code, .. } => {
                 BotError::failed(Class::Error, format!("{place} answered with error {code}"))
             }
             Self::Session(status) => of_status(place, status, None),
@@ -248,7 +248,7 @@ impl McpServer {
         {
             Ok(_) => Manner::Stateless,
             // Servers of before know neither the method nor the revision, or miss a session.
-            Err(McpError::Told { .. } | McpError::Session(_)) => self.initialize().await?,
+            Err(McpError::Reported { .. } | McpError::Session(_)) => self.initialize().await?,
             Err(error) => return Err(error),
         };
         *lock(&self.manner) = Some(manner.clone());
@@ -375,7 +375,7 @@ fn result_in(text: &str) -> Option<Result<Value, McpError>> {
     let mut message: Value = serde_json::from_str(text).ok()?;
     if let Some(error) = message.get("error").filter(|it| it.is_object()) {
         let said = error["message"].as_str().unwrap_or_default();
-        return Some(Err(McpError::Told {
+        return Some(Err(McpError::Reported {
             code: error["code"].as_i64().unwrap_or_default(),
             words: said[..said.floor_char_boundary(ERROR_BYTES)].to_owned(),
         }));

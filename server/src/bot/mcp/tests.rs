@@ -203,7 +203,7 @@ async fn errors_are_told_apart_and_a_server_without_a_list_is_left_alone() {
     let words = "Unknown tool".to_owned();
     assert_eq!(
         told,
-        McpError::Told {
+        McpError::Reported {
             code: -32_602,
             words
         }

@@ -35,7 +35,7 @@ const AFTER_DONE: Duration = Duration::from_millis(100);
 
 /// What came of a request.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Generated {
     /// All that was said.
     pub(super) text: String,
     /// What the model wants to know before it goes on.
@@ -58,7 +58,7 @@ pub(super) async fn ask(
     messages: Vec<Value>,
     tools: Given<'_>,
     answers: &mut Answers,
-) -> Result<Told, Refusal> {
+) -> Result<Generated, Refusal> {
     let body = body(settings, messages, tools);
     let call = Call::post(settings.completions.clone())
         .header("accept", "text/event-stream, application/json")
@@ -184,7 +184,7 @@ fn ended(
     completion: &mut Completion,
     tally: &mut Tally<'_>,
     place: &str,
-) -> Result<Told, BotError> {
+) -> Result<Generated, BotError> {
     let rest = completion.rest();
     let fits = tally.say(&rest)?;
     let nothing = tally.text.trim().is_empty();
@@ -223,7 +223,7 @@ fn wrong_answer(place: &str, wrong: Wrong) -> Refusal {
     let failed =
         |class, what: &str| Refusal::Other(BotError::failed(class, format!("{place}: {what}")));
     match wrong {
-        Wrong::Told(error) => refusal(place, None, None, &error),
+        Wrong::Reported(error) => refusal(place, None, None, &error),
         Wrong::Unreadable => failed(Class::Unreadable, "a piece of its answer is no JSON"),
         Wrong::TooManyCalls => failed(
             Class::TooMuch,
@@ -285,8 +285,8 @@ impl<'a> Tally<'a> {
         self.forgotten = true;
     }
 
-    fn told(&mut self, calls: Vec<ToolCall>) -> Told {
-        Told {
+    fn told(&mut self, calls: Vec<ToolCall>) -> Generated {
+        Generated {
             text: self.text.clone(),
             calls,
         }

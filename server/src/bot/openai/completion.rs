@@ -58,7 +58,7 @@ pub(super) enum Wrong {
     /// No JSON object.
     Unreadable,
     /// The server's own error.
-    Told(Value),
+    Reported(Value),
     /// More calls, or more of them, than we take.
     TooManyCalls,
 }
@@ -76,7 +76,7 @@ impl Completion {
         }
         let chunk = Chunk::read(data).ok_or(Wrong::Unreadable)?;
         if let Some(error) = chunk.error {
-            return Err(Wrong::Told(error));
+            return Err(Wrong::Reported(error));
         }
         if chunk.tokens.is_some() {
             self.tokens = chunk.tokens;
@@ -268,7 +268,7 @@ mod tests {
         let mut completion = Completion::default();
         assert_eq!(completion.take("{\"choices\":"), Err(Wrong::Unreadable));
         let error = json!({"error": "text"}).to_string();
-        assert_eq!(completion.take(&error), Err(Wrong::Told(json!("text"))));
+        assert_eq!(completion.take(&error), Err(Wrong::Reported(json!("text"))));
         assert_eq!(completion.take("  "), Ok(String::new()));
     }
 

@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use protocol::reply::BotMessage;
 use serde_json::Value;
 
-use self::ask::{Given, Told, ask};
+use self::ask::{Generated, Given, ask};
 use self::pending::{Pending, Reply};
 use self::prompt::{Prompt, tokens_of};
 use self::refusal::Refusal;
@@ -95,7 +95,8 @@ impl OpenAi {
                 definitions: &definitions,
                 may_call: round < MAX_ROUNDS,
             };
-            let Told { text, mut calls } = self.ask(&mut prompt, &more, given, answers).await?;
+            let Generated { text, mut calls } =
+                self.ask(&mut prompt, &more, given, answers).await?;
             let may_call = given.may_call && !definitions.is_empty();
             if calls.is_empty() || (!may_call && !text.trim().is_empty()) {
                 return Ok(());
@@ -128,7 +129,7 @@ impl OpenAi {
         more: &[Value],
         given: Given<'_>,
         answers: &mut Answers,
-    ) -> Result<Told, Refusal> {
+    ) -> Result<Generated, Refusal> {
         let messages = |prompt: &Prompt| {
             prompt
                 .messages()

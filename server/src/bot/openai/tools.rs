@@ -263,7 +263,7 @@ async fn run(offered: &Offered<'_>, arguments: &Map<String, Value>, turn: &Turn)
         Ok(outcome) => outcome,
         Err(error) => {
             let told = match &error {
-                McpError::Told { words, .. } => format!("The tool refused: {words}"),
+                McpError::Reported { words, .. } => format!("The tool refused: {words}"),
                 _ if offered.writes => {
                     "The tool did not answer. Whether it did its work is not known.".to_owned()
                 }

@@ -14,7 +14,7 @@ use protocol::transcript::Entry;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::render::{Frame, render};
+use super::render::{Framing, render};
 use super::{Looks, language, paced, theme};
 use crate::config::{App, Bot, Config, ImageSource};
 use crate::error::ApiError;
@@ -56,14 +56,14 @@ pub(super) struct Visit<'a> {
 }
 
 /// The bot of a page, and the app that its visitors come through.
-pub(super) struct Place<'a> {
+pub(super) struct Destination<'a> {
     pub(super) bot_id: &'a str,
     pub(super) bot: &'a Bot,
     pub(super) app_id: &'a str,
     pub(super) app: &'a App,
 }
 
-impl Place<'_> {
+impl Destination<'_> {
     /// May somebody without a name come here?
     pub(super) fn takes_anonymous(&self, config: &Config) -> bool {
         config.takes_anonymous(self.app_id, Some(self.bot_id))
@@ -117,7 +117,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The bot by its name in addresses, or by its id.
-    pub(super) fn place(&self, name: &str) -> Option<Place<'_>> {
+    pub(super) fn destination(&self, name: &str) -> Option<Destination<'_>> {
         let config = &*self.config;
         let by_id = || {
             config
@@ -136,7 +136,7 @@ impl<'a> Visit<'a> {
             Some((id, app)) => (id.as_str(), app),
             None => config.app_of_bot(bot_id)?,
         };
-        Some(Place {
+        Some(Destination {
             bot_id,
             bot,
             app_id,
@@ -145,41 +145,46 @@ impl<'a> Visit<'a> {
     }
 
     async fn page(&self, looks: &Looks, name: &str) -> Response {
-        let Some(place) = self.place(name) else {
+        let Some(destination) = self.destination(name) else {
             return self
                 .problem(Problem::UnknownBot, StatusCode::NOT_FOUND)
                 .await;
         };
-        if self.embedded && !self.host_may_embed(&place) {
+        if self.embedded && !self.host_may_embed(&destination) {
             return self
                 .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
                 .await;
         }
-        if !self.host_identity() && !place.takes_anonymous(&self.config) {
+        if !self.host_identity() && !destination.takes_anonymous(&self.config) {
             return self
                 .problem(Problem::SignedInOnly, StatusCode::FORBIDDEN)
                 .await;
         }
-        let transcript = match self.transcript(&place).await {
+        let transcript = match self.transcript(&destination).await {
             Ok(transcript) => transcript,
             Err(error) => return self.failed(error).await,
         };
-        let page = self.chat_page(looks, &place, transcript);
+        let page = self.chat_page(looks, &destination, transcript);
         let page = Page::Chat(Box::new(page));
-        render(self.state, &self.frame(&place), StatusCode::OK, page).await
+        render(self.state, &self.frame(&destination), StatusCode::OK, page).await
     }
 
-    fn chat_page(&self, looks: &Looks, place: &Place<'_>, transcript: Transcript) -> ChatPage {
+    fn chat_page(
+        &self,
+        looks: &Looks,
+        destination: &Destination<'_>,
+        transcript: Transcript,
+    ) -> ChatPage {
         let config = &*self.config;
-        let (bot, base) = (place.bot, config.base_path());
-        let through = self.through(place);
+        let (bot, base) = (destination.bot, config.base_path());
+        let through = self.through(destination);
         let spoken: Vec<_> = bot.languages.iter().map(|spoken| spoken.0).collect();
         let language = language(&spoken, self.asked.lang.as_deref(), self.headers);
         ChatPage {
             settings: WidgetSettings {
                 bot: BotFace {
                     page: bot.page.as_str().to_owned(),
-                    id: place.bot_id.to_owned(),
+                    id: destination.bot_id.to_owned(),
                     name: bot.name.clone(),
                     tagline: bot.tagline.clone(),
                     avatar: bot.avatar_at(&base),
@@ -228,11 +233,11 @@ impl<'a> Visit<'a> {
     }
 
     /// What the addresses of this page end with, so that what it asks for comes through the app that it was asked for.
-    pub(super) fn through(&self, place: &Place<'_>) -> String {
-        let asked = self.asked.app.as_deref() == Some(place.app_id);
+    pub(super) fn through(&self, destination: &Destination<'_>) -> String {
+        let asked = self.asked.app.as_deref() == Some(destination.app_id);
         let query = asked.then(|| {
             let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
-            query.append_pair("app", place.app_id).finish()
+            query.append_pair("app", destination.app_id).finish()
         });
         query.unwrap_or_default()
     }
@@ -243,7 +248,7 @@ impl<'a> Visit<'a> {
 
     /// The newest messages of the visitor whose cookie came along. Nothing is known of a visitor
     /// whom the host page will name, nor of one on another platform.
-    async fn transcript(&self, place: &Place<'_>) -> Result<Transcript, ApiError> {
+    async fn transcript(&self, destination: &Destination<'_>) -> Result<Transcript, ApiError> {
         let state = self.state;
         if self.host_identity() || self.config.platform.is_external() {
             return Ok(Transcript::default());
@@ -254,7 +259,7 @@ impl<'a> Visit<'a> {
         let identity = visitor.identity().subject;
         let page = state
             .store
-            .newest(place.app_id, &identity, place.bot_id, NEWEST)
+            .newest(destination.app_id, &identity, destination.bot_id, NEWEST)
             .await?;
         let entries = page
             .messages
@@ -271,7 +276,7 @@ impl<'a> Visit<'a> {
 
     /// May the page around the frame embed this bot? What it says of itself and what the browser
     /// says of it must both be allowed; browsers enforce `frame-ancestors` besides.
-    fn host_may_embed(&self, place: &Place<'_>) -> bool {
+    fn host_may_embed(&self, destination: &Destination<'_>) -> bool {
         let referrer = self.headers.get(header::REFERER).map(|referrer| {
             let url = referrer
                 .to_str()
@@ -283,30 +288,30 @@ impl<'a> Visit<'a> {
             )
         });
         let mut hosts = self.asked.origin.iter().chain(referrer.iter());
-        hosts.all(|host| self.own_origin.as_ref() == Some(host) || self.allows(place, host))
+        hosts.all(|host| self.own_origin.as_ref() == Some(host) || self.allows(destination, host))
     }
 
-    fn allows(&self, place: &Place<'_>, host: &str) -> bool {
+    fn allows(&self, destination: &Destination<'_>, host: &str) -> bool {
         if self.asked.app.is_some() {
-            return place.app.allows(host);
+            return destination.app.allows(host);
         }
-        let embedders = self.config.embedders(place.bot_id);
+        let embedders = self.config.embedders(destination.bot_id);
         embedders.iter().any(|pattern| pattern.matches(host))
     }
 
-    fn frame<'b>(&'b self, place: &Place<'b>) -> Frame<'b> {
-        let mut images = place.bot.image_sources.clone();
-        images.extend(place.bot.text_image_sources.iter().cloned());
-        let avatar = url::Url::parse(&place.bot.avatar).ok();
+    fn frame<'b>(&'b self, destination: &Destination<'b>) -> Framing<'b> {
+        let mut images = destination.bot.image_sources.clone();
+        images.extend(destination.bot.text_image_sources.iter().cloned());
+        let avatar = url::Url::parse(&destination.bot.avatar).ok();
         let avatar = avatar.map(|url| url.origin().ascii_serialization());
         images.extend(avatar.and_then(|origin| ImageSource::try_from(origin).ok()));
-        Frame {
+        Framing {
             anywhere: false,
             own_origin: self.own_origin.clone(),
             embedders: match (self.embedded, self.asked.app.is_some()) {
                 (false, _) => Vec::new(),
-                (true, true) => place.app.origins.iter().collect(),
-                (true, false) => self.config.embedders(place.bot_id),
+                (true, true) => destination.app.origins.iter().collect(),
+                (true, false) => self.config.embedders(destination.bot_id),
             },
             embedded: self.embedded,
             images,
@@ -323,9 +328,9 @@ impl<'a> Visit<'a> {
             embedded: self.embedded,
             home: self.config.server.home_page,
         };
-        let frame = Frame {
+        let frame = Framing {
             anywhere: self.embedded,
-            ..Frame::default()
+            ..Framing::default()
         };
         render(self.state, &frame, status, Page::Problem(page)).await
     }

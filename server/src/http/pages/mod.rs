@@ -37,7 +37,7 @@ mod chat;
 mod post;
 mod render;
 
-use render::{Frame, render};
+use render::{Framing, render};
 
 /// Brotli's level for pages: most of the gain for a millisecond.
 const BROTLI: CompressionLevel = CompressionLevel::Precise(4);
@@ -77,7 +77,7 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
         home: state.config().server.home_page,
     };
     let page = Page::Problem(problem);
-    render(state, &Frame::nobody(), StatusCode::NOT_FOUND, page).await
+    render(state, &Framing::nobody(), StatusCode::NOT_FOUND, page).await
 }
 
 /// Counts a page for the address that asks for it.
@@ -99,7 +99,13 @@ async fn too_many(state: &AppState, headers: &HeaderMap, wait: RetryAfter) -> Re
         home: false,
     };
     let page = Page::Problem(problem);
-    let mut page = render(state, &Frame::nobody(), StatusCode::TOO_MANY_REQUESTS, page).await;
+    let mut page = render(
+        state,
+        &Framing::nobody(),
+        StatusCode::TOO_MANY_REQUESTS,
+        page,
+    )
+    .await;
     let headers = page.headers_mut();
     headers.insert(header::RETRY_AFTER, wait.seconds().max(1).into());
     page
@@ -138,7 +144,7 @@ async fn home(
         ),
         demo: config.server.demo_page,
     });
-    render(&state, &Frame::nobody(), StatusCode::OK, page).await
+    render(&state, &Framing::nobody(), StatusCode::OK, page).await
 }
 
 /// What the demo page's bar can set.
@@ -187,7 +193,7 @@ async fn demo(
         theme_css: palette(Brand::default()),
         settings,
     });
-    render(&state, &Frame::nobody(), StatusCode::OK, page).await
+    render(&state, &Framing::nobody(), StatusCode::OK, page).await
 }
 
 /// The palettes of the configured bots, each computed once. What a page may ask for is not kept, so it holds the
@@ -228,13 +234,9 @@ fn language(spoken: &[Language], asked: Option<&str>, headers: &HeaderMap) -> La
 }
 
 /// The theme by its name.
-fn theme(asked: Option<&str>, bot: crate::config::Theme) -> pages::Theme {
+fn theme(asked: Option<&str>, bot: pages::Theme) -> pages::Theme {
     match asked {
         Some(name @ ("auto" | "light" | "dark")) => pages::Theme::of_name(name),
-        _ => match bot {
-            crate::config::Theme::Auto => pages::Theme::Auto,
-            crate::config::Theme::Light => pages::Theme::Light,
-            crate::config::Theme::Dark => pages::Theme::Dark,
-        },
+        _ => bot,
     }
 }

@@ -20,9 +20,9 @@ use protocol::message::UserBody;
 use protocol::visible::is_blank;
 use serde::Deserialize;
 
-use super::chat::{Asked, Place, Visit};
+use super::chat::{Asked, Destination, Visit};
 use super::language;
-use crate::bus::{BusEvent, News, Subscription, Wake};
+use crate::bus::{Event, Received, Subscription, Wake};
 use crate::error::ApiError;
 use crate::http::sign::{count_address, counted_as};
 use crate::http::visitor;
@@ -66,7 +66,7 @@ pub(super) async fn post(
     form: Result<Form<Composed>, axum::extract::rejection::FormRejection>,
 ) -> Response {
     let visit = Visit::new(&state, client, &headers, &uri, asked, false);
-    let Some(place) = visit.place(&name) else {
+    let Some(destination) = visit.destination(&name) else {
         return visit
             .problem(Problem::UnknownBot, StatusCode::NOT_FOUND)
             .await;
@@ -76,7 +76,7 @@ pub(super) async fn post(
             .problem(Problem::NotAllowed, StatusCode::FORBIDDEN)
             .await;
     }
-    if !place.takes_anonymous(&visit.config) {
+    if !destination.takes_anonymous(&visit.config) {
         return visit
             .problem(Problem::SignedInOnly, StatusCode::FORBIDDEN)
             .await;
@@ -106,12 +106,12 @@ pub(super) async fn post(
     let cookie = if is_blank(&text) {
         Ok(None)
     } else {
-        say(&state, &place, client, &headers, text).await
+        say(&state, &destination, client, &headers, text).await
     };
     match cookie {
         Ok(cookie) => {
-            let page = place.bot.page.as_str();
-            let through = visit.through(&place);
+            let page = destination.bot.page.as_str();
+            let through = visit.through(&destination);
             let location = visit
                 .config
                 .base_path()
@@ -144,7 +144,7 @@ fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
 /// Gives the cookie of a visitor whom we did not know, or whose token grows old.
 async fn say(
     state: &AppState,
-    place: &Place<'_>,
+    destination: &Destination<'_>,
     client: Client,
     headers: &HeaderMap,
     text: String,
@@ -154,7 +154,7 @@ async fn say(
     let known = visitor::of_cookie(state, headers).await?;
     if known.is_none() {
         // Each such form makes a visitor.
-        count_address(state, Some(place.app_id), client)?;
+        count_address(state, Some(destination.app_id), client)?;
     }
     let fresh = known
         .as_ref()
@@ -166,15 +166,15 @@ async fn say(
         None
     };
     let identity = visitor.identity().subject;
-    let counted = counted_as(place.app_id, &identity);
+    let counted = counted_as(destination.app_id, &identity);
     state.sign_by_identity.check(&counted).map_err(|wait| {
-        let app = Some(place.app_id);
+        let app = Some(destination.app_id);
         state.refusals.note(Refused::Limit, app, client.ip);
         ApiError::TooMany(wait)
     })?;
     let user = rtm
         .store
-        .user(place.app_id, &identity, &rtm.ids.user(), now)
+        .user(destination.app_id, &identity, &rtm.ids.user(), now)
         .await?;
     if rtm.room.is_short() {
         return Err(ApiError::Busy(ROOM_CHECK));
@@ -182,20 +182,20 @@ async fn say(
     let (who, address) = (Arc::from(user.id.as_str()), AddressKey::from(client.ip));
     let allowed = rtm.rates.message(&who, address, text.len());
     allowed.map_err(|wait| {
-        let app = Some(place.app_id);
+        let app = Some(destination.app_id);
         state.refusals.note(Refused::Limit, app, client.ip);
         ApiError::DayFull(wait)
     })?;
-    let spoken: Vec<_> = place.bot.languages.iter().map(|it| it.0).collect();
+    let spoken: Vec<_> = destination.bot.languages.iter().map(|it| it.0).collect();
     let context = TicketContext {
-        name: place.bot.name.clone(),
+        name: destination.bot.name.clone(),
         language: Some(language(&spoken, None, headers).tag().to_owned()),
         ..TicketContext::default()
     };
     let open = OpenSession {
         user: user.id,
-        bot: place.bot_id.to_owned(),
-        app: place.app_id.to_owned(),
+        bot: destination.bot_id.to_owned(),
+        app: destination.app_id.to_owned(),
         mode: OpenMode::Default,
         new_session_id: rtm.ids.session(),
         new_conversation_name: rtm.ids.conversation(),
@@ -205,8 +205,8 @@ async fn say(
     };
     let keeping = keep(Arc::clone(rtm), open, text);
     let kept = rtm.shutdown.finish("form", keeping).await;
-    let (conversation, mut ear) = kept.map_err(anyhow::Error::from)??;
-    answered(rtm, conversation, &mut ear, ANSWER_WITHIN).await;
+    let (conversation, mut subscription) = kept.map_err(anyhow::Error::from)??;
+    answered(rtm, conversation, &mut subscription, ANSWER_WITHIN).await;
     Ok(cookie)
 }
 
@@ -225,9 +225,9 @@ async fn keep(
         answers::wake(&rtm, conversation);
     }
     let subscribed = rtm.bus.subscribe(conversation).await;
-    let mut ear = subscribed.map_err(anyhow::Error::from)?;
+    let mut subscription = subscribed.map_err(anyhow::Error::from)?;
     if greeted {
-        answered(&rtm, conversation, &mut ear, WELCOME_WITHIN).await;
+        answered(&rtm, conversation, &mut subscription, WELCOME_WITHIN).await;
     }
     let body = serde_json::to_string(&UserBody::text(text)).map_err(anyhow::Error::from)?;
     let appended = rtm
@@ -245,14 +245,14 @@ async fn keep(
         .await?;
     rtm.publish(appended.message).await;
     answers::wake(&rtm, conversation);
-    Ok((conversation, ear))
+    Ok((conversation, subscription))
 }
 
 /// Waits until the conversation has no open job, but not longer than `within`.
 async fn answered(
     rtm: &Rtm,
     conversation: ConversationId,
-    ear: &mut Subscription,
+    subscription: &mut Subscription,
     within: Duration,
 ) {
     let done = async {
@@ -261,10 +261,10 @@ async fn answered(
         {
             let told = async {
                 // An answer that grows has not ended.
-                while let BusEvent::Wake(Wake {
-                    news: News::Growing(_),
+                while let Received::Wake(Wake {
+                    event: Event::Streaming(_),
                     ..
-                }) = ear.recv().await
+                }) = subscription.recv().await
                 {}
             };
             let _ = tokio::time::timeout(LOOK_AGAIN, told).await;
@@ -300,9 +300,9 @@ mod tests {
             })
             .await
             .unwrap();
-        let mut ear = rtm.bus.subscribe(opened.conversation).await.unwrap();
+        let mut subscription = rtm.bus.subscribe(opened.conversation).await.unwrap();
         let for_ever = Duration::from_hours(1);
-        let waiting = answered(rtm, opened.conversation, &mut ear, for_ever);
+        let waiting = answered(rtm, opened.conversation, &mut subscription, for_ever);
         tokio::pin!(waiting);
         // It has asked the store and listens.
         let listening = tokio::time::timeout(Duration::from_millis(50), &mut waiting);

@@ -24,7 +24,7 @@ use crate::state::AppState;
 
 /// What is around a page: who may frame it, where its pictures come from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Frame<'a> {
+pub(super) struct Framing<'a> {
     /// Our own origin, as the visitor sees it.
     pub(super) own_origin: Option<String>,
     /// Pages that may frame this one.
@@ -37,7 +37,7 @@ pub(super) struct Frame<'a> {
     pub(super) images: Vec<ImageSource>,
 }
 
-impl Frame<'_> {
+impl Framing<'_> {
     /// A page that nobody may frame and that shows our own pictures only.
     pub(super) fn nobody() -> Self {
         Self::default()
@@ -47,7 +47,7 @@ impl Frame<'_> {
 /// The page as an answer.
 pub(super) async fn render(
     state: &AppState,
-    frame: &Frame<'_>,
+    frame: &Framing<'_>,
     status: StatusCode,
     page: Page,
 ) -> Response {

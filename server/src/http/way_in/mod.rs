@@ -29,18 +29,18 @@ pub use keys::{Admitted, BotKeys, NotAdmitted};
 /// What is answered: where the messages stand.
 #[derive(Debug, Serialize)]
 struct Stored {
-    messages: Vec<Place>,
+    messages: Vec<Receipt>,
 }
 
 /// One message.
 #[derive(Debug, Serialize)]
-struct Place {
+struct Receipt {
     #[serde(rename = "messageId")]
     message_id: String,
     seq: u64,
 }
 
-impl From<StoredMessage> for Place {
+impl From<StoredMessage> for Receipt {
     fn from(message: StoredMessage) -> Self {
         Self {
             message_id: message.message_id,
@@ -98,7 +98,7 @@ pub async fn say(
     );
     let stored = saying.await.map_err(anyhow::Error::from)?;
     let messages = stored.map_err(refusal)?;
-    let messages = messages.into_iter().map(Place::from).collect();
+    let messages = messages.into_iter().map(Receipt::from).collect();
     Ok(Json(Stored { messages }).into_response())
 }
 

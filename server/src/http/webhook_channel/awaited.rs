@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use crate::bot::MAX_ANSWERS;
-use crate::bus::{BusEvent, News, Subscription, Wake};
-use crate::records::{Author, ConversationId, JobId, StoredMessage};
+use crate::bus::{Event, Received, Subscription, Wake};
+use crate::records::{ConversationId, JobId, Sender, StoredMessage};
 use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
 use crate::rtm::{Rtm, stream};
 use crate::store::{NextJob, StoreError};
@@ -60,7 +60,7 @@ impl Awaited {
         let mut answers = Vec::new();
         let (mut others, mut answered) = (self.alone, false);
         for message in stored {
-            if message.author == Author::User {
+            if message.sender == Sender::User {
                 // The request's own words may stand below a welcome.
                 others &= message.message_id == self.origin;
                 continue;
@@ -95,7 +95,7 @@ impl Awaited {
         &self,
         rtm: &Rtm,
         conversation: ConversationId,
-        ear: &mut Subscription,
+        subscription: &mut Subscription,
         until: Instant,
         late: bool,
     ) -> Result<Seen, StoreError> {
@@ -114,7 +114,7 @@ impl Awaited {
                 return Ok(Seen { done, ..seen });
             }
             let next = (now + LOOK_AGAIN).min(until);
-            let _ = timeout_at(next, stored(ear)).await;
+            let _ = timeout_at(next, stored(subscription)).await;
         }
     }
 
@@ -130,10 +130,10 @@ impl Awaited {
 }
 
 /// Something was stored, or went by unheard. An answer that grows has not ended.
-async fn stored(ear: &mut Subscription) {
-    while let BusEvent::Wake(Wake {
-        news: News::Growing(_),
+async fn stored(subscription: &mut Subscription) {
+    while let Received::Wake(Wake {
+        event: Event::Streaming(_),
         ..
-    }) = ear.recv().await
+    }) = subscription.recv().await
     {}
 }

@@ -12,10 +12,10 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Kept, data, is_closed};
-use crate::bus::{BusEvent, News, Subscription, Wake};
+use crate::bus::{Event, Received, Subscription, Wake};
 use crate::error::ApiError;
 use crate::outbound::{Address, Call, Fault, OutboundError};
-use crate::records::{Author, ConversationId, StoredMessage};
+use crate::records::{ConversationId, Sender, StoredMessage};
 use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
 use crate::signing::Caller;
 use crate::state::AppState;
@@ -59,7 +59,7 @@ pub(super) async fn forward(
     };
     let conversation = kept.conversation;
     let subscribed = state.rtm.bus.subscribe(conversation).await;
-    let ear = subscribed.map_err(anyhow::Error::from)?;
+    let subscription = subscribed.map_err(anyhow::Error::from)?;
     if !state.callbacks.lock().insert(conversation) {
         return Ok(());
     }
@@ -68,7 +68,7 @@ pub(super) async fn forward(
         receiver,
         conversation,
         told: awaited.after,
-        ear,
+        subscription,
     };
     state
         .shutdown
@@ -82,7 +82,7 @@ struct Follow {
     conversation: ConversationId,
     /// The newest sequence that was dealt with.
     told: u64,
-    ear: Subscription,
+    subscription: Subscription,
 }
 
 impl Follow {
@@ -93,12 +93,12 @@ impl Follow {
                 self.tell_all().await;
                 let until = Instant::now() + FOLLOWED;
                 let quiet = tokio::select! {
-                    () = stored(&mut self.ear) => false,
+                    () = stored(&mut self.subscription) => false,
                     () = sleep_until(until) => true,
                 };
                 if quiet {
                     let mut followed = self.state.callbacks.lock();
-                    if self.ear.recv().now_or_never().is_none() {
+                    if self.subscription.recv().now_or_never().is_none() {
                         followed.remove(&self.conversation);
                         return;
                     }
@@ -131,7 +131,7 @@ impl Follow {
                 return;
             }
             for message in missed.messages {
-                if message.author == Author::Bot {
+                if message.sender == Sender::Bot {
                     self.tell(&message).await;
                 }
                 self.told = message.seq;
@@ -202,10 +202,10 @@ impl Follow {
 }
 
 /// Something was stored, or went by unheard.
-async fn stored(ear: &mut Subscription) {
-    while let BusEvent::Wake(Wake {
-        news: News::Growing(_) | News::Stop(_) | News::Access,
+async fn stored(subscription: &mut Subscription) {
+    while let Received::Wake(Wake {
+        event: Event::Streaming(_) | Event::Stop(_) | Event::Access,
         ..
-    }) = ear.recv().await
+    }) = subscription.recv().await
     {}
 }

@@ -66,14 +66,14 @@ pub(super) fn first_version(answer: &Value) -> Value {
 mod tests {
     use super::*;
     use crate::clock::Millis;
-    use crate::records::{Author, ConversationId};
+    use crate::records::{ConversationId, Sender};
 
     fn stored(message: &BotMessage) -> StoredMessage {
         StoredMessage {
             conversation: ConversationId(1),
             seq: 3,
             message_id: "ms-1".to_owned(),
-            author: Author::Bot,
+            sender: Sender::Bot,
             client_message_id: None,
             body: serde_json::to_string(message).unwrap(),
             created: Millis(1_795_227_303_240),

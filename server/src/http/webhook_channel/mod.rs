@@ -91,7 +91,7 @@ struct Hook {
 struct Kept {
     conversation: ConversationId,
     session_id: String,
-    ear: Subscription,
+    subscription: Subscription,
     /// None: there is nothing to answer.
     awaited: Option<Awaited>,
 }
@@ -161,7 +161,7 @@ async fn say(
     };
     let until = Instant::now() + channel.wait.0;
     let late = rtm.answers_late(bot);
-    let waiting = awaited.wait(rtm, kept.conversation, &mut kept.ear, until, late);
+    let waiting = awaited.wait(rtm, kept.conversation, &mut kept.subscription, until, late);
     let seen = waiting.await?;
     if seen.done {
         let closed = is_closed(&state, &caller, bot).await?;
@@ -206,10 +206,12 @@ async fn poll(
     let found = rtm.store.conversation(&user.id, bot).await?;
     let conversation = found.ok_or_else(no_data)?;
     let subscribed = rtm.bus.subscribe(conversation.id).await;
-    let mut ear = subscribed.map_err(anyhow::Error::from)?;
+    let mut subscription = subscribed.map_err(anyhow::Error::from)?;
     let late = rtm.answers_late(bot) && now.since(id.asked) < LATE_WITHIN;
     let until = Instant::now() + POLL_WITHIN;
-    let waiting = id.awaited.wait(rtm, conversation.id, &mut ear, until, late);
+    let waiting = id
+        .awaited
+        .wait(rtm, conversation.id, &mut subscription, until, late);
     let seen = waiting.await?;
     if !seen.done {
         let answer = json!({"status": "Inprogress", "pollId": hook.poll, "_v": "v2"});
@@ -284,7 +286,7 @@ async fn keep(
     let opened = opened.await?;
     let conversation = opened.conversation;
     let subscribed = rtm.bus.subscribe(conversation).await;
-    let mut ear = subscribed.map_err(anyhow::Error::from)?;
+    let mut subscription = subscribed.map_err(anyhow::Error::from)?;
     let greeting = opened.job.map(|JobId(job)| Awaited {
         after: opened.last_seq,
         job: Some(job),
@@ -315,7 +317,7 @@ async fn keep(
             if let Some(greeting) = &greeting {
                 let until = Instant::now() + WELCOME_WITHIN;
                 greeting
-                    .wait(&rtm, conversation, &mut ear, until, false)
+                    .wait(&rtm, conversation, &mut subscription, until, false)
                     .await?;
             }
             let claim = answers::claim(&rtm, conversation);
@@ -349,7 +351,7 @@ async fn keep(
     Ok(Kept {
         conversation,
         session_id: opened.session_id,
-        ear,
+        subscription,
         awaited,
     })
 }

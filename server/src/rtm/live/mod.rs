@@ -1,6 +1,6 @@
 //! An open socket: its task.
 //!
-//! In the path: [`super::socket`] hands the upgraded socket and its `Entrance` to [`start`]. Frames
+//! In the path: [`super::socket`] hands the upgraded socket and its `Handshake` to [`start`]. Frames
 //! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
 //! bus brings goes out.
 //!
@@ -27,21 +27,21 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::conversation::{
     Listener, Offence, Said, Step, ack, day_is_full, not_stored, pong, resync,
 };
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, Position};
+use super::delivered::{Delivered, Reads};
 use super::end::{End, broken, goodbye, turn};
-use super::entrance::{Entrance, open};
+use super::handshake::{Handshake, open};
 use super::limits::{
     FRAME_BURST, GOOD_FRAMES_PER_PARDON, GREETING_AFTER, LAST_FRAMES_WITHIN, MAX_OFFENCES,
     MAX_REPLAY, PING_AFTER, PONG_WITHIN, REFUSED_FOR, REPLAY_BYTES, TOKEN_GRACE,
 };
 use super::pace::Pace;
 use super::presence::Presence;
-use super::registry::Seat;
-use super::told::{Reads, Told};
+use super::registry::Registration;
 use super::turn::context_with;
 use super::upgrade::Socket;
 use super::{Rtm, answers};
-use crate::bus::{BACKLOG, BusEvent, News, Subscription};
+use crate::bus::{BACKLOG, Event, Received, Subscription};
 use crate::clock::Millis;
 use crate::records::{ConversationId, Owner};
 use crate::security::refusals::Refused;
@@ -66,7 +66,7 @@ struct Live {
     app: Box<str>,
     listener: Listener,
     cursor: Cursor,
-    told: Told,
+    delivered: Delivered,
     presence: Presence,
     /// Our widget, which knows `resync` and sends again what was refused.
     ours: bool,
@@ -77,8 +77,8 @@ struct Live {
     good_frames: u32,
     /// With its access token.
     ends: Millis,
-    /// Freed before the goodbye, or when the task ends.
-    seat: Seat,
+    /// Dropped before the goodbye, or when the task ends.
+    registration: Registration,
 }
 
 /// What the timer means when it fires.
@@ -94,23 +94,27 @@ enum WaitFor {
 
 /// Opens the session and then serves the socket, in a task of its own that holds nothing but what
 /// an open socket needs.
-pub fn start(rtm: Arc<Rtm>, socket: Socket, entrance: Entrance) {
+pub fn start(rtm: Arc<Rtm>, socket: Socket, handshake: Handshake) {
     let shutdown = rtm.shutdown.clone();
     let serving = shutdown.clone();
     shutdown.spawn("socket opening", async move {
-        if let Some((live, greet)) = enter(rtm, socket, entrance).await {
+        if let Some((live, greet)) = enter(rtm, socket, handshake).await {
             serving.spawn("socket", run(live, greet));
         }
     });
 }
 
 /// The open socket, and whether its session begins with it.
-async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<(Box<Live>, bool)> {
-    let (opened, subscription) = match open(&rtm, &entrance).await {
+async fn enter(
+    rtm: Arc<Rtm>,
+    mut socket: Socket,
+    handshake: Handshake,
+) -> Option<(Box<Live>, bool)> {
+    let (opened, subscription) = match open(&rtm, &handshake).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(error = %error, "a session could not be opened");
-            drop(entrance);
+            drop(handshake);
             goodbye(&mut socket, 1011, "the server cannot open the session now").await;
             return None;
         }
@@ -118,29 +122,29 @@ async fn enter(rtm: Arc<Rtm>, mut socket: Socket, entrance: Entrance) -> Option<
     let mut live = Box::new(Live {
         conversation: opened.conversation,
         session_id: opened.session_id.into(),
-        context: entrance.context.into(),
-        app: entrance.app.into(),
-        listener: entrance.listener,
-        cursor: Cursor::at(entrance.after.unwrap_or(opened.last_seq)),
-        told: Told::new(match (entrance.after, entrance.streams) {
+        context: handshake.context.into(),
+        app: handshake.app.into(),
+        listener: handshake.listener,
+        cursor: Cursor::at(handshake.after.unwrap_or(opened.last_seq)),
+        delivered: Delivered::new(match (handshake.after, handshake.streams) {
             (Some(_), _) => Reads::Placed,
             (None, true) => Reads::Added,
             (None, false) => Reads::Whole,
         }),
         presence: Presence::default(),
-        ours: entrance.after.is_some(),
+        ours: handshake.after.is_some(),
         pace: Pace::new(Instant::now()),
         refusing_until: None,
         offences: 0,
         good_frames: 0,
         subscription,
         socket,
-        ends: entrance.ends,
-        seat: entrance.seat,
+        ends: handshake.ends,
+        registration: handshake.registration,
         rtm,
     });
     // A person who is there is told before anything else. A peer that is gone by now is noticed by the next write.
-    let there = News::Owner(opened.owner);
+    let there = Event::Owner(opened.owner);
     let _ = live.tell_presence(&there).await;
     Some((live, opened.job.is_some()))
 }
@@ -152,12 +156,14 @@ async fn run(mut live: Box<Live>, greet: bool) {
     }
 }
 
-/// Gives the seat back, then says goodbye. A peer that made a mistake, or never answers, may come again at once.
+/// Counts the socket off, then says goodbye. A peer that made a mistake, or never answers, may come again at once.
 async fn leave(live: Box<Live>, code: u16, reason: &'static str) {
     let Live {
-        mut socket, seat, ..
+        mut socket,
+        registration,
+        ..
     } = *live;
-    drop(seat);
+    drop(registration);
     goodbye(&mut socket, code, reason).await;
 }
 
@@ -168,8 +174,8 @@ impl Live {
             // Also for a socket that ends here: the session has begun, and no later one is greeted for it.
             answers::wake(&self.rtm, self.conversation);
             // It is the bot's: sockets of the one before may think of a person.
-            let news = News::Owner(Owner::Bot);
-            Box::pin(self.rtm.tell(self.conversation, news)).await;
+            let event = Event::Owner(Owner::Bot);
+            Box::pin(self.rtm.tell(self.conversation, event)).await;
         }
         if let Err(end) = caught_up {
             return end;
@@ -185,7 +191,7 @@ impl Live {
         let spread = self.rtm.config().server.drain_spread();
         let mut heard = Instant::now();
         let timer = tokio::time::sleep_until(heard + PING_AFTER);
-        let revoked = self.seat.revoked().clone();
+        let revoked = self.registration.revoked().clone();
         let revoked = revoked.cancelled();
         tokio::pin!(ending, revoked, timer);
         let mut waiting = WaitFor::Silence;
@@ -331,7 +337,7 @@ impl Live {
             self.refuse_what_follows();
             return self.write(written(not_stored(said.reply_to))).await;
         }
-        let (user, address) = (self.seat.user(), self.seat.address());
+        let (user, address) = (self.registration.user(), self.registration.address());
         let allowed = self.rtm.rates.message(user, address, said.body.len());
         if allowed.is_err() {
             let (app, address) = (Some(&*self.app), address.first());
@@ -393,8 +399,8 @@ impl Live {
 
     /// Whoever runs the bot's turn hears it, here or on another node. It answers with the message as far as it got.
     async fn stop(&mut self, message_id: String) -> Result<(), End> {
-        let news = News::Stop(message_id.into());
-        self.rtm.tell(self.conversation, news).await;
+        let event = Event::Stop(message_id.into());
+        self.rtm.tell(self.conversation, event).await;
         Ok(())
     }
 
@@ -456,7 +462,7 @@ impl Live {
 
     /// Somebody's access has ended. This socket's own?
     async fn look_at_access(&mut self) -> Result<(), End> {
-        match self.rtm.access(self.seat.token()).await {
+        match self.rtm.access(self.registration.token()).await {
             Ok(Some(_)) => Ok(()),
             // Ended by itself, and removed from the store: within its grace the socket goes on.
             Ok(None) if self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() => Ok(()),
@@ -468,26 +474,26 @@ impl Live {
         }
     }
 
-    async fn on_event(&mut self, event: BusEvent) -> Result<(), End> {
+    async fn on_event(&mut self, event: Received) -> Result<(), End> {
         if self.has_ended() {
             return Err(ENDED);
         }
         match event {
-            BusEvent::Wake(wake) => match wake.news {
-                News::Access => Box::pin(self.look_at_access()).await,
-                News::Stored(message) => {
+            Received::Wake(wake) => match wake.event {
+                Event::Access => Box::pin(self.look_at_access()).await,
+                Event::Stored(message) => {
                     let done = match self.cursor.meet(message.seq) {
-                        Place::Next => self.tell(&message).await,
-                        Place::Own | Place::Past => Ok(()),
-                        Place::Gap => Box::pin(self.catch_up()).await,
+                        Position::Next => self.tell(&message).await,
+                        Position::Own | Position::Past => Ok(()),
+                        Position::Gap => Box::pin(self.catch_up()).await,
                     };
-                    self.told.forget(&message.message_id);
+                    self.delivered.forget(&message.message_id);
                     done
                 }
-                News::Growing(growing) => self.grow(&growing).await,
-                news => Box::pin(self.tell_presence(&news)).await,
+                Event::Streaming(streaming) => self.grow(&streaming).await,
+                event => Box::pin(self.tell_presence(&event)).await,
             },
-            BusEvent::Lagged => Err(SLOW),
+            Received::Lagged => Err(SLOW),
         }
     }
 
@@ -519,7 +525,7 @@ impl Live {
             return Ok(false);
         }
         for message in &missed.messages {
-            if self.cursor.meet(message.seq) == Place::Next {
+            if self.cursor.meet(message.seq) == Position::Next {
                 self.tell(message).await?;
             }
         }

@@ -6,14 +6,14 @@ use futures_util::SinkExt as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Live, SLOW};
-use crate::bus::{Growing, News, Subscription};
+use crate::bus::{Event, Streaming, Subscription};
 use crate::records::StoredMessage;
 use crate::rtm::end::End;
 use crate::rtm::limits::WRITE_WITHIN;
 
 impl Live {
     pub(super) async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
-        let frame = if let Some(rest) = self.told.rest(message) {
+        let frame = if let Some(rest) = self.delivered.rest(message) {
             self.listener.last_piece(message, &rest)
         } else {
             let echo_id = self.cursor.echo_id(message.created.0);
@@ -27,17 +27,19 @@ impl Live {
     }
 
     /// Who comes and goes, and who types.
-    pub(super) async fn tell_presence(&mut self, news: &News) -> Result<(), End> {
-        let frames = self.presence.frames(&self.listener, &self.session_id, news);
+    pub(super) async fn tell_presence(&mut self, event: &Event) -> Result<(), End> {
+        let frames = self
+            .presence
+            .frames(&self.listener, &self.session_id, event);
         for frame in frames {
             self.feed(Message::Text(frame.into())).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn grow(&mut self, growing: &Growing) -> Result<(), End> {
-        let piece = self.told.piece(growing);
-        let frame = piece.and_then(|(at, piece)| self.listener.piece(growing, at, piece));
+    pub(super) async fn grow(&mut self, streaming: &Streaming) -> Result<(), End> {
+        let piece = self.delivered.piece(streaming);
+        let frame = piece.and_then(|(at, piece)| self.listener.piece(streaming, at, piece));
         match frame {
             Some(frame) => self.feed(Message::Text(frame.into())).await,
             None => Ok(()),

@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use super::{APP, BOT, NOW, Place, minutes, opening};
+use super::{APP, BOT, Database, NOW, minutes, opening};
 use crate::clock::Millis;
 use crate::store::{
     NewGrant, NextJob, OpenMode, SecretHash, Store, Swept, TicketRecord, TokenRecord,
@@ -46,8 +46,8 @@ fn ticket(secret: &str, expires: Millis) -> TicketRecord {
     }
 }
 
-pub(crate) async fn an_identity_is_one_user_in_each_app(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_identity_is_one_user_in_each_app(database: &dyn Database) {
+    let store = database.open().await;
     let ann = store.user(APP, "ann", "u-1", NOW).await.expect("ann");
     assert_eq!((ann.id.as_str(), ann.created), ("u-1", NOW));
     let again = store
@@ -67,8 +67,8 @@ pub(crate) async fn an_identity_is_one_user_in_each_app(place: &dyn Place) {
     assert_eq!(case.id, "u-4");
 }
 
-pub(crate) async fn a_user_seen_by_many_at_once_is_made_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_user_seen_by_many_at_once_is_made_once(database: &dyn Database) {
+    let store = database.open().await;
     let tasks: Vec<_> = (0..24)
         .map(|number| {
             let store = store.clone();
@@ -85,8 +85,8 @@ pub(crate) async fn a_user_seen_by_many_at_once_is_made_once(place: &dyn Place) 
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
 
-pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(database: &dyn Database) {
+    let store = database.open().await;
     let hash = SecretHash::of("one");
     store.grant(grant("one")).await.expect("grants");
     let record = TokenRecord {
@@ -101,18 +101,18 @@ pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(place: &dyn Pla
     assert_eq!(store.token(hash, record.expires).await, Ok(None));
     assert_eq!(store.token(SecretHash::of("two"), NOW).await, Ok(None));
     // It outlives a crash, and its end does too.
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(store.token(hash, NOW).await, Ok(Some(record)));
     assert_eq!(store.revoke_token(hash).await, Ok(true));
     assert_eq!(store.revoke_token(hash).await, Ok(false));
     assert_eq!(store.token(hash, NOW).await, Ok(None));
-    assert_eq!(place.open().await.token(hash, NOW).await, Ok(None));
+    assert_eq!(database.open().await.token(hash, NOW).await, Ok(None));
 }
 
-pub(crate) async fn a_ticket_is_taken_exactly_once_by_racing_tasks(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_ticket_is_taken_exactly_once_by_racing_tasks(database: &dyn Database) {
+    let store = database.open().await;
     // Half of the racers come through another instance on the same data.
-    let other = place.open().await;
+    let other = database.open().await;
     for round in 0..8 {
         let secret = format!("ticket {round}");
         store
@@ -134,12 +134,12 @@ pub(crate) async fn a_ticket_is_taken_exactly_once_by_racing_tasks(place: &dyn P
     }
 }
 
-pub(crate) async fn a_ticket_carries_its_context_and_expires(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_ticket_carries_its_context_and_expires(database: &dyn Database) {
+    let store = database.open().await;
     let (good, late) = (ticket("good", NOW.plus(minutes(1))), ticket("late", NOW));
     store.put_ticket(good.clone()).await.expect("kept");
     store.put_ticket(late).await.expect("kept");
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(
         store.take_ticket(SecretHash::of("good"), NOW).await,
         Ok(Some(good))
@@ -154,13 +154,13 @@ pub(crate) async fn a_ticket_carries_its_context_and_expires(place: &dyn Place) 
     );
 }
 
-pub(crate) async fn a_used_assertion_is_a_replay_until_it_expires(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_used_assertion_is_a_replay_until_it_expires(database: &dyn Database) {
+    let store = database.open().await;
     let (jti, expires) = ("cs-demo jti-1", NOW.plus(minutes(5)));
     assert!(passes(store.as_ref(), jti, expires, NOW).await);
     assert!(!passes(store.as_ref(), jti, expires, NOW).await);
     assert!(passes(store.as_ref(), "cs-other jti-1", expires, NOW).await);
-    let store = place.open().await;
+    let store = database.open().await;
     let later = NOW.plus(minutes(4));
     assert!(!passes(store.as_ref(), jti, expires, later).await);
     // Its own `exp` refuses it from here on; the memory of it may go.
@@ -169,15 +169,17 @@ pub(crate) async fn a_used_assertion_is_a_replay_until_it_expires(place: &dyn Pl
     assert!(!passes(store.as_ref(), jti, again, expires).await);
 }
 
-pub(crate) async fn racing_replays_pass_exactly_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn racing_replays_pass_exactly_once(database: &dyn Database) {
+    let store = database.open().await;
     let uses = (0..24).map(|_| passes(store.as_ref(), "race", NOW.plus(minutes(5)), NOW));
     let passed = futures_util::future::join_all(uses).await;
     assert_eq!(passed.iter().filter(|passed| **passed).count(), 1);
 }
 
-pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let once = |token: &str| NewGrant {
         once: Some((SecretHash::of("jti"), NOW.plus(minutes(5)))),
         new_user_id: format!("u-{token}"),
@@ -187,7 +189,7 @@ pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(
     let user = user.expect("its first use");
     assert_eq!((user.id.as_str(), user.identity.as_str()), ("u-a", "ann"));
     assert_eq!(store.grant(once("b")).await, Ok(None));
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(store.grant(once("c")).await, Ok(None));
     assert_eq!(store.grant(grant("d")).await, Ok(Some(user)));
     for (token, kept) in [("a", true), ("b", false), ("c", false), ("d", true)] {
@@ -197,8 +199,8 @@ pub(crate) async fn a_grant_spends_its_assertion_and_keeps_its_token_or_neither(
     }
 }
 
-pub(crate) async fn what_was_said_of_a_user_last_is_kept(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn what_was_said_of_a_user_last_is_kept(database: &dyn Database) {
+    let store = database.open().await;
     let kept = async |store: &dyn Store| {
         let found = store.dossiers("ann", Some(APP)).await.expect("reads");
         found.into_iter().next().expect("a user").profile
@@ -215,7 +217,7 @@ pub(crate) async fn what_was_said_of_a_user_last_is_kept(place: &dyn Place) {
             ..grant(token)
         };
         store.grant(new).await.expect("grants").expect("a user");
-        let store = place.open().await;
+        let store = database.open().await;
         assert_eq!(kept(store.as_ref()).await.as_deref(), expected, "{token}");
     }
     // What does not hold says nothing.
@@ -235,8 +237,8 @@ pub(crate) async fn what_was_said_of_a_user_last_is_kept(place: &dyn Place) {
     assert_eq!(job.profile.as_deref(), Some("{\"v\":1}"));
 }
 
-pub(crate) async fn a_users_access_ends_all_at_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_users_access_ends_all_at_once(database: &dyn Database) {
+    let store = database.open().await;
     let bobs = NewGrant {
         identity: "bob".to_owned(),
         anonymous: true,
@@ -251,7 +253,7 @@ pub(crate) async fn a_users_access_ends_all_at_once(place: &dyn Place) {
         .await
         .expect("kept");
     assert_eq!(store.revoke_user("u-1").await, Ok(()));
-    let store = place.open().await;
+    let store = database.open().await;
     for token in ["one", "two"] {
         assert_eq!(store.token(SecretHash::of(token), NOW).await, Ok(None));
     }
@@ -267,9 +269,9 @@ pub(crate) async fn a_users_access_ends_all_at_once(place: &dyn Place) {
 }
 
 pub(crate) async fn who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let of = |app: &str, identity: &str, token: &str| NewGrant {
         app: app.to_owned(),
         identity: identity.to_owned(),
@@ -288,7 +290,7 @@ pub(crate) async fn who_signed_out_has_no_access_in_any_app_and_gets_none_for_wh
         .expect("signs out");
     users.sort();
     assert_eq!(users, ["u-cs-demo-ann", "u-cs-other-ann"]);
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(store.signed_out("ann").await, Ok(Some(out)));
     assert_eq!(store.signed_out("bob").await, Ok(None));
     for (token, stands) in [
@@ -317,8 +319,8 @@ pub(crate) async fn who_signed_out_has_no_access_in_any_app_and_gets_none_for_wh
     assert_eq!(store.signed_out("ann").await, Ok(Some(out)));
 }
 
-pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(database: &dyn Database) {
+    let store = database.open().await;
     let later = NOW.plus(minutes(1));
     for (name, expires) in [("old", NOW), ("new", later)] {
         let new = NewGrant {

@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use super::{NOW, Place, minutes};
+use super::{Database, NOW, minutes};
 use crate::store::{SecretHash, Spending, Store};
 
 fn spending(what: &str, add: u64, most: u64) -> Spending {
@@ -18,13 +18,13 @@ async fn spend(store: &dyn Store, spendings: &[Spending]) -> Option<usize> {
     store.spend(spendings.to_vec()).await.expect("counts")
 }
 
-pub(crate) async fn a_counter_stops_at_its_limit_and_outlives_a_restart(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_counter_stops_at_its_limit_and_outlives_a_restart(database: &dyn Database) {
+    let store = database.open().await;
     let two = [spending("ann", 2, 3)];
     assert_eq!(spend(&*store, &two).await, None);
     assert_eq!(spend(&*store, &two).await, Some(0), "four of three");
     drop(store);
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(spend(&*store, &two).await, Some(0));
     let ask = [spending("ann", 0, 3)];
     assert_eq!(spend(&*store, &ask).await, None, "one is left");
@@ -40,8 +40,8 @@ pub(crate) async fn a_counter_stops_at_its_limit_and_outlives_a_restart(place: &
     assert_eq!(spend(&*store, &two).await, None);
 }
 
-pub(crate) async fn spendings_are_counted_all_or_none(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn spendings_are_counted_all_or_none(database: &dyn Database) {
+    let store = database.open().await;
     let both = [spending("visitor", 1, 10), spending("bot", 1, 1)];
     assert_eq!(spend(&*store, &both).await, None);
     for _ in 0..3 {
@@ -51,8 +51,8 @@ pub(crate) async fn spendings_are_counted_all_or_none(place: &dyn Place) {
     assert_eq!(spend(&*store, &[]).await, None);
 }
 
-pub(crate) async fn racing_spendings_share_one_limit(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn racing_spendings_share_one_limit(database: &dyn Database) {
+    let store = database.open().await;
     let mut racing = JoinSet::new();
     for _ in 0..50 {
         let store = std::sync::Arc::clone(&store);

@@ -1,9 +1,9 @@
 //! Work for bots.
 
 use super::messages::all;
-use super::{BOT, NOW, Place, answer, append, conversation, minutes, said};
+use super::{BOT, Database, NOW, answer, append, conversation, minutes, said};
 use crate::store::{
-    Author, Completed, ConversationId, Job, JobId, JobKind, NextJob, Store, TurnEnd,
+    Completed, ConversationId, Job, JobId, JobKind, NextJob, Sender, Store, TurnEnd,
 };
 
 async fn ready(store: &dyn Store, conversation: ConversationId) -> Job {
@@ -13,8 +13,8 @@ async fn ready(store: &dyn Store, conversation: ConversationId) -> Job {
     }
 }
 
-pub(crate) async fn a_message_has_its_job_and_the_job_its_message(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_message_has_its_job_and_the_job_its_message(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::Empty));
     let appended = append(store.as_ref(), here, "1").await;
@@ -28,8 +28,8 @@ pub(crate) async fn a_message_has_its_job_and_the_job_its_message(place: &dyn Pl
     assert_eq!(ready(store.as_ref(), here).await, job);
 }
 
-pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_job_completed_twice_answers_once(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     let job = ready(store.as_ref(), here).await.id;
@@ -44,7 +44,7 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
         stored.iter().map(|message| message.seq).collect::<Vec<_>>(),
         [2, 3]
     );
-    assert!(stored.iter().all(|message| message.author == Author::Bot));
+    assert!(stored.iter().all(|message| message.sender == Sender::Bot));
     assert_eq!(stored[0].session_id, "ss-1");
     assert_eq!(
         store.complete_job(job, said(answers.clone()), NOW).await,
@@ -59,8 +59,8 @@ pub(crate) async fn a_job_completed_twice_answers_once(place: &dyn Place) {
     assert_eq!(store.open_conversations_with_jobs().await, Ok(Vec::new()));
 }
 
-pub(crate) async fn racing_completions_answer_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn racing_completions_answer_once(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     let job = ready(store.as_ref(), here).await.id;
@@ -74,8 +74,8 @@ pub(crate) async fn racing_completions_answer_once(place: &dyn Place) {
     assert_eq!(all(store.as_ref(), here).await.len(), 2);
 }
 
-pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let there = conversation(store.as_ref(), "bob").await;
     for id in ["1", "2", "3"] {
@@ -98,8 +98,8 @@ pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(place: &dyn 
     assert_eq!(store.open_conversations_with_jobs().await, Ok(vec![there]));
 }
 
-pub(crate) async fn what_comes_next_is_told_without_asking(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn what_comes_next_is_told_without_asking(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "1").await;
     let told = first.ready.expect("nothing stands before it");
@@ -129,8 +129,8 @@ pub(crate) async fn what_comes_next_is_told_without_asking(place: &dyn Place) {
     assert_eq!(append(store.as_ref(), here, "5").await.ready, None);
 }
 
-pub(crate) async fn a_postponed_job_holds_back_those_behind_it(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_postponed_job_holds_back_those_behind_it(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let there = conversation(store.as_ref(), "bob").await;
     append(store.as_ref(), here, "1").await;
@@ -143,7 +143,7 @@ pub(crate) async fn a_postponed_job_holds_back_those_behind_it(place: &dyn Place
     // Others go on.
     ready(store.as_ref(), there).await;
     // It survives a crash.
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::NotBefore(due)));
     let Ok(NextJob::Ready(again)) = store.next_job(here, due).await else {
         panic!("it is due");
@@ -161,8 +161,8 @@ pub(crate) async fn a_postponed_job_holds_back_those_behind_it(place: &dyn Place
     assert_ne!(next.id, job.id);
 }
 
-pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     append(store.as_ref(), here, "2").await;
@@ -172,7 +172,7 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place:
         .await
         .expect("completes");
     drop(store);
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(store.open_conversations_with_jobs().await, Ok(vec![here]));
     let open = ready(store.as_ref(), here).await;
     let trigger = open.trigger.expect("a message");
@@ -189,13 +189,13 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(place:
         .await
         .expect("completes");
     drop(store);
-    let store = place.open().await;
+    let store = database.open().await;
     let next = append(store.as_ref(), here, "3").await.job.expect("a job");
     assert!(next > open.id);
 }
 
-pub(crate) async fn a_job_without_answers_ends_too(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_job_without_answers_ends_too(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
     let ended = store.complete_job(job, TurnEnd::default(), NOW).await;
@@ -204,8 +204,8 @@ pub(crate) async fn a_job_without_answers_ends_too(place: &dyn Place) {
     assert_eq!(append(store.as_ref(), here, "2").await.message.seq, 2);
 }
 
-pub(crate) async fn answers_stand_behind_the_messages_before_them(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn answers_stand_behind_the_messages_before_them(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "1").await.job.expect("a job");
     let second = append(store.as_ref(), here, "2").await.job.expect("a job");

@@ -2,10 +2,10 @@
 
 use tokio::task::JoinSet;
 
-use super::{NOW, Place, append, conversation, new_message, unknown};
+use super::{Database, NOW, append, conversation, new_message, unknown};
 use crate::limits::SENT_AGAIN_WITHIN;
 use crate::store::{
-    Author, ConversationId, HistoryFrom, HistoryQuery, NextJob, Store, StoredMessage,
+    ConversationId, HistoryFrom, HistoryQuery, NextJob, Sender, Store, StoredMessage,
 };
 
 /// Everything, oldest first.
@@ -35,8 +35,8 @@ fn assert_gapless(messages: &[StoredMessage]) {
     assert_eq!(sequences, expected);
 }
 
-pub(crate) async fn messages_get_sequences_in_order_without_gaps(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn messages_get_sequences_in_order_without_gaps(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for number in 1..=20_u64 {
         let appended = append(store.as_ref(), here, &number.to_string()).await;
@@ -48,8 +48,8 @@ pub(crate) async fn messages_get_sequences_in_order_without_gaps(place: &dyn Pla
     assert_gapless(&stored);
     let first = &stored[0];
     assert_eq!(
-        (first.message_id.as_str(), first.author),
-        ("ms-1", Author::User)
+        (first.message_id.as_str(), first.sender),
+        ("ms-1", Sender::User)
     );
     assert_eq!(first.client_message_id.as_deref(), Some("1"));
     assert_eq!(first.body, r#"{"body":"1"}"#);
@@ -61,8 +61,8 @@ pub(crate) async fn messages_get_sequences_in_order_without_gaps(place: &dyn Pla
     );
 }
 
-pub(crate) async fn a_message_sent_again_is_stored_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_message_sent_again_is_stored_once(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "17").await;
     append(store.as_ref(), here, "18").await;
@@ -78,8 +78,8 @@ pub(crate) async fn a_message_sent_again_is_stored_once(place: &dyn Place) {
     assert_eq!(all(store.as_ref(), here).await.len(), 2);
 }
 
-pub(crate) async fn an_id_with_other_words_is_another_message(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_id_with_other_words_is_another_message(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     // A page that counts from one, twice, and one that always says the same id.
     let said = [
@@ -97,7 +97,7 @@ pub(crate) async fn an_id_with_other_words_is_another_message(place: &dyn Place)
         assert!(!appended.duplicate && appended.job.is_some(), "{id} {text}");
     }
     // Each of them may come again, also after a crash.
-    let store = place.open().await;
+    let store = database.open().await;
     for (number, (id, text)) in (1..).zip(said) {
         let again = store.append_message(new_message(here, Some(id), text));
         let again = again.await.expect("appends");
@@ -110,8 +110,8 @@ pub(crate) async fn an_id_with_other_words_is_another_message(place: &dyn Place)
     assert_gapless(&stored);
 }
 
-pub(crate) async fn the_same_words_after_the_window_are_a_new_message(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_same_words_after_the_window_are_a_new_message(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let later = NOW.plus(SENT_AGAIN_WITHIN).plus(super::minutes(1));
     for (now, duplicate) in [(NOW, false), (later, false), (later, true)] {
@@ -123,8 +123,10 @@ pub(crate) async fn the_same_words_after_the_window_are_a_new_message(place: &dy
     assert_eq!(all(store.as_ref(), here).await.len(), 2);
 }
 
-pub(crate) async fn the_same_message_at_once_on_many_sockets_is_stored_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_same_message_at_once_on_many_sockets_is_stored_once(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let sends = (0..24).map(|number| {
         let mut message = new_message(here, Some("17"), "same");
@@ -139,12 +141,12 @@ pub(crate) async fn the_same_message_at_once_on_many_sockets_is_stored_once(plac
     assert_eq!(all(store.as_ref(), here).await.len(), 1);
 }
 
-pub(crate) async fn a_message_sent_again_after_a_crash_is_stored_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_message_sent_again_after_a_crash_is_stored_once(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "17").await;
     drop(store);
-    let store = place.open().await;
+    let store = database.open().await;
     let again = append(store.as_ref(), here, "17").await;
     assert!(again.duplicate);
     assert_eq!(again.message, first.message);
@@ -155,8 +157,8 @@ pub(crate) async fn a_message_sent_again_after_a_crash_is_stored_once(place: &dy
     assert_eq!(job.trigger, Some(first.message));
 }
 
-pub(crate) async fn a_number_and_a_string_are_two_ids(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_number_and_a_string_are_two_ids(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for id in ["17", r#""17""#, "17.0", "0", "-1", r#""""#] {
         assert!(!append(store.as_ref(), here, id).await.duplicate, "{id}");
@@ -166,8 +168,8 @@ pub(crate) async fn a_number_and_a_string_are_two_ids(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn two_users_may_use_the_same_ids(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn two_users_may_use_the_same_ids(database: &dyn Database) {
+    let store = database.open().await;
     let ann = conversation(store.as_ref(), "ann").await;
     let bob = conversation(store.as_ref(), "bob").await;
     for id in ["1", "2", "3"] {
@@ -186,8 +188,8 @@ pub(crate) async fn two_users_may_use_the_same_ids(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn messages_without_an_id_are_all_stored(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn messages_without_an_id_are_all_stored(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for _ in 0..3 {
         let appended = store
@@ -199,8 +201,8 @@ pub(crate) async fn messages_without_an_id_are_all_stored(place: &dyn Place) {
     assert_gapless(&all(store.as_ref(), here).await);
 }
 
-pub(crate) async fn a_failing_message_harms_no_other_of_its_batch(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_failing_message_harms_no_other_of_its_batch(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let sends = (0..200).map(|number| {
         let there = if number % 10 == 3 {
@@ -223,10 +225,10 @@ pub(crate) async fn a_failing_message_harms_no_other_of_its_batch(place: &dyn Pl
     assert_gapless(&stored);
 }
 
-pub(crate) async fn ten_thousand_messages_keep_their_order(place: &dyn Place) {
+pub(crate) async fn ten_thousand_messages_keep_their_order(database: &dyn Database) {
     const SENDERS: usize = 10;
     const EACH: usize = 1_000;
-    let store = place.open().await;
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     // Ten sockets of one user; each keeps 20 on the way, in order.
     let mut senders = JoinSet::new();
@@ -244,7 +246,7 @@ pub(crate) async fn ten_thousand_messages_keep_their_order(place: &dyn Place) {
     }
     senders.join_all().await;
     drop(store);
-    let stored = all(place.open().await.as_ref(), here).await;
+    let stored = all(database.open().await.as_ref(), here).await;
     assert_eq!(stored.len(), SENDERS * EACH);
     assert_gapless(&stored);
     for sender in 0..SENDERS {

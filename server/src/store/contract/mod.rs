@@ -1,6 +1,6 @@
-//! What every store must do. A store's tests call `run_contract!` with a [`Place`] of theirs.
+//! What every store must do. A store's tests call `run_contract!` with a [`Database`] of theirs.
 //!
-//! Each function is one test on an empty place. Opening a place again without closing the first
+//! Each function is one test on an empty database. Opening a database again without closing the first
 //! store is a crash: only what was committed may be there.
 
 use std::sync::Arc;
@@ -27,15 +27,15 @@ pub(super) mod users;
 
 /// Where a store's data lies.
 #[async_trait]
-pub(super) trait Place: Send + Sync {
+pub(super) trait Database: Send + Sync {
     /// Opens the store on it, as often as wanted.
     async fn open(&self) -> Arc<dyn Store>;
 }
 
-/// Makes one test of each function; `$place` is an expression that gives an empty [`Place`].
+/// Makes one test of each function; `$database` is an expression that gives an empty [`Database`].
 macro_rules! run_contract {
-    ($place:expr) => {
-        $crate::store::contract::run_contract! { @each $place;
+    ($database:expr) => {
+        $crate::store::contract::run_contract! { @each $database;
             access {
                 an_identity_is_one_user_in_each_app
                 a_user_seen_by_many_at_once_is_made_once
@@ -134,12 +134,12 @@ macro_rules! run_contract {
             }
         }
     };
-    (@each $place:expr; $($topic:ident { $($test:ident)* })*) => {$(
+    (@each $database:expr; $($topic:ident { $($test:ident)* })*) => {$(
         mod $topic {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    $crate::store::contract::$topic::$test(&$place).await;
+                    $crate::store::contract::$topic::$test(&$database).await;
                 }
             )*
         }

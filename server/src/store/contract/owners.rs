@@ -2,12 +2,13 @@
 
 use super::messages::all;
 use super::{
-    APP, BOT, IDLE, NOW, Place, answer, append, conversation, minutes, opening, said, unknown, user,
+    APP, BOT, Database, IDLE, NOW, answer, append, conversation, minutes, opening, said, unknown,
+    user,
 };
 use crate::limits::PEOPLE_IDLE;
 use crate::records::{ConversationId, Effects, Owner};
 use crate::store::{
-    AnswersAppended, Author, Conversation, Job, NewAnswers, NextJob, OpenMode, Store, TurnEnd,
+    AnswersAppended, Conversation, Job, NewAnswers, NextJob, OpenMode, Sender, Store, TurnEnd,
 };
 
 fn ann() -> Owner {
@@ -60,8 +61,10 @@ fn keeps(state: &str) -> Effects {
     }
 }
 
-pub(crate) async fn a_conversation_is_found_by_its_name_for_its_whole_life(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_conversation_is_found_by_its_name_for_its_whole_life(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let user = user(store.as_ref(), "ann").await;
     let mut open = opening(&user, OpenMode::Default, "ss-1", NOW);
     open.new_conversation_name = "cv-1".to_owned();
@@ -69,7 +72,7 @@ pub(crate) async fn a_conversation_is_found_by_its_name_for_its_whole_life(place
     // Another session, and another name that is not needed.
     let again = opening(&user, OpenMode::StartNew, "ss-2", NOW);
     store.open_session(again).await.expect("opens");
-    let store = place.open().await;
+    let store = database.open().await;
     let named = store.conversation_named("cv-1").await.expect("reads");
     let named = named.expect("is there");
     assert_eq!(named, found(store.as_ref()).await);
@@ -80,8 +83,8 @@ pub(crate) async fn a_conversation_is_found_by_its_name_for_its_whole_life(place
     assert_eq!(store.conversation_named("").await, Ok(None));
 }
 
-pub(crate) async fn a_job_knows_whom_and_what_its_turn_is_about(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_job_knows_whom_and_what_its_turn_is_about(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "1").await;
     let job = first.ready.expect("nothing stands before it");
@@ -103,8 +106,8 @@ pub(crate) async fn a_job_knows_whom_and_what_its_turn_is_about(place: &dyn Plac
     assert_eq!(*next, first_job(store.as_ref(), here).await);
 }
 
-pub(crate) async fn a_turn_keeps_hands_over_and_closes_with_its_answer(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_turn_keeps_hands_over_and_closes_with_its_answer(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
     let all_of_it = Effects {
@@ -118,7 +121,7 @@ pub(crate) async fn a_turn_keeps_hands_over_and_closes_with_its_answer(place: &d
         .await
         .expect("completes");
     assert_eq!((done.answers.len(), done.refused), (1, None));
-    let store = place.open().await;
+    let store = database.open().await;
     let now = found(store.as_ref()).await;
     assert_eq!((now.owner, now.session_open), (Owner::Queue, false));
     let job = append(store.as_ref(), here, "2").await.ready;
@@ -139,8 +142,10 @@ pub(crate) async fn a_turn_keeps_hands_over_and_closes_with_its_answer(place: &d
     assert_eq!(job.expect("a job").state, None);
 }
 
-pub(crate) async fn a_turn_whose_conversation_was_taken_over_changes_nothing(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_turn_whose_conversation_was_taken_over_changes_nothing(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
     append(store.as_ref(), here, "2").await;
@@ -159,7 +164,7 @@ pub(crate) async fn a_turn_whose_conversation_was_taken_over_changes_nothing(pla
         .await
         .expect("completes");
     assert_eq!((done.answers.len(), done.refused), (0, Some(ann())));
-    let store = place.open().await;
+    let store = database.open().await;
     let next = first_job(store.as_ref(), here).await;
     assert_eq!(done.next, Some(NextJob::Ready(Box::new(next.clone()))));
     assert!(next.id > job, "its job is done");
@@ -172,8 +177,10 @@ pub(crate) async fn a_turn_whose_conversation_was_taken_over_changes_nothing(pla
     assert_eq!(done.await.expect("completes").refused, Some(ann()));
 }
 
-pub(crate) async fn an_owner_that_races_with_an_answer_comes_before_or_after_it(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_owner_that_races_with_an_answer_comes_before_or_after_it(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for round in 0..24 {
         store
@@ -196,8 +203,8 @@ pub(crate) async fn an_owner_that_races_with_an_answer_comes_before_or_after_it(
     }
 }
 
-pub(crate) async fn a_turn_closes_its_own_session_only(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_turn_closes_its_own_session_only(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let job = append(store.as_ref(), here, "1").await.job.expect("a job");
     let open = opening("u-ann", OpenMode::StartNew, "ss-2", NOW);
@@ -212,9 +219,9 @@ pub(crate) async fn a_turn_closes_its_own_session_only(place: &dyn Place) {
 }
 
 pub(crate) async fn answers_outside_a_turn_are_stored_once_in_the_current_session(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     let mut new = outside(here, &["a", "b"]);
@@ -231,7 +238,7 @@ pub(crate) async fn answers_outside_a_turn_are_stored_once_in_the_current_sessio
     };
     assert_eq!(all(store.as_ref(), here).await[1..], messages);
     for (message, seq) in messages.iter().zip([2, 3]) {
-        assert_eq!((message.seq, message.author), (seq, Author::Bot));
+        assert_eq!((message.seq, message.sender), (seq, Sender::Bot));
         assert_eq!(message.agent.as_deref(), Some("Ann Agent"));
         assert_eq!(
             (message.session_id.as_str(), message.created),
@@ -241,7 +248,7 @@ pub(crate) async fn answers_outside_a_turn_are_stored_once_in_the_current_sessio
     // The visitor's message is still to be answered.
     assert_eq!(first_job(store.as_ref(), here).await.owner, ann());
     // Again, after a crash, and although it would not be let in any more: it is the same.
-    let store = place.open().await;
+    let store = database.open().await;
     new.only_if = Some(Owner::Bot);
     new.effects = to(Owner::Queue);
     new.now = NOW.plus(minutes(1));
@@ -269,8 +276,8 @@ pub(crate) async fn answers_outside_a_turn_are_stored_once_in_the_current_sessio
     );
 }
 
-pub(crate) async fn the_same_answer_at_once_is_stored_once(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_same_answer_at_once_is_stored_once(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let sends = (0..24).map(|_| store.append_answers(outside(here, &["a", "b"])));
     let sent = futures_util::future::join_all(sends).await;
@@ -291,9 +298,9 @@ pub(crate) async fn the_same_answer_at_once_is_stored_once(place: &dyn Place) {
 }
 
 pub(crate) async fn answers_outside_a_turn_are_refused_to_who_has_not_the_conversation(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for wanted in [Owner::Queue, ann()] {
         let mut new = outside(here, &["a"]);
@@ -330,8 +337,8 @@ pub(crate) async fn answers_outside_a_turn_are_refused_to_who_has_not_the_conver
     );
 }
 
-pub(crate) async fn an_owner_is_changed_by_whom_it_is_meant_for(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_owner_is_changed_by_whom_it_is_meant_for(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     for (only_if, next, before) in [
         (Some(Owner::Queue), ann(), None),
@@ -344,7 +351,7 @@ pub(crate) async fn an_owner_is_changed_by_whom_it_is_meant_for(place: &dyn Plac
         let changed = store.set_owner(here, only_if, next.clone(), NOW).await;
         assert_eq!(changed, Ok(before.clone()));
         if before.is_some() {
-            assert_eq!(found(place.open().await.as_ref()).await.owner, next);
+            assert_eq!(found(database.open().await.as_ref()).await.owner, next);
         }
     }
     unknown(store.set_owner(ConversationId(999), None, ann(), NOW).await);
@@ -364,9 +371,9 @@ pub(crate) async fn an_owner_is_changed_by_whom_it_is_meant_for(place: &dyn Plac
 }
 
 pub(crate) async fn a_reload_leaves_a_person_in_place_and_a_new_session_is_the_bots(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     // Longer than the bot is waited for.

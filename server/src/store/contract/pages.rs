@@ -1,8 +1,8 @@
 //! Pages of a transcript.
 
 use super::messages::all;
-use super::{APP, BOT, Place, append, conversation, new_message};
-use crate::store::{ConversationId, HistoryFrom, HistoryPage, HistoryQuery, PAGE_BYTES, Store};
+use super::{APP, BOT, Database, append, conversation, new_message};
+use crate::store::{ConversationId, HistoryFrom, HistoryQuery, PAGE_BYTES, Store, StoredPage};
 
 /// More than any of these transcripts has.
 const BYTES: usize = 1_000_000;
@@ -12,7 +12,7 @@ async fn page(
     conversation: ConversationId,
     from: HistoryFrom,
     limit: u32,
-) -> HistoryPage {
+) -> StoredPage {
     store
         .history(HistoryQuery {
             conversation,
@@ -23,7 +23,7 @@ async fn page(
         .expect("a page")
 }
 
-fn sequences(page: &HistoryPage) -> Vec<u64> {
+fn sequences(page: &StoredPage) -> Vec<u64> {
     page.messages.iter().map(|message| message.seq).collect()
 }
 
@@ -35,8 +35,8 @@ async fn fill(store: &dyn Store, identity: &str, count: u64) -> ConversationId {
     here
 }
 
-pub(crate) async fn pages_backwards_neither_skip_nor_repeat_under_writes(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn pages_backwards_neither_skip_nor_repeat_under_writes(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 95).await;
     let mut from = HistoryFrom::Newest { offset: 0 };
     let mut read = Vec::new();
@@ -58,8 +58,8 @@ pub(crate) async fn pages_backwards_neither_skip_nor_repeat_under_writes(place: 
     assert_eq!(read, (1..=95).collect::<Vec<u64>>());
 }
 
-pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 25).await;
     fill(store.as_ref(), "bob", 3).await;
     let newest = HistoryFrom::Newest { offset: 0 };
@@ -72,12 +72,12 @@ pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(place: &dyn Pla
         (APP, "ann", "st-other"),
     ] {
         let unknown = store.newest(app, identity, bot, 10).await;
-        assert_eq!(unknown, Ok(HistoryPage::default()));
+        assert_eq!(unknown, Ok(StoredPage::default()));
     }
 }
 
-pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let large = "x".repeat(PAGE_BYTES / 4 + 1);
     for number in 1..=7_u64 {
@@ -110,8 +110,8 @@ pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(place: &dyn Place) {
     assert_eq!((sequences(&newest), newest.more), (vec![5, 6, 7], true));
 }
 
-pub(crate) async fn pages_by_offset_count_from_the_newest(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn pages_by_offset_count_from_the_newest(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 25).await;
     for (offset, expected, more) in [
         (0, 16..=25, true),
@@ -131,8 +131,8 @@ pub(crate) async fn pages_by_offset_count_from_the_newest(place: &dyn Place) {
     assert_eq!((none.messages.len(), none.more), (0, true));
 }
 
-pub(crate) async fn pages_forwards_end_at_the_head(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn pages_forwards_end_at_the_head(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 25).await;
     let first = page(store.as_ref(), here, HistoryFrom::After(0), 20).await;
     assert_eq!(sequences(&first), (1..=20).collect::<Vec<u64>>());
@@ -150,8 +150,8 @@ pub(crate) async fn pages_forwards_end_at_the_head(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn pages_by_message_id_find_their_place(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn pages_by_message_id_find_their_place(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 25).await;
     let other = fill(store.as_ref(), "bob", 1).await;
     let before = page(
@@ -173,7 +173,7 @@ pub(crate) async fn pages_by_message_id_find_their_place(place: &dyn Place) {
     )
     .await;
     assert_eq!((sequences(&after), after.more), (vec![23, 24, 25], false));
-    // Another's message is no place here.
+    // Another's message is no database here.
     for from in [
         HistoryFrom::BeforeMessage("ms-9".into()),
         HistoryFrom::AfterMessage("?".into()),
@@ -182,10 +182,10 @@ pub(crate) async fn pages_by_message_id_find_their_place(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn an_unknown_conversation_has_an_empty_history(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_unknown_conversation_has_an_empty_history(database: &dyn Database) {
+    let store = database.open().await;
     let nowhere = ConversationId(999);
-    let empty = HistoryPage {
+    let empty = StoredPage {
         messages: Vec::new(),
         more: false,
         last_seq: 0,
@@ -199,8 +199,8 @@ pub(crate) async fn an_unknown_conversation_has_an_empty_history(place: &dyn Pla
     );
 }
 
-pub(crate) async fn what_was_missed_comes_whole_or_not_at_all(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn what_was_missed_comes_whole_or_not_at_all(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 30).await;
     let everything = all(store.as_ref(), here).await;
     for (after, limit, expected) in [(0, 30, 30), (10, 20, 20), (29, 5, 1), (30, 5, 0)] {
@@ -221,8 +221,8 @@ pub(crate) async fn what_was_missed_comes_whole_or_not_at_all(place: &dyn Place)
     }
 }
 
-pub(crate) async fn much_that_was_missed_comes_in_pieces(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn much_that_was_missed_comes_in_pieces(database: &dyn Database) {
+    let store = database.open().await;
     let here = fill(store.as_ref(), "ann", 30).await;
     let everything = all(store.as_ref(), here).await;
     let size = everything[29].body.len();

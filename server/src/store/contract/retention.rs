@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::messages::all;
-use super::{NOW, Place, answer, conversation, new_message, said};
+use super::{Database, NOW, answer, conversation, new_message, said};
 use crate::clock::Millis;
 use crate::store::{
     ConversationId, HistoryFrom, HistoryQuery, NextJob, Retention, Store, StoredMessage,
@@ -61,8 +61,8 @@ fn older_than(moment: Millis) -> Retention {
     }
 }
 
-pub(crate) async fn nothing_is_forgotten_unless_asked_for(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn nothing_is_forgotten_unless_asked_for(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 5).await;
     assert_eq!(prune(store.as_ref(), NOTHING).await, 0);
@@ -71,8 +71,8 @@ pub(crate) async fn nothing_is_forgotten_unless_asked_for(place: &dyn Place) {
     assert_eq!(all(store.as_ref(), here).await.len(), 10);
 }
 
-pub(crate) async fn what_may_be_sent_again_stays(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn what_may_be_sent_again_stays(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 5).await;
     let flood = Retention {
@@ -84,9 +84,9 @@ pub(crate) async fn what_may_be_sent_again_stays(place: &dyn Place) {
 }
 
 pub(crate) async fn the_newest_are_kept_in_each_conversation_and_sequences_go_on(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let hers = conversation(store.as_ref(), "ann").await;
     let his = conversation(store.as_ref(), "bob").await;
     talk(store.as_ref(), hers, 10).await;
@@ -102,23 +102,25 @@ pub(crate) async fn the_newest_are_kept_in_each_conversation_and_sequences_go_on
     assert_eq!(next.message.seq, 21);
 }
 
-pub(crate) async fn the_old_go_until_the_first_that_is_young(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_old_go_until_the_first_that_is_young(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 10).await;
     let edge = NOW.plus(Duration::from_mins(4));
     assert_eq!(prune(store.as_ref(), older_than(edge)).await, 8);
     let left = all(store.as_ref(), here).await;
     assert_eq!(sequences(&left), (9..=20).collect::<Vec<_>>());
-    // All of it may go; the conversation still knows its place.
+    // All of it may go; the conversation still knows its database.
     let later = NOW.plus(Duration::from_hours(1));
     assert_eq!(prune(store.as_ref(), older_than(later)).await, 12);
     let missed = store.since(here, 20, 100, 1_000).await.expect("answers");
     assert_eq!((missed.truncated, missed.last_seq), (false, 20));
 }
 
-pub(crate) async fn a_cursor_before_the_edge_cannot_be_continued_one_at_it_can(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_cursor_before_the_edge_cannot_be_continued_one_at_it_can(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 10).await;
     prune(store.as_ref(), newest(6)).await;
@@ -145,8 +147,8 @@ pub(crate) async fn a_cursor_before_the_edge_cannot_be_continued_one_at_it_can(p
     );
 }
 
-pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 3).await;
     let open = store
@@ -179,8 +181,8 @@ pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(place: &dyn P
     assert_eq!(sequences(&all(store.as_ref(), here).await), [8, 9, 10]);
 }
 
-pub(crate) async fn one_step_is_bounded_and_others_write_between_two(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn one_step_is_bounded_and_others_write_between_two(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let other = conversation(store.as_ref(), "bob").await;
     let job = store

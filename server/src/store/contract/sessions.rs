@@ -1,6 +1,6 @@
 //! Which connection starts a session.
 
-use super::{APP, BOT, IDLE, NOW, Place, append, minutes, opening, said, unknown, user};
+use super::{APP, BOT, Database, IDLE, NOW, append, minutes, opening, said, unknown, user};
 use crate::store::{JobKind, NextJob, OpenMode, TurnEnd};
 
 const MODES: [OpenMode; 5] = [
@@ -11,8 +11,10 @@ const MODES: [OpenMode; 5] = [
     OpenMode::Reconnect,
 ];
 
-pub(crate) async fn the_first_connection_starts_a_session_whatever_its_mode(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn the_first_connection_starts_a_session_whatever_its_mode(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     for (number, mode) in MODES.into_iter().enumerate() {
         let user = user(store.as_ref(), &format!("first-{number}")).await;
         assert_eq!(store.conversation(&user, BOT).await, Ok(None));
@@ -45,8 +47,8 @@ pub(crate) async fn the_first_connection_starts_a_session_whatever_its_mode(plac
     }
 }
 
-pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(database: &dyn Database) {
+    let store = database.open().await;
     for (number, mode) in MODES.into_iter().enumerate() {
         let user = user(store.as_ref(), &format!("active-{number}")).await;
         let first = opening(&user, OpenMode::Default, "ss-old", NOW);
@@ -70,9 +72,9 @@ pub(crate) async fn an_active_session_is_continued_or_replaced_by_mode(place: &d
 }
 
 pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widget(
-    place: &dyn Place,
+    database: &dyn Database,
 ) {
-    let store = place.open().await;
+    let store = database.open().await;
     let user = user(store.as_ref(), "silent").await;
     let first = opening(&user, OpenMode::Default, "ss-1", NOW);
     let first = store.open_session(first).await.expect("opens");
@@ -113,8 +115,8 @@ pub(crate) async fn a_session_in_which_nobody_spoke_is_not_replaced_by_our_widge
     assert!(store.open_session(late).await.expect("opens").job.is_some());
 }
 
-pub(crate) async fn an_idle_session_is_not_continued(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_idle_session_is_not_continued(database: &dyn Database) {
+    let store = database.open().await;
     for (number, mode) in MODES.into_iter().enumerate() {
         let user = user(store.as_ref(), &format!("idle-{number}")).await;
         let first = opening(&user, OpenMode::Default, "ss-old", NOW);
@@ -129,8 +131,8 @@ pub(crate) async fn an_idle_session_is_not_continued(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn activity_keeps_a_session_alive(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn activity_keeps_a_session_alive(database: &dyn Database) {
+    let store = database.open().await;
     let user = user(store.as_ref(), "active").await;
     let mut now = NOW;
     let first = opening(&user, OpenMode::Default, "ss-1", now);
@@ -155,8 +157,8 @@ pub(crate) async fn activity_keeps_a_session_alive(place: &dyn Place) {
     assert!(store.open_session(open).await.expect("opens").job.is_none());
 }
 
-pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_closed_session_is_followed_by_a_new_one(database: &dyn Database) {
+    let store = database.open().await;
     let user = user(store.as_ref(), "closes").await;
     let open = opening(&user, OpenMode::Default, "ss-1", NOW);
     let opened = store.open_session(open).await.expect("opens");
@@ -196,8 +198,10 @@ pub(crate) async fn a_closed_session_is_followed_by_a_new_one(place: &dyn Place)
     assert!(store.open_session(open).await.expect("opens").job.is_none());
 }
 
-pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     for mode in [OpenMode::Default, OpenMode::StartNew] {
         let user = user(store.as_ref(), &format!("races-{mode:?}")).await;
         let opens = (0..24)
@@ -230,8 +234,8 @@ pub(crate) async fn racing_connections_share_one_conversation_and_one_welcome(pl
     }
 }
 
-pub(crate) async fn a_session_of_an_unknown_user_is_refused(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_session_of_an_unknown_user_is_refused(database: &dyn Database) {
+    let store = database.open().await;
     unknown(
         store
             .open_session(opening("u-nobody", OpenMode::Default, "ss-1", NOW))
@@ -240,8 +244,8 @@ pub(crate) async fn a_session_of_an_unknown_user_is_refused(place: &dyn Place) {
     assert_eq!(store.conversation("u-nobody", BOT).await, Ok(None));
 }
 
-pub(crate) async fn sessions_of_users_and_bots_are_apart(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn sessions_of_users_and_bots_are_apart(database: &dyn Database) {
+    let store = database.open().await;
     let (ann, bob) = (
         user(store.as_ref(), "ann").await,
         user(store.as_ref(), "bob").await,
@@ -263,13 +267,13 @@ pub(crate) async fn sessions_of_users_and_bots_are_apart(place: &dyn Place) {
     }
 }
 
-pub(crate) async fn a_session_survives_a_crash(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_session_survives_a_crash(database: &dyn Database) {
+    let store = database.open().await;
     let user = user(store.as_ref(), "crash").await;
     let open = opening(&user, OpenMode::Default, "ss-1", NOW);
     let before = store.open_session(open).await.expect("opens");
     drop(store);
-    let store = place.open().await;
+    let store = database.open().await;
     assert_eq!(
         store.open_conversations_with_jobs().await,
         Ok(vec![before.conversation])

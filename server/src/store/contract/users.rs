@@ -1,7 +1,7 @@
 //! A user as a whole: shown, forgotten, and gone when nobody needs it any more.
 
 use super::messages::all;
-use super::{APP, BOT, NOW, Place, append, conversation, minutes, opening, unknown, user};
+use super::{APP, BOT, Database, NOW, append, conversation, minutes, opening, unknown, user};
 use crate::clock::Millis;
 use crate::store::{Forgotten, NewGrant, OpenMode, SecretHash, Store, TurnEnd};
 
@@ -43,8 +43,8 @@ async fn with_bot(store: &dyn Store, identity: &str, bot: &str) {
     store.open_session(open).await.expect("a session");
 }
 
-pub(crate) async fn a_dossier_holds_what_is_kept_of_an_identity(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_dossier_holds_what_is_kept_of_an_identity(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     token(store.as_ref(), "ann", "t", NOW.plus(minutes(5))).await;
@@ -72,8 +72,10 @@ pub(crate) async fn a_dossier_holds_what_is_kept_of_an_identity(place: &dyn Plac
     assert!(store.dossiers("eve", None).await.expect("reads").is_empty());
 }
 
-pub(crate) async fn a_forgotten_user_is_gone_with_everything_and_others_stay(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_forgotten_user_is_gone_with_everything_and_others_stay(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let there = conversation(store.as_ref(), "bob").await;
     for id in 0..1_200 {
@@ -111,8 +113,8 @@ pub(crate) async fn a_forgotten_user_is_gone_with_everything_and_others_stay(pla
     assert_eq!(again.id, "u-ann-2");
 }
 
-pub(crate) async fn a_conversation_can_be_forgotten_alone(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_conversation_can_be_forgotten_alone(database: &dyn Database) {
+    let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     append(store.as_ref(), here, "1").await;
     with_bot(store.as_ref(), "ann", "st-second").await;
@@ -125,13 +127,15 @@ pub(crate) async fn a_conversation_can_be_forgotten_alone(place: &dyn Place) {
     assert_eq!((gone.conversations, gone.users), (1, 1));
 }
 
-pub(crate) async fn an_erasure_is_told_to_others_and_forgotten_after_a_day(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn an_erasure_is_told_to_others_and_forgotten_after_a_day(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
     for identity in ["ann", "bob"] {
         conversation(store.as_ref(), identity).await;
     }
     forget(store.as_ref(), "u-ann", None).await;
-    let other = place.open().await;
+    let other = database.open().await;
     let told = other.erasures(0).await.expect("reads");
     let [ann] = told.as_slice() else {
         panic!("one: {told:?}");
@@ -164,8 +168,8 @@ async fn prune(store: &dyn Store, unused_since: Millis, now: Millis) -> (usize, 
     }
 }
 
-pub(crate) async fn a_user_without_messages_goes_when_it_is_old(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn a_user_without_messages_goes_when_it_is_old(database: &dyn Database) {
+    let store = database.open().await;
     let later = NOW.plus(minutes(60));
     // Without anything; with a token that opens; with an empty conversation; with a message; with an open job.
     user(store.as_ref(), "nobody").await;
@@ -207,8 +211,8 @@ pub(crate) async fn a_user_without_messages_goes_when_it_is_old(place: &dyn Plac
     assert_eq!(all(store.as_ref(), talked).await.len(), 1);
 }
 
-pub(crate) async fn many_unused_users_go_in_steps(place: &dyn Place) {
-    let store = place.open().await;
+pub(crate) async fn many_unused_users_go_in_steps(database: &dyn Database) {
+    let store = database.open().await;
     for number in 0..1_100 {
         user(store.as_ref(), &number.to_string()).await;
     }

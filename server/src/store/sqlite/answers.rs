@@ -8,7 +8,7 @@ use super::convert::{
 use super::messages;
 use crate::clock::Millis;
 use crate::store::{
-    AnswersAppended, Author, ConversationId, Effects, NewAnswer, NewAnswers, Owner, StoreError,
+    AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, Sender, StoreError,
     StoredMessage,
 };
 
@@ -92,7 +92,7 @@ impl Change<'_> {
                 conversation: self.conversation,
                 seq,
                 message_id: answer.message_id.clone(),
-                author: Author::Bot,
+                sender: Sender::Bot,
                 client_message_id: None,
                 body: answer.body.clone(),
                 created: self.now,

@@ -7,8 +7,8 @@ use super::{jobs, messages};
 use crate::clock::Millis;
 use crate::limits::{PEOPLE_IDLE, SENT_AGAIN_WITHIN};
 use crate::store::{
-    Appended, Author, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode,
-    OpenSession, Owner, SessionOpened, StoreError, StoredMessage,
+    Appended, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode, OpenSession,
+    Owner, Sender, SessionOpened, StoreError, StoredMessage,
 };
 
 /// The columns that [`row`] reads, in its order.
@@ -143,7 +143,7 @@ fn is_unused(
         )
         .and_then(|mut query| {
             query
-                .query_row(params![conversation, Author::User], |row| row.get(0))
+                .query_row(params![conversation, Sender::User], |row| row.get(0))
                 .optional()
         })
         .map_err(store_error)?;
@@ -216,7 +216,7 @@ pub(super) fn append_message(
         conversation: new.conversation,
         seq: placed.seq,
         message_id: new.message_id.clone(),
-        author: Author::User,
+        sender: Sender::User,
         client_message_id: new.client_message_id.clone(),
         body: new.body.clone(),
         created: new.now,

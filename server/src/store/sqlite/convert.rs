@@ -5,7 +5,7 @@ use rusqlite::{ErrorCode, Row, ffi};
 
 use crate::clock::Millis;
 use crate::store::{
-    Author, ConversationId, JobId, JobKind, Owner, SecretHash, StoreError, StoredMessage, User,
+    ConversationId, JobId, JobKind, Owner, SecretHash, Sender, StoreError, StoredMessage, User,
     Words,
 };
 
@@ -77,21 +77,21 @@ impl ToSql for Words {
     }
 }
 
-impl ToSql for Author {
+impl ToSql for Sender {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
-            Author::User => 0_i64,
-            Author::Bot => 1,
+            Sender::User => 0_i64,
+            Sender::Bot => 1,
         }
         .into())
     }
 }
 
-impl FromSql for Author {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Author> {
+impl FromSql for Sender {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Sender> {
         match i64::column_result(value)? {
-            0 => Ok(Author::User),
-            1 => Ok(Author::Bot),
+            0 => Ok(Sender::User),
+            1 => Ok(Sender::Bot),
             other => Err(FromSqlError::OutOfRange(other)),
         }
     }
@@ -133,7 +133,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         conversation: row.get(0)?,
         seq: unsigned(row, 1)?,
         message_id: row.get(2)?,
-        author: row.get(3)?,
+        sender: row.get(3)?,
         client_message_id: row.get(4)?,
         body: row.get(5)?,
         created: row.get(6)?,

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryPage, HistoryQuery, Missed, PAGE_BYTES, StoreError,
-    StoredMessage,
+    ConversationId, HistoryFrom, HistoryQuery, Missed, PAGE_BYTES, StoreError, StoredMessage,
+    StoredPage,
 };
 
 /// The longest page: what an asker gets who names a larger limit.
@@ -17,7 +17,7 @@ const MAX_PAGE: u32 = 1_000;
 pub(super) fn history(
     connection: &Connection,
     query: HistoryQuery,
-) -> Result<HistoryPage, StoreError> {
+) -> Result<StoredPage, StoreError> {
     let HistoryQuery {
         conversation,
         from,
@@ -25,9 +25,9 @@ pub(super) fn history(
     } = query;
     let limit = limit.min(MAX_PAGE);
     let last_seq = last_seq(connection, conversation)?;
-    let empty = HistoryPage {
+    let empty = StoredPage {
         last_seq,
-        ..HistoryPage::default()
+        ..StoredPage::default()
     };
     let (messages, more) = match from {
         HistoryFrom::Newest { offset } => {
@@ -48,7 +48,7 @@ pub(super) fn history(
             None => return Ok(empty),
         },
     };
-    Ok(HistoryPage {
+    Ok(StoredPage {
         messages,
         more,
         last_seq,
@@ -62,7 +62,7 @@ pub(super) fn newest(
     identity: &str,
     bot: &str,
     limit: u32,
-) -> Result<HistoryPage, StoreError> {
+) -> Result<StoredPage, StoreError> {
     let found = connection
         .prepare_cached(
             "SELECT c.id FROM users u JOIN conversations c ON c.user = u.id AND c.bot = ?3
@@ -75,7 +75,7 @@ pub(super) fn newest(
         })
         .map_err(store_error)?;
     let Some(conversation) = found else {
-        return Ok(HistoryPage::default());
+        return Ok(StoredPage::default());
     };
     let query = HistoryQuery {
         conversation,

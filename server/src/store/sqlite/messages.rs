@@ -23,7 +23,7 @@ pub(super) fn insert(
                 message.conversation,
                 integer(message.seq),
                 message.message_id,
-                message.author,
+                message.sender,
                 message.client_message_id,
                 message.body,
                 message.created,

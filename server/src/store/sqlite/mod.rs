@@ -15,9 +15,9 @@ use async_trait::async_trait;
 
 use super::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
-    Forgotten, HistoryPage, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
-    OpenSession, Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending, Store,
-    StoreError, Swept, TicketRecord, TokenRecord, TurnEnd, User,
+    Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
+    Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending, Store, StoreError,
+    StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
 };
 use crate::clock::Millis;
 
@@ -313,7 +313,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+    async fn history(&self, query: HistoryQuery) -> Result<StoredPage, StoreError> {
         self.readers
             .run(move |it| history::history(it, query))
             .await
@@ -325,7 +325,7 @@ impl Store for SqliteStore {
         identity: &str,
         bot: &str,
         limit: u32,
-    ) -> Result<HistoryPage, StoreError> {
+    ) -> Result<StoredPage, StoreError> {
         let (app, identity, bot) = (app.to_owned(), identity.to_owned(), bot.to_owned());
         self.readers
             .run(move |it| history::newest(it, &app, &identity, &bot, limit))

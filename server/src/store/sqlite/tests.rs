@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::open::FILE;
 use super::{SqliteOptions, SqliteStore, Synchronous, migrations};
 use crate::clock::Millis;
-use crate::store::contract::{Place, run_contract};
+use crate::store::contract::{Database, run_contract};
 use crate::store::{
     ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Owner,
     Store, StoreError, Words,
@@ -48,7 +48,7 @@ impl Drop for Folder {
 }
 
 #[async_trait]
-impl Place for Folder {
+impl Database for Folder {
     async fn open(&self) -> Arc<dyn Store> {
         // NORMAL: the contract is about order and crashes of the program, and the disk of a test
         // machine is slow.

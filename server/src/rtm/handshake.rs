@@ -1,9 +1,9 @@
 //! What a socket brings along when it opens, and the session that it opens.
 //!
-//! In the path: `socket` makes an [`Entrance`] of ticket and address, `live` opens the session.
+//! In the path: `socket` makes an [`Handshake`] of ticket and address, `live` opens the session.
 //!
-//! Invariant: session first (it names the conversation), then the ear, then the store: what happens
-//! in between is met twice and recognised by its sequence, never lost.
+//! Invariant: the session comes first (it names the conversation), then the subscription, then the store. What happens in
+//! between is seen twice and recognised by its sequence; nothing is lost.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use protocol::start::ConnectionMode;
 
 use super::Rtm;
 use super::conversation::Listener;
-use super::registry::Seat;
+use super::registry::Registration;
 use crate::bus::Subscription;
 use crate::clock::Millis;
 use crate::store::{OpenMode, OpenSession, SessionOpened};
 
 /// What a ticket and its URL say about the socket.
-pub struct Entrance {
-    /// The place in the house.
-    pub seat: Seat,
+pub struct Handshake {
+    /// That the socket is counted.
+    pub registration: Registration,
     /// When the socket ends with its access token, and its grace.
     pub ends: Millis,
     /// The app the user came through.
@@ -38,20 +38,20 @@ pub struct Entrance {
     pub after: Option<u64>,
 }
 
-/// Opens the session and an ear on its conversation. `live` reads the store after that.
+/// Opens the session and subscribes to its conversation. `live` reads the store after that.
 pub(super) async fn open(
     rtm: &Arc<Rtm>,
-    entrance: &Entrance,
+    handshake: &Handshake,
 ) -> Result<(SessionOpened, Subscription), anyhow::Error> {
     let opened = rtm
         .store
         .open_session(OpenSession {
-            user: entrance.seat.user().to_string(),
-            bot: entrance.bot.clone(),
-            app: entrance.app.clone(),
-            mode: match entrance.mode {
+            user: handshake.registration.user().to_string(),
+            bot: handshake.bot.clone(),
+            app: handshake.app.clone(),
+            mode: match handshake.mode {
                 ConnectionMode::Default => OpenMode::Default,
-                ConnectionMode::StartNew if entrance.after.is_some() => {
+                ConnectionMode::StartNew if handshake.after.is_some() => {
                     OpenMode::StartNewUnlessUnused
                 }
                 ConnectionMode::StartNew => OpenMode::StartNew,
@@ -62,7 +62,7 @@ pub(super) async fn open(
             new_conversation_name: rtm.ids.conversation(),
             idle: rtm.config().sessions.idle.0,
             now: rtm.clock.now(),
-            context: entrance.context.clone(),
+            context: handshake.context.clone(),
         })
         .await?;
     let subscription = rtm.bus.subscribe(opened.conversation).await?;

@@ -1,6 +1,6 @@
-//! What one socket has been told of answers that grow, and what it therefore lacks. Without I/O.
+//! What was delivered to one socket of answers that grow, and what it therefore lacks. Without I/O.
 //!
-//! In the path: `live` asks [`Told::piece`] about everything that grows, and [`Told::rest`] about what is stored.
+//! In the path: `live` asks [`Delivered::piece`] about everything that grows, and [`Delivered::rest`] about what is stored.
 //!
 //! Invariants: a socket gets each letter of an answer at most once, except where its client knows to put a piece in
 //! its place. Whatever is lost on the way here, the next piece or the stored message makes it good.
@@ -9,8 +9,8 @@ use protocol::content::Content;
 use protocol::reply::BotMessage;
 
 use crate::bot::MAX_ANSWERS;
-use crate::bus::Growing;
-use crate::records::{Author, StoredMessage};
+use crate::bus::Streaming;
+use crate::records::{Sender, StoredMessage};
 
 /// What the client does with pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Reads {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Delivered {
     reads: Reads,
     /// Those that grow, of one turn.
     answers: Vec<Answer>,
@@ -35,15 +35,15 @@ pub(super) struct Told {
 struct Answer {
     message_id: Box<str>,
     attempt: u32,
-    /// So much of the text was told.
+    /// So many bytes of the text were delivered.
     bytes: usize,
-    /// What was told is of an earlier try.
+    /// What was delivered is of an earlier try.
     torn: bool,
-    /// The stored message was told.
+    /// The stored message was delivered.
     ended: bool,
 }
 
-impl Told {
+impl Delivered {
     pub(super) fn new(reads: Reads) -> Self {
         Self {
             reads,
@@ -52,20 +52,20 @@ impl Told {
     }
 
     /// What the socket lacks of an answer that grows, and where in the text that is.
-    pub(super) fn piece<'a>(&mut self, growing: &'a Growing) -> Option<(usize, &'a str)> {
+    pub(super) fn piece<'a>(&mut self, streaming: &'a Streaming) -> Option<(usize, &'a str)> {
         let reads = self.reads;
-        let known = self.find(&growing.message_id);
+        let known = self.find(&streaming.message_id);
         // A client that adds up may have the beginning from an earlier socket.
-        let late = reads == Reads::Added && growing.from > 0;
+        let late = reads == Reads::Added && streaming.from > 0;
         if reads == Reads::Whole || known.is_none() && late {
             return None;
         }
         let answer = match known {
             Some(known) => &mut self.answers[known],
-            None => self.add(&growing.message_id, growing.attempt),
+            None => self.add(&streaming.message_id, streaming.attempt),
         };
-        if answer.attempt != growing.attempt {
-            answer.attempt = growing.attempt;
+        if answer.attempt != streaming.attempt {
+            answer.attempt = streaming.attempt;
             if reads == Reads::Placed {
                 answer.bytes = 0;
             } else {
@@ -75,15 +75,15 @@ impl Told {
         if answer.ended || answer.torn {
             return None;
         }
-        let piece = growing.text.get(answer.bytes..);
+        let piece = streaming.text.get(answer.bytes..);
         let piece = piece.filter(|piece| !piece.is_empty())?;
-        let at = std::mem::replace(&mut answer.bytes, growing.text.len());
+        let at = std::mem::replace(&mut answer.bytes, streaming.text.len());
         Some((at, piece))
     }
 
     /// The last piece of a stored message, for a socket that got the beginning as pieces. `None`: it gets the message.
     pub(super) fn rest(&mut self, message: &StoredMessage) -> Option<String> {
-        if self.reads != Reads::Added || message.author != Author::Bot {
+        if self.reads != Reads::Added || message.sender != Sender::Bot {
             return None;
         }
         let Some(known) = self.find(&message.message_id) else {
@@ -140,8 +140,8 @@ mod tests {
     use crate::clock::Millis;
     use crate::records::ConversationId;
 
-    fn growing(from: usize, text: &str, attempt: u32) -> Growing {
-        Growing {
+    fn streaming(from: usize, text: &str, attempt: u32) -> Streaming {
+        Streaming {
             message_id: "ms-1".to_owned(),
             attempt,
             began: Millis(1),
@@ -157,7 +157,7 @@ mod tests {
             conversation: ConversationId(1),
             seq: 3,
             message_id: "ms-1".to_owned(),
-            author: Author::Bot,
+            sender: Sender::Bot,
             client_message_id: None,
             body: serde_json::to_string(&BotMessage::text(text)).unwrap(),
             created: Millis(2),
@@ -169,43 +169,60 @@ mod tests {
     #[test]
     fn a_socket_gets_what_it_lacks_whatever_was_lost() {
         for reads in [Reads::Added, Reads::Placed] {
-            let mut told = Told::new(reads);
-            assert_eq!(told.piece(&growing(0, "Hel", 0)), Some((0, "Hel")));
-            assert_eq!(told.piece(&growing(0, "Hel", 0)), None);
-            assert_eq!(told.piece(&growing(5, "Hello w", 0)), Some((3, "lo w")));
+            let mut delivered = Delivered::new(reads);
+            assert_eq!(delivered.piece(&streaming(0, "Hel", 0)), Some((0, "Hel")));
+            assert_eq!(delivered.piece(&streaming(0, "Hel", 0)), None);
+            assert_eq!(
+                delivered.piece(&streaming(5, "Hello w", 0)),
+                Some((3, "lo w"))
+            );
         }
-        assert_eq!(Told::new(Reads::Whole).piece(&growing(0, "Hel", 0)), None);
+        assert_eq!(
+            Delivered::new(Reads::Whole).piece(&streaming(0, "Hel", 0)),
+            None
+        );
     }
 
     #[test]
     fn a_client_that_adds_up_gets_every_letter_once() {
-        let mut told = Told::new(Reads::Added);
-        told.piece(&growing(0, "Hel", 0));
-        assert_eq!(told.rest(&stored("Hello")).as_deref(), Some("lo"));
-        assert_eq!(told.piece(&growing(3, "Hell", 0)), None, "it came late");
-        told.forget("ms-1");
+        let mut delivered = Delivered::new(Reads::Added);
+        delivered.piece(&streaming(0, "Hel", 0));
+        assert_eq!(delivered.rest(&stored("Hello")).as_deref(), Some("lo"));
+        assert_eq!(
+            delivered.piece(&streaming(3, "Hell", 0)),
+            None,
+            "it came late"
+        );
+        delivered.forget("ms-1");
         // One that came in the middle gets the whole at the end.
-        let mut told = Told::new(Reads::Added);
-        assert_eq!(told.piece(&growing(3, "Hello", 0)), None);
-        assert_eq!(told.rest(&stored("Hello")), None);
-        assert_eq!(told.piece(&growing(0, "Hel", 0)), None, "it came late");
+        let mut delivered = Delivered::new(Reads::Added);
+        assert_eq!(delivered.piece(&streaming(3, "Hello", 0)), None);
+        assert_eq!(delivered.rest(&stored("Hello")), None);
+        assert_eq!(
+            delivered.piece(&streaming(0, "Hel", 0)),
+            None,
+            "it came late"
+        );
     }
 
     #[test]
     fn another_try_begins_anew_where_that_can_be_shown() {
-        let mut told = Told::new(Reads::Placed);
-        told.piece(&growing(0, "One", 0));
-        assert_eq!(told.piece(&growing(0, "Two", 1)), Some((0, "Two")));
-        assert_eq!(told.rest(&stored("Two")), None, "the message itself");
-        let mut told = Told::new(Reads::Added);
-        told.piece(&growing(0, "One", 0));
-        assert_eq!(told.piece(&growing(0, "Two", 1)), None);
-        assert_eq!(told.rest(&stored("Two")).as_deref(), Some("\n\nTwo"));
+        let mut delivered = Delivered::new(Reads::Placed);
+        delivered.piece(&streaming(0, "One", 0));
+        assert_eq!(delivered.piece(&streaming(0, "Two", 1)), Some((0, "Two")));
+        assert_eq!(delivered.rest(&stored("Two")), None, "the message itself");
+        let mut delivered = Delivered::new(Reads::Added);
+        delivered.piece(&streaming(0, "One", 0));
+        assert_eq!(delivered.piece(&streaming(0, "Two", 1)), None);
+        assert_eq!(delivered.rest(&stored("Two")).as_deref(), Some("\n\nTwo"));
     }
 
     #[test]
     fn one_that_comes_in_the_middle_and_can_place_it_gets_all() {
-        let mut told = Told::new(Reads::Placed);
-        assert_eq!(told.piece(&growing(3, "Hello", 0)), Some((0, "Hello")));
+        let mut delivered = Delivered::new(Reads::Placed);
+        assert_eq!(
+            delivered.piece(&streaming(3, "Hello", 0)),
+            Some((0, "Hello"))
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! Where each value came from, so that a mistake can be corrected where it was made.
 //!
-//! In the path: `load` notes the places while the sources are still apart; every [`ConfigError`] about a
+//! In the path: [`Provenance::of`] notes the sources while the sources are still apart; every [`ConfigError`] about a
 //! value is worded by [`Config::at`], also those that are found long after parsing.
 //!
-//! Invariant: it holds names only, never a value.
+//! Invariant: names are held only, never a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use figment::{Figment, Metadata, Profile};
 use super::providers::{THE_COMMAND_LINE, THE_DEFAULTS, THE_ENVIRONMENT};
 use super::{Config, ConfigError};
 
-/// The place of each key that any source set, by its path with dots.
+/// The source of each key that any of them set, by its path with dots.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(BTreeMap<String, Place>);
+pub(super) struct Provenance(BTreeMap<String, Source>);
 
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Source {
     Defaults,
     File(PathBuf),
     /// The variable's name.
@@ -30,7 +30,7 @@ pub(super) enum Place {
     Unnamed,
 }
 
-impl Place {
+impl Source {
     /// Of the value at this path.
     pub(super) fn of(metadata: &Metadata, path: &[&str]) -> Self {
         let name = || metadata.interpolate(&Profile::Default, path);
@@ -63,20 +63,20 @@ impl Place {
     }
 }
 
-impl Places {
+impl Provenance {
     /// Notes every key of the merged sources.
     pub(super) fn of(figment: &Figment) -> Result<Self, Box<figment::Error>> {
-        let mut places = Self::default();
+        let mut provenance = Self::default();
         let merged: Dict = figment.extract()?;
         for (key, value) in &merged {
-            places.note(figment, &mut vec![key], value);
+            provenance.note(figment, &mut vec![key], value);
         }
-        Ok(places)
+        Ok(provenance)
     }
 
     fn note<'a>(&mut self, figment: &Figment, path: &mut Vec<&'a str>, value: &'a Value) {
         if let Some(metadata) = figment.get_metadata(value.tag()) {
-            self.0.insert(path.join("."), Place::of(metadata, path));
+            self.0.insert(path.join("."), Source::of(metadata, path));
         }
         if let Value::Dict(_, below) = value {
             for (key, value) in below {
@@ -96,7 +96,7 @@ impl Places {
             }
             match section.rsplit_once('.') {
                 Some((above, _)) => section = above,
-                None => return Place::Unnamed.says(key),
+                None => return Source::Unnamed.says(key),
             }
         }
     }
@@ -110,7 +110,7 @@ impl Config {
 
     /// What stands before the colon of such a mistake.
     pub(crate) fn says(&self, key: &str) -> String {
-        self.places.says(key)
+        self.provenance.says(key)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     fn refused(file: Option<&str>, environment: &[(&str, &str)], listen: Option<&str>) -> String {
         let file = file.map(|text| {
             use crate::ids::{Ids as _, RandomIds};
-            let name = format!("parlour-places-{}.toml", RandomIds.uuid());
+            let name = format!("parlour-provenance-{}.toml", RandomIds.uuid());
             let file = std::env::temp_dir().join(name);
             std::fs::write(&file, text).unwrap();
             file
