@@ -112,6 +112,9 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
 
 pub(super) const APOLOGY: &str =
     "عذرًا، لم أتمكن من الإجابة عن ذلك. يُرجى المحاولة مرة أخرى بعد قليل.";
+pub(super) const TOO_FAST: &str = "هذا كثير دفعة واحدة. انتظر دقيقة ثم اسأل من جديد من فضلك.";
+pub(super) const DAY_IS_OVER: &str =
+    "هذا كل ما تستطيع هذه المحادثة الإجابة عنه اليوم. عد غدًا من فضلك.";
 
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {

@@ -96,6 +96,10 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
 
 pub(super) const APOLOGY: &str =
     "Das konnte ich leider nicht beantworten. Bitte versuchen Sie es gleich noch einmal.";
+pub(super) const TOO_FAST: &str =
+    "Das war viel auf einmal. Bitte warten Sie eine Minute und fragen Sie dann noch einmal.";
+pub(super) const DAY_IS_OVER: &str =
+    "Das war alles, was dieser Chat heute beantworten kann. Bitte kommen Sie morgen wieder.";
 
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {

@@ -87,6 +87,9 @@ pub(super) fn count(count: Count) -> &'static [&'static str] {
 }
 
 pub(super) const APOLOGY: &str = "Sorry, I could not answer that. Please try again in a moment.";
+pub(super) const TOO_FAST: &str = "That was a lot at once. Please wait a minute, then ask again.";
+pub(super) const DAY_IS_OVER: &str =
+    "That was all that this chat can answer today. Please come back tomorrow.";
 
 pub(super) fn problem(problem: Problem) -> [&'static str; 3] {
     match problem {

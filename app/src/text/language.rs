@@ -37,6 +37,11 @@ impl Language {
             .find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
+    /// The language of a tag; English where there is none, or one that we do not speak.
+    pub fn for_tag(tag: Option<&str>) -> Self {
+        tag.and_then(Self::of_tag).unwrap_or_default()
+    }
+
     /// One of those that are `spoken` (all, where none is named): the one asked for by name (the host page's choice), else the
     /// first of `Accept-Language` in the order of its weights, else the first of `spoken`, else English.
     pub fn choose(spoken: &[Self], asked: Option<&str>, accept_language: Option<&str>) -> Self {
@@ -110,6 +115,24 @@ impl Language {
             Self::Arabic => ar::APOLOGY,
             Self::English => en::APOLOGY,
             Self::German => de::APOLOGY,
+        }
+    }
+
+    /// What a visitor is told who has asked more than a minute allows.
+    pub fn too_fast(self) -> &'static str {
+        match self {
+            Self::Arabic => ar::TOO_FAST,
+            Self::English => en::TOO_FAST,
+            Self::German => de::TOO_FAST,
+        }
+    }
+
+    /// What a visitor is told when a day's questions are used up.
+    pub fn day_is_over(self) -> &'static str {
+        match self {
+            Self::Arabic => ar::DAY_IS_OVER,
+            Self::English => en::DAY_IS_OVER,
+            Self::German => de::DAY_IS_OVER,
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! In the path: the answerer asks [`spend`] before the first try of a turn, and tells [`used`] how many tokens it took.
 //!
-//! Invariants: counted in the store before the bot is asked, so neither a restart nor another node gives anybody more. A
-//! counter's name is a hash. A turn that is tried again is counted once.
+//! Invariants: a turn is counted in the store before the bot is asked, so neither a restart nor another node gives
+//! anybody more. A counter's name is a hash. A turn that is tried again is counted once.
 
 use std::time::Duration;
 
@@ -30,30 +30,14 @@ pub(super) enum Over {
 impl Over {
     /// What the visitor is told in the bot's place.
     pub(super) fn sentence(self, language: Language) -> &'static str {
-        match (self, language) {
-            (Self::Minute, Language::English) => {
-                "That was a lot at once. Please wait a minute, then ask again."
-            }
-            (Self::Minute, Language::German) => {
-                "Das war viel auf einmal. Bitte warten Sie eine Minute und fragen Sie dann noch einmal."
-            }
-            (Self::Minute, Language::Arabic) => {
-                "هذا كثير دفعة واحدة. انتظر دقيقة ثم اسأل من جديد من فضلك."
-            }
-            (Self::Day, Language::English) => {
-                "That was all that this chat can answer today. Please come back tomorrow."
-            }
-            (Self::Day, Language::German) => {
-                "Das war alles, was dieser Chat heute beantworten kann. Bitte kommen Sie morgen wieder."
-            }
-            (Self::Day, Language::Arabic) => {
-                "هذا كل ما تستطيع هذه المحادثة الإجابة عنه اليوم. عد غدًا من فضلك."
-            }
+        match self {
+            Self::Minute => language.too_fast(),
+            Self::Day => language.day_is_over(),
         }
     }
 }
 
-/// The part of a job's context that says from where it came.
+/// The part of a job's context that says from which address and in which language it came.
 #[derive(Default, Deserialize)]
 struct From {
     from: Option<String>,
@@ -63,8 +47,7 @@ struct From {
 /// The language in which the job's visitor reads.
 pub(super) fn language_of(job: &Job) -> Language {
     let context: From = serde_json::from_str(&job.context).unwrap_or_default();
-    let tag = context.language.as_deref();
-    tag.and_then(Language::of_tag).unwrap_or_default()
+    Language::for_tag(context.language.as_deref())
 }
 
 /// Counts a turn. `Some`: it is one too many, and the bot must not be asked.
@@ -81,7 +64,7 @@ pub(super) async fn spend(
     Ok(over.and_then(|index| means.get(index).copied()))
 }
 
-/// Counts tokens that a turn took, whether or not they were within the limit: they are spent.
+/// Counts the tokens that a turn took, also those beyond the limit: they are spent.
 pub(super) async fn used(rtm: &Rtm, job: &Job, tokens: u64) -> Result<(), StoreError> {
     if tokens == 0 {
         return Ok(());

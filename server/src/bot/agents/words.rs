@@ -17,9 +17,8 @@ pub(in crate::bot) struct Words<'a> {
 impl<'a> Words<'a> {
     /// In the language of this turn's visitor, else English.
     pub(in crate::bot) fn of(turn: &Turn, titles: &'a BTreeMap<String, String>) -> Self {
-        let tag = turn.language.as_deref();
         Self {
-            language: tag.and_then(Language::of_tag).unwrap_or_default(),
+            language: Language::for_tag(turn.language.as_deref()),
             titles,
         }
     }

@@ -9,7 +9,7 @@ pub(super) struct Words(Language);
 impl Words {
     /// Of a tag such as `de-AT`; English for languages that we do not speak.
     pub(super) fn of(tag: Option<&str>) -> Self {
-        Self(tag.and_then(Language::of_tag).unwrap_or_default())
+        Self(Language::for_tag(tag))
     }
 
     /// While a tool runs.
