@@ -80,6 +80,17 @@ impl Answers {
         self.add(answer)
     }
 
+    /// Says the configured words to a visitor who has come; nothing when there are none.
+    ///
+    /// # Errors
+    /// As [`Answers::push`].
+    pub fn greet(&mut self, greeting: &str) -> Result<(), BotError> {
+        if greeting.is_empty() {
+            return Ok(());
+        }
+        self.push(&BotMessage::text(greeting.to_owned()))
+    }
+
     /// Adds a piece to the answer that grows, or begins one. The visitor sees it at once; the store gets the whole.
     ///
     /// # Errors

@@ -14,7 +14,6 @@ mod run;
 mod tests;
 
 use async_trait::async_trait;
-use protocol::reply::BotMessage;
 
 use self::input::input;
 use self::memory::{Memory, Next, Resume};
@@ -95,8 +94,7 @@ impl Bot for AgUi {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
         match turn.kind {
             TurnKind::Close => Ok(()),
-            TurnKind::Connect if self.settings.greeting.is_empty() => Ok(()),
-            TurnKind::Connect => answers.push(&BotMessage::text(self.settings.greeting.clone())),
+            TurnKind::Connect => answers.greet(&self.settings.greeting),
             TurnKind::Message { .. } => {
                 let told = self.converse(&turn, answers).await;
                 told.map_err(|error| once_shown(error, answers))

@@ -17,7 +17,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use protocol::reply::BotMessage;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -91,10 +90,8 @@ impl N8n {
 impl Bot for N8n {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
         match &turn.kind {
-            TurnKind::Connect if !self.greeting.is_empty() => {
-                answers.push(&BotMessage::text(self.greeting.clone()))
-            }
-            TurnKind::Connect | TurnKind::Close => Ok(()),
+            TurnKind::Connect => answers.greet(&self.greeting),
+            TurnKind::Close => Ok(()),
             TurnKind::Message { body, .. } => {
                 let said = said(&turn, body);
                 let told = self.converse(&said, answers).await;

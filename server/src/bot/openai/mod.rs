@@ -25,7 +25,6 @@ mod words;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use protocol::reply::BotMessage;
 use serde_json::Value;
 
 use self::ask::{Generated, Given, ask};
@@ -196,8 +195,7 @@ impl Bot for OpenAi {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
         match turn.kind {
             TurnKind::Close => Ok(()),
-            TurnKind::Connect if self.settings.greeting.is_empty() => Ok(()),
-            TurnKind::Connect => answers.push(&BotMessage::text(self.settings.greeting.clone())),
+            TurnKind::Connect => answers.greet(&self.settings.greeting),
             TurnKind::Message { .. } => {
                 let told = self.converse(&turn, answers).await;
                 told.map_err(|refusal| once_shown(refusal.into_error(), answers))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use protocol::reply::BotMessage;
 use serde_json::json;
 use tokio::sync::oneshot;
 
