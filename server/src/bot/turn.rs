@@ -70,6 +70,39 @@ pub enum TurnKind {
 }
 
 impl TurnKind {
+    /// What the visitor says now, as it was seen, with the names of the files, and, with `addresses`, where they lie.
+    /// None when this is no message.
+    pub(super) fn newest(&self, addresses: bool) -> Option<String> {
+        let Self::Message {
+            body,
+            rendered,
+            files,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let seen = rendered.as_deref().filter(|it| !it.trim().is_empty());
+        let mut text = seen.unwrap_or(body).to_owned();
+        for file in files {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let name = if file.name.is_empty() {
+                &file.kind
+            } else {
+                &file.name
+            };
+            text.extend(["[File: ", name]);
+            let web = ["https://", "http://"];
+            if addresses && web.iter().any(|scheme| file.reference.starts_with(scheme)) {
+                text.extend([" ", &file.reference]);
+            }
+            text.push(']');
+        }
+        Some(text)
+    }
+
     /// A message of text only.
     pub fn text(body: impl Into<String>) -> Self {
         Self::Message {
@@ -103,6 +136,19 @@ pub struct Said {
     pub at: Millis,
 }
 
+/// In front of what a person of the operator's said: a model would take it for its own words.
+const AGENT: &str = "[A member of the team wrote:] ";
+
+impl Said {
+    /// What a model is told of it: what a person said in the bot's place is marked.
+    pub(super) fn to_model(&self) -> String {
+        match self.by {
+            Speaker::Agent => format!("{AGENT}{}", self.text),
+            Speaker::Visitor | Speaker::Bot => self.text.clone(),
+        }
+    }
+}
+
 /// Who said something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
@@ -128,5 +174,34 @@ impl std::fmt::Debug for Turn {
             .field("kind", &kind)
             .field("idempotence_key", &self.idempotence_key)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pressed_button_is_what_it_said_and_files_have_names() {
+        let file = |name: &str, reference: &str| File {
+            name: name.to_owned(),
+            kind: "image".to_owned(),
+            reference: reference.to_owned(),
+        };
+        let kind = TurnKind::Message {
+            body: "BAL".to_owned(),
+            rendered: Some("Balance".to_owned()),
+            files: vec![file("a.png", "https://a.test/a.png"), file("", "f-1")],
+            custom_data: None,
+        };
+        assert_eq!(
+            kind.newest(true).unwrap(),
+            "Balance\n[File: a.png https://a.test/a.png]\n[File: image]"
+        );
+        assert_eq!(
+            kind.newest(false).unwrap(),
+            "Balance\n[File: a.png]\n[File: image]"
+        );
+        assert_eq!(TurnKind::Close.newest(true), None);
     }
 }

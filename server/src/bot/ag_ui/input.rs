@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::memory::{Memory, Resume};
-use crate::bot::agents::{before, newest};
+use crate::bot::agents::before;
 use crate::bot::n8n::metadata;
 use crate::bot::{Turn, TurnKind};
 
@@ -21,7 +21,7 @@ pub(super) fn input(turn: &Turn, memory: &Memory, resume: Option<Resume>) -> Val
         messages.push(json!({
             "id": turn.idempotence_key,
             "role": "user",
-            "content": newest(&turn.kind),
+            "content": turn.kind.newest(true).unwrap_or_default(),
         }));
     }
     let mut input = json!({

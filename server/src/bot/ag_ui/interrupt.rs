@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use crate::bot::agents::{Words, decided, details, newest, yes_and_no};
+use crate::bot::agents::{Words, decided, details, yes_and_no};
 use crate::bot::reply::{Button, MAX_BUTTONS, ReplyError, with_buttons};
 use crate::bot::{BotError, Class, TurnKind};
 
@@ -148,7 +148,7 @@ impl Question {
                 let number: serde_json::Number = body.trim().parse().ok()?;
                 (field, number.into())
             }
-            Shape::Text { field } => (field, newest(kind).into()),
+            Shape::Text { field } => (field, kind.newest(true).unwrap_or_default().into()),
         };
         Some(match field {
             Some(field) => json!({field.as_str(): value}),

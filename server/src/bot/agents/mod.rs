@@ -11,5 +11,5 @@ mod words;
 pub(super) use blocks::Blocks;
 pub(super) use client::{Client, Wrong};
 pub(super) use question::{decided, details, yes_and_no};
-pub(super) use said::{Line, before, newest};
+pub(super) use said::{Line, before};
 pub(super) use words::Words;

@@ -4,10 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::bot::{Speaker, Turn, TurnKind};
-
-/// In front of what a person of the operator's said: an agent would take it for its own words.
-const AGENT: &str = "[A member of the team wrote:] ";
+use crate::bot::{Speaker, Turn};
 
 /// A message of before.
 pub(in crate::bot) struct Line {
@@ -34,10 +31,7 @@ pub(in crate::bot) fn before(turn: &Turn) -> Vec<Line> {
             continue;
         }
         let by_visitor = said.by == Speaker::Visitor;
-        let text = match said.by {
-            Speaker::Agent => format!("{AGENT}{}", said.text),
-            Speaker::Visitor | Speaker::Bot => said.text.clone(),
-        };
+        let text = said.to_model();
         let mut hash = Sha256::new();
         hash.update([u8::from(by_visitor)]);
         hash.update(said.at.0.to_be_bytes());
@@ -58,42 +52,11 @@ pub(in crate::bot) fn before(turn: &Turn) -> Vec<Line> {
     lines
 }
 
-/// What the visitor says now, as it was seen, with the names of the files and where they lie.
-pub(in crate::bot) fn newest(kind: &TurnKind) -> String {
-    let TurnKind::Message {
-        body,
-        rendered,
-        files,
-        ..
-    } = kind
-    else {
-        return String::new();
-    };
-    let seen = rendered.as_deref().filter(|it| !it.trim().is_empty());
-    let mut text = seen.unwrap_or(body).to_owned();
-    for file in files {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let name = if file.name.is_empty() {
-            &file.kind
-        } else {
-            &file.name
-        };
-        text.extend(["[File: ", name]);
-        if file.reference.starts_with("https://") || file.reference.starts_with("http://") {
-            text.extend([" ", &file.reference]);
-        }
-        text.push(']');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bot::tests::turn;
-    use crate::bot::{File, Said};
+    use crate::bot::{Said, TurnKind};
     use crate::clock::Millis;
 
     fn said(by: Speaker, at: u64, text: &str) -> Said {
@@ -124,25 +87,5 @@ mod tests {
         let later = before(&turn);
         assert_eq!(later[0].id, all[1].id);
         assert_eq!(later[3].id, all[4].id);
-    }
-
-    #[test]
-    fn a_pressed_button_is_what_it_said_and_files_have_names() {
-        let file = |name: &str, reference: &str| File {
-            name: name.to_owned(),
-            kind: "image".to_owned(),
-            reference: reference.to_owned(),
-        };
-        let kind = TurnKind::Message {
-            body: "BAL".to_owned(),
-            rendered: Some("Balance".to_owned()),
-            files: vec![file("a.png", "https://a.test/a.png"), file("", "f-1")],
-            custom_data: None,
-        };
-        assert_eq!(
-            newest(&kind),
-            "Balance\n[File: a.png https://a.test/a.png]\n[File: image]"
-        );
-        assert_eq!(newest(&TurnKind::Close), "");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::memory::Memory;
 use crate::bot::Turn;
-use crate::bot::agents::{Line, before, newest};
+use crate::bot::agents::{Line, before};
 use crate::bot::n8n::metadata;
 
 /// Of a turn in which the visitor said something.
@@ -42,7 +42,7 @@ pub(super) fn request(turn: &Turn, memory: &Memory) -> Value {
         messages.push(json!({
             "id": turn.idempotence_key,
             "role": "user",
-            "parts": [{"type": "text", "text": newest(&turn.kind)}],
+            "parts": [{"type": "text", "text": turn.kind.newest(true).unwrap_or_default()}],
         }));
     }
     request["messages"] = messages.into();

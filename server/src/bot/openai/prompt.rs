@@ -8,16 +8,13 @@
 
 use serde_json::{Value, json};
 
-use crate::bot::{Said, Speaker, Turn, TurnKind};
+use crate::bot::{Said, Speaker, Turn};
 
 /// Tokens are guessed from bytes.
 const BYTES_A_TOKEN: usize = 3;
 
 /// What a message costs besides its text.
 const TOKENS_A_MESSAGE: usize = 4;
-
-/// In front of what a person of the operator's said: the model would take it for its own words.
-const AGENT: &str = "[A member of the team wrote:] ";
 
 /// Told when such a message is there.
 const ABOUT_AGENTS: &str = "Messages that begin with “[A member of the team wrote:]” were written by a person who had taken over the conversation. The conversation is back with you now; do not begin your own messages like that.";
@@ -48,7 +45,7 @@ pub(super) fn tokens_of(bytes: usize) -> usize {
 impl Prompt {
     /// Of a turn in which the visitor said something; none for every other.
     pub(super) fn of(system: &str, turn: &Turn) -> Option<Self> {
-        let newest = newest(&turn.kind)?;
+        let newest = turn.kind.newest(false)?;
         let mut turns: Vec<Vec<Message>> = Vec::new();
         let mut agents = false;
         for said in &turn.recent {
@@ -157,46 +154,16 @@ fn cost(text: &str) -> usize {
 }
 
 fn message(said: &Said) -> Message {
-    let text = match said.by {
-        Speaker::Agent => format!("{AGENT}{}", said.text),
-        Speaker::Visitor | Speaker::Bot => said.text.clone(),
-    };
     Message {
         by_visitor: said.by == Speaker::Visitor,
-        text,
+        text: said.to_model(),
     }
-}
-
-/// What the visitor says now, as it was seen, with the names of the files.
-fn newest(kind: &TurnKind) -> Option<String> {
-    let TurnKind::Message {
-        body,
-        rendered,
-        files,
-        ..
-    } = kind
-    else {
-        return None;
-    };
-    let seen = rendered.as_deref().filter(|it| !it.trim().is_empty());
-    let mut text = seen.unwrap_or(body).to_owned();
-    for file in files {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let name = if file.name.is_empty() {
-            &file.kind
-        } else {
-            &file.name
-        };
-        text.extend(["[File: ", name, "]"]);
-    }
-    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bot::TurnKind;
     use crate::bot::tests::turn;
     use crate::clock::Millis;
 
