@@ -60,11 +60,7 @@ impl Settings {
             system: system(config)?,
             greeting: config.greeting.trim().to_owned(),
             budget: config.context_tokens as usize,
-            waits: Waits {
-                first_byte: config.first_byte.0,
-                idle: config.idle.0,
-                total: config.total.0,
-            },
+            waits: config.waiting().waits(),
         })
     }
 }

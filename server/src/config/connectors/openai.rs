@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Endpoint;
+use super::{Endpoint, Waiting};
 use crate::config::Period;
 
 /// `[bots.<id>.openai]`.
@@ -59,13 +59,13 @@ pub struct OpenAi {
     #[serde(default)]
     pub body: Map<String, Value>,
     /// How long the model may think.
-    #[serde(default = "first_byte")]
+    #[serde(default = "Waiting::first_byte")]
     pub first_byte: Period,
     /// How long it may pause.
-    #[serde(default = "idle")]
+    #[serde(default = "Waiting::idle")]
     pub idle: Period,
     /// How long a turn may take.
-    #[serde(default = "total")]
+    #[serde(default = "Waiting::total")]
     pub total: Period,
     /// Servers whose tools the model may use, by name.
     #[serde(default)]
@@ -90,6 +90,15 @@ const LEAST_CONTEXT: u32 = 256;
 const MOST_SERVERS: usize = 10;
 
 impl OpenAi {
+    /// How long it is waited for.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting {
+            first_byte: self.first_byte,
+            idle: self.idle,
+            total: self.total,
+        }
+    }
+
     /// What serde could not see: the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, what: &str| Err((key.to_owned(), what.to_owned()));
@@ -118,15 +127,7 @@ impl OpenAi {
                 format!("must be at least {LEAST_CONTEXT}"),
             ));
         }
-        for (key, wait) in [
-            ("first_byte", self.first_byte),
-            ("idle", self.idle),
-            ("total", self.total),
-        ] {
-            if wait.0 < Duration::from_secs(1) {
-                return wrong(key, "must be at least 1s");
-            }
-        }
+        self.waiting().check()?;
         if let Some(own) = OWN.iter().find(|own| self.body.contains_key(**own)) {
             return Err((
                 "body".to_owned(),
@@ -218,18 +219,6 @@ fn yes() -> bool {
 /// What fits into the 4096 tokens that small servers give a conversation, with room for an answer.
 fn context_tokens() -> u32 {
     3000
-}
-
-fn first_byte() -> Period {
-    Period(Duration::from_mins(1))
-}
-
-fn idle() -> Period {
-    Period(Duration::from_secs(30))
-}
-
-fn total() -> Period {
-    Period(Duration::from_mins(5))
 }
 
 fn call() -> Period {
