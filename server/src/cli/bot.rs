@@ -65,7 +65,7 @@ pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, Start
         };
         ConfigError::of(&asked.bot, format!("there is no such bot (bots: {known})"))
     })?;
-    Ok(runtime()?.block_on(ask(bot.as_ref(), asked)))
+    Ok(super::runtime()?.block_on(ask(bot.as_ref(), asked)))
 }
 
 /// Asks every bot once whether it is there. Prints a line for each; were all of them there?
@@ -73,7 +73,7 @@ pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
     let around = surroundings(config)?;
     let bots = open_bots(config, &around)?;
     let mut all = true;
-    let runtime = runtime()?;
+    let runtime = super::runtime()?;
     for id in config.bots.keys() {
         let Some(bot) = bots.get(id) else { continue };
         let begun = Instant::now();
@@ -93,13 +93,6 @@ pub(super) fn surroundings(config: &Config) -> Result<Surroundings, StartError> 
     // Nobody is listening at the addresses that would be signed with it.
     let secret = visitor_secret(config)?.unwrap_or_default();
     Ok(Surroundings::new(config, &secret, Arc::new(SystemClock)))
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))
 }
 
 async fn ask(bot: &dyn Bot, asked: &Try) -> bool {

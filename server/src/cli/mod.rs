@@ -230,6 +230,14 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// What a command runs on that only asks something and ends.
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

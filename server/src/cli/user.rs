@@ -54,10 +54,7 @@ pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartE
     let folder = &config.server.data;
     let store = open_store_beside(&config)?;
     let store = store.as_ref();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| StartError::Listen(format!("cannot start threads ({error})")))?;
-    runtime.block_on(async {
+    super::runtime()?.block_on(async {
         match command {
             UserCommand::Show(whom) => {
                 let users: Vec<Value> = find(store, whom).await?.iter().map(summary).collect();
