@@ -55,7 +55,7 @@ impl Deref for AppState {
 
 /// What [`AppState`] holds.
 pub struct Shared {
-    /// Apps and bots of it are read again on SIGHUP.
+    /// Its apps and bots are read again on SIGHUP.
     config: Arc<Swap<Config>>,
     /// Read again on SIGHUP.
     pub keys: Arc<Keys>,
@@ -65,7 +65,7 @@ pub struct Shared {
     pub visitors: Visitors,
     /// The truth.
     pub store: Arc<dyn Store>,
-    /// Who should look.
+    /// Wakes the sockets of a conversation.
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -75,17 +75,17 @@ pub struct Shared {
     pub shutdown: Shutdown,
     /// What bots are opened with.
     pub around: Surroundings,
-    /// In place of the configured ones.
+    /// Bots in place of the configured ones: tests bring them.
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
     /// The signing service and new visitors without JavaScript, by address.
     pub sign_by_address: Arc<Limiter<AddressKey>>,
-    /// The signing service, by app, for who proves its secret.
+    /// The signing service, by app, for callers who prove the app's secret.
     pub sign_by_app: Arc<Limiter<String>>,
-    /// By which bots come in, by bot. Read again on SIGHUP.
+    /// The keys by which bots call us, by bot. Read again on SIGHUP.
     pub bot_keys: Swap<HashMap<String, BotKeys>>,
-    /// Wrong secrets, by app or bot and address.
+    /// Counts wrong secrets by app or bot, and address.
     pub wrong_secrets: Failures<(String, AddressKey)>,
     /// Counts in the log what is refused.
     pub refusals: Arc<Refusals>,
@@ -93,7 +93,7 @@ pub struct Shared {
     pub sign_by_identity: Arc<Limiter<String>>,
     /// Answers that are brought to apps.
     pub callbacks: Callbacks,
-    /// What answers hold for their readers.
+    /// Memory that answers take until their readers have them.
     pub in_flight: Arc<InFlight>,
     /// The widget's files.
     pub site: Site,
@@ -104,7 +104,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The configuration at this moment. Who asks twice may get two: a request keeps its own.
+    /// The configuration at this moment. It may change between two calls, so a request asks once and keeps it.
     pub fn config(&self) -> Arc<Config> {
         self.config.get()
     }
@@ -232,8 +232,8 @@ impl AppState {
         })))
     }
 
-    /// Goes on with the apps, bots, keys and scripts of a configuration that was read again: with all of them, or
-    /// with none when one is wrong. Gives the other sections that have changed, which need a restart.
+    /// Takes over the apps, bots, keys and scripts of a configuration that was read again. When one of them is wrong,
+    /// nothing is taken over. Gives the other sections that have changed: they need a restart.
     ///
     /// # Errors
     /// The first thing that is wrong; then nothing has changed.
@@ -245,7 +245,7 @@ impl AppState {
         let callbacks = self.callbacks.reread(&next)?;
         let mut bots = open_bots(&next, &self.around)?;
         bots.extend(self.bots.clone());
-        // Keys first: an app is met when it can sign.
+        // The keys come first: when a request sees a new app, the app's keys are there.
         self.keys.replace(keys);
         self.bot_keys.replace(bot_keys);
         callbacks();
@@ -255,7 +255,7 @@ impl AppState {
         Ok(running.restart_for(fresh))
     }
 
-    /// Starts what goes on by itself: open jobs of the last process, forgetting what has expired or is too old.
+    /// Starts the background tasks: open jobs of the last process, and removing what has expired or is too old.
     pub fn start_background(&self) {
         self.rtm.resume();
         let retention = &self.config().retention;
@@ -275,7 +275,7 @@ impl AppState {
                     _ = minute.tick() => {}
                     () = ending.cancelled() => return,
                 }
-                // One bounded step after the other, until nothing is left or somebody ends.
+                // Each sweep is a bounded step; repeat until nothing is left or the server ends.
                 loop {
                     match store.sweep(clock.now()).await {
                         Ok(swept) if swept.any() && !ending.is_cancelled() => {}
@@ -291,7 +291,7 @@ impl AppState {
     }
 }
 
-/// Ends what is open of users that another process has forgotten.
+/// Ends the sockets of users whom another process has erased.
 async fn heed_erasures(state: AppState) {
     let mut due = tokio::time::interval(ERASURE_LOOK);
     let mut seen = 0;
@@ -314,7 +314,7 @@ async fn heed_erasures(state: AppState) {
     }
 }
 
-/// Looks at the room on the disk until the server ends.
+/// Watches the free space of the disk until the server ends.
 async fn keep_looking(ending: Shutdown, room: Arc<Room>, folder: PathBuf, keep_free: u64) {
     if keep_free == 0 {
         return;
@@ -326,7 +326,7 @@ async fn keep_looking(ending: Shutdown, room: Arc<Room>, folder: PathBuf, keep_f
             () = ending.cancelled() => return,
         }
         let (room, folder) = (Arc::clone(&room), folder.clone());
-        // A disk over the network may take its time. A look that panicked is made good by the next.
+        // A disk over the network may be slow, so another thread asks it. If that panics, the next round asks again.
         let look = move || room.look(&folder, keep_free);
         drop(tokio::task::spawn_blocking(look).await);
     }
@@ -381,7 +381,7 @@ async fn prune(state: &AppState) -> Result<(u64, usize), StoreError> {
         }
         tokio::time::sleep(RETENTION_PAUSE).await;
     }
-    // Who says nothing is kept as long as what is said.
+    // A user without messages is kept as long as messages are.
     let Some(unused_since) = retention.older_than else {
         return Ok((removed, 0));
     };
@@ -412,7 +412,7 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-/// The store that is there, for a command beside a server that may run: makes nothing.
+/// Opens the store that is there, for a command beside a server that may run. Makes no store.
 ///
 /// # Errors
 /// There is none, or it is of another version.

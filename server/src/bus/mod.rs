@@ -1,4 +1,4 @@
-//! Who should look: wakes the sockets of a conversation, here and on other nodes.
+//! Wakes the sockets of a conversation, here and on other nodes.
 //!
 //! In the path: after a commit the writer of a message publishes a [`Wake`]; every socket of the
 //! conversation holds a [`Subscription`].
@@ -38,10 +38,10 @@ pub struct Wake {
     pub event: Event,
 }
 
-/// What happened. Only a stored message is in the store; of the others nobody is owed any.
+/// What happened. A stored message is in the store, so no socket can miss it for good. Any other event may get lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Access of the visitor has ended: each socket asks the store whether its own is among it.
+    /// Some access of the visitor has ended: each socket asks the store whether its own token is revoked.
     Access,
     /// A bot's answer has grown.
     Streaming(Arc<Streaming>),
@@ -53,11 +53,12 @@ pub enum Event {
     Stop(Arc<str>),
     /// A message was stored. It comes along, so that the usual case needs no read.
     Stored(Arc<StoredMessage>),
-    /// Whoever answers begins to type, or ends it. Says for a few seconds only: who goes on says it again.
+    /// Somebody who answers begins to type, or stops. It holds for a few seconds; whoever goes on typing publishes it
+    /// again.
     Typing(Typing),
 }
 
-/// What is told of somebody who answers and has not spoken yet.
+/// Somebody who answers and has not spoken yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Typing {
     /// The person, by name; none for the bot.
@@ -77,8 +78,8 @@ impl std::fmt::Debug for Typing {
     }
 }
 
-/// An answer as far as it has grown. Always the whole, so that one that is lost is made good by the next; a bus
-/// between nodes may carry the difference.
+/// An answer as far as the bot has said it. It is always the whole text, so that the next event makes up for a lost
+/// one. A bus between nodes may carry the difference.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Streaming {
     /// The id that it will be stored with.
@@ -123,8 +124,8 @@ impl Wake {
         }
     }
 
-    /// Whether one who has not taken this yet needs only the `newer` one: it says all of this and more.
-    /// The beginning of an answer stays, so that everybody knows of it.
+    /// Whether `newer` says all of this and more. Then a subscriber that has not taken this one needs only the newer.
+    /// The first event of an answer stays, so that everybody knows when it began.
     fn is_outgrown_by(&self, newer: &Self) -> bool {
         match (&self.event, &newer.event) {
             (Event::Streaming(old), Event::Streaming(new)) => {
@@ -164,6 +165,6 @@ pub trait Bus: Send + Sync + 'static {
 pub enum Received {
     /// A message was stored.
     Wake(Wake),
-    /// You did not take them in time and some are gone: the store has them.
+    /// Some events were dropped because the subscriber was too slow: it reads the store.
     Lagged,
 }

@@ -3,9 +3,9 @@
 //! In the path: a bus puts wakes into the [`Backlog`]s of a conversation, each socket takes them out of
 //! its own by [`Subscription::recv`].
 //!
-//! Invariants: putting never waits. A backlog holds at most [`BACKLOG`] events and [`BACKLOG_BYTES`];
-//! when that is not enough, all of it is let go and the subscriber is told. An empty one owns no memory
-//! besides itself.
+//! Invariants: putting never waits. A backlog holds at most [`BACKLOG`] events and [`BACKLOG_BYTES`]. When it is
+//! full, all of it is dropped and the subscriber gets [`Received::Lagged`]. An empty backlog owns no memory besides
+//! itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use super::{BACKLOG, BACKLOG_BYTES, Received, Wake};
 /// An empty queue keeps room for so many: a turn's worth.
 const KEPT_ROOM: usize = 8;
 
-/// What waits for one subscriber. The bus' end of it.
+/// The events that wait for one subscriber: the bus puts them in.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: Mutex<Waiting>,

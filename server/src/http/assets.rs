@@ -2,9 +2,9 @@
 //!
 //! In the path: the router's fallback asks [`Site::file`] before it says that there is nothing.
 //!
-//! Invariants: what lies under `pkg/<hash>/` never changes, so browsers keep it for ever; everything else
-//! they ask for again. Files are packed when they are built, never while they are served. Other origins may
-//! load them: the loader and its icons stand in their pages.
+//! Invariants: files under `pkg/<hash>/` never change, so browsers keep them for ever; they ask for every other file
+//! again. Files are compressed when they are built, never while they are served. Other origins may load them, since
+//! the loader and its icons stand in their pages.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Site {
     files: Files,
     pkg: String,
     scripts: Option<Arc<Scripts>>,
-    /// Nothing is kept: the next build is a moment away.
+    /// Browsers keep no file: while developing, the next build is a moment away.
     asked_again: bool,
 }
 
@@ -136,7 +136,7 @@ impl Site {
                     .precompressed_br()
                     .precompressed_gzip()
                     .append_index_html_on_directories(false);
-                // ServeDir answers what goes wrong as a status.
+                // ServeDir never fails: it answers with a status.
                 let response = folder
                     .oneshot(request)
                     .await
@@ -156,7 +156,7 @@ impl Site {
             HeaderValue::try_from(format!("public, max-age={}", LOADER_LIFE.as_secs())).ok()?
         };
         let headers = response.headers_mut();
-        // Without a word a browser reads the loader in the encoding of the page around it.
+        // Without a charset a browser reads the loader in the encoding of the page around it.
         let text = headers.get(header::CONTENT_TYPE).and_then(|kind| {
             let kind = kind.to_str().ok()?;
             let told = !kind.starts_with("text/") || kind.contains("charset");

@@ -1,11 +1,11 @@
-//! How much of answers is held for readers at once: by the process, and by one address.
+//! Bounds the memory of answers that wait for their readers, for the process and for each address.
 //!
 //! In the path: around every route whose answer is large, or whose request has a body. A reservation is taken before the
 //! body is read and the answer is made, shrinks to what was made, and is given back when the last byte was written or dropped.
 //!
-//! Invariants: the bytes of answers that wait for slow readers are never more than [`ANSWERS_BYTES`], of one address never
-//! more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. Who gets no reservation is
-//! told to come back.
+//! Invariants: answers that wait for slow readers never take more than [`ANSWERS_BYTES`], and those of one address
+//! never more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. A request that
+//! gets no reservation is answered 503.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -29,14 +29,14 @@ use crate::security::client_ip::{AddressKey, Client};
 /// A permit stands for so many bytes.
 const UNIT: usize = 1024;
 
-/// The places of the process.
+/// The reservations of the process.
 #[derive(Debug)]
 pub struct InFlight {
     all: Arc<Semaphore>,
     by_address: Mutex<HashMap<AddressKey, Arc<Semaphore>>>,
 }
 
-/// The places, and what making an answer of a route takes at most.
+/// The reservations, and the most that the answer of a route takes while it is made.
 #[derive(Clone, Debug)]
 pub struct Making {
     in_flight: Arc<InFlight>,
@@ -73,7 +73,7 @@ impl InFlight {
     ) -> Result<Reservation, ApiError> {
         let share = Share::of(self, address);
         let units = units(bytes);
-        // The address first: who waits for his own share keeps nothing from others.
+        // The address's permits come first: a request that waits for them takes nothing from others.
         let both = async {
             let here = Arc::clone(&share.semaphore).acquire_many_owned(units).await;
             let all = Arc::clone(&self.all).acquire_many_owned(units).await;
@@ -127,7 +127,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut shares = self.in_flight.by_address();
-        // The list's own and this one. Under the lock nobody can come to it.
+        // Two owners are left: the list and this one. Nobody else can get it under the lock.
         if Arc::strong_count(&self.semaphore) <= 2 {
             shares.remove(&self.address);
         }
@@ -177,7 +177,7 @@ pub async fn hold(State(making): State<Making>, request: Request, next: Next) ->
     response.map(|body| Body::new(Held { body, reservation }))
 }
 
-/// What a request's body may have by what it says of itself, within the limit.
+/// How large the request's body may be: what its `Content-Length` says, within the limit.
 fn body_bytes(request: &Request) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());

@@ -3,10 +3,11 @@
 //! In the path: the widget (or an official client, or a site's backend) asks here for an assertion and
 //! exchanges it at the platform.
 //!
-//! Invariants: an identity is proven before it is signed (design decision 8): issued by us as an anonymous
-//! visitor who has not signed out since, or vouched for by somebody who knows the app's secret. What a page merely claims is signed only
-//! for an app that is set to `trust_claimed_identity`. A page of a foreign origin that the app does not list
-//! gets nothing. For an app or bot that is for signed-in people nobody without a name is signed. Secrets and assertions are never logged.
+//! Invariants: an identity is proven before it is signed (`docs/adr/0009-identity.md`). Either we have issued it to
+//! an anonymous visitor who has not signed out since, or a caller who knows the app's secret vouches for it. What a
+//! page merely claims is signed only for an app with `trust_claimed_identity`. A page of a foreign origin that the
+//! app does not list gets nothing. For an app or bot that is for signed-in people, no anonymous identity is signed.
+//! Secrets and assertions are never logged.
 
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ pub async fn create(
     if let Caller::Foreign(origin) = &caller
         && !app.allows(origin)
     {
-        // The first in a minute, and escaped (`?`): a stranger wrote it.
+        // Logged once a minute at most, and escaped (`?`), since a stranger wrote it.
         if state.refusals.note(Refused::Page, Some(id), client.ip) {
             tracing::info!(
                 app = id,
@@ -160,7 +161,8 @@ pub async fn forget(
     let known = state.visitors.of_cookies(&headers, now);
     let known = known.take(VISITOR_COOKIES).chain(kept);
     let going = known.map(|visitor| visitor.identity().subject);
-    // By identity, so that no neighbour keeps anybody from signing out. Who did it too often has done it.
+    // Counted by identity, so that no other visitor at the address can keep anybody from signing out. After too many
+    // calls the answer is the same: the visitor is signed out already.
     let often = |identity: &String| state.sign_by_identity.check(&counted_as("", identity));
     let going: Vec<_> = going.filter(|identity| often(identity).is_ok()).collect();
     let rtm = Arc::clone(&state.rtm);
@@ -182,9 +184,9 @@ pub async fn forget(
     Ok(response)
 }
 
-/// Counts the caller: by app who proves its secret, which is told; by address everybody else. Who presented too many wrong
-/// secrets waits, also with the right one. An app that trusts claims gets made-up secrets from its pages: there they only
-/// prove nothing.
+/// Counts the caller: by app when it proves the app's secret, by address otherwise. The result says which. After too
+/// many wrong secrets a caller waits, even with the right one. Pages of an app that trusts claims send made-up
+/// secrets; those are not counted as wrong.
 fn count(
     state: &AppState,
     request: &SignRequest,
@@ -233,7 +235,7 @@ pub(super) fn count_address(
     })
 }
 
-/// A field that says something.
+/// The field, unless it is empty.
 fn named(field: Option<&String>) -> Option<&str> {
     field.map(String::as_str).filter(|text| !text.is_empty())
 }
@@ -343,7 +345,7 @@ async fn prove(state: &AppState, asked: &Asked<'_>, app: &App) -> Result<Proof, 
         return Err(ApiError::SignedInOnly);
     }
     let now = state.clock.now();
-    // The cookie first: it is what the page's first HTML was rendered for.
+    // The cookie comes first, because the page's first HTML was rendered for its visitor.
     let (visitor, remember) =
         if let Some(visitor) = visitor::of_cookie(state, asked.headers).await? {
             let old = visitor.wants_renewal(now);

@@ -1,14 +1,13 @@
 //! The answerer: stored jobs become the bot's answers.
 //!
-//! In the path: whoever stores a job calls [`wake`], or `claim` before and `begin` after; one task then
-//! works through the jobs of that conversation, stores each answer together with the end of its job, and
-//! publishes it. What comes next is told with what was stored before; the store is asked only when it was not.
+//! In the path: whoever stores a job calls [`wake`], or `claim` before and `begin` after. One task then works through
+//! the jobs of the conversation. It stores each answer together with the end of the job, and publishes the answer.
+//! The store gives the next job with the result of each step; the task asks for it only when it did not come along.
 //!
-//! Invariants: one task a conversation, so answers keep the order of what they answer. A bot that
-//! hangs, fails or panics costs its own conversation time and nobody else's. What is not begun when
-//! the server ends, or not finished soon after, is still a stored job and is taken up by `resume`. A bot that has
-//! answered is not asked again because the store was away. What was shown of an answer that did not come to its end
-//! is stored, and marked.
+//! Invariants: each conversation has one task, so answers keep the order of their messages. A bot that hangs, fails
+//! or panics costs time in its own conversation only. When the server ends, a turn that has not finished stays a
+//! stored job, and `resume` takes it up. A bot that has answered is not asked again because the store was away. When
+//! an answer breaks off, the part that was shown is stored and marked.
 
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
@@ -35,11 +34,11 @@ use crate::config::Bot;
 use crate::records::{ConversationId, Effects, Owner};
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, StoreError, TurnEnd};
 
-/// A claim on a conversation: nobody else works on its jobs. Given back even by a panic.
+/// A claim on a conversation: no other task works on its jobs. The drop gives it back, also after a panic.
 pub struct Claim {
     rtm: Arc<Rtm>,
     conversation: ConversationId,
-    /// Given back already; the conversation may belong to another task by now.
+    /// The claim was given back; another task may have the conversation by now.
     left: bool,
 }
 
@@ -54,8 +53,8 @@ pub fn wake(rtm: &Arc<Rtm>, conversation: ConversationId) {
     begin(rtm, conversation, claim(rtm, conversation), None);
 }
 
-/// Claims a conversation before a message of it is stored, so that [`begin`] can go on with the job that
-/// this gives: no other task can have begun it. `None`: somebody works on the conversation.
+/// Claims a conversation before a message is stored. Then no other task can begin the message's job, and [`begin`]
+/// goes on with it without asking the store. `None`: another task works on the conversation.
 pub fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
     let mut busy = rtm.busy.lock();
     let Entry::Vacant(free) = busy.entry(conversation) else {
@@ -69,7 +68,7 @@ pub fn claim(rtm: &Arc<Rtm>, conversation: ConversationId) -> Option<Claim> {
     })
 }
 
-/// A job was stored. `ready`: it is that one, and none stood before it.
+/// A job was stored. `ready` is the job when no other stood before it.
 pub fn begin(
     rtm: &Arc<Rtm>,
     conversation: ConversationId,
@@ -80,11 +79,11 @@ pub fn begin(
         rtm.shutdown.spawn("answers", work(claim, ready));
         return;
     }
-    // Whoever works on the conversation is between two jobs: it need not read what is at hand.
+    // Another task works on the conversation. It gets the job from here and need not read it from the store.
     if let Some(news) = rtm.busy.lock().get_mut(&conversation) {
         *news = match (std::mem::take(news), ready) {
             (Unseen::Nothing, Some(job)) => Unseen::Job(job),
-            // Which of two comes first is for the store to say.
+            // There are two new jobs: the store knows which comes first.
             _ => Unseen::Something,
         };
         return;
@@ -122,15 +121,15 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
 }
 
 impl Claim {
-    /// The store is about to be asked: it tells all that was stored until now.
+    /// The task is about to ask the store, which knows everything that was stored until now.
     fn looks(&self) {
         if let Some(news) = self.rtm.busy.lock().get_mut(&self.conversation) {
             *news = Unseen::Nothing;
         }
     }
 
-    /// Leaves, unless there is news. `last` is the newest job that was begun under this claim: a job that was read
-    /// from the store may be handed over a moment later as well, and is not begun twice.
+    /// Gives the claim back, unless something new was stored. `last` is the newest job that this task has begun: the
+    /// same job may have come both from the store and from [`begin`], and must not be begun twice.
     fn leave(&mut self, last: Option<JobId>) -> After {
         let mut busy = self.rtm.busy.lock();
         match busy.get_mut(&self.conversation).map(std::mem::take) {
@@ -151,7 +150,7 @@ impl Drop for Claim {
             return;
         }
         let woken = self.rtm.busy.lock().remove(&self.conversation);
-        // Whoever woke us relied on somebody who looks.
+        // Something was stored in the meantime, and its writer relied on this task.
         let woken = woken.is_some_and(|news| !matches!(news, Unseen::Nothing));
         if woken && !self.rtm.shutdown.is_cancelled() {
             wake(&self.rtm, self.conversation);
@@ -212,7 +211,7 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     }
 }
 
-/// Waits, but not for a server that ends.
+/// Waits, unless the server ends.
 async fn pause(rtm: &Rtm, wait: Duration) -> After {
     tokio::select! {
         () = tokio::time::sleep(wait) => After::Look,
@@ -226,7 +225,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
     let staffed = rtm.bots.get().get(&job.bot).cloned();
     let carries = staffed.as_ref().map(|it| it.bot.carries_to_agents());
     if job.owner != Owner::Bot && carries != Some(true) {
-        // Somebody else answers, or will.
+        // A person or the queue has the conversation.
         return finish(claim, &job, Vec::new(), Effects::default()).await;
     }
     match Box::pin(over_budget(rtm, &job)).await {
@@ -255,7 +254,8 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
         None => return After::Stop,
         Some(Err(error)) => {
             let attempts = job.attempts + 1;
-            // What was shown stays, and is not said again in other words.
+            // The visitor has seen a part: it is stored, and the bot is not asked again, since it would use other
+            // words.
             let again = (!answers.has_grown())
                 .then(|| again(&error, attempts, begun.elapsed(), &turn_id(&job)))
                 .flatten();
@@ -285,7 +285,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
             let (config, language) = (rtm.config(), language_of(&job));
             let bot = config.bots.get(&job.bot);
             bodies.extend(apology(job.kind, bot, language.as_deref()));
-            // What the bot meant to change belonged to the answer that it did not give.
+            // The bot wanted these changes together with an answer that it did not give.
             (bodies, Effects::default())
         }
     };
@@ -294,7 +294,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
 
 /// Counts the first try of a turn that may cost money. `Some`: it is one too many.
 async fn over_budget(rtm: &Rtm, job: &Job) -> Result<Option<Over>, StoreError> {
-    // Nobody pays for a goodbye twice, and a turn that is tried again was counted.
+    // A goodbye costs nothing, and a turn that is tried again was counted at its first try.
     if job.kind == JobKind::Close || job.attempts > 0 {
         return Ok(None);
     }
@@ -324,7 +324,7 @@ fn tell_left_out(job: &Job) {
     );
 }
 
-/// Notes in each answer where it stands, if it is not where it ends.
+/// Writes into each answer where it stands in the transcript, if that is not at the end.
 fn placed(bodies: Vec<String>, told: &[Begun]) -> Vec<String> {
     let note = |(body, behind): (String, Option<u64>)| {
         let read = behind.and_then(|_| serde_json::from_str::<BotMessage>(&body).ok());
@@ -385,8 +385,7 @@ async fn ask(
     }
 }
 
-/// Waits until the bot has a place and is not left alone, but not longer than makes sense for a turn that began at
-/// `begun`.
+/// Waits until the bot may be given another turn. There is a limit that depends on when the turn has `begun`.
 async fn enter(
     staffed: &Staffed,
     begun: Instant,
@@ -408,7 +407,7 @@ async fn enter(
     }
 }
 
-/// What was said before, when the bot asks for it. It is asked without, rather than not, when that can never be read.
+/// The messages before, when the bot wants them. If they can never be read, the bot is asked without them.
 async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<Said> {
     loop {
         match recent(rtm.store.as_ref(), job, wanted).await {
@@ -424,8 +423,8 @@ async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<Said> {
     }
 }
 
-/// Gives the turn to the bot, and shows and hears what happens meanwhile. To stop it is to drop the bot's future, and what
-/// it has asked of others with that.
+/// Gives the turn to the bot, shows its answer while it grows, and listens for Stop. A turn is stopped by dropping
+/// the bot's future, which also drops its calls to others.
 async fn give(
     rtm: &Rtm,
     job: &Job,
@@ -484,7 +483,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
                 if completed.refused.is_some() {
                     tell_left_out(job);
                 }
-                // Without a next step it was done before, and told.
+                // No next step: the job had ended before, and everybody was told then.
                 let changed = completed.refused.is_none() && completed.next.is_some();
                 for message in completed.answers {
                     rtm.publish(message).await;

@@ -1,4 +1,4 @@
-//! A circuit breaker for each bot: one that fails again and again is left alone, and asked now and then.
+//! A circuit breaker for each bot. A bot that fails again and again is left alone, and tried now and then.
 //!
 //! In the path: `answers` asks [`Breaker::enter`] before each turn and says by the [`Pass`] how it went.
 //!
@@ -24,11 +24,11 @@ pub(super) struct Breaker {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// It is asked. So many turns in a row have failed.
+    /// Closed: the bot is asked. So many turns in a row have failed.
     Closed { faults: u32 },
-    /// It is left alone until then, and was for so long.
+    /// Open: the bot is left alone until then, and was for so long.
     Open { until: Instant, pause: Duration },
-    /// One turn finds out whether it is back.
+    /// Half open: one turn finds out whether the bot is back.
     Probing { pause: Duration },
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Admission<'a> {
 /// A turn that was let in.
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
-    /// It is the one that finds out.
+    /// This turn finds out whether the bot is back.
     probes: bool,
 }
 
@@ -128,7 +128,7 @@ impl Pass<'_> {
     }
 }
 
-/// A probe that was given up (the server ends, say) leaves the place to the next turn.
+/// When a probe is given up, for example because the server ends, the next turn becomes the probe.
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.breaker.state();

@@ -1,12 +1,10 @@
-//! What is decided about a conversation, without any I/O: what a client's frame asks for, and what
-//! a stored message looks like on a socket.
+//! What a client's frame asks for, and what a stored message looks like on a socket. Without I/O.
 //!
-//! In the path: `socket` reads a frame and asks [`Step::of`]; it does what the step says through
-//! the store. What comes from the bus goes through [`Listener::frame`].
+//! In the path: `live` reads a frame, asks [`Step::of`], and does what the step says. Messages from the bus become
+//! frames by [`Listener::frame`].
 //!
-//! Invariants: the same text gives the same step. Nothing of a frame is stored before it passed
-//! every limit here. A listener's frames are a pure function of what is stored, so a replayed
-//! event is equal to the live one.
+//! Invariants: the same text gives the same step. A frame is stored only after it has passed every limit here. A
+//! listener's frames depend on what is stored and on nothing else, so a replayed message is equal to the live one.
 
 use protocol::Extra;
 use protocol::json;
@@ -51,7 +49,7 @@ pub struct Said {
     pub reply_to: Option<MessageRef>,
     /// The idempotence key.
     pub client_message_id: Option<String>,
-    /// Tells it from another message under the same id.
+    /// A fingerprint of the words: another message may come under the same id.
     pub words: Words,
     /// JSON of the `UserBody`.
     pub body: String,
@@ -77,7 +75,8 @@ pub enum Offence {
 }
 
 impl Offence {
-    /// The code and sentence of the error frame. 503: send it again later, our widget does so by itself; any other: do not.
+    /// The code and sentence of the error frame. 503 means: send it again later, as our widget does by itself. Any
+    /// other code means: do not.
     pub fn reason(self) -> (u64, &'static str) {
         match self {
             Self::Unreadable => (400, "the frame is not a JSON object"),
@@ -161,7 +160,7 @@ impl Step {
         if files == 0 && said.body.as_deref().is_none_or(protocol::visible::is_blank) {
             return Self::Refuse(Offence::Empty, reply_to);
         }
-        // What a host merges into the frame may differ when it is sent again; what was said may not.
+        // A host page may merge other data into the frame when it is sent again. The words stay the same.
         let words = serde_json::to_string(&(&said.body, said.shown(), &said.attachments));
         let (Ok(words), Ok(body)) = (words, serde_json::to_string(said)) else {
             return Self::Refuse(Offence::WrongType, reply_to);
@@ -179,7 +178,7 @@ impl Step {
     }
 }
 
-/// What a message holds besides its texts. Looked at only where it could be too much.
+/// The size of what a message holds besides its texts. It is counted only for frames that could hold too much.
 fn extra_bytes(said: &UserBody, body: &str) -> usize {
     if body.len() <= MAX_EXTRA_BYTES {
         return body.len();
@@ -192,7 +191,7 @@ fn extra_bytes(said: &UserBody, body: &str) -> usize {
     serde_json::to_string(&rest).map_or(usize::MAX, |rest| rest.len())
 }
 
-/// What one socket needs to know to word its frames.
+/// What one socket needs to know to write its frames.
 #[derive(Clone, Debug, Default)]
 pub struct Listener {
     /// The bot as the client named it.
@@ -201,7 +200,7 @@ pub struct Listener {
     pub icon: Option<Box<str>>,
 }
 
-/// A `bot_response`. Of a whole answer the entry is the stored JSON, not parsed and written again.
+/// A `bot_response`. The entry of a whole answer is the stored JSON: it is not parsed and written again.
 #[derive(Serialize)]
 struct LiveAnswer<'a, Entry> {
     #[serde(rename = "type")]
@@ -371,8 +370,8 @@ pub fn not_stored(reply_to: Option<MessageRef>) -> ServerFrame {
     ServerFrame::Error(ErrorFrame::new(reply_to, msg, 503))
 }
 
-/// The user, or the address, has stored as much as a day allows. Not 503: our widget would send it again every two
-/// seconds until tomorrow; so it is kept as not sent, and a person decides.
+/// The user, or the address, has stored as much as a day allows. The code is not 503, after which our widget would
+/// send it again every two seconds until tomorrow. The widget shows the message as not sent, and the visitor decides.
 pub fn day_is_full(reply_to: Option<MessageRef>) -> ServerFrame {
     let msg = "that was as much as one day holds; send it again tomorrow";
     ServerFrame::Error(ErrorFrame::new(reply_to, msg, DAY_IS_FULL))

@@ -1,30 +1,30 @@
-//! What one socket has been told, and what an event therefore means for it. Without I/O.
+//! Which messages one socket has got, and what to do with the next one. Without I/O.
 //!
 //! In the path: `live` asks [`Cursor::meet`] about everything that the bus or the store brings.
 //!
-//! Invariant: every event is told once and in the order of its sequence, whatever is lost, doubled
-//! or reordered on the way.
+//! Invariant: a socket gets every message once and in the order of sequences, although events may be lost, doubled or
+//! reordered on the way.
 
-/// What a socket has been told: every event once, in order.
+/// Which messages a socket has got.
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     /// The last sequence that the socket knows.
     seen: u64,
-    /// Sequences after `seen` that this socket itself wrote: it got the ack, not the echo. At most
-    /// as many as one socket may send before its own events come back.
+    /// Sequences after `seen` of messages that came in on this socket: its client got an ack and needs no echo. At
+    /// most as many as a socket may send before their events come back.
     own: Vec<u64>,
     /// The last `user_message.id`. Clients take it as id and time, so it must be new each time.
     last_echo: u64,
 }
 
-/// What an event means for a socket.
+/// Where a message stands for a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// Already told.
+    /// The socket has got it already.
     Past,
-    /// The next one: tell it.
+    /// It is the next one: send it.
     Next,
-    /// Its own message: it has the ack.
+    /// It came in on this socket, which has got the ack.
     Own,
     /// Something before it is missing: read the store.
     Gap,
@@ -44,7 +44,7 @@ impl Cursor {
         self.seen
     }
 
-    /// Where an event stands; the next one and an own one are counted as told.
+    /// Where a message stands. The next one and an own one count as sent from now on.
     pub fn meet(&mut self, seq: u64) -> Position {
         if seq <= self.seen {
             return Position::Past;
@@ -62,14 +62,14 @@ impl Cursor {
         }
     }
 
-    /// The socket wrote this one itself.
+    /// The message with this sequence came in on this socket.
     pub fn wrote(&mut self, seq: u64) {
         if seq > self.seen && !self.own.contains(&seq) {
             self.own.push(seq);
         }
     }
 
-    /// Skips to the newest: what lies between cannot be told.
+    /// Skips to the newest: what lies between cannot be sent.
     pub fn jump(&mut self, head: u64) {
         self.seen = self.seen.max(head);
         self.own.retain(|own| *own > head);

@@ -1,9 +1,9 @@
-//! What was delivered to one socket of answers that grow, and what it therefore lacks. Without I/O.
+//! How much of each growing answer one socket has got, and what it still lacks. Without I/O.
 //!
 //! In the path: `live` asks [`Delivered::piece`] about everything that grows, and [`Delivered::rest`] about what is stored.
 //!
-//! Invariants: a socket gets each letter of an answer at most once, except where its client knows to put a piece in
-//! its place. Whatever is lost on the way here, the next piece or the stored message makes it good.
+//! Invariants: a socket gets each letter of an answer at most once, unless its client can put a piece where it
+//! belongs. When a piece is lost, the next one or the stored message makes up for it.
 
 use protocol::content::Content;
 use protocol::reply::BotMessage;
@@ -15,7 +15,7 @@ use crate::records::{Sender, StoredMessage};
 /// What the client does with pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reads {
-    /// Shows the first only (v2): it gets whole answers.
+    /// It shows the first piece only (v2), so it gets whole answers.
     Whole,
     /// Adds each piece to those before (v3).
     Added,
@@ -55,7 +55,7 @@ impl Delivered {
     pub(super) fn piece<'a>(&mut self, streaming: &'a Streaming) -> Option<(usize, &'a str)> {
         let reads = self.reads;
         let known = self.find(&streaming.message_id);
-        // A client that adds up may have the beginning from an earlier socket.
+        // A client that adds pieces may have got the beginning on an earlier socket.
         let late = reads == Reads::Added && streaming.from > 0;
         if reads == Reads::Whole || known.is_none() && late {
             return None;
@@ -118,7 +118,7 @@ impl Delivered {
     }
 
     fn add(&mut self, message_id: &str, attempt: u32) -> &mut Answer {
-        // More are of turns whose end this socket was not told over the bus.
+        // There are more only when the end of a turn was lost on the bus.
         if self.answers.len() == MAX_ANSWERS {
             self.answers.remove(0);
         }

@@ -1,4 +1,4 @@
-//! What a socket brings along when it opens, and the session that it opens.
+//! What is known of a socket when it opens, and the session that it opens.
 //!
 //! In the path: `socket` makes an [`Handshake`] of ticket and address, `live` opens the session.
 //!
@@ -18,7 +18,7 @@ use crate::store::{OpenMode, OpenSession, SessionOpened};
 
 /// What a ticket and its URL say about the socket.
 pub struct Handshake {
-    /// That the socket is counted.
+    /// Counts the socket while it is open.
     pub registration: Registration,
     /// When the socket ends with its access token, and its grace.
     pub ends: Millis,

@@ -4,9 +4,9 @@
 //! bots answer by calling us do the same. The store keeps it with a sequence like everything else, then the sockets of
 //! the conversation are told.
 //!
-//! Invariants: the same id stores once, and is answered with the same messages again. Only the one who has the
-//! conversation speaks in it, or who takes it in the same breath; the store sees that in the transaction that stores.
-//! Closing gives the conversation back to the bot: nobody who has gone is waited for.
+//! Invariants: one id is stored once; a repetition is answered with the same messages. Only the owner of a
+//! conversation speaks in it, or somebody who takes it with the same call. The store checks that in the transaction
+//! that stores. Closing gives the conversation back to the bot, so that nobody waits for a person who has gone.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const TRIES: usize = 4;
 /// Something that is said or done outside a turn.
 #[derive(Clone, Debug, Default)]
 pub struct Saying {
-    /// By which doubles are known, within the conversation. Each bot has ids of its own.
+    /// The id by which a repetition is recognised, within the conversation. Each bot has ids of its own.
     pub id: String,
     /// In order.
     pub messages: Vec<BotMessage>,
@@ -58,7 +58,7 @@ pub enum NotSaid {
     Store(#[from] StoreError),
 }
 
-/// Whether a saying is for this owner to take.
+/// Whether something may be said while this owner has the conversation.
 enum Permission {
     /// Whoever has the conversation.
     Always,
@@ -214,7 +214,7 @@ impl Rtm {
             None => conversation.session_id.clone(),
         };
         let session_id = session_id.unwrap_or_default();
-        // Who comes is there before the first word, who goes has said the last one.
+        // Clients hear that a person comes before the first message, and that the person goes after the last one.
         let comes = matches!(effects.owner, Some(Owner::Agent(_)));
         if comes {
             self.tell_effects(conversation.id, &session_id, effects)

@@ -1,10 +1,10 @@
-//! Who is here: counts the open sockets by user and by address, refuses the one too many, and tells those to end
-//! whose access token, user or key is gone.
+//! Counts the open sockets by user and by address, refuses one that is too many, and ends sockets whose access token,
+//! user or key is gone.
 //!
-//! In the path: `socket` asks for a [`Registration`] before it upgrades; the registration goes into the socket's
-//! task and is given back when the task ends, however it ends. `access` revokes.
+//! In the path: `socket` asks for a [`Registration`] before the upgrade. The socket's task holds it, and its drop
+//! counts the socket off, however the task ends. `access` revokes.
 //!
-//! Invariant: the counts are those of the registrations that exist; nobody counts by hand.
+//! Invariant: the counts are the numbers of registrations that exist.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -98,7 +98,7 @@ impl Registry {
         };
         let here = counts.users.entry(Arc::clone(&user)).or_default();
         here.sockets += 1;
-        // A token is of one user, and ends with it.
+        // A token belongs to one user: it ends when the user's access ends.
         let of_user = here.revoked.child_token();
         *counts.addresses.entry(address).or_default() += 1;
         counts.all += 1;
@@ -129,12 +129,12 @@ impl Registry {
     /// Tells the user's sockets to end.
     pub fn revoke_user(&self, user: &str) {
         if let Some(here) = self.lock().users.get_mut(user) {
-            // Who comes in from now on is not meant.
+            // Sockets that open from now on go on.
             std::mem::take(&mut here.revoked).cancel();
         }
     }
 
-    /// Tells the sockets to end whose app and key `ends` says so of. The number of their tokens.
+    /// Ends the sockets for whose app and key `ends` is true. Gives the number of their tokens.
     pub fn revoke_where(&self, ends: impl Fn(&str, &str) -> bool) -> usize {
         let counts = self.lock();
         let ended = counts.tokens.values().filter(|granted| {
@@ -183,7 +183,7 @@ impl Registration {
         self.address
     }
 
-    /// Told when the access token that led here is revoked.
+    /// Cancelled when the access token of the socket is revoked.
     pub fn revoked(&self) -> &CancellationToken {
         &self.revoked
     }

@@ -1,10 +1,11 @@
-//! A bot's turn while it streams: what has grown is told, and the visitor's Stop is heard.
+//! A bot's turn while it streams: growing answers are published, and the visitor's Stop ends the turn.
 //!
-//! In the path: `answers` runs `tell` beside the bot's turn. What it tells goes over the bus to the sockets, where
-//! `delivered` decides what each of them lacks.
+//! In the path: `answers` runs `tell` beside the bot's turn. `tell` publishes on the bus, and at each socket
+//! `delivered` decides which piece it lacks.
 //!
-//! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the
-//! turn has to be run again, so no client can show it twice. One telling in [`GROWTH_EVERY`], however fast the bot is.
+//! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the turn
+//! has to be run again, so no client can show it twice. A growing answer is published once in [`GROWTH_EVERY`] at
+//! most, however fast the bot is.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -45,8 +46,8 @@ pub(super) struct Begun {
     bytes: usize,
 }
 
-/// Behind which sequence each of a turn's answers stands: one that was told while it grew where it began, and those
-/// before it in the turn above it.
+/// The sequence behind which each answer of a turn stands. An answer that was shown while it grew stands where it
+/// began; those before it in the turn stand above it.
 pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
     let mut places = vec![None; answers];
     let mut behind = None;
@@ -58,7 +59,7 @@ pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
     places
 }
 
-/// The id of the answer at this place of the job's turn: the same whenever the turn is run.
+/// The id of the turn's answer with this number. It is the same whenever the turn is run.
 pub(super) fn answer_id(job: &Job, place: usize) -> String {
     answer_id_of(job.id, origin(job), place)
 }
@@ -68,7 +69,7 @@ pub fn answer_id_of(job: JobId, origin: &str, place: usize) -> String {
     format!("ms-{}", same_for(job, origin, &place.to_string()))
 }
 
-/// What makes a job another one than that of the same number in another database: its message, or its session.
+/// What tells a job from the one with the same number in another database: its message, or its session.
 fn origin(job: &Job) -> &str {
     let message = job.trigger.as_ref().map(|message| &message.message_id);
     message.unwrap_or(&job.session_id)
@@ -129,7 +130,7 @@ pub(super) async fn tell(
                 continue;
             }
         }
-        // Deaf for a moment only: a Stop that comes meanwhile waits in the subscription.
+        // While this publishes, it does not listen. A Stop that comes meanwhile waits in the subscription.
         sleep_until(next).await;
         next = Instant::now() + GROWTH_EVERY;
         silent = Instant::now() + patience.silent;
@@ -172,7 +173,8 @@ pub(super) async fn tell(
     }
 }
 
-/// What the bot does meanwhile, as it was told. A client shows it for some seconds only, so that it cannot stand for ever.
+/// What the bot does meanwhile, as it was published last. Clients show that for a few seconds only, so it is
+/// published again.
 #[derive(Default)]
 struct Doing {
     what: Option<Arc<str>>,
@@ -210,13 +212,13 @@ impl Doing {
     }
 }
 
-/// Has somebody else the conversation? The store knows; what the bus says may be old.
+/// Does somebody else have the conversation? The store knows; an event may be old.
 async fn is_taken(rtm: &Rtm, job: &Job) -> bool {
     let found = rtm.store.conversation(&job.user, &job.bot).await;
     found.is_ok_and(|found| found.is_some_and(|found| found.owner != job.owner))
 }
 
-/// The next word on the bus, for one who listens.
+/// The next event; without a subscription it never comes.
 async fn hear(subscription: &mut Option<Subscription>) -> Received {
     match subscription {
         Some(open) => open.recv().await,

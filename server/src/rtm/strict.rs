@@ -3,8 +3,8 @@
 //! In the path: `upgrade` puts it between the connection and the WebSocket library, which is lenient here: it reads
 //! lengths in any form, and collects fragments for as long as they come.
 //!
-//! Invariants: what passes is what came, byte for byte, up to the first fault; after it nothing passes. Nothing is kept but
-//! the head of the present frame. `docs/adr/0019-strict-frames.md` says why it is ours.
+//! Invariants: bytes pass unchanged up to the first fault; after it nothing passes. Only the head of the present
+//! frame is kept. `docs/adr/0019-strict-frames.md` says why this is our own code.
 
 use std::io;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ pub struct Strict<S> {
     fault: Option<Fault>,
 }
 
-/// What no honest client does.
+/// What only a broken or hostile client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     /// RFC 6455, 5.2: the minimal number of bytes must be used.

@@ -2,7 +2,8 @@
 //!
 //! In the path: [`super::socket`] checks who comes and hands over; `live` gets the [`Socket`].
 //!
-//! Invariant: the only upgrade. Every limit of the library is set here, and nothing reaches it that `strict` has not seen.
+//! Invariant: sockets are upgraded here only. Every limit of the WebSocket library is set here, and the library reads
+//! no byte that `strict` has not seen.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -32,7 +33,7 @@ pub struct Upgrade {
     permit: Option<ConnectionPermit>,
 }
 
-/// It does not. What is missing is usually what a proxy leaves out.
+/// The request does not ask for a WebSocket. Usually a proxy has removed the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("open this address with a WebSocket")]
 pub struct NotUpgradable;
@@ -65,7 +66,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 }
 
 impl Upgrade {
-    /// The answer that turns the connection into a socket, and the socket when it has become one; `None`: it ended.
+    /// The response that upgrades the connection, and a future of the socket; `None` when the connection has ended.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the wrapper that the rule asks for"
@@ -96,7 +97,7 @@ impl Upgrade {
     }
 }
 
-/// The library's own values: 128 KiB to read, and no bound on what waits to be written.
+/// Our limits. The library's own are a read buffer of 128 KiB and no bound on what waits to be written.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)

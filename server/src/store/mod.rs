@@ -5,13 +5,13 @@
 //! only wakes those who should look.
 //!
 //! Invariants, proven for every store by the contract tests (`contract.rs`):
-//! - What a method returned `Ok` for is durable; what it returned an error for is not stored.
+//! - After `Ok` a write is durable; after an error nothing of it is stored.
 //! - A message with a client id is stored once per conversation, however often it is appended within
 //!   [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN). The same id with other words is another message.
 //! - A message and the job to answer it are stored in one transaction; so are a job's end and its
 //!   answers. A crash between any two steps loses nothing and doubles nothing.
-//! - A conversation has one owner. What a turn answered is stored only while the one who had the conversation when the
-//!   turn began has it still; both are seen in the transaction that stores.
+//! - A conversation has one owner. A turn's answer is stored only when the owner is still the one of the turn's
+//!   beginning. The transaction that stores checks it.
 //! - Sequences of a conversation are 1, 2, 3, … in the order of the commits.
 
 use async_trait::async_trait;
@@ -35,8 +35,8 @@ pub use records::{
 };
 pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
 
-/// Bytes of bodies in one page of a history. Ten of the largest messages: a page of the official clients, who count
-/// messages and not sequences, is never cut.
+/// Bytes of bodies in one page of a history: ten of the largest messages. Official clients ask for ten messages and
+/// count messages, so their pages are never cut.
 pub const PAGE_BYTES: usize = 10 * 64 * 1024;
 
 /// A durable store. Methods may be called from many tasks at once; dropping the future of a write
@@ -92,10 +92,9 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<TicketRecord>, StoreError>;
 
-    /// Continues the conversation's active session or starts one, with its `ON_CONNECT` job in the
-    /// same transaction. An `ON_CONNECT` job that is still open and the last of its conversation
-    /// is taken over, so a client that reconnects in a loop gets one welcome, not many. What each mode continues says
-    /// [`OpenMode`].
+    /// Continues the conversation's active session or starts one, with its `ON_CONNECT` job in the same transaction.
+    /// An `ON_CONNECT` job that is still open and the last of its conversation is taken over, so a client that
+    /// reconnects in a loop gets one welcome, not many. [`OpenMode`] says what each mode continues.
     async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError>;
 
     /// Ends the active session; the next connection starts a new one. Gives the job that tells the
@@ -122,9 +121,9 @@ pub trait Store: Send + Sync + 'static {
     /// Every conversation with an open job, for the start after a crash. Eight bytes each.
     async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError>;
 
-    /// Stores what the turn came to and ends the job, and tells what comes next, so that nobody has to ask. A job
-    /// that is already done gives nothing and stores nothing, so a bot that was asked twice answers once. A session
-    /// that the turn closes is the one that it belongs to, not one that was begun since.
+    /// Stores the turn's answers and ends the job. The result says what comes next, so that nobody has to ask for it.
+    /// A job that is already done gives nothing and stores nothing, so a bot that was asked twice answers once. A
+    /// turn can close only the session that it belongs to, and no later one.
     async fn complete_job(
         &self,
         job: JobId,
@@ -136,7 +135,8 @@ pub trait Store: Send + Sync + 'static {
     /// conversation has already makes the call a repetition, which gives what is stored and changes nothing.
     async fn append_answers(&self, new: NewAnswers) -> Result<AnswersAppended, StoreError>;
 
-    /// Gives the conversation to somebody else and tells who had it. `None`: not `only_if`, so nothing changed.
+    /// Gives the conversation to somebody else, and returns who had it. `None`: the owner was not `only_if`, so
+    /// nothing changed.
     async fn set_owner(
         &self,
         conversation: ConversationId,
@@ -179,7 +179,7 @@ pub trait Store: Send + Sync + 'static {
         bytes: usize,
     ) -> Result<Missed, StoreError>;
 
-    /// Counts all of these, or none: gives the first that would go beyond what it allows.
+    /// Adds all of these to their counters, or none of them: then gives the first that would go beyond its limit.
     async fn spend(&self, spendings: Vec<Spending>) -> Result<Option<usize>, StoreError>;
 
     /// Removes what has expired; bounded, so call it again while [`Swept::any`].
@@ -218,8 +218,8 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Forgotten, StoreError>;
 
-    /// Who was forgotten after the erasure with this number, in the order of the numbers; some of them when they are
-    /// many. A day later it is no longer told.
+    /// The users who were erased after the erasure with this number, in the order of numbers; when there are many,
+    /// some of them. An erasure is listed for a day.
     async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError>;
 
     /// Can it read, and write? After a failed write this tries one, so readiness returns by itself

@@ -23,7 +23,7 @@ impl SecretHash {
     }
 }
 
-/// A fingerprint of what a message says: tells whether an id that comes again comes with other words.
+/// A fingerprint of what a message says. It shows whether an id that comes again comes with other words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words(pub [u8; 16]);
 
@@ -80,10 +80,10 @@ pub struct NewGrant {
     pub identity: String,
     /// Is that a passing one?
     pub anonymous: bool,
-    /// What else it says of the visitor, a JSON object: takes the place of what an earlier one said. `None` leaves that
-    /// alone.
+    /// What else the assertion says of the visitor, as a JSON object. It replaces what an earlier assertion said;
+    /// `None` leaves that as it is.
     pub profile: Option<String>,
-    /// When it did so: nothing is granted to an identity that has signed out since.
+    /// When the assertion was issued: an identity that has signed out since is granted nothing.
     pub issued: Millis,
     /// The user's id, should it be a new one.
     pub new_user_id: String,
@@ -120,9 +120,9 @@ pub enum OpenMode {
     Default,
     /// `Start_New`: always start; the bot has the conversation again.
     StartNew,
-    /// `Start_New` of our own widget, which shows the whole transcript: start, unless nobody has said a word in the
-    /// active session. Then its welcome stands, and a second one under it would say nothing new. Nor when somebody else
-    /// than the bot has the conversation: a reload does not take it away.
+    /// `Start_New` of our own widget, which shows the whole transcript. Starts a session, except in two cases. When
+    /// nobody has said a word in the active session, its welcome is still shown, and a second one would say nothing
+    /// new. When a person or the queue has the conversation, a reload must not take it away.
     StartNewUnlessUnused,
     /// `Start_New_Resume_Agent`: start, unless somebody else than the bot has the conversation.
     StartNewResumeAgent,
@@ -280,10 +280,10 @@ pub struct Missed {
     pub last_seq: u64,
 }
 
-/// What is kept of a conversation. Both may be set; what either forgets is forgotten.
+/// What is kept of a conversation. Both limits may be set; a message that is beyond one of them goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Nothing goes that was stored at this moment or later: it knows its double, should a browser send it again.
+    /// Messages stored at this moment or later stay: by them a message that a browser sends again is recognised.
     pub sent_again_from: Millis,
     /// Messages that were stored before this moment may go.
     pub older_than: Option<Millis>,

@@ -1,5 +1,5 @@
-//! How much room the disk has. Messages are turned away before it is full: what is stored already has to be
-//! answered, tokens are written, and the database's log needs room to be folded in.
+//! How much room the disk has. Messages are refused before the disk is full: answers to stored messages, tokens and
+//! the database's checkpoints need room, too.
 //!
 //! In the path: `state` watches the data folder; `rtm` asks before it stores a message, readiness asks, too.
 
@@ -24,7 +24,7 @@ impl Room {
         let free = match fs4::available_space(folder) {
             Ok(free) => free,
             Err(error) => {
-                // What cannot be asked is no reason to refuse: a disk that is full says so itself.
+                // When the free space cannot be read, messages are taken: a full disk makes the write fail by itself.
                 tracing::debug!(%error, "the disk does not say how much room it has");
                 return;
             }

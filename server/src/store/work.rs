@@ -3,7 +3,7 @@
 use crate::clock::Millis;
 use crate::records::{ConversationId, Effects, JobId, Owner, StoredMessage};
 
-/// What a job asks of the bot.
+/// What a job wants of the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobKind {
     /// A session was started: greet.
@@ -45,7 +45,7 @@ pub struct Job {
     pub session_id: String,
     /// JSON given when the job was stored.
     pub context: String,
-    /// How often it was tried before.
+    /// How many tries have failed before.
     pub attempts: u32,
     /// When it was stored.
     pub created: Millis,

@@ -40,7 +40,7 @@ pub(super) struct Asked {
     brand: Option<String>,
     /// `host`: the page around the frame hands over assertions.
     identity: Option<String>,
-    /// There, whatever it says: the page around the frame has named somebody else than before.
+    /// When this is there, whatever its value: the page around the frame has named somebody else than before.
     fresh: Option<String>,
 }
 
@@ -232,7 +232,7 @@ impl<'a> Visit<'a> {
             .unwrap_or(bot.brand)
     }
 
-    /// What the addresses of this page end with, so that what it asks for comes through the app that it was asked for.
+    /// The query of this page's own addresses, so that its requests go through the same app.
     pub(super) fn through(&self, destination: &Destination<'_>) -> String {
         let asked = self.asked.app.as_deref() == Some(destination.app_id);
         let query = asked.then(|| {
@@ -335,7 +335,7 @@ impl<'a> Visit<'a> {
         render(self.state, &frame, status, Page::Problem(page)).await
     }
 
-    /// What keeps us from doing it, told as a page. What happened stays with the answer for the log.
+    /// An error as a page. The error itself stays with the response, for the log.
     pub(super) async fn failed(&self, error: ApiError) -> Response {
         let problem = match error {
             ApiError::DayFull(_) => Problem::DayFull,

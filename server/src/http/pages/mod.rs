@@ -53,7 +53,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/chat/{bot}", get(chat::page::<false>).post(post::post))
         .route("/embed/{bot}", get(chat::page::<true>))
         .layer(Extension(looks))
-        // Inside: of what is compressed, the exact size is known.
+        // Inside the compression, where the exact size of the page is known.
         .layer(from_fn_with_state(
             state.in_flight.making(MAKING_PAGE),
             in_flight::hold,
@@ -61,7 +61,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .layer(CompressionLayer::new().quality(BROTLI))
 }
 
-/// What is told about an address that there is not: a friendly page to people, a line to programs.
+/// The answer for an unknown address: people get a friendly page, programs a line.
 pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     let accepts = headers
         .get(header::ACCEPT)
@@ -89,7 +89,7 @@ fn paced(state: &AppState, client: Client) -> Result<(), RetryAfter> {
     allowed
 }
 
-/// What an address is told that asks for pages faster than anybody reads.
+/// The answer for an address that asks for pages faster than anybody reads.
 async fn too_many(state: &AppState, headers: &HeaderMap, wait: RetryAfter) -> Response {
     let problem = ProblemPage {
         problem: Problem::TooMany,
@@ -196,8 +196,8 @@ async fn demo(
     render(&state, &Framing::nobody(), StatusCode::OK, page).await
 }
 
-/// The palettes of the configured bots, each computed once. What a page may ask for is not kept, so it holds the
-/// colours that stood in the configuration since the start.
+/// The palettes of the configured bots, each computed once. Colours that a page asks for are not kept, so there are
+/// as many as the configuration has had since the start.
 #[derive(Debug, Default)]
 struct Looks(RwLock<HashMap<Brand, Arc<str>>>);
 

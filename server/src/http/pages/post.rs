@@ -3,10 +3,10 @@
 //! In the path: the composer's form of `/chat/{bot}` posts here and is led back to the page, which
 //! then shows message and answer.
 //!
-//! Invariants: the message goes the same way as one over a socket (session, store with its job,
-//! bus, answerer), and is stored and answered although the visitor hangs up. Only our own page may post.
-//! Who posts is counted as at the signing service, which this goes around. The answer is waited for by the
-//! bus, and not for long: it is in the store anyway.
+//! Invariants: the message goes the same way as one over a socket (session, store with its job, bus, answerer), and
+//! is stored and answered although the visitor hangs up. Only our own page may post. Visitors who post are counted as
+//! at the signing service, since they do not use it. The request waits a short time for the answer on the bus; the
+//! answer is in the store anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,8 +210,8 @@ async fn say(
     Ok(cookie)
 }
 
-/// Opens the session, stores the message and wakes who answers. Not part of the request, which ends when the
-/// visitor hangs up: what is stored is answered.
+/// Opens the session, stores the message and wakes the answerer. This is a task of its own: the request ends when the
+/// visitor hangs up, but what is stored must be answered.
 async fn keep(
     rtm: Arc<Rtm>,
     open: OpenSession,

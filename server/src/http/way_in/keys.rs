@@ -1,9 +1,9 @@
-//! The keys by which bots come in: each proves itself by a signature, or shows the key itself.
+//! The keys by which bots call us. A bot signs its request with a key, or sends the key itself.
 //!
 //! In the path: loaded at the start and again on SIGHUP; the handler asks [`BotKeys::admits`].
 //!
-//! Invariants: a key that is weak or cannot be read stops the start, and leaves the old ones in place on SIGHUP. What is
-//! compared is compared in constant time. Keys are neither logged nor shown.
+//! Invariants: a key that is weak or cannot be read stops the start, and leaves the old ones in place on SIGHUP. Keys
+//! are compared in constant time. Keys are neither logged nor shown.
 
 use std::collections::HashMap;
 

@@ -2,8 +2,9 @@
 //!
 //! In the path: a request that was stored waits here, and so does a poll.
 //!
-//! Invariants: the store says what was answered and whether that is all; the bus only wakes who waits, so a poll may
-//! wait on another node than the bot's turn. Answers to other requests of the same user are left out.
+//! Invariants: the store says what was answered and whether that is all. The bus only wakes the waiting request, so a
+//! poll may wait on another node than the one of the bot's turn. Answers to other requests of the same user are left
+//! out.
 
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ impl Awaited {
     }
 }
 
-/// Something was stored, or went by unheard. An answer that grows has not ended.
+/// True when something was stored, or may have been. A growing answer is not stored yet.
 async fn stored(subscription: &mut Subscription) {
     while let Received::Wake(Wake {
         event: Event::Streaming(_),

@@ -4,14 +4,14 @@
 //! are judged by [`super::conversation`]; messages go to the store and then to the bus; what the
 //! bus brings goes out.
 //!
-//! Invariants: nothing is acknowledged that is not stored. What our widget sends is stored in the order it was
-//! said in, also when the store refuses one of it. Every event is told once and in order
-//! of its sequence: the [`Cursor`] decides, the store fills gaps. Frames that are ready together go out
-//! together, and nothing that is ready waits for anything else. For a socket that does not read wait what goes out
-//! together and a bounded backlog of the bus; it is cut off when the backlog is full or a write takes
-//! [`WRITE_WITHIN`](super::limits::WRITE_WITHIN), and what it missed is in the store. Nothing is taken or told after the end of its access
-//! token and [`TOKEN_GRACE`]. What a socket does not do while it is idle is
-//! boxed: then it costs hardly more than its buffers.
+//! Invariants: nothing is acknowledged that is not stored. Our widget's messages are stored in the order in which
+//! they were said, also when the store refuses one of them. A socket gets each event once, in the order of sequences:
+//! the [`Cursor`] decides, and the store fills gaps. Frames that are ready at the same time go out together; none of
+//! them waits for anything else. A socket that does not read has a bounded backlog at the bus. When the backlog is
+//! full, or a write takes [`WRITE_WITHIN`](super::limits::WRITE_WITHIN), the socket is closed, and its client reads
+//! from the store what it missed. When the access token has ended and [`TOKEN_GRACE`] is over, the socket takes
+//! nothing and sends nothing. Work that an idle socket does not do is boxed, so that an idle socket costs hardly more
+//! than its buffers.
 
 mod tell;
 
@@ -47,12 +47,12 @@ use crate::records::{ConversationId, Owner};
 use crate::security::refusals::Refused;
 use crate::store::{NewMessage, StoreError};
 
-/// The peer comes back at its own pace and reads what it missed from the history.
+/// The client comes back when it likes, and reads from the history what it missed.
 const SLOW: End = End::Close(1013, "the messages were not read in time");
 
 /// The client gets a new grant and comes back.
 const REVOKED: End = End::Close(1008, "the access token was revoked");
-/// The same: what was not acknowledged it sends again.
+/// The client gets a new grant, comes back, and sends again what was not acknowledged.
 const ENDED: End = End::Close(1008, "the access token has ended; come back with a new one");
 
 /// One open socket.
@@ -75,7 +75,7 @@ struct Live {
     refusing_until: Option<Instant>,
     offences: u32,
     good_frames: u32,
-    /// With its access token.
+    /// When the access token and its grace end; the socket ends with them.
     ends: Millis,
     /// Dropped before the goodbye, or when the task ends.
     registration: Registration,
@@ -84,9 +84,9 @@ struct Live {
 /// What the timer means when it fires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WaitFor {
-    /// It is quiet: ask for a sign of life.
+    /// The peer is silent: ask for a sign of life.
     Silence,
-    /// None came: the peer is gone.
+    /// No sign of life came: the peer is gone.
     Pong,
     /// The server ends and it is this socket's turn.
     Turn,
@@ -143,7 +143,8 @@ async fn enter(
         registration: handshake.registration,
         rtm,
     });
-    // A person who is there is told before anything else. A peer that is gone by now is noticed by the next write.
+    // If a person has the conversation, the client hears of that first. If the peer is gone by now, the next write
+    // notices.
     let there = Event::Owner(opened.owner);
     let _ = live.tell_presence(&there).await;
     Some((live, opened.job.is_some()))
@@ -171,9 +172,10 @@ impl Live {
     async fn serve(&mut self, greet: bool) -> End {
         let caught_up = Box::pin(self.catch_up()).await;
         if greet {
-            // Also for a socket that ends here: the session has begun, and no later one is greeted for it.
+            // The bot greets also when this socket ends here: the session has begun, and no later socket is greeted
+            // for it.
             answers::wake(&self.rtm, self.conversation);
-            // It is the bot's: sockets of the one before may think of a person.
+            // A new session is the bot's. Sockets of the session before may still show a person.
             let event = Event::Owner(Owner::Bot);
             Box::pin(self.rtm.tell(self.conversation, event)).await;
         }
@@ -240,8 +242,8 @@ impl Live {
         }
     }
 
-    /// Listens and tells nothing yet: see [`GREETING_AFTER`]. The welcome is stored meanwhile, so that
-    /// a history that is asked for later than that holds it.
+    /// Reads frames and sends no events yet: see [`GREETING_AFTER`]. The welcome is stored meanwhile, so the history
+    /// has it.
     async fn hold(&mut self) -> Result<(), End> {
         let over = tokio::time::sleep(GREETING_AFTER);
         tokio::pin!(over);
@@ -256,8 +258,8 @@ impl Live {
         }
     }
 
-    /// Takes what had arrived when the server's end came: it is stored and acknowledged, so that
-    /// nobody has to send it again. A disk that is slow must not cost the goodbye.
+    /// The server ends: stores and acknowledges the frames that have arrived, so that nobody has to send them again.
+    /// There is a time limit, since a slow disk must not cost the goodbye.
     async fn last_frames(&mut self) -> End {
         let until = Instant::now() + LAST_FRAMES_WITHIN;
         for _ in 0..FRAME_BURST {
@@ -277,7 +279,7 @@ impl Live {
         End::Close(1001, "the server restarts; come back")
     }
 
-    /// What it answers is left to [`Live::flush`], with what else is ready by then.
+    /// Handles one frame. Its answer goes out with the next [`Live::flush`].
     async fn on_frame(
         &mut self,
         frame: Option<Result<Message, tungstenite::Error>>,
@@ -324,8 +326,8 @@ impl Live {
         }
     }
 
-    /// Store, then tell the others and the bot, then acknowledge. The bot's answer cannot overtake
-    /// the acknowledgement: this task is the only writer of the socket.
+    /// Stores the message, then tells the others and the bot, then acknowledges. The bot's answer cannot overtake the
+    /// acknowledgement, because only this task writes to the socket.
     async fn store(&mut self, said: Said) -> Result<(), End> {
         if self
             .refusing_until
@@ -358,7 +360,7 @@ impl Live {
         let appended = match stored.await {
             Ok(appended) => appended,
             Err(error) => {
-                // Others work on the conversation while this one writes.
+                // Other tasks work on the conversation while this one writes.
                 drop(claim);
                 self.refuse_what_follows();
                 return self.could_not_store(&error, said.reply_to).await;
@@ -397,14 +399,14 @@ impl Live {
         }
     }
 
-    /// Whoever runs the bot's turn hears it, here or on another node. It answers with the message as far as it got.
+    /// Asks to stop an answer. The task that runs the turn, here or on another node, stores what was said until then.
     async fn stop(&mut self, message_id: String) -> Result<(), End> {
         let event = Event::Stop(message_id.into());
         self.rtm.tell(self.conversation, event).await;
         Ok(())
     }
 
-    /// A message was refused. Only our widget sends such again by itself, and oldest first.
+    /// A message was refused. Only our widget sends refused messages again by itself, the oldest first.
     fn refuse_what_follows(&mut self) {
         if self.ours {
             self.refusing_until = Some(Instant::now() + REFUSED_FOR);
@@ -442,9 +444,9 @@ impl Live {
         }
     }
 
-    /// What came over the bus while a frame was stored, together with its acknowledgement. Left to the chance of
-    /// `select!`, four of five turns would go to the next frame of a peer that writes without a pause, until too much
-    /// waits and it is cut off.
+    /// Sends what came over the bus while a frame was stored, together with the acknowledgement. `select!` chooses by
+    /// chance: with a peer that writes without a pause, frames would win four times of five, until the backlog is
+    /// full and the socket is closed.
     async fn tell_what_waits(&mut self) -> Result<(), End> {
         for _ in 0..BACKLOG {
             let Some(event) = self.subscription.recv().now_or_never() else {
@@ -460,11 +462,11 @@ impl Live {
         self.rtm.clock.now() >= self.ends
     }
 
-    /// Somebody's access has ended. This socket's own?
+    /// Somebody's access has ended: is it the access of this socket?
     async fn look_at_access(&mut self) -> Result<(), End> {
         match self.rtm.access(self.registration.token()).await {
             Ok(Some(_)) => Ok(()),
-            // Ended by itself, and removed from the store: within its grace the socket goes on.
+            // The token has expired and is removed from the store. Within its grace the socket goes on.
             Ok(None) if self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() => Ok(()),
             Ok(None) => Err(REVOKED),
             Err(error) => {
@@ -497,13 +499,13 @@ impl Live {
         }
     }
 
-    /// Tells everything after the cursor, or that it cannot.
+    /// Sends everything after the cursor, or `resync` when that cannot be sent.
     async fn catch_up(&mut self) -> Result<(), End> {
         while self.catch_up_some().await? {}
         self.flush().await
     }
 
-    /// Tells a part of it, no more than may wait in memory. Is there more?
+    /// Sends a part of it, no more than may wait in memory. True: there is more.
     async fn catch_up_some(&mut self) -> Result<bool, End> {
         self.flush().await?;
         let (here, seen) = (self.conversation, self.cursor.seen());
@@ -533,8 +535,7 @@ impl Live {
     }
 }
 
-/// A frame as it goes out. Made before anything is waited for: a frame in a task's state would cost
-/// every socket its size.
+/// A frame as text. It is made before the first `await`: a frame in the task's state would make every socket larger.
 fn written(frame: ServerFrame) -> Message {
     Message::Text(serde_json::to_string(&frame).unwrap_or_default().into())
 }

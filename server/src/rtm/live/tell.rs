@@ -1,4 +1,4 @@
-//! What goes out on a socket: messages, what grows, who answers.
+//! What a socket sends: messages, growing answers, who answers. Every frame to a client is written here.
 //!
 //! In the path: `live` calls these for what the bus and the store bring, and for its own answers.
 
@@ -64,7 +64,7 @@ impl Live {
     }
 }
 
-/// Waits for the peer to take what is written to it, but not for a slow one.
+/// Waits until the peer has taken the bytes. A peer that is too slow ends the socket.
 async fn out(
     writing: impl Future<Output = Result<(), tungstenite::Error>>,
     subscription: &mut Subscription,

@@ -18,7 +18,7 @@ pub(super) struct Change<'a> {
     pub(super) answers: &'a [NewAnswer],
     /// The person who wrote them.
     pub(super) agent: Option<&'a str>,
-    /// Not when somebody else has the conversation.
+    /// When set: nothing is stored if the conversation has another owner.
     pub(super) only_if: Option<&'a Owner>,
     /// The session that the answers belong to, and that they close.
     pub(super) session_id: &'a str,
@@ -33,7 +33,7 @@ pub(super) enum Changed {
 }
 
 impl Change<'_> {
-    /// One statement looks at the owner and changes the conversation, so nobody comes in between.
+    /// One statement checks the owner and changes the conversation, so nothing can happen in between.
     pub(super) fn store(&self, connection: &Connection) -> Result<Changed, StoreError> {
         let Effects {
             state,
@@ -106,7 +106,7 @@ impl Change<'_> {
     }
 }
 
-/// What a conversation is in at the moment.
+/// The present owner and session of a conversation.
 struct Current {
     owner: Owner,
     session_id: String,
@@ -166,7 +166,7 @@ pub(super) fn append(
     })
 }
 
-/// Those of the answers that the conversation has already.
+/// The answers among these that the conversation has already.
 fn stored(connection: &Connection, new: &NewAnswers) -> Result<Vec<StoredMessage>, StoreError> {
     const SQL: &str = concat!(
         "SELECT ",

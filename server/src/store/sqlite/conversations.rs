@@ -111,7 +111,7 @@ pub(super) fn open_session(
             owner,
         });
     }
-    // What somebody was given was the session of before: a new one is the bot's.
+    // A person or the queue had the session before; the new session is the bot's.
     connection
         .prepare_cached(
             "UPDATE conversations
@@ -255,9 +255,10 @@ struct Placed {
     first: Option<Job>,
 }
 
-/// Gives the message its place. A message after the end of a session is the visitor's wish to go on.
+/// Gives the message its sequence. A message after the end of a session opens the session again, since the visitor
+/// wants to go on.
 fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreError> {
-    // The job is told all that its turn needs here: reading it again would be a statement more for each message.
+    // This statement reads all that the job's turn needs: another one would be one more for each message.
     let placed = connection
         .prepare_cached(
             "UPDATE conversations
@@ -305,7 +306,8 @@ fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreErro
     })
 }
 
-/// The message that `new` is a double of. Rows of the first versions have no words: there the whole body is compared.
+/// The stored message that `new` repeats, if there is one. Rows of the first versions have no words, so their whole
+/// body is compared.
 fn sent_before(
     connection: &Connection,
     new: &NewMessage,

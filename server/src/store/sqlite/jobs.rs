@@ -40,7 +40,8 @@ pub(super) fn insert(connection: &Connection, job: &NewJob<'_>) -> Result<JobId,
         .map_err(store_error)
 }
 
-/// The `ON_CONNECT` job of a started session: takes over the one that is still open and last.
+/// Makes the `ON_CONNECT` job of a new session. When the conversation's last job is an open `ON_CONNECT`, that job is
+/// used again.
 pub(super) fn connect(
     connection: &Connection,
     conversation: ConversationId,
