@@ -1,6 +1,6 @@
 //! Templates that the widget draws by parts it loads when it needs them: what their payloads say, in types.
 //!
-//! Source: `kore-protocol.md` 8.1 to 8.3. A click sends what the official client sends.
+//! Source: `docs/kore-protocol.md` 8.1 to 8.3. A click sends what the official client sends.
 //!
 //! In the path: [`crate::content`] keeps a template's payload; the widget asks [`part_of`] which part draws it, and
 //! that part (or the server, for the first page) reads it.
