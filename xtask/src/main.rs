@@ -24,7 +24,6 @@ mod run;
 mod scripts;
 mod served;
 mod setup;
-mod shake;
 mod site;
 mod size;
 mod split;

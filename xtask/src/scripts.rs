@@ -54,12 +54,24 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<S
     read(&done)
 }
 
-/// Makes the modules that other tools wrote into a folder smaller.
-pub(crate) fn minify(workspace: &Workspace, modules: &Path) -> anyhow::Result<()> {
+/// Makes one small script of the glue in `folder`. Returns the short names of what crosses between glue and wasm, by the long ones.
+pub(crate) fn minify(
+    workspace: &Workspace,
+    folder: &Path,
+) -> anyhow::Result<BTreeMap<String, String>> {
     install(workspace)?;
-    let mut node = Command::new("node");
-    node.arg("scripts/minify.mjs").arg(modules);
-    process::stream("glue, minified", node.current_dir(folder(workspace)))
+    let output = Command::new("node")
+        .arg("scripts/glue.mjs")
+        .arg(folder)
+        .current_dir(self::folder(workspace))
+        .output()
+        .context("node cannot be started")?;
+    ensure!(
+        output.status.success(),
+        "the glue cannot be minified:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).context("the minifier printed no names")
 }
 
 /// Checks their types and runs their unit tests; returns a word for the summary.

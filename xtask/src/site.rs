@@ -13,7 +13,6 @@
 //! **Invariants.** The folder's name is the hash of what is in it. The site is replaced as a whole, and only when something in it
 //! changed, so that a warm run touches nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -24,12 +23,11 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::compress::{Compressor, hash, write};
 use crate::process;
 use crate::scripts::{self, Scripts};
-use crate::shake::shake;
 use crate::split::{self, split};
 use crate::workspace::Workspace;
 
 /// Counted up when this file makes something else from the same wasm.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// What glue and wasm are called.
 pub(crate) const NAME: &str = "frontend";
@@ -138,21 +136,9 @@ fn bind(
         .keep_lld_exports(split.late)
         .generate(&unfinished)
         .context("wasm-bindgen refused the browser part")?;
-    if release && split.late {
-        split::shorten(&unfinished, &BTreeMap::new())?;
-    } else if release {
-        let (wasm, glue) = (
-            unfinished.join("frontend_bg.wasm"),
-            unfinished.join("frontend.js"),
-        );
-        // It drops exports that late parts import.
-        let (small_wasm, small_glue) = shake(&fs::read(&wasm)?, &fs::read_to_string(&glue)?)
-            .context("what wasm-bindgen wrote cannot be made smaller")?;
-        fs::write(wasm, small_wasm)?;
-        fs::write(glue, small_glue)?;
-    }
     if release {
-        scripts::minify(workspace, &unfinished)?;
+        let short = scripts::minify(workspace, &unfinished)?;
+        split::shorten(&unfinished, &short)?;
     }
     fs::rename(&unfinished, &done)?;
     Ok(done)
