@@ -2,44 +2,27 @@
 //!
 //! Source: `docs/kore-protocol.md` 2.4 and 3.5.
 
-use serde::Serialize;
-
-use crate::json::Value;
 use crate::message_ref::MessageRef;
-use crate::read::{Fields, Read};
+use crate::wire;
 
-/// The body of every failed request: `{"errors":[{"msg":"…","code":4002}]}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ErrorBody {
-    /// At least one, the first is the one clients read.
-    pub errors: Vec<ErrorItem>,
-}
-
-/// One reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ErrorItem {
-    /// A sentence for a person.
-    pub msg: String,
-    /// A number (`401`, `4002`) or a word (`TOKEN_EXPIRED`).
-    pub code: MessageRef,
-}
-
-impl Read for ErrorBody {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            errors: fields.get("errors")?,
-        })
+wire! {
+    /// The body of every failed request: `{"errors":[{"msg":"…","code":4002}]}`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ErrorBody {
+        /// At least one, the first is the one clients read.
+        pub errors: Vec<ErrorItem>,
     }
 }
 
-impl Read for ErrorItem {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            msg: fields.get_or_default("msg"),
-            code: fields.get("code")?,
-        })
+wire! {
+    /// One reason.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ErrorItem {
+        /// A sentence for a person.
+        #[serde(default)]
+        pub msg: String,
+        /// A number (`401`, `4002`) or a word (`TOKEN_EXPIRED`).
+        pub code: MessageRef,
     }
 }
 
@@ -95,6 +78,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::Read as _;
 
     #[test]
     fn recognises_an_ended_token_in_each_of_its_spellings() {

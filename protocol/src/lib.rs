@@ -20,6 +20,9 @@
 //!   (`tests/golden.rs`). The browser leaves them out: it never writes back what it read.
 //! - Nothing here can panic on input from outside.
 
+// The macro `wire!` names this crate by its name, here as in others.
+extern crate self as protocol;
+
 pub mod auth;
 pub mod content;
 pub mod error;
@@ -39,6 +42,7 @@ pub mod theme;
 pub mod timestamp;
 pub mod transcript;
 pub mod visible;
+pub mod wire;
 pub mod write;
 
 /// Fields of a wire object that have no name here, kept so that they are written back.

@@ -2,55 +2,34 @@
 //!
 //! Source: `docs/kore-protocol.md` 4.2 to 4.4. One JSON object a frame, no envelope.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::Extra;
 use crate::json::{self, Value};
 use crate::message_ref::MessageRef;
-use crate::read::{Fields, Read};
-use crate::write::{Object, Write};
+use crate::wire;
 
 /// The `resourceid` of a message.
 pub const RESOURCE_MESSAGE: &str = "/bot.message";
 /// The `resourceid` that ends the session.
 pub const RESOURCE_CLOSE: &str = "/bot.closeConversationSession";
 
-/// The bot as clients name it, on every request and frame.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BotInfo {
-    /// The bot's display name.
-    #[serde(rename = "chatBot", default)]
-    pub chat_bot: String,
-    /// The bot's id, `st-…`.
-    #[serde(rename = "taskBotId", default)]
-    pub task_bot_id: String,
-    /// `v3` where the client can show streamed answers; v2 sends none.
-    #[serde(rename = "uiVersion", default, skip_serializing_if = "Option::is_none")]
-    pub ui_version: Option<String>,
-    /// `customData`, `metaTags`, `tenanturl`, …
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl Read for BotInfo {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            chat_bot: fields.get_or_default("chatBot"),
-            task_bot_id: fields.get_or_default("taskBotId"),
-            ui_version: fields.get("uiVersion"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Write for BotInfo {
-    fn write(&self) -> Value {
-        let mut object = Object::with(&self.extra);
-        object.put("chatBot", &self.chat_bot);
-        object.put("taskBotId", &self.task_bot_id);
-        object.put_some("uiVersion", self.ui_version.as_ref());
-        object.done()
+wire! {
+    /// The bot as clients name it, on every request and frame.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct BotInfo {
+        /// The bot's display name.
+        #[serde(rename = "chatBot", default)]
+        pub chat_bot: String,
+        /// The bot's id, `st-…`.
+        #[serde(rename = "taskBotId", default)]
+        pub task_bot_id: String,
+        /// `v3` where the client can show streamed answers; v2 sends none.
+        #[serde(rename = "uiVersion")]
+        pub ui_version: Option<String>,
+        /// `customData`, `metaTags`, `tenanturl`, …
+        #[serde(flatten)]
+        pub extra: Extra,
     }
 }
 
@@ -93,49 +72,30 @@ pub enum FrameError {
     },
 }
 
-/// `resourceid: /bot.message`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UserMessage {
-    /// The client's own id, the idempotence key.
-    #[serde(
-        rename = "clientMessageId",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub client_message_id: Option<MessageRef>,
-    /// Always `/bot.message` here.
-    #[serde(rename = "resourceid", default)]
-    pub resource_id: String,
-    /// What was said.
-    pub message: UserBody,
-    /// The bot it is for; the socket knows better.
-    #[serde(rename = "botInfo", default, skip_serializing_if = "Option::is_none")]
-    pub bot_info: Option<BotInfo>,
-    /// `sdk` unless configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    /// `{"timezone":"Etc/UTC","locale":"en-US"}`, sometimes a location.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub meta: Option<Value>,
-    /// Same value as `clientMessageId`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<MessageRef>,
-    /// Hosts may merge any key into the frame.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl Write for UserMessage {
-    fn write(&self) -> Value {
-        let mut object = Object::with(&self.extra);
-        object.put_some("clientMessageId", self.client_message_id.as_ref());
-        object.put("resourceid", &self.resource_id);
-        object.put("message", &self.message);
-        object.put_some("botInfo", self.bot_info.as_ref());
-        object.put_some("client", self.client.as_ref());
-        object.put_some("meta", self.meta.as_ref());
-        object.put_some("id", self.id.as_ref());
-        object.done()
+wire! {
+    /// `resourceid: /bot.message`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct UserMessage {
+        /// The client's own id, the idempotence key.
+        #[serde(rename = "clientMessageId")]
+        pub client_message_id: Option<MessageRef>,
+        /// Always `/bot.message` here.
+        #[serde(rename = "resourceid", default)]
+        pub resource_id: String,
+        /// What was said.
+        pub message: UserBody,
+        /// The bot it is for; the socket knows better.
+        #[serde(rename = "botInfo")]
+        pub bot_info: Option<BotInfo>,
+        /// `sdk` unless configured.
+        pub client: Option<String>,
+        /// `{"timezone":"Etc/UTC","locale":"en-US"}`, sometimes a location.
+        pub meta: Option<Value>,
+        /// Same value as `clientMessageId`.
+        pub id: Option<MessageRef>,
+        /// Hosts may merge any key into the frame.
+        #[serde(flatten)]
+        pub extra: Extra,
     }
 }
 
@@ -162,42 +122,20 @@ impl UserMessage {
     }
 }
 
-/// What a visitor said, as it is sent, stored and fanned out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct UserBody {
-    /// Text or postback payload; absent when only files are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    /// What the visitor saw: a button's title, a masked secret.
-    #[serde(rename = "renderMsg", default, skip_serializing_if = "Option::is_none")]
-    pub render_msg: Option<String>,
-    /// Uploaded files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attachments: Option<Vec<Value>>,
-    /// `customdata`, `metaTags`, `nlMeta`, …
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl Read for UserBody {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            body: fields.get("body"),
-            render_msg: fields.get("renderMsg"),
-            attachments: fields.get("attachments"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Write for UserBody {
-    fn write(&self) -> Value {
-        let mut object = Object::with(&self.extra);
-        object.put_some("body", self.body.as_ref());
-        object.put_some("renderMsg", self.render_msg.as_ref());
-        object.put_some("attachments", self.attachments.as_ref());
-        object.done()
+wire! {
+    /// What a visitor said, as it is sent, stored and fanned out.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct UserBody {
+        /// Text or postback payload; absent when only files are sent.
+        pub body: Option<String>,
+        /// What the visitor saw: a button's title, a masked secret.
+        #[serde(rename = "renderMsg")]
+        pub render_msg: Option<String>,
+        /// Uploaded files.
+        pub attachments: Option<Vec<Value>>,
+        /// `customdata`, `metaTags`, `nlMeta`, …
+        #[serde(flatten)]
+        pub extra: Extra,
     }
 }
 
@@ -249,33 +187,35 @@ pub(crate) fn add(words: &mut String, between: &str, word: &str) {
     words.push_str(word);
 }
 
-/// A delivery receipt: `{"type":"ack","replyto":…,"status":"delivered","key":…}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeliveryAck {
-    /// `ack`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The `timestamp` of the `bot_response`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replyto: Option<MessageRef>,
-    /// `delivered`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// `clientMessageId`, `id`, `key`.
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// A delivery receipt: `{"type":"ack","replyto":…,"status":"delivered","key":…}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct DeliveryAck {
+        /// `ack`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// The `timestamp` of the `bot_response`.
+        pub replyto: Option<MessageRef>,
+        /// `delivered`.
+        pub status: Option<String>,
+        /// `clientMessageId`, `id`, `key`.
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
-/// Ours: `{"type":"stop","messageId":"ms-…"}`. The visitor has read enough of this answer. It wants no
-/// acknowledgement: the answer comes, as far as it got.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stop {
-    /// `stop`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The answer that grows.
-    #[serde(rename = "messageId")]
-    pub message_id: String,
+wire! {
+    /// Ours: `{"type":"stop","messageId":"ms-…"}`. The visitor has read enough of this answer. It wants no
+    /// acknowledgement: the answer comes, as far as it got.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Stop {
+        /// `stop`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// The answer that grows.
+        #[serde(rename = "messageId")]
+        pub message_id: String,
+    }
 }
 
 impl Stop {
@@ -289,44 +229,27 @@ impl Stop {
     }
 }
 
-impl Write for Stop {
-    fn write(&self) -> Value {
-        let mut object = Object::new();
-        object.put("type", &self.kind);
-        object.put("messageId", &self.message_id);
-        object.done()
+wire! {
+    /// The frames of which only id and purpose matter here.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Envelope {
+        /// `ping`, …
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// `typing`, `message_read`, `close_agent_chat`, …
+        pub event: Option<String>,
+        /// `/bot.message`, `/bot.closeConversationSession`, `/bot.clientEvent`.
+        #[serde(rename = "resourceid")]
+        pub resource_id: Option<String>,
+        /// The client's own id.
+        #[serde(rename = "clientMessageId")]
+        pub client_message_id: Option<MessageRef>,
+        /// The client's own id, or a counter.
+        pub id: Option<MessageRef>,
+        /// Everything else.
+        #[serde(flatten)]
+        pub extra: Extra,
     }
-}
-
-/// The frames of which only id and purpose matter here.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Envelope {
-    /// `ping`, …
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// `typing`, `message_read`, `close_agent_chat`, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
-    /// `/bot.message`, `/bot.closeConversationSession`, `/bot.clientEvent`.
-    #[serde(
-        rename = "resourceid",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub resource_id: Option<String>,
-    /// The client's own id.
-    #[serde(
-        rename = "clientMessageId",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub client_message_id: Option<MessageRef>,
-    /// The client's own id, or a counter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<MessageRef>,
-    /// Everything else.
-    #[serde(flatten)]
-    pub extra: Extra,
 }
 
 impl Envelope {
@@ -389,6 +312,7 @@ impl ClientFrame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::Write as _;
 
     #[test]
     fn sorts_frames_by_purpose() {

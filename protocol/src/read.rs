@@ -61,6 +61,15 @@ impl<'a> Fields<'a> {
         T::read(self.object.get(name)?)
     }
 
+    /// The field of this name, if it is there, is not null and can be read.
+    #[must_use]
+    pub fn get_some<T: Read>(&self, name: &'static str) -> Option<T> {
+        #[cfg(not(target_arch = "wasm32"))]
+        self.named.borrow_mut().push(name);
+        let value = self.object.get(name)?;
+        (*value != Value::Null).then(|| T::read(value))?
+    }
+
     /// The field of this name, or what stands for its absence.
     #[must_use]
     pub fn get_or_default<T: Read + Default>(&self, name: &'static str) -> T {
@@ -86,13 +95,6 @@ impl<'a> Fields<'a> {
     pub fn extra(&self) -> Extra {
         Extra::new()
     }
-}
-
-/// The name and the content of an enum's variant, as serde writes one that has a content.
-#[must_use]
-pub fn variant(value: &Value) -> Option<(&str, &Value)> {
-    let (name, content) = value.as_object()?.iter().next()?;
-    Some((name, content))
 }
 
 impl Read for bool {
@@ -134,6 +136,12 @@ impl Read for Cow<'static, str> {
 impl Read for Value {
     fn read(value: &Value) -> Option<Self> {
         Some(value.clone())
+    }
+}
+
+impl Read for Extra {
+    fn read(value: &Value) -> Option<Self> {
+        value.as_object().cloned()
     }
 }
 

@@ -4,14 +4,15 @@
 //! `user_message`) and the frames `resync` and `error` are ours (`docs/protocol.md`); official
 //! clients ignore them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Extra;
 use crate::error::ErrorItem;
 use crate::json::Value;
 use crate::message::{BotInfo, UserBody};
 use crate::message_ref::MessageRef;
-use crate::read::{Fields, Read};
+use crate::read::Read;
+use crate::wire;
 
 /// A frame from the server. Written untagged: each variant carries its own `type`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,33 +34,35 @@ pub enum ServerFrame {
     UserMessage(EchoedMessage),
 }
 
-/// `{"ok":true,"replyto":1795227303240,"message":"delivered","type":"ack"}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Ack {
-    /// True.
-    pub ok: bool,
-    /// The message's id, in its own JSON type. A pong-like ack may have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replyto: Option<MessageRef>,
-    /// `delivered`.
-    pub message: String,
-    /// `ack`.
-    #[serde(rename = "type")]
-    pub kind: AckKind,
-    /// Ours: the message's place in the conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-    /// Ours: the message's id in the history.
-    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
+wire! {
+    /// `{"ok":true,"replyto":1795227303240,"message":"delivered","type":"ack"}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Ack {
+        /// True.
+        pub ok: bool,
+        /// The message's id, in its own JSON type. A pong-like ack may have none.
+        pub replyto: Option<MessageRef>,
+        /// `delivered`.
+        #[serde(default)]
+        pub message: String,
+        /// `ack`.
+        #[serde(rename = "type")]
+        pub kind: AckKind,
+        /// Ours: the message's place in the conversation.
+        pub seq: Option<u64>,
+        /// Ours: the message's id in the history.
+        #[serde(rename = "messageId")]
+        pub message_id: Option<String>,
+    }
 }
 
-/// The `type` of an [`Ack`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AckKind {
-    /// Its only value.
-    Ack,
+wire! {
+    /// The `type` of an [`Ack`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum AckKind {
+        /// Its only value.
+        Ack = "ack",
+    }
 }
 
 impl Ack {
@@ -77,50 +80,46 @@ impl Ack {
     }
 }
 
-/// `{"type":"bot_response","from":"bot","message":[…],"messageId":"ms-…",…}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BotResponse {
-    /// `bot_response`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `bot`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub from: String,
-    /// One entry: v3 shows only the first.
-    pub message: Vec<BotMessage>,
-    /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
-    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
-    /// The bot as the client named it.
-    #[serde(rename = "botInfo", skip_serializing_if = "Option::is_none")]
-    pub bot_info: Option<BotInfo>,
-    /// ISO 8601; without it a client shows an invalid date.
-    #[serde(rename = "createdOn", skip_serializing_if = "Option::is_none")]
-    pub created_on: Option<String>,
-    /// The bot's avatar.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub icon: Option<String>,
-    /// Milliseconds since the epoch; echoed in the delivery receipt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<u64>,
-    /// Streamed: this frame holds the next piece of the text.
-    #[serde(rename = "sM", skip_serializing_if = "Option::is_none")]
-    pub streaming: Option<bool>,
-    /// Streamed: the last piece.
-    #[serde(rename = "endChunk", skip_serializing_if = "Option::is_none")]
-    pub end_chunk: Option<bool>,
-    /// Ours, streamed: how many bytes of the text (as UTF-8) come before this piece.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<u64>,
-    /// Ours: the message's place in the conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-    /// Who wrote it, when that was not the bot: see [`person`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<Value>,
-    /// `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// `{"type":"bot_response","from":"bot","message":[…],"messageId":"ms-…",…}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct BotResponse {
+        /// `bot_response`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// `bot`.
+        pub from: Option<String>,
+        /// One entry: v3 shows only the first.
+        pub message: Vec<BotMessage>,
+        /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
+        #[serde(rename = "messageId")]
+        pub message_id: Option<String>,
+        /// The bot as the client named it.
+        #[serde(rename = "botInfo")]
+        pub bot_info: Option<BotInfo>,
+        /// ISO 8601; without it a client shows an invalid date.
+        #[serde(rename = "createdOn")]
+        pub created_on: Option<String>,
+        /// The bot's avatar.
+        pub icon: Option<String>,
+        /// Milliseconds since the epoch; echoed in the delivery receipt.
+        pub timestamp: Option<u64>,
+        /// Streamed: this frame holds the next piece of the text.
+        #[serde(rename = "sM")]
+        pub streaming: Option<bool>,
+        /// Streamed: the last piece.
+        #[serde(rename = "endChunk")]
+        pub end_chunk: Option<bool>,
+        /// Ours, streamed: how many bytes of the text (as UTF-8) come before this piece.
+        pub at: Option<u64>,
+        /// Ours: the message's place in the conversation.
+        pub seq: Option<u64>,
+        /// Who wrote it, when that was not the bot: see [`person`].
+        pub author: Option<Value>,
+        /// `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
 /// The name of the person behind the bot that an `author` names: `{"type":"AGENT","firstName":"Ann","lastName":"Lee"}`. The
@@ -136,53 +135,56 @@ pub fn person(author: &Value) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// One entry of a `bot_response`; as JSON it is also what the store keeps of a bot's answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BotMessage {
-    /// `text`.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// What to show. Lean frames have only `cInfo`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub component: Option<Component>,
-    /// The fallback text, never JSON.
-    #[serde(rename = "cInfo", default, skip_serializing_if = "Option::is_none")]
-    pub c_info: Option<CInfo>,
-    /// Ours: the visitor stopped it, or it broke off; this is what was said until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<bool>,
-    /// Ours: it was told while it grew, and began behind this sequence: there it stands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub behind: Option<u64>,
-    /// Everything else.
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// One entry of a `bot_response`; as JSON it is also what the store keeps of a bot's answer.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct BotMessage {
+        /// `text`.
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// What to show. Lean frames have only `cInfo`.
+        pub component: Option<Component>,
+        /// The fallback text, never JSON.
+        #[serde(rename = "cInfo")]
+        pub c_info: Option<CInfo>,
+        /// Ours: the visitor stopped it, or it broke off; this is what was said until then.
+        pub stopped: Option<bool>,
+        /// Ours: it was told while it grew, and began behind this sequence: there it stands.
+        pub behind: Option<u64>,
+        /// Everything else.
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
-/// `{"type":"text","payload":{"text":"…"}}` or
-/// `{"type":"template","payload":{"type":"template","payload":{"template_type":…}}}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Component {
-    /// `text`, `template`, `image`, `error`, `message`, …
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// An object, a string, or a string that holds JSON.
-    #[serde(default)]
-    pub payload: Value,
-    /// `formData`, …
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// `{"type":"text","payload":{"text":"…"}}` or
+    /// `{"type":"template","payload":{"type":"template","payload":{"template_type":…}}}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Component {
+        /// `text`, `template`, `image`, `error`, `message`, …
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// An object, a string, or a string that holds JSON.
+        #[serde(default)]
+        pub payload: Value,
+        /// `formData`, …
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
-/// The fallback text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CInfo {
-    /// A readable sentence. Almost always a string.
-    #[serde(default)]
-    pub body: Value,
-    /// Everything else.
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// The fallback text.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct CInfo {
+        /// A readable sentence. Almost always a string.
+        #[serde(default)]
+        pub body: Value,
+        /// Everything else.
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
 impl BotMessage {
@@ -235,48 +237,48 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
-/// `{"type":"user_message","from":"self","message":{…},"id":…}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EchoedMessage {
-    /// `user_message`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `self`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub from: String,
-    /// What was said.
-    pub message: UserBody,
-    /// Milliseconds since the epoch: clients use it as id **and** as the time.
-    pub id: MessageRef,
-    /// The bot as the client named it.
-    #[serde(rename = "botInfo", skip_serializing_if = "Option::is_none")]
-    pub bot_info: Option<BotInfo>,
-    /// Ours: the sender's own id, so that its other sessions know the message.
-    #[serde(rename = "clientMessageId", skip_serializing_if = "Option::is_none")]
-    pub client_message_id: Option<MessageRef>,
-    /// Ours: the message's id in the history.
-    #[serde(rename = "messageId", skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
-    /// Ours: the message's place in the conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-    /// Everything else.
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// `{"type":"user_message","from":"self","message":{…},"id":…}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct EchoedMessage {
+        /// `user_message`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// `self`.
+        pub from: Option<String>,
+        /// What was said.
+        pub message: UserBody,
+        /// Milliseconds since the epoch: clients use it as id **and** as the time.
+        pub id: MessageRef,
+        /// The bot as the client named it.
+        #[serde(rename = "botInfo")]
+        pub bot_info: Option<BotInfo>,
+        /// Ours: the sender's own id, so that its other sessions know the message.
+        #[serde(rename = "clientMessageId")]
+        pub client_message_id: Option<MessageRef>,
+        /// Ours: the message's id in the history.
+        #[serde(rename = "messageId")]
+        pub message_id: Option<String>,
+        /// Ours: the message's place in the conversation.
+        pub seq: Option<u64>,
+        /// Everything else.
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }
 
-/// `{"type":"pong"}`, with `ok` and `replyto` where the ping had an id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Pong {
-    /// `pong`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// True.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ok: Option<bool>,
-    /// The ping's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replyto: Option<MessageRef>,
+wire! {
+    /// `{"type":"pong"}`, with `ok` and `replyto` where the ping had an id.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Pong {
+        /// `pong`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// True.
+        pub ok: Option<bool>,
+        /// The ping's id.
+        pub replyto: Option<MessageRef>,
+    }
 }
 
 impl Pong {
@@ -291,12 +293,14 @@ impl Pong {
     }
 }
 
-/// `{"type":"resync"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Resync {
-    /// `resync`.
-    #[serde(rename = "type")]
-    pub kind: String,
+wire! {
+    /// `{"type":"resync"}`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Resync {
+        /// `resync`.
+        #[serde(rename = "type")]
+        pub kind: String,
+    }
 }
 
 impl Default for Resync {
@@ -310,17 +314,18 @@ impl Default for Resync {
 /// The code of an error frame for a message that a day has no room for: a person sends it again, tomorrow.
 pub const DAY_IS_FULL: u64 = 429;
 
-/// `{"type":"error","replyto":…,"errors":[{"msg":"…","code":413}]}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ErrorFrame {
-    /// `error`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The refused frame's id, where it had one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replyto: Option<MessageRef>,
-    /// Why. Code 503 means: try again later; any other: do not send this again.
-    pub errors: Vec<ErrorItem>,
+wire! {
+    /// `{"type":"error","replyto":…,"errors":[{"msg":"…","code":413}]}`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ErrorFrame {
+        /// `error`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// The refused frame's id, where it had one.
+        pub replyto: Option<MessageRef>,
+        /// Why. Code 503 means: try again later; any other: do not send this again.
+        pub errors: Vec<ErrorItem>,
+    }
 }
 
 impl ErrorFrame {
@@ -345,122 +350,15 @@ impl ServerFrame {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let value = Value::parse_piece(text)?;
-        let fields = Fields::of(&value)?;
-        let kind: String = fields.get("type")?;
-        match kind.as_str() {
-            "ack" => Ack::of(&fields).map(Self::Ack),
-            "bot_response" => BotResponse::of(kind, &fields).map(Self::BotResponse),
-            "error" => ErrorFrame::of(kind, &fields).map(Self::Error),
-            "pong" => Some(Self::Pong(Pong::of(kind, &fields))),
-            "resync" => Some(Self::Resync(Resync::default())),
-            "user_message" => EchoedMessage::of(kind, &fields).map(Self::UserMessage),
+        match value["type"].as_str()? {
+            "ack" => Ack::read(&value).map(Self::Ack),
+            "bot_response" => BotResponse::read(&value).map(Self::BotResponse),
+            "error" => ErrorFrame::read(&value).map(Self::Error),
+            "pong" => Pong::read(&value).map(Self::Pong),
+            "resync" => Resync::read(&value).map(Self::Resync),
+            "user_message" => EchoedMessage::read(&value).map(Self::UserMessage),
             _ => Some(Self::Other(value)),
         }
-    }
-}
-
-impl Ack {
-    fn of(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            ok: fields.get("ok")?,
-            replyto: fields.get("replyto"),
-            message: fields.get_or_default("message"),
-            kind: AckKind::Ack,
-            seq: fields.get("seq"),
-            message_id: fields.get("messageId"),
-        })
-    }
-}
-
-impl BotResponse {
-    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            kind,
-            from: fields.get_or_default("from"),
-            message: fields.get("message")?,
-            message_id: fields.get("messageId"),
-            bot_info: fields.get("botInfo"),
-            created_on: fields.get("createdOn"),
-            icon: fields.get("icon"),
-            timestamp: fields.get("timestamp"),
-            streaming: fields.get("sM"),
-            end_chunk: fields.get("endChunk"),
-            at: fields.get("at"),
-            seq: fields.get("seq"),
-            author: fields.get("author"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Read for BotMessage {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            kind: fields.get("type"),
-            component: fields.get("component"),
-            c_info: fields.get("cInfo"),
-            stopped: fields.get("stopped"),
-            behind: fields.get("behind"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Read for Component {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            kind: fields.get("type"),
-            payload: fields.get_or_default("payload"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Read for CInfo {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            body: fields.get_or_default("body"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl EchoedMessage {
-    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            kind,
-            from: fields.get_or_default("from"),
-            message: fields.get("message")?,
-            id: fields.get("id")?,
-            bot_info: fields.get("botInfo"),
-            client_message_id: fields.get("clientMessageId"),
-            message_id: fields.get("messageId"),
-            seq: fields.get("seq"),
-            extra: fields.extra(),
-        })
-    }
-}
-
-impl Pong {
-    fn of(kind: String, fields: &Fields<'_>) -> Self {
-        Self {
-            kind,
-            ok: fields.get("ok"),
-            replyto: fields.get("replyto"),
-        }
-    }
-}
-
-impl ErrorFrame {
-    fn of(kind: String, fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            kind,
-            replyto: fields.get("replyto"),
-            errors: fields.get("errors")?,
-        })
     }
 }
 

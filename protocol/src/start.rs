@@ -2,57 +2,36 @@
 //!
 //! Source: `docs/kore-protocol.md` 3.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Extra;
-use crate::json::Value;
 use crate::message::BotInfo;
-use crate::read::{Fields, Read};
-use crate::write::{Object, Write};
+use crate::wire;
 
 /// How long a socket URL opens, in milliseconds, and it does so once.
 pub const TICKET_LIFE_MS: u64 = 30_000;
 
-/// `POST rtm/start`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StartRequest {
-    /// The bot to talk to.
-    #[serde(rename = "botInfo")]
-    pub bot_info: BotInfo,
-    /// v3 and ours: the widget's language.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// `token:{}` and whatever else the callers add.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-/// The answer to `rtm/start`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StartReply {
-    /// `wss://…/rtm/bot?sid=…`; always holds a `?`, since clients append with `&`.
-    pub url: String,
-    /// Asks a v3 client to open the socket with `x-rtm-v|1`, `jwt|…`, `nonce|…`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<String>,
-}
-
-impl Write for StartRequest {
-    fn write(&self) -> Value {
-        let mut object = Object::with(&self.extra);
-        object.put("botInfo", &self.bot_info);
-        object.put_some("language", self.language.as_ref());
-        object.done()
+wire! {
+    /// `POST rtm/start`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct StartRequest {
+        /// The bot to talk to.
+        #[serde(rename = "botInfo")]
+        pub bot_info: BotInfo,
+        /// v3 and ours: the widget's language.
+        pub language: Option<String>,
+        /// `token:{}` and whatever else the callers add.
+        #[serde(flatten)]
+        pub extra: Extra,
     }
 }
 
-impl Read for StartReply {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            url: fields.get("url")?,
-            nonce: fields.get("nonce"),
-        })
+wire! {
+    /// The answer to `rtm/start`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct StartReply {
+        /// `wss://…/rtm/bot?sid=…`; always holds a `?`, since clients append with `&`.
+        pub url: String,
+        /// Asks a v3 client to open the socket with `x-rtm-v|1`, `jwt|…`, `nonce|…`.
+        pub nonce: Option<String>,
     }
 }
 

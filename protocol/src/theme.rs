@@ -1,17 +1,18 @@
 //! `GET websdkthemes/{bot}/activetheme`. The v3 client shows nothing until this answers with a
 //! truthy `activeTheme` (`docs/kore-protocol.md` 11).
 
-use serde::{Deserialize, Serialize};
-
 use crate::Extra;
+use crate::wire;
 
-/// The active theme of a bot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActiveTheme {
-    /// Always true in an answer; the v3 client waits for it.
-    #[serde(rename = "activeTheme")]
-    pub active_theme: bool,
-    /// `generalAttributes`, `userMessage`, `v3`, …: the v2 sections and the v3 branding.
-    #[serde(flatten)]
-    pub extra: Extra,
+wire! {
+    /// The active theme of a bot.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ActiveTheme {
+        /// Always true in an answer; the v3 client waits for it.
+        #[serde(rename = "activeTheme")]
+        pub active_theme: bool,
+        /// `generalAttributes`, `userMessage`, `v3`, …: the v2 sections and the v3 branding.
+        #[serde(flatten)]
+        pub extra: Extra,
+    }
 }

@@ -3,6 +3,8 @@
 //! The other half of [`crate::read`], for the same reason. What the server says is written by
 //! serde; both write the same (`tests/golden.rs`).
 
+use std::borrow::Cow;
+
 use crate::Extra;
 use crate::json::Value;
 
@@ -22,12 +24,6 @@ pub trait Write {
 pub struct Object(Extra);
 
 impl Object {
-    /// Begins with the fields that have no name in our types.
-    #[must_use]
-    pub fn with(extra: &Extra) -> Self {
-        Self(extra.clone())
-    }
-
     /// Begins with nothing.
     #[must_use]
     pub fn new() -> Self {
@@ -43,6 +39,22 @@ impl Object {
     pub fn put_some(&mut self, name: &str, value: Option<&impl Write>) {
         if let Some(value) = value {
             self.put(name, value);
+        }
+    }
+
+    /// Adds the fields that have no name in our types. One with a name keeps its own value.
+    pub fn put_extra(&mut self, extra: &Extra) {
+        for (name, value) in extra.iter() {
+            if self.0.get(name).is_none() {
+                self.0.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+
+    /// Adds the fields of another object.
+    pub fn put_all(&mut self, other: &Value) {
+        if let Value::Object(fields) = other {
+            self.put_extra(fields);
         }
     }
 
@@ -68,6 +80,24 @@ impl Write for bool {
 impl Write for u64 {
     fn write(&self) -> Value {
         Value::Number((*self).into())
+    }
+}
+
+impl Write for u32 {
+    fn write(&self) -> Value {
+        u64::from(*self).write()
+    }
+}
+
+impl Write for Cow<'static, str> {
+    fn write(&self) -> Value {
+        Value::String(self.clone().into_owned())
+    }
+}
+
+impl Write for Extra {
+    fn write(&self) -> Value {
+        Value::Object(self.clone())
     }
 }
 

@@ -19,9 +19,7 @@ mod language;
 pub use language::Language;
 
 use protocol::find::find;
-use protocol::json::Value;
-use protocol::read::{Fields, Read};
-use serde::Serialize;
+use protocol::wire;
 use std::borrow::Cow;
 
 macro_rules! messages {
@@ -187,14 +185,16 @@ messages! {
     }
 }
 
-/// How a language counts. The forms stand in the order of Unicode's categories.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub enum Plural {
-    /// zero, one, two, few, many, other.
-    Arabic,
-    /// one, other.
-    #[default]
-    OneOther,
+wire! {
+    /// How a language counts. The forms stand in the order of Unicode's categories.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Plural {
+        /// zero, one, two, few, many, other.
+        Arabic,
+        /// one, other.
+        #[default]
+        OneOther,
+    }
 }
 
 impl Plural {
@@ -219,38 +219,17 @@ impl Plural {
     }
 }
 
-/// The strings of one language, on their way to the browser.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Texts {
-    /// The language's tag, for `lang` and for dates.
-    pub language: Cow<'static, str>,
-    /// Whether it is written from right to left.
-    pub rtl: bool,
-    plural: Plural,
-    messages: Vec<Cow<'static, str>>,
-    counts: Vec<Vec<Cow<'static, str>>>,
-}
-
-impl Read for Texts {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            language: fields.get("language")?,
-            rtl: fields.get("rtl")?,
-            plural: fields.get("plural")?,
-            messages: fields.get("messages")?,
-            counts: fields.get("counts")?,
-        })
-    }
-}
-
-impl Read for Plural {
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "Arabic" => Some(Self::Arabic),
-            "OneOther" => Some(Self::OneOther),
-            _ => None,
-        }
+wire! {
+    /// The strings of one language, on their way to the browser.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Texts {
+        /// The language's tag, for `lang` and for dates.
+        pub language: Cow<'static, str>,
+        /// Whether it is written from right to left.
+        pub rtl: bool,
+        plural: Plural,
+        messages: Vec<Cow<'static, str>>,
+        counts: Vec<Vec<Cow<'static, str>>>,
     }
 }
 

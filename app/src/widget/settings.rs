@@ -4,78 +4,86 @@
 //! browser reads it by name ([`protocol::read`]).
 
 use crate::text::Texts;
-use protocol::json::Value;
-use protocol::read::{Fields, Read};
+#[cfg(any(target_arch = "wasm32", test))]
+use protocol::read::Read as _;
 use protocol::transcript::Entry;
-use serde::Serialize;
+use protocol::wire;
 
 /// The id of the page's element that holds the settings.
 #[cfg(any(feature = "ssr", target_arch = "wasm32"))]
 pub(crate) const ELEMENT: &str = "settings";
 
-/// All that the widget knows from the server.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct WidgetSettings {
-    /// Who answers.
-    pub bot: BotFace,
+wire! {
+    /// All that the widget knows from the server.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct WidgetSettings {
+        /// Who answers.
+        pub bot: BotFace,
+        /// Where the RTM protocol is spoken.
+        pub platform: Platform,
+        /// A page of its own, or a frame on somebody's page.
+        pub mode: Mode,
+        /// The words, in the visitor's language.
+        pub texts: Texts,
+        /// The newest messages, oldest first.
+        pub entries: Vec<Entry>,
+        /// The sequence of the newest message; 0 without any.
+        pub last_seq: u64,
+        /// Whether there are messages before `entries`.
+        pub more: bool,
+        /// The server's clock: what "now" is until the browser's takes over.
+        pub rendered_at_ms: u64,
+        /// The host page hands over its own assertion: nothing is known of the visitor yet.
+        pub host_identity: bool,
+        /// What the composer takes.
+        pub max_message_chars: u32,
+        /// Where the composer's form posts to while, or where, no script runs.
+        pub form_action: String,
+    }
+}
+
+wire! {
+    /// Who answers, as the visitor sees them.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct BotFace {
+        /// The name in the address: `demo` in `/chat/demo`.
+        pub page: String,
+        /// The bot's id on the platform.
+        pub id: String,
+        /// What it is called.
+        pub name: String,
+        /// One sentence about it; empty for the usual one.
+        pub tagline: String,
+        /// Its picture; without one its first letter stands there.
+        pub avatar: Option<String>,
+        /// What a visitor may begin with.
+        pub starters: Vec<String>,
+        /// Where pictures inside of its text may come from; the others are links.
+        pub text_images: Vec<String>,
+    }
+}
+
+wire! {
     /// Where the RTM protocol is spoken.
-    pub platform: Platform,
-    /// A page of its own, or a frame on somebody's page.
-    pub mode: Mode,
-    /// The words, in the visitor's language.
-    pub texts: Texts,
-    /// The newest messages, oldest first.
-    pub entries: Vec<Entry>,
-    /// The sequence of the newest message; 0 without any.
-    pub last_seq: u64,
-    /// Whether there are messages before `entries`.
-    pub more: bool,
-    /// The server's clock: what "now" is until the browser's takes over.
-    pub rendered_at_ms: u64,
-    /// The host page hands over its own assertion: nothing is known of the visitor yet.
-    pub host_identity: bool,
-    /// What the composer takes.
-    pub max_message_chars: u32,
-    /// Where the composer's form posts to while, or where, no script runs.
-    pub form_action: String,
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Platform {
+        /// `/api/`, or another server's.
+        pub base: String,
+        /// Where assertions are signed.
+        pub sign_url: String,
+    }
 }
 
-/// Who answers, as the visitor sees them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct BotFace {
-    /// The name in the address: `demo` in `/chat/demo`.
-    pub page: String,
-    /// The bot's id on the platform.
-    pub id: String,
-    /// What it is called.
-    pub name: String,
-    /// One sentence about it; empty for the usual one.
-    pub tagline: String,
-    /// Its picture; without one its first letter stands there.
-    pub avatar: Option<String>,
-    /// What a visitor may begin with.
-    pub starters: Vec<String>,
-    /// Where pictures inside of its text may come from; the others are links.
-    pub text_images: Vec<String>,
-}
-
-/// Where the RTM protocol is spoken.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Platform {
-    /// `/api/`, or another server's.
-    pub base: String,
-    /// Where assertions are signed.
-    pub sign_url: String,
-}
-
-/// How the widget is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub enum Mode {
-    /// In the frame that the loader puts on a host's page.
-    Embedded,
-    /// On a page of its own.
-    #[default]
-    Standalone,
+wire! {
+    /// How the widget is shown.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Mode {
+        /// In the frame that the loader puts on a host's page.
+        Embedded,
+        /// On a page of its own.
+        #[default]
+        Standalone,
+    }
 }
 
 impl WidgetSettings {
@@ -103,60 +111,6 @@ impl WidgetSettings {
         serde_json::to_string(self)
             .unwrap_or_default()
             .replace('<', "\\u003c")
-    }
-}
-
-impl Read for WidgetSettings {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            bot: fields.get("bot")?,
-            platform: fields.get("platform")?,
-            mode: fields.get("mode")?,
-            texts: fields.get("texts")?,
-            entries: fields.get("entries")?,
-            last_seq: fields.get("last_seq")?,
-            more: fields.get("more")?,
-            rendered_at_ms: fields.get("rendered_at_ms")?,
-            host_identity: fields.get("host_identity")?,
-            max_message_chars: fields.get("max_message_chars")?,
-            form_action: fields.get("form_action")?,
-        })
-    }
-}
-
-impl Read for BotFace {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            page: fields.get("page")?,
-            id: fields.get("id")?,
-            name: fields.get("name")?,
-            tagline: fields.get("tagline")?,
-            avatar: fields.get("avatar"),
-            starters: fields.get("starters")?,
-            text_images: fields.get("text_images")?,
-        })
-    }
-}
-
-impl Read for Platform {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            base: fields.get("base")?,
-            sign_url: fields.get("sign_url")?,
-        })
-    }
-}
-
-impl Read for Mode {
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "Embedded" => Some(Self::Embedded),
-            "Standalone" => Some(Self::Standalone),
-            _ => None,
-        }
     }
 }
 
@@ -270,6 +224,9 @@ mod tests {
             };
             let written = settings.to_text();
             assert!(!written.contains('<'));
+            let by_write = protocol::write::Write::to_text(&settings);
+            let by_serde: WidgetSettings = serde_json::from_str(&by_write).expect("settings");
+            assert_eq!(by_serde, settings);
             assert_eq!(WidgetSettings::parse(&written), Some(settings));
         }
     }

@@ -1,41 +1,43 @@
 //! What can be chosen in a message, and what choosing it does.
 
-use serde::Serialize;
-
 use super::json_text::scalar;
 use crate::json::Value;
 use crate::link::{safe_image, sloppy_link};
-use crate::read::{Fields, Read, variant};
+use crate::wire;
 
 /// Buttons and replies beyond this are dropped: no bot means to show more.
 pub(crate) const MAX_BUTTONS: usize = 50;
 
-/// Something to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Button {
-    /// What it says.
-    pub title: String,
-    /// What it does.
-    pub action: Action,
-    /// A small picture, http or https.
-    pub image: Option<String>,
+wire! {
+    /// Something to choose.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Button {
+        /// What it says.
+        pub title: String,
+        /// What it does.
+        pub action: Action,
+        /// A small picture, http or https.
+        pub image: Option<String>,
+    }
 }
 
-/// What a button does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Action {
-    /// Opens a page in a new tab and sends nothing.
-    Open {
-        /// http, https, mailto or tel.
-        url: String,
-    },
-    /// Nothing: what it would open is refused, so its title is text.
-    None {},
-    /// Sends the payload; the title is shown.
-    Post {
-        /// What the bot gets.
-        payload: String,
-    },
+wire! {
+    /// What a button does.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Action {
+        /// Nothing: what it would open is refused, so its title is text.
+        None {},
+        /// Opens a page in a new tab and sends nothing.
+        Open {
+            /// http, https, mailto or tel.
+            url: String,
+        },
+        /// Sends the payload; the title is shown.
+        Post {
+            /// What the bot gets.
+            payload: String,
+        },
+    }
 }
 
 impl Button {
@@ -80,33 +82,5 @@ impl Button {
     pub(crate) fn all<'a>(lists: impl IntoIterator<Item = &'a Value>) -> Vec<Self> {
         let all = lists.into_iter().filter_map(Value::as_array).flatten();
         all.filter_map(Self::of).take(MAX_BUTTONS).collect()
-    }
-}
-
-impl Read for Button {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            title: fields.get("title")?,
-            action: fields.get("action")?,
-            image: fields.get("image"),
-        })
-    }
-}
-
-impl Read for Action {
-    fn read(value: &Value) -> Option<Self> {
-        let (kind, value) = variant(value)?;
-        let fields = Fields::of(value)?;
-        match kind {
-            "Open" => Some(Self::Open {
-                url: fields.get("url")?,
-            }),
-            "None" => Some(Self::None {}),
-            "Post" => Some(Self::Post {
-                payload: fields.get("payload")?,
-            }),
-            _ => None,
-        }
     }
 }

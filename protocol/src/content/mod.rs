@@ -20,86 +20,89 @@ mod said;
 pub use button::{Action, Button};
 pub(crate) use json_text::scalar;
 pub use said::{File, FileKind};
-use serde::Serialize;
 
 use crate::json::Value;
 use crate::message::add;
-use crate::read::{Fields, Read};
 use crate::reply::BotMessage;
+use crate::wire;
 
 /// Bytes of JSON text of a payload that is kept; beyond it only the words stay.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// One message, ready to draw. As JSON, `kind` says which variant it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind")]
-pub enum Content {
-    /// Text with buttons that stay usable.
-    Buttons {
-        /// Text with markup above the buttons.
-        text: String,
-        /// In order.
-        buttons: Vec<Button>,
-    },
-    /// Something failed on the bot's side.
-    Error {
-        /// A sentence.
-        text: String,
-    },
-    /// A picture.
-    Image {
-        /// http or https.
-        url: String,
-        /// The file's name or description; may be empty.
-        alt: String,
-    },
-    /// A file or page to open.
-    Link {
-        /// http, https, mailto or tel.
-        url: String,
-        /// What to call it.
-        title: String,
-    },
-    /// Text with chips that go away once one is chosen.
-    QuickReplies {
-        /// Text with markup above the chips.
-        text: String,
-        /// In order.
-        replies: Vec<Button>,
-    },
-    /// Everything that a visitor said.
-    Said {
-        /// The words as they were shown, without markup; empty where only files were sent.
-        text: String,
-        /// What the bot got, where that is something else: a button's payload.
-        payload: Option<String>,
-        /// In order.
-        files: Vec<File>,
-    },
-    /// A centred line that nobody said.
-    System {
-        /// A sentence with markup.
-        text: String,
-    },
-    /// A bot's template that has no variant of its own.
-    Template(Template),
-    /// What a bot said.
-    Text {
-        /// With markup.
-        text: String,
-    },
+wire! {
+    /// One message, ready to draw. As JSON, `kind` says which variant it is.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Content {
+        /// Text with buttons that stay usable.
+        Buttons {
+            /// Text with markup above the buttons.
+            text: String,
+            /// In order.
+            buttons: Vec<Button>,
+        },
+        /// Something failed on the bot's side.
+        Error {
+            /// A sentence.
+            text: String,
+        },
+        /// A picture.
+        Image {
+            /// http or https.
+            url: String,
+            /// The file's name or description; may be empty.
+            alt: String,
+        },
+        /// A file or page to open.
+        Link {
+            /// http, https, mailto or tel.
+            url: String,
+            /// What to call it.
+            title: String,
+        },
+        /// Text with chips that go away once one is chosen.
+        QuickReplies {
+            /// Text with markup above the chips.
+            text: String,
+            /// In order.
+            replies: Vec<Button>,
+        },
+        /// Everything that a visitor said.
+        Said {
+            /// The words as they were shown, without markup; empty where only files were sent.
+            text: String,
+            /// What the bot got, where that is something else: a button's payload.
+            payload: Option<String>,
+            /// In order.
+            files: Vec<File>,
+        },
+        /// A centred line that nobody said.
+        System {
+            /// A sentence with markup.
+            text: String,
+        },
+        /// A bot's template that has no variant of its own.
+        Template(template: Template),
+        /// What a bot said.
+        Text {
+            /// With markup.
+            text: String,
+        },
+    }
 }
 
-/// A template as the bot sent it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Template {
-    /// Its `template_type`. Empty: it is none, and cannot be read.
-    pub name: String,
-    /// The object with the `template_type`; null where it is longer than [`MAX_PAYLOAD_BYTES`]. Nothing in it has been
-    /// checked: addresses in it are what the bot wrote.
-    pub payload: Value,
-    /// Its words, for who does not draw it: a sentence of the bot, else the words found in it.
-    pub fallback: String,
+wire! {
+    /// A template as the bot sent it.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Template {
+        /// Its `template_type`. Empty: it is none, and cannot be read.
+        pub name: String,
+        /// The object with the `template_type`; null where it is longer than [`MAX_PAYLOAD_BYTES`]. Nothing in it has been
+        /// checked: addresses in it are what the bot wrote.
+        #[serde(default)]
+        pub payload: Value,
+        /// Its words, for who does not draw it: a sentence of the bot, else the words found in it.
+        pub fallback: String,
+    }
 }
 
 /// The next piece of a streamed answer. It may be cut inside of a character.
@@ -133,51 +136,6 @@ impl<'a> From<&'a str> for Piece<'a> {
             text,
             ..Self::default()
         }
-    }
-}
-
-impl Read for Content {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        let kind: String = fields.get("kind")?;
-        Some(match kind.as_str() {
-            "Buttons" => Self::Buttons {
-                text: fields.get("text")?,
-                buttons: fields.get("buttons")?,
-            },
-            "Error" => Self::Error {
-                text: fields.get("text")?,
-            },
-            "Image" => Self::Image {
-                url: fields.get("url")?,
-                alt: fields.get("alt")?,
-            },
-            "Link" => Self::Link {
-                url: fields.get("url")?,
-                title: fields.get("title")?,
-            },
-            "QuickReplies" => Self::QuickReplies {
-                text: fields.get("text")?,
-                replies: fields.get("replies")?,
-            },
-            "Said" => Self::Said {
-                text: fields.get("text")?,
-                payload: fields.get("payload"),
-                files: fields.get("files")?,
-            },
-            "System" => Self::System {
-                text: fields.get("text")?,
-            },
-            "Template" => Self::Template(Template {
-                name: fields.get("name")?,
-                payload: fields.get_or_default("payload"),
-                fallback: fields.get("fallback")?,
-            }),
-            "Text" => Self::Text {
-                text: fields.get("text")?,
-            },
-            _ => return None,
-        })
     }
 }
 

@@ -1,38 +1,40 @@
 //! What a visitor said: the words, what they chose, and the files.
 
-use serde::Serialize;
-
 use super::{Content, MAX_PAYLOAD_BYTES};
 use crate::json::Value;
 use crate::link::safe_link;
 use crate::message::{UserBody, add};
-use crate::read::{Fields, Read};
+use crate::wire;
 
 /// Files beyond this are dropped: no client sends more at once.
 const MAX_FILES: usize = 50;
 
-/// A file that the visitor sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct File {
-    /// Its name, with the ending.
-    pub name: String,
-    /// Where it can be opened, where the platform says it: http or https.
-    pub url: Option<String>,
-    /// What kind of file it is.
-    pub kind: FileKind,
+wire! {
+    /// A file that the visitor sent.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct File {
+        /// Its name, with the ending.
+        pub name: String,
+        /// Where it can be opened, where the platform says it: http or https.
+        pub url: Option<String>,
+        /// What kind of file it is.
+        pub kind: FileKind,
+    }
 }
 
-/// What kind of file, as clients tell them apart (`fileType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum FileKind {
-    /// Sound.
-    Audio,
-    /// None of the others.
-    Document,
-    /// A picture.
-    Image,
-    /// A film.
-    Video,
+wire! {
+    /// What kind of file, as clients tell them apart (`fileType`).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum FileKind {
+        /// Sound.
+        Audio,
+        /// None of the others.
+        Document,
+        /// A picture.
+        Image,
+        /// A film.
+        Video,
+    }
 }
 
 impl Content {
@@ -103,32 +105,10 @@ pub(super) fn names_of(files: &[File]) -> String {
     names
 }
 
-impl Read for File {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            name: fields.get("name")?,
-            url: fields.get("url"),
-            kind: fields.get("kind")?,
-        })
-    }
-}
-
-impl Read for FileKind {
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "Audio" => Some(Self::Audio),
-            "Document" => Some(Self::Document),
-            "Image" => Some(Self::Image),
-            "Video" => Some(Self::Video),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::Read as _;
 
     fn said(text: &str, payload: Option<&str>, files: Vec<File>) -> Content {
         Content::Said {

@@ -1,67 +1,70 @@
 //! One row of the visible list, and where rows come from.
 
-use serde::Serialize;
-
 use crate::content::Content;
 use crate::history::{Direction, HistoryMessage};
-use crate::json::Value;
 use crate::message::UserBody;
 use crate::message_ref::MessageRef;
-use crate::read::{Fields, Read};
 use crate::reply::{BotResponse, EchoedMessage, person};
 use crate::timestamp;
+use crate::wire;
 
-/// One row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// Unique in the list and stable over the row's life.
-    pub key: String,
+wire! {
+    /// One row.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Entry {
+        /// Unique in the list and stable over the row's life.
+        pub key: String,
+        /// Who said it.
+        pub author: Author,
+        /// Milliseconds since the epoch: for display, never for order.
+        pub at_ms: u64,
+        /// What it shows.
+        pub content: Content,
+        /// How far it got.
+        pub delivery: Delivery,
+        /// Its place in the conversation, where the server counts.
+        pub seq: Option<u64>,
+        /// It was told while it grew, and began behind this sequence: there it stands.
+        pub behind: Option<u64>,
+        /// The server's id, where it has one.
+        pub message_id: Option<String>,
+        /// The person who wrote it in the bot's place.
+        pub agent: Option<String>,
+    }
+}
+
+wire! {
     /// Who said it.
-    pub author: Author,
-    /// Milliseconds since the epoch: for display, never for order.
-    pub at_ms: u64,
-    /// What it shows.
-    pub content: Content,
-    /// How far it got.
-    pub delivery: Delivery,
-    /// Its place in the conversation, where the server counts.
-    pub seq: Option<u64>,
-    /// It was told while it grew, and began behind this sequence: there it stands.
-    pub behind: Option<u64>,
-    /// The server's id, where it has one.
-    pub message_id: Option<String>,
-    /// The person who wrote it in the bot's place.
-    pub agent: Option<String>,
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Author {
+        /// The bot, or an agent behind it.
+        Bot,
+        /// Nobody: a notice in the list.
+        System,
+        /// The person at this widget.
+        Visitor,
+    }
 }
 
-/// Who said it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Author {
-    /// The bot, or an agent behind it.
-    Bot,
-    /// Nobody: a notice in the list.
-    System,
-    /// The person at this widget.
-    Visitor,
-}
-
-/// How far a message got: one of the visitor's to the server, one of the bot's to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Delivery {
-    /// On the screen of the person behind the bot.
-    Delivered,
-    /// Given up or refused; the text is kept, with Retry and Delete.
-    Failed,
-    /// The bot is still saying it.
-    Growing,
-    /// Seen by the person behind the bot.
-    Read,
-    /// On its way.
-    Sending,
-    /// Acknowledged: stored by the server. What others said is that when it comes.
-    Sent,
-    /// The bot was stopped, or broke off: this is what it had said.
-    Stopped,
+wire! {
+    /// How far a message got: one of the visitor's to the server, one of the bot's to its end.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Delivery {
+        /// On the screen of the person behind the bot.
+        Delivered,
+        /// Given up or refused; the text is kept, with Retry and Delete.
+        Failed,
+        /// The bot is still saying it.
+        Growing,
+        /// Seen by the person behind the bot.
+        Read,
+        /// On its way.
+        Sending,
+        /// Acknowledged: stored by the server. What others said is that when it comes.
+        Sent,
+        /// The bot was stopped, or broke off: this is what it had said.
+        Stopped,
+    }
 }
 
 impl Delivery {
@@ -76,46 +79,6 @@ impl Delivery {
         match stopped {
             Some(true) => Self::Stopped,
             _ => Self::Sent,
-        }
-    }
-}
-
-impl Read for Entry {
-    fn read(value: &Value) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        Some(Self {
-            key: fields.get("key")?,
-            author: fields.get("author")?,
-            at_ms: fields.get("at_ms")?,
-            content: fields.get("content")?,
-            delivery: fields.get("delivery")?,
-            seq: fields.get("seq"),
-            behind: fields.get("behind"),
-            message_id: fields.get("message_id"),
-            agent: fields.get("agent"),
-        })
-    }
-}
-
-impl Read for Author {
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "Bot" => Some(Self::Bot),
-            "System" => Some(Self::System),
-            "Visitor" => Some(Self::Visitor),
-            _ => None,
-        }
-    }
-}
-
-impl Read for Delivery {
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "Failed" => Some(Self::Failed),
-            "Sending" => Some(Self::Sending),
-            "Sent" => Some(Self::Sent),
-            "Stopped" => Some(Self::Stopped),
-            _ => None,
         }
     }
 }
