@@ -171,10 +171,10 @@ impl World {
     }
 
     fn arrive(&mut self, frame: &str) {
-        let frame = ServerFrame::parse(frame);
-        assert!(frame.is_some(), "every frame of the server's can be read");
-        if let (Some(attempt), Some(frame)) = (self.attempt, frame) {
-            self.handle(Event::Frame(attempt, Box::new(frame)));
+        let read = ServerFrame::parse(frame);
+        assert!(read.is_some(), "every frame of the server's can be read");
+        if let Some(attempt) = self.attempt {
+            self.handle(Event::Text(attempt, frame.to_owned()));
         }
     }
 

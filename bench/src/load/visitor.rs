@@ -238,7 +238,8 @@ impl Visitor {
             return;
         };
         self.note(&frame);
-        self.happens(Event::Frame(attempt, Box::new(frame))).await;
+        self.happens(Event::Text(attempt, text.as_str().to_owned()))
+            .await;
     }
 
     /// Writes down what the accounting needs.

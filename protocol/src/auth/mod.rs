@@ -13,9 +13,6 @@ use crate::json::Value;
 use crate::message::BotInfo;
 use crate::wire;
 
-/// The audience of an assertion when a caller names none.
-pub const DEFAULT_AUDIENCE: &str = "https://idproxy.kore.com/authorize";
-
 wire! {
     /// `POST /api/users/sts`: please sign an assertion for this identity. JSON or a form.
     #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +25,7 @@ wire! {
         pub client_secret: Option<String>,
         /// The identity that the caller claims.
         pub identity: Option<String>,
-        /// Audience; empty means [`DEFAULT_AUDIENCE`].
+        /// Audience; old clients leave it empty.
         pub aud: Option<String>,
         /// Whether the identity is a passing one.
         #[serde(rename = "isAnonymous", default, deserialize_with = "bool_or_text")]

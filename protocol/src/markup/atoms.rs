@@ -1,8 +1,9 @@
 //! What stands for itself inside a line: addresses, code, and the few tags.
 
 use super::Span;
+use super::brackets::code_end;
 use super::escapes::entity;
-use super::spans::{Mark, Reader, code_end, ends_sentence, is_word, written};
+use super::spans::{Mark, Reader, ends_sentence, is_word, written};
 use crate::find::find;
 use crate::link::safe_link;
 

@@ -3,8 +3,6 @@
 //! One pass. `[Invoice [2024]](https://a.test)` is a link whose words hold brackets; of two links inside each other the
 //! reader takes the inner one.
 
-use super::spans::code_end;
-
 /// A pair of brackets with an address behind it.
 pub(super) struct Bracketed {
     /// Where the opening one stands.
@@ -100,4 +98,22 @@ fn destination(text: &str, from: usize) -> (Option<(String, usize)>, usize) {
     let address = url.contains([':', '/', '.', '#']);
     let found = address.then(|| (url.to_owned(), end - from));
     (found, end - from)
+}
+
+/// Where the code ends that begins here with a run of so many quotes: behind the next run of as many. And the steps.
+pub(super) fn code_end(text: &str, at: usize, run: usize) -> (Option<usize>, usize) {
+    let bytes = text.as_bytes();
+    let Some(sign) = bytes.get(at) else {
+        return (None, 0);
+    };
+    let mut end = at + run;
+    while let Some(found) = bytes[end..].iter().position(|byte| byte == sign) {
+        end += found;
+        let other = bytes[end..].iter().take_while(|byte| *byte == sign).count();
+        end += other;
+        if other == run {
+            return (Some(end), end - at);
+        }
+    }
+    (None, bytes.len() - at)
 }

@@ -345,24 +345,6 @@ fn is_blank(c: Option<char>) -> bool {
     c.is_none_or(char::is_whitespace)
 }
 
-/// Where the code ends that begins here with a run of so many quotes: behind the next run of as many. And the steps.
-pub(super) fn code_end(text: &str, at: usize, run: usize) -> (Option<usize>, usize) {
-    let bytes = text.as_bytes();
-    let Some(sign) = bytes.get(at) else {
-        return (None, 0);
-    };
-    let mut end = at + run;
-    while let Some(found) = bytes[end..].iter().position(|byte| byte == sign) {
-        end += found;
-        let other = bytes[end..].iter().take_while(|byte| *byte == sign).count();
-        end += other;
-        if other == run {
-            return (Some(end), end - at);
-        }
-    }
-    (None, bytes.len() - at)
-}
-
 /// An address as it is meant: inside of markup that was made for HTML, its `&` is an entity.
 pub(super) fn written(address: &str) -> String {
     address.replace("&amp;", "&")

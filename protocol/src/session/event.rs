@@ -3,7 +3,6 @@
 use super::outbox::Outgoing;
 use crate::error::Failure;
 use crate::message::UserBody;
-use crate::reply::ServerFrame;
 use crate::transcript::Entry;
 
 /// When, and some randomness. The session has neither clock nor dice of its own.
@@ -35,8 +34,6 @@ pub enum Event {
     Delete(u64),
     /// A timer that the session armed has run out.
     Fired(Timer),
-    /// A frame came over this attempt's socket.
-    Frame(Attempt, Box<ServerFrame>),
     /// The grant succeeded; the driver holds the token, which lasts for so many milliseconds from now on (`None`: it was not said).
     Granted(Attempt, Option<u64>),
     /// The newest page of the transcript.

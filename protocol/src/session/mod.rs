@@ -278,9 +278,6 @@ impl Session {
                 }
                 effects.push(Effect::Show);
             }
-            Event::Frame(attempt, frame) if attempt == self.attempt => {
-                self.frame(at, *frame, &mut effects);
-            }
             Event::Fired(timer) => self.fired(at, timer, &mut effects),
             Event::Stop => self.stop(&mut effects),
             event => self.connect(at, event, &mut effects),

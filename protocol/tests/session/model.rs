@@ -272,8 +272,9 @@ impl World {
 
     pub(crate) fn deliver_down(&mut self, times: usize) {
         if let (Some(frame), Some(attempt)) = (self.down.pop_front(), self.socket) {
+            let text = serde_json::to_string(&frame).unwrap_or_default();
             for _ in 0..times {
-                self.handle(Event::Frame(attempt, Box::new(frame.clone())));
+                self.handle(Event::Text(attempt, text.clone()));
             }
         }
     }
