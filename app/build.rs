@@ -2,7 +2,7 @@
 //!
 //! For every `src/**/*.css` the same class as `stylers::style_sheet!` takes, the same code to put it into the
 //! selectors, and one file for the widget (`OUT_DIR/widget.css`) and one for the other pages
-//! (`OUT_DIR/pages.css`). Two traps of stylers are closed here: files whose text has the same number of characters would
+//! (`OUT_DIR/pages.css`), and one for each late part. Two traps of stylers are closed here: files whose text has the same number of characters would
 //! share a class, and selectors that its parser cuts or leaves unscoped are refused (`styles`).
 
 #[path = "build/styles.rs"]
@@ -17,15 +17,26 @@ use std::{
 };
 use stylers_core::{Class, from_str};
 
+/// Where the sheets of the parts are that the browser loads when it needs them.
+const LATE: &str = "widget/content/late";
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=../style/main.css");
     let source = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("src");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut classes = HashMap::new();
-    for folder in ["widget", "pages"] {
+    // A late part has its sheet in itself.
+    let late = ["cards", "form"];
+    for folder in ["widget", "pages", late[0], late[1]] {
         let mut files = Vec::new();
-        find(&source.join(folder), &mut files)?;
+        let late_sheet = |name: &str| source.join(LATE).join(name).with_extension("css");
+        if late.contains(&folder) {
+            files.push(late_sheet(folder));
+        } else {
+            find(&source.join(folder), &mut files)?;
+            files.retain(|file| late.iter().all(|name| *file != late_sheet(name)));
+        }
         files.sort();
         let mut sheet = String::new();
         for file in files {

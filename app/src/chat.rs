@@ -1,37 +1,57 @@
-//! The one store of the widget: what is shown, which the window follows, and actions that components call.
+//! The one store of the widget: what is shown, as signals, and the actions that components call.
 //!
-//! In the path: components call an action, the action goes to the driver (`transport`, in the
-//! browser), the driver shows something else, the window draws it. On the server the same struct holds
-//! what the page shows and its actions do nothing.
+//! In the path: a component calls an action; the action goes to the driver of the session (`transport`, in the browser); the
+//! driver sets signals, and what reads them is drawn again. The island makes the chat, hands the driver in and gives the
+//! chat to its components as context. On the server the same signals hold what the page shows, and no driver is there.
 //!
-//! Not a signal: one value with one follower needs no graph of them, which was 5 kB of the widget
-//! (docs/adr/0012-one-node-type.md).
-//!
-//! **Invariants.** What it holds before [`Chat::start`] is exactly what the server rendered, so
-//! hydration finds the same. It is set only to something else.
+//! **Invariants.** What the chat holds before its driver begins is exactly what the server rendered, so that hydration
+//! finds the same. A signal is set only to something else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use leptos::prelude::*;
 use protocol::transcript::Entry;
 use protocol::visible::is_blank;
 
-#[cfg(target_arch = "wasm32")]
-use crate::transport as driver;
 use crate::widget::settings::WidgetSettings;
 
-/// The conversation.
-#[derive(Clone)]
-pub struct Chat(Arc<Mutex<Shown>>);
+/// The conversation: what is shown of it, and what can be done with it.
+#[derive(Clone, Copy)]
+pub struct Chat {
+    /// What is shown.
+    pub shown: Shown,
+    /// Takes what a component asks for. `None` on the server.
+    driver: Option<UnsyncCallback<Action, bool>>,
+}
 
-/// The conversation as the visitor sees it.
+/// The conversation as the visitor sees it. Two signals, because a list is drawn by other rules than what stands around it;
+/// a signal for each field would cost each visitor some kilobytes of code.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    /// The messages.
+    pub list: RwSignal<List>,
+    /// All that is no message.
+    pub status: RwSignal<Status>,
+}
+
+/// The messages that are shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct List {
+    /// Oldest first. One that did not change is the same `Arc` as before.
+    pub entries: Vec<Arc<Entry>>,
+    /// The key of the first message that came while nobody looked: the "New messages" line stands before it.
+    pub unread_from: Option<String>,
+    /// The key of the message that was said last in this window.
+    pub said: Option<String>,
+}
+
+/// What is shown around the messages.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts, each named and explained"
 )]
-pub struct Shown {
-    /// The rows, oldest first. Others are another list.
-    pub entries: Arc<Vec<Entry>>,
+pub struct Status {
     /// How the connection stands.
     pub connection: Connection,
     /// The bot, or the person in its place, is at an answer.
@@ -40,19 +60,14 @@ pub struct Shown {
     pub doing: Option<String>,
     /// The person who has the conversation, by name.
     pub agent: Option<String>,
-    /// An answer grows, and the visitor may stop it.
+    /// An answer is streaming, and the visitor may stop it.
     pub may_stop: bool,
     /// There are older messages to load.
     pub more: bool,
     /// Older messages are on their way.
     pub loading_older: bool,
-    /// The key of the first row that came while nobody looked: the "New messages" line stands
-    /// before it.
-    pub unread_from: Option<String>,
-    /// The key of the row that was said last in this window.
-    pub said: Option<String>,
-    /// What the live region says; emptied after a second.
-    pub announce: String,
+    /// What the live region says, line by line; emptied after a second.
+    pub announcements: Vec<String>,
     /// What there is to know about the connection, as long as it is so.
     pub standing: Option<Notice>,
     /// What is told for a moment, before that.
@@ -61,10 +76,73 @@ pub struct Shown {
     pub person: String,
 }
 
-impl Shown {
+impl Status {
     /// What the slim row above the composer says.
     pub fn notice(&self) -> Option<Notice> {
         self.passing.or(self.standing)
+    }
+}
+
+impl Shown {
+    /// What the page came with.
+    pub fn from_settings(settings: &WidgetSettings) -> Self {
+        let entries = settings.entries.iter().cloned().map(Arc::new).collect();
+        Self {
+            list: RwSignal::new(List {
+                entries,
+                ..List::default()
+            }),
+            status: RwSignal::new(Status {
+                connection: Connection::Connecting,
+                typing: false,
+                doing: None,
+                agent: None,
+                may_stop: false,
+                more: settings.more,
+                loading_older: false,
+                announcements: Vec::new(),
+                standing: None,
+                passing: None,
+                person: String::new(),
+            }),
+        }
+    }
+
+    /// What is shown around the messages now.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn status_now(&self) -> Status {
+        self.status.get_untracked()
+    }
+
+    /// Shows this around the messages; nothing is drawn where it is the same.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn show(&self, status: Status) {
+        if self.status.with_untracked(|now| *now != status) {
+            self.status.set(status);
+        }
+    }
+
+    /// Changes what is shown around the messages.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Status)) {
+        let mut status = self.status_now();
+        change(&mut status);
+        self.show(status);
+    }
+}
+
+/// Finds in a list by key what a list that is about to follow it asks for, one after the other. Nearly always that is the
+/// one after the one found before, so a whole list costs one walk through it.
+pub(crate) fn in_order<'a, T>(
+    list: &'a [T],
+    key_of: impl Fn(&T) -> &str,
+) -> impl FnMut(&str) -> Option<&'a T> {
+    let mut expected = 0;
+    move |key| {
+        let is_it = |position: &usize| key_of(&list[*position]) == key;
+        let position = (expected..list.len()).chain(0..expected).find(is_it)?;
+        expected = position + 1;
+        Some(&list[position])
     }
 }
 
@@ -148,143 +226,106 @@ pub(crate) enum Action {
         /// What a chosen button stands for.
         payload: Option<String>,
     },
-    /// Enough of the answer that grows.
+    /// Enough of the answer that is streaming.
     Stop,
 }
 
 impl Chat {
-    /// What the page came with.
-    pub fn from_settings(settings: &WidgetSettings) -> Self {
-        Self(Arc::new(Mutex::new(Shown {
-            entries: Arc::new(settings.entries.clone()),
-            connection: Connection::Connecting,
-            typing: false,
-            doing: None,
-            agent: None,
-            may_stop: false,
-            more: settings.more,
-            loading_older: false,
-            unread_from: None,
-            said: None,
-            announce: String::new(),
-            standing: None,
-            passing: None,
-            person: String::new(),
-        })))
-    }
-
-    /// What is shown now.
-    pub fn shown(&self) -> Shown {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Draws what is shown: soon, and whenever it is something else.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn follow(&self, draw: impl Fn(Shown) + 'static) {
-        follower::set(self.clone(), Box::new(draw));
-    }
-
-    /// Shows this from now on.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn show(&self, shown: Shown) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *now != shown {
-            *now = shown;
-            drop(now);
-            follower::tell();
+    /// A chat that shows this, without a driver.
+    pub(crate) fn new(shown: Shown) -> Self {
+        Self {
+            shown,
+            driver: None,
         }
     }
 
-    /// Changes what is shown.
+    /// Hands what components ask for to this driver.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Shown)) {
-        let mut shown = self.shown();
-        change(&mut shown);
-        self.show(shown);
+    pub(crate) fn driven_by(self, driver: UnsyncCallback<Action, bool>) -> Self {
+        Self {
+            driver: Some(driver),
+            ..self
+        }
     }
 
-    /// Connects, and takes over what was typed before the page was alive. Once, in the browser,
-    /// after hydration (in an `Effect`, which the server never runs).
-    pub fn start(&self, settings: &Arc<WidgetSettings>) {
-        driver::start(self.clone(), settings);
+    /// False: it was not taken.
+    fn act(self, action: Action) -> bool {
+        self.driver.is_some_and(|driver| driver.run(action))
     }
 
     /// Says what was typed. False: it was not taken (empty, too long, or too many wait already),
     /// so the composer keeps its text.
-    pub fn send(&self, text: String) -> bool {
+    pub fn send(self, text: String) -> bool {
         let text = text.trim().to_owned();
         let payload = None;
-        !is_blank(&text) && driver::act(Action::Say { text, payload })
+        !is_blank(&text) && self.act(Action::Say { text, payload })
     }
 
     /// Makes a choice: the title is shown, the bot gets the payload.
-    pub fn choose(&self, title: String, payload: String) -> bool {
-        driver::act(Action::Say {
+    pub fn choose(self, title: String, payload: String) -> bool {
+        self.act(Action::Say {
             text: title,
             payload: Some(payload),
         })
     }
 
     /// Sends a failed message again.
-    pub fn retry(&self, key: &str) {
+    pub fn retry(self, key: &str) {
         if let Some(id) = own_id(key) {
-            driver::act(Action::Retry(id));
+            let _ = self.act(Action::Retry(id));
         }
     }
 
     /// Takes a failed message out of the transcript.
-    pub fn delete(&self, key: &str) {
+    pub fn delete(self, key: &str) {
         if let Some(id) = own_id(key) {
-            driver::act(Action::Delete(id));
+            let _ = self.act(Action::Delete(id));
         }
     }
 
     /// Lets a screen reader say this, once.
-    pub fn announce(&self, text: &str) {
-        driver::act(Action::Announce(text.to_owned()));
+    pub fn announce(self, text: &str) {
+        let _ = self.act(Action::Announce(text.to_owned()));
     }
 
     /// Tells the visitor something that asks for nothing and goes by itself.
-    pub fn mention(&self, notice: Notice) {
-        driver::act(Action::Mention(notice));
+    pub fn mention(self, notice: Notice) {
+        let _ = self.act(Action::Mention(notice));
     }
 
-    /// Ends the answer that grows.
-    pub fn stop(&self) {
-        driver::act(Action::Stop);
+    /// Ends the answer that is streaming.
+    pub fn stop(self) {
+        let _ = self.act(Action::Stop);
     }
 
-    /// Loads the page before the oldest row.
-    pub fn load_older(&self) {
-        driver::act(Action::LoadOlder);
+    /// Loads the page before the oldest message.
+    pub fn load_older(self) {
+        let _ = self.act(Action::LoadOlder);
     }
 
     /// Saves the whole conversation as a file.
-    pub fn save(&self) {
-        driver::act(Action::Save);
+    pub fn save(self) {
+        let _ = self.act(Action::Save);
     }
 
     /// Loads the whole conversation, then prints it.
-    pub fn print(&self) {
-        driver::act(Action::Print);
+    pub fn print(self) {
+        let _ = self.act(Action::Print);
     }
 
     /// Tries to connect now, also after a refusal.
-    pub fn reconnect_now(&self) {
-        driver::act(Action::Reconnect);
+    pub fn reconnect_now(self) {
+        let _ = self.act(Action::Reconnect);
     }
 
     /// Starts a new session with the bot.
-    pub fn new_conversation(&self) {
-        driver::act(Action::NewConversation);
+    pub fn new_conversation(self) {
+        let _ = self.act(Action::NewConversation);
     }
 
     /// Asks the page around the frame to close the window. A page of its own stays as it is.
-    pub fn close_window(&self) {
-        driver::act(Action::CloseWindow);
+    pub fn close_window(self) {
+        let _ = self.act(Action::CloseWindow);
     }
 }
 
@@ -293,70 +334,19 @@ fn own_id(key: &str) -> Option<u64> {
     key.strip_prefix("own-")?.parse().ok()
 }
 
-/// Who draws: the one window of the page.
-#[cfg(target_arch = "wasm32")]
-mod follower {
-    use std::cell::{Cell, OnceCell};
-
-    use wasm_bindgen_futures::spawn_local;
-
-    use super::{Chat, Shown};
-
-    struct Follower {
-        chat: Chat,
-        draw: Box<dyn Fn(Shown)>,
-        /// It will be drawn after what runs now: many changes at once are one drawing, and a drawing
-        /// never begins within another.
-        due: Cell<bool>,
-    }
-
-    thread_local! {
-        static FOLLOWER: OnceCell<Follower> = const { OnceCell::new() };
-    }
-
-    pub(super) fn set(chat: Chat, draw: Box<dyn Fn(Shown)>) {
-        let due = Cell::new(false);
-        FOLLOWER.with(|slot| drop(slot.set(Follower { chat, draw, due })));
-        tell();
-    }
-
-    pub(super) fn tell() {
-        FOLLOWER.with(|slot| {
-            if slot
-                .get()
-                .is_some_and(|follower| !follower.due.replace(true))
-            {
-                spawn_local(async { FOLLOWER.with(|slot| slot.get().map_or((), Follower::draw)) });
-            }
-        });
-    }
-
-    impl Follower {
-        fn draw(&self) {
-            self.due.set(false);
-            (self.draw)(self.chat.shown());
-        }
-    }
-}
-
-/// The server draws; nothing is sent or loaded there.
-#[cfg(not(target_arch = "wasm32"))]
-mod driver {
-    use std::sync::Arc;
-
-    use super::{Action, Chat};
-    use crate::widget::settings::WidgetSettings;
-
-    pub(super) fn start(_: Chat, _: &Arc<WidgetSettings>) {}
-
-    pub(super) fn act(_: Action) -> bool {
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::own_id;
+    use super::{in_order, own_id};
+
+    #[test]
+    fn a_list_is_found_again_in_any_order_and_what_is_new_is_not() {
+        let list = ["a", "b", "c"];
+        let mut find = in_order(&list, |name| name);
+        assert_eq!(find("b"), Some(&"b"));
+        assert_eq!(find("new"), None);
+        assert_eq!(find("c"), Some(&"c"));
+        assert_eq!(find("a"), Some(&"a"));
+    }
 
     #[test]
     fn finds_the_id_of_an_own_row_and_of_no_other() {

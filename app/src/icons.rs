@@ -2,7 +2,6 @@
 //!
 //! Each is one path, so that an icon costs the wasm a string and no code.
 
-#[cfg(feature = "ssr")]
 use leptos::prelude::*;
 
 /// What is drawn.
@@ -75,8 +74,7 @@ impl Icon {
     }
 }
 
-/// The icon, on a page. It says nothing to a screen reader: the words beside it do. The widget has its own.
-#[cfg(feature = "ssr")]
+/// The icon. It says nothing to a screen reader: the words beside it, or the button's name, do.
 pub fn icon(icon: Icon) -> impl IntoView {
     view! {
         <svg class="icon" class:turns=icon.turns() viewBox="0 0 20 20" aria-hidden="true">

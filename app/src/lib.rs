@@ -14,6 +14,9 @@
 //! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
 //! the page's nonce, so that the strictest content security policy holds.
 
+// The type of a window made of views is deep.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "ssr")]
 mod base_path;
 pub mod chat;

@@ -65,9 +65,7 @@ pub(crate) fn write(about: &Heading<'_>, rows: &[Entry], offset: impl Fn(u64) ->
 
 /// What a row says, with what it offers.
 fn words(row: &Entry) -> String {
-    let mut words = match &row.content {
-        content => content.spoken(),
-    };
+    let mut words = row.content.spoken();
     match &row.content {
         Content::Image { url, .. } | Content::Link { url, .. } => add(&mut words, &["<", url, ">"]),
         _ => {}

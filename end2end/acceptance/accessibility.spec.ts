@@ -29,7 +29,7 @@ const overflow = (page: Page) =>
     const edge = log.getBoundingClientRect();
     const sticksOut = [...log.querySelectorAll("article *")].filter((element) => {
       const { left, right, width } = element.getBoundingClientRect();
-      const scrolls = element.closest("pre, .sheet, .quiet, .meta");
+      const scrolls = element.closest("pre, .sheet, .deck, .quiet, .meta");
       return width > 1 && !scrolls && (left < edge.left - 1 || right > edge.right + 1);
     });
     return [root.scrollWidth - root.clientWidth, root.scrollHeight - root.clientHeight, ...sticksOut.map((element) => element.outerHTML.slice(0, 120))];

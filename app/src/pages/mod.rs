@@ -18,7 +18,11 @@ pub use home::HomePage;
 pub use problem::{Problem, ProblemPage};
 pub use scripts::Scripts;
 
-use crate::{BasePath, text::Language, widget::settings::Mode};
+use crate::{
+    BasePath,
+    text::Language,
+    widget::{settings::Mode, sheets},
+};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 
 /// Tokens, reset and what components share.
@@ -100,7 +104,12 @@ struct Head {
 pub fn shell(options: LeptosOptions, base: &BasePath, page: Page) -> impl IntoView + use<> {
     let head = head(&page);
     let nonce = use_nonce();
-    let style = [&head.colours, MAIN, head.sheet].concat();
+    // What the first page shows of lists and forms is styled before their parts are there.
+    let late = match &page {
+        Page::Chat(page) => sheets(&page.settings.entries),
+        _ => String::new(),
+    };
+    let style = [&head.colours, MAIN, head.sheet, &late].concat();
     let robots = (!head.public).then(|| view! { <meta name="robots" content="noindex"/> });
     let description = head
         .description

@@ -88,6 +88,10 @@ messages! {
         Menu,
         /// The composer's name.
         MessageLabel,
+        /// Shows the rest of a list, for a bot that has no word for it.
+        More,
+        /// To the next cards.
+        Next,
         /// Begins anew.
         NewConversation,
         /// Above the first unread message.
@@ -102,6 +106,8 @@ messages! {
         NotLoaded,
         /// A message that did not get through.
         NotSent,
+        /// Below the words of a template whose drawing did not load.
+        NotShown,
         /// A saved or printed conversation that does not begin with its beginning.
         NotWhole,
         /// Without connection.
@@ -112,6 +118,8 @@ messages! {
         Picture,
         /// In the empty composer.
         Placeholder,
+        /// To the cards before.
+        Previous,
         /// Prints the conversation.
         Print,
         /// The small print.
@@ -146,6 +154,8 @@ messages! {
         Table,
         /// The empty state's sentence, for a bot without a tagline.
         Tagline,
+        /// Below the words of a template that is not drawn; its name follows.
+        Template,
         /// Of a saved conversation; its name follows.
         TimeZone,
         /// The day separator of today.

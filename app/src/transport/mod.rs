@@ -1,8 +1,8 @@
 //! Browser only: drives [`protocol::session`] with gloo-net and `fetch`.
 //!
-//! In the path: `chat.rs` hands actions in, the session says what to do, this module does it
-//! (requests, socket, timers, storage) and reports what happened back to the session; then it shows
-//! the result in the [`Chat`]. The loader's side is `host.rs`.
+//! In the path: the island makes the [`Driver`]; `chat.rs` hands actions to it, the session says what to do, this module does it
+//! (requests, socket, timers, storage) and reports what happened back to the session; then it sets the
+//! signals of [`Shown`]. The loader's side is `host.rs`.
 //!
 //! - [`ahead`]: what was asked for before the wasm was there. [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.
@@ -14,7 +14,7 @@
 //! - [`show`]: what is shown, unread count, notices.
 //! - [`whole`]: the whole conversation, for a file or for paper.
 //!
-//! **Invariants.** One driver a page. The session decides, this module never does: it has no
+//! **Invariants.** One driver an island. The session decides, this module never does: it has no
 //! back-off, no resend, no queue of its own. An event is never fed while another is handled: what
 //! happens at once (a socket that cannot be opened) is reported by a task of its own.
 #![cfg(target_arch = "wasm32")]
@@ -31,7 +31,7 @@ mod store;
 mod tabs;
 mod whole;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,9 +39,10 @@ use std::sync::Arc;
 use protocol::find::find;
 use protocol::message::UserBody;
 use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
+use protocol::visible::is_blank;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::chat::{Action, Chat, Notice};
+use crate::chat::{Action, Notice, Shown};
 use crate::host::{Command, Host};
 use crate::widget::settings::{Mode, WidgetSettings};
 use alarms::{Alarm, Alarms};
@@ -50,13 +51,9 @@ use show::{Frame, Watch};
 use socket::Socket;
 use tabs::Tabs;
 
-thread_local! {
-    static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
-}
-
 /// See the [module](self).
-struct Driver {
-    chat: Chat,
+pub(crate) struct Driver {
+    shown: Shown,
     settings: Arc<WidgetSettings>,
     session: RefCell<Session>,
     /// The bearer of every call after the grant. Only here, never stored.
@@ -84,30 +81,14 @@ struct Driver {
     fill: RefCell<Option<String>>,
 }
 
-/// Starts the page's one driver. A second call does nothing.
-pub(crate) fn start(chat: Chat, settings: &Arc<WidgetSettings>) {
-    let fresh = DRIVER.with(|slot| {
-        let driver = Rc::new(Driver::new(chat, Arc::clone(settings)));
-        slot.set(Rc::clone(&driver)).is_ok().then_some(driver)
-    });
-    if let Some(driver) = fresh {
-        driver.begin();
-    }
-}
-
-/// Does what a component asks for. False: it was not taken.
-pub(crate) fn act(action: Action) -> bool {
-    let driver = DRIVER.with(|slot| slot.get().cloned());
-    driver.is_some_and(|driver| driver.act(action))
-}
-
 /// Lets a task run. Boxed, so that all of them share the code that runs a task.
 fn spawn(task: impl Future<Output = ()> + 'static) {
     spawn_local(Box::pin(task) as Pin<Box<dyn Future<Output = ()>>>);
 }
 
 impl Driver {
-    fn new(chat: Chat, settings: Arc<WidgetSettings>) -> Self {
+    /// The driver of a session that shows what becomes of it here. It takes over what was said before the wasm was there.
+    pub(crate) fn new(shown: Shown, settings: Arc<WidgetSettings>) -> Rc<Self> {
         let elsewhere = find(&settings.platform.base, "://").is_some();
         let early = keep::unsent();
         let ledger = Ledger::of(&early);
@@ -126,8 +107,8 @@ impl Driver {
             Mode::Embedded => Host::around(),
             Mode::Standalone => None,
         };
-        Self {
-            chat,
+        Rc::new(Self {
+            shown,
             session: RefCell::new(session),
             token: RefCell::default(),
             visitor: RefCell::default(),
@@ -145,10 +126,11 @@ impl Driver {
             restore: Cell::new(true),
             filled: RefCell::default(),
             fill: RefCell::default(),
-        }
+        })
     }
 
-    fn begin(self: &Rc<Self>) {
+    /// Connects and listens. Once, when the page is hydrated.
+    pub(crate) fn begin(self: &Rc<Self>) {
         let driver = Rc::clone(self);
         self.alarms.on_tick(move || driver.tick());
         let driver = Rc::clone(self);
@@ -255,8 +237,8 @@ impl Driver {
         }
     }
 
-    /// What a component asks for.
-    fn act(self: &Rc<Self>, action: Action) -> bool {
+    /// Does what a component asks for. False: it was not taken.
+    pub(crate) fn act(self: &Rc<Self>, action: Action) -> bool {
         match action {
             Action::Announce(text) => self.announce(&text),
             Action::CloseWindow => {
@@ -314,7 +296,10 @@ impl Driver {
                 self.write();
             }
             Command::Send(text) => {
-                self.chat.send(text);
+                let text = text.trim();
+                if !is_blank(text) {
+                    self.say(text.to_owned(), None);
+                }
             }
             Command::Shown { focus } => {
                 self.look(true);

@@ -121,7 +121,9 @@ pub(super) async fn start(driver: Rc<Driver>, attempt: Attempt) -> Event {
 pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
     match history(&driver, NEWEST, "").await {
         Ok(page) => {
-            driver.chat.change(|shown| shown.more = page.more_available);
+            driver
+                .shown
+                .change(|status| status.more = page.more_available);
             Event::HistoryLoaded(
                 attempt,
                 NewestPage {
@@ -136,14 +138,14 @@ pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
 
 /// Whether there are older messages, a token to ask with, and no such request already.
 pub(super) fn may_load_older(driver: &Driver) -> bool {
-    let shown = driver.chat.shown();
-    shown.more && !shown.loading_older && driver.token.borrow().is_some()
+    let status = driver.shown.status_now();
+    status.more && !status.loading_older && driver.token.borrow().is_some()
 }
 
 /// The page before the oldest row.
 pub(super) async fn older(driver: Rc<Driver>) {
-    let chat = &driver.chat;
-    chat.change(|shown| shown.loading_older = true);
+    let shown = driver.shown;
+    shown.change(|status| status.loading_older = true);
     let first = || driver.session.borrow().transcript().first_seq();
     let asked = first();
     let place = if let Some(seq) = asked {
@@ -167,11 +169,11 @@ pub(super) async fn older(driver: Rc<Driver>) {
         && first() == asked
     {
         let entries = page.messages.iter().map(Entry::of_history).collect();
-        chat.change(|shown| shown.more = page.more_available);
+        shown.change(|status| status.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));
     }
     // After a failure the visitor scrolls up once more; `more` still says that there are some.
-    chat.change(|shown| shown.loading_older = false);
+    shown.change(|status| status.loading_older = false);
 }
 
 /// The visitor's token, where this frame keeps it because cookies are refused.

@@ -4,6 +4,7 @@
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
+use leptos::prelude::*;
 use protocol::session;
 use protocol::transcript::{Delivery, Entry, own_key};
 use wasm_bindgen::prelude::*;
@@ -11,7 +12,7 @@ use web_sys::window;
 
 use super::alarms::Alarm;
 use super::{Driver, page};
-use crate::chat::{Connection, Notice, Shown};
+use crate::chat::{Connection, Notice, Status, in_order};
 use crate::text::Message;
 
 /// A connection away for this long is worth a row…
@@ -47,14 +48,6 @@ impl Watch {
     }
 }
 
-/// What these rows give up that those before did not.
-fn given_up(before: &[Entry], rows: &[Entry]) -> Vec<String> {
-    let failed = |row: &&Entry| row.delivery == Delivery::Failed;
-    let known = |key: &str| before.iter().filter(failed).any(|row| row.key == key);
-    let news = rows.iter().filter(failed).filter(|row| !known(&row.key));
-    news.map(|row| row.content.spoken()).collect()
-}
-
 /// What is shown with the next frame, however much comes before it. A page that nobody sees has none: it shows the
 /// answer when it is whole, or when somebody looks.
 #[derive(Default)]
@@ -82,32 +75,27 @@ impl Driver {
         }
     }
 
-    /// Brings the chat up to date; what did not change is left alone, so nothing is drawn anew.
+    /// Brings what is shown up to date; what did not change is left alone, so that nothing is drawn anew.
     pub(super) fn show(&self) {
         self.frame.asked.set(false);
-        let mut shown = self.chat.shown();
+        let mut status = self.shown.status_now();
         let session = self.session.borrow();
-        let rows = session.transcript().entries();
-        let mut news = Vec::new();
-        if *shown.entries != rows {
-            news = given_up(&shown.entries, rows);
-            shown.entries = Arc::new(rows.to_vec());
-        }
-        let types = session.typing() && !shown.typing;
+        let given_up = self.show_entries(session.transcript().entries());
+        let types = session.typing() && !status.typing;
         let doing = session.doing().map(str::to_owned);
-        let begins = doing.clone().filter(|_| doing != shown.doing);
-        shown.typing = session.typing();
-        shown.doing = doing;
-        shown.agent = session.agent().map(str::to_owned);
-        let agent = shown.agent.clone();
-        shown.may_stop = session.may_stop();
-        let stands = session.connection();
+        let begins = doing.clone().filter(|_| doing != status.doing);
+        status.typing = session.typing();
+        status.doing = doing;
+        status.agent = session.agent().map(str::to_owned);
+        let agent = status.agent.clone();
+        status.may_stop = session.may_stop();
+        let connection = session.connection();
         drop(session);
-        self.stand(stands, &mut shown);
-        self.chat.show(shown);
+        self.show_connection(connection, &mut status);
+        self.shown.show(status);
         // For those who do not see the rows and the dots.
         let texts = &self.settings.texts;
-        for text in news {
+        for text in given_up {
             self.announce(&[texts.say(Message::NotSent), ": ", &text].concat());
         }
         match (begins, agent) {
@@ -120,8 +108,34 @@ impl Driver {
         }
     }
 
-    fn stand(&self, stands: session::Connection, shown: &mut Shown) {
-        let was = shown.connection;
+    /// Shows these messages. Gives the words of those that were given up since the last time.
+    fn show_entries(&self, entries: &[Entry]) -> Vec<String> {
+        let list = self.shown.list.get_untracked();
+        let mut find_before = in_order(&list.entries, |entry: &Arc<Entry>| &entry.key);
+        let mut given_up = Vec::new();
+        let now: Vec<Arc<Entry>> = entries
+            .iter()
+            .map(|entry| {
+                let known = find_before(&entry.key);
+                let has_failed = |entry: &Entry| entry.delivery == Delivery::Failed;
+                if has_failed(entry) && !known.is_some_and(|known| has_failed(known)) {
+                    given_up.push(entry.content.spoken());
+                }
+                match known {
+                    Some(known) if **known == *entry => Arc::clone(known),
+                    _ => Arc::new(entry.clone()),
+                }
+            })
+            .collect();
+        drop(find_before);
+        if list.entries != now {
+            self.shown.list.update(|list| list.entries = now);
+        }
+        given_up
+    }
+
+    fn show_connection(&self, stands: session::Connection, status: &mut Status) {
+        let was = status.connection;
         let now = match (stands, was) {
             (session::Connection::Online, _) => Connection::Online,
             (session::Connection::Refused, _) => Connection::Refused,
@@ -132,12 +146,12 @@ impl Driver {
                 since_ms: page::now_ms(),
             },
         };
-        shown.connection = now;
+        status.connection = now;
         match now {
             Connection::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
-                shown.standing = None;
+                status.standing = None;
             }
             Connection::Refused => {
                 self.alarms.disarm(Alarm::Lost);
@@ -147,9 +161,9 @@ impl Driver {
                 {
                     host.expired();
                 }
-                shown.standing = Some(Notice::Refused);
+                status.standing = Some(Notice::Refused);
             }
-            _ if self.started.get() && shown.standing.is_none() => {
+            _ if self.started.get() && status.standing.is_none() => {
                 self.alarms.arm_once(Alarm::Lost, LOST_AFTER_MS);
                 self.alarms.arm_once(Alarm::Late, LATE_AFTER_MS);
             }
@@ -165,24 +179,24 @@ impl Driver {
         } else {
             Notice::Reconnecting
         };
-        self.chat.change(|shown| shown.standing = Some(notice));
+        self.shown.change(|status| status.standing = Some(notice));
     }
 
     /// Tells the visitor something that asks for nothing and goes by itself.
     pub(super) fn mention(&self, notice: Notice) {
         self.alarms.arm(Alarm::Told, TOLD_AFTER_MS);
-        self.chat.change(|shown| shown.passing = Some(notice));
+        self.shown.change(|status| status.passing = Some(notice));
     }
 
     /// The same about a person.
     pub(super) fn mention_person(&self, notice: Notice, person: String) {
-        self.chat.change(|shown| shown.person = person);
+        self.shown.change(|status| status.person = person);
         self.mention(notice);
     }
 
     /// It has been read.
     pub(super) fn mentioned(&self) {
-        self.chat.change(|shown| shown.passing = None);
+        self.shown.change(|status| status.passing = None);
     }
 
     /// A message has come that was not there before.
@@ -201,8 +215,7 @@ impl Driver {
         }
         let looking = self.watch.looking();
         if !looking && self.watch.unread.get() == 0 {
-            self.chat
-                .change(|shown| shown.unread_from = Some(key.to_owned()));
+            self.mark_unread(Some(key.to_owned()));
         }
         if looking {
             self.tell(|host| host.received(key));
@@ -220,25 +233,22 @@ impl Driver {
 
     /// Puts a line into the live region.
     pub(super) fn announce(&self, text: &str) {
-        self.chat.change(|shown| {
-            if !shown.announce.is_empty() {
-                shown.announce.push('\n');
-            }
-            shown.announce.push_str(text);
-        });
+        self.shown
+            .change(|status| status.announcements.push(text.to_owned()));
         self.alarms.arm(Alarm::Quiet, QUIET_AFTER_MS);
     }
 
     /// The live region has been read.
     pub(super) fn quiet(&self) {
-        self.chat.change(|shown| shown.announce.clear());
+        self.shown
+            .change(|status| status.announcements = Vec::new());
     }
 
     /// The window was opened or closed, or the tab came to the front.
     pub(super) fn look(&self, shown: bool) {
         if self.watch.shown.replace(shown) && !shown {
             // Read or not, the next opening draws its own line.
-            self.chat.change(|shown| shown.unread_from = None);
+            self.mark_unread(None);
         }
         if self.watch.looking() {
             self.tell_seen();
@@ -262,10 +272,15 @@ impl Driver {
 
     /// The visitor has said something, so has seen what was there.
     pub(super) fn seen(&self, said: u64) {
-        self.chat.change(|shown| {
-            shown.unread_from = None;
-            shown.said = Some(own_key(&said.into()));
+        self.shown.list.update(|list| {
+            list.unread_from = None;
+            list.said = Some(own_key(&said.into()));
         });
+    }
+
+    /// Where the line of what is new stands.
+    fn mark_unread(&self, key: Option<String>) {
+        self.shown.list.update(|list| list.unread_from = key);
     }
 
     pub(super) fn row(&self, key: &str) -> Option<Entry> {

@@ -62,7 +62,7 @@ impl Driver {
             let cut = rows.len().saturating_sub(MAX_PRINTED);
             rows.drain(..cut);
             let more = cut > 0 || !whole.complete;
-            driver.chat.change(|shown| shown.more = more);
+            driver.shown.change(|status| status.more = more);
             driver.feed(Event::OlderLoaded(rows));
             spawn(async {
                 // The rows are on the page with the next task.
@@ -77,13 +77,13 @@ impl Driver {
         if self.reading.replace(true) {
             return;
         }
-        self.chat
-            .change(|shown| shown.passing = Some(Notice::Loading));
+        self.shown
+            .change(|status| status.passing = Some(Notice::Loading));
         let driver = Rc::clone(self);
         spawn(async move {
             let whole = read(&driver).await;
             driver.reading.set(false);
-            driver.chat.change(|shown| shown.passing = None);
+            driver.shown.change(|status| status.passing = None);
             match whole {
                 Some(whole) => then(&driver, whole),
                 None => driver.mention(Notice::NotLoaded),

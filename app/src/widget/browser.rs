@@ -1,9 +1,8 @@
-//! What only a browser can tell: its clock, its language's dates, its screen. In the wasm only;
-//! `no_browser.rs` stands in for it on the server, where none of it is ever asked.
+//! What only a browser can tell: its clock, its language's dates, its screen. The server compiles it and never asks it.
 
 use js_sys::{Array, Date, Function, Object, Reflect};
 use leptos::prelude::{document, window};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, HtmlDocument, HtmlElement};
 
 #[expect(
@@ -65,18 +64,6 @@ fn format(at_ms: u64, language: &str, options: &[(&str, &str)]) -> String {
     date(at_ms).to_locale_string(locale, &wishes).into()
 }
 
-/// Calls `then` once what has changed is laid out, before it is painted.
-pub(super) fn next_frame(then: &Function) {
-    // A page that paints no frames shows none of it either.
-    let _ = window().request_animation_frame(then);
-}
-
-/// Calls `then` again and again, for the life of the page.
-pub(super) fn every(then: &Function, after_ms: i32) {
-    // Without it times only grow old.
-    let _ = window().set_interval_with_callback_and_timeout_and_arguments_0(then, after_ms);
-}
-
 /// Where an element begins, in pixels from the top of the screen.
 #[expect(clippy::cast_possible_truncation, reason = "pixels on a screen")]
 pub(super) fn top_of(element: &Element) -> i32 {
@@ -122,14 +109,15 @@ pub(super) fn copy(element: &Element) -> bool {
 }
 
 /// Calls `then` whenever one of `elements` changes its size. For the life of the page.
-pub(super) fn on_resize(elements: &[&Element], then: &Function) {
+pub(super) fn on_resize(elements: &[&Element], then: impl Fn() + 'static) {
+    let then = Closure::<dyn Fn()>::new(then).into_js_value();
     let Ok(class) = Reflect::get(&window(), &"ResizeObserver".into()) else {
         return;
     };
     let Ok(class) = class.dyn_into::<Function>() else {
         return;
     };
-    let Ok(observer) = Reflect::construct(&class, &Array::of1(then)) else {
+    let Ok(observer) = Reflect::construct(&class, &Array::of1(&then)) else {
         return;
     };
     let Ok(observe) = Reflect::get(&observer, &"observe".into()) else {

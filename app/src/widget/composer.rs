@@ -1,73 +1,175 @@
 //! What the visitor writes.
 //!
 //! The form works in three lives: posted by the browser where no script runs, caught by the script before hydration,
-//! then ours (`live::composer`). The text lives in the field, never beside it, so that taking over cannot lose a letter.
+//! then ours. The text lives in the field, never beside it, so that hydration cannot lose a letter.
 
-#[cfg(target_arch = "wasm32")]
-use super::act;
-use super::{
-    node::{Node, Sheet, icon},
-    room::Room,
-};
+use super::{browser, keyboard, settings::Settings};
 use crate::{
-    icons::Icon,
+    chat::Chat,
+    icons::{Icon, icon},
     text::{Count, Message},
 };
+use leptos::{
+    ev::{KeyboardEvent, SubmitEvent},
+    html::Textarea,
+    prelude::*,
+};
+use protocol::visible::is_blank;
 
-fn sheet() -> Sheet {
-    Sheet(stylers::style_sheet!("app/src/widget/composer.css"))
+/// What an input method reports while it composes, in browsers that do not set `isComposing` in time.
+const COMPOSING: u32 = 229;
+
+/// How much is written, in characters; 0 for nothing that is seen.
+fn written(text: &str) -> u32 {
+    if is_blank(text) {
+        0
+    } else {
+        u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+    }
 }
 
 /// The composer, with nothing in it.
-pub(super) fn draw(room: &Room) -> Node {
-    let sheet = sheet();
-    let field = sheet
-        .el("textarea", "input")
-        .set("id", "message")
-        .set("name", "text")
-        .set("rows", "1")
-        .set("autocomplete", "off")
-        .label(room.say(Message::MessageLabel))
-        .set("placeholder", room.say(Message::Placeholder));
-    let send = sheet
-        .el("button", "send")
-        .set("type", "submit")
-        .label(room.say(Message::Send))
-        .add(icon(Icon::Send));
-    sheet
-        .el("form", "composer screen")
-        .set("id", "composer")
-        .set("method", "post")
-        .set("action", &room.settings.form_action)
-        // The script that catches it before hydration takes no more than this.
-        .set(
-            "data-composer",
-            &room.settings.max_message_chars.to_string(),
-        )
-        .add(sheet.el("div", "field").add(field).add(send))
-        .add_some(counter(room, 0))
-}
-
-/// Ends the answer that grows. It stands before the send button, and in its place while there is nothing to send.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn stop(room: &Room) -> Node {
-    sheet()
-        .el("button", "send stop")
-        .set("type", "button")
-        .label(room.say(Message::Stop))
-        .does(act::STOP)
-        .add(icon(Icon::Stop))
-}
-
-/// How much may still be written, told from 80 % on.
-pub(super) fn counter(room: &Room, written: u32) -> Option<Node> {
-    let limit = room.settings.max_message_chars;
-    let over = written > limit;
-    let words = if over {
-        room.count(Count::CharactersOver, written - limit)
-    } else {
-        room.count(Count::CharactersLeft, limit - written)
+#[component]
+pub fn Composer() -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/composer.css");
+    let limit = settings.get().max_message_chars;
+    let field = NodeRef::<Textarea>::new();
+    // Not known before the field is measured: what was typed before the wasm came is counted then.
+    let count = RwSignal::new(None::<u32>);
+    let sendable = move || {
+        count
+            .get()
+            .is_some_and(|count| (1..=limit).contains(&count))
     };
-    let line = sheet().el("p", "count").class_if(over, "over");
-    (written > limit / 5 * 4).then(|| line.set("id", "count").say(&words))
+    // From 80 % on it is told how much may still be written.
+    let counts = move || count.get().filter(|count| *count > limit / 5 * 4);
+    let measure = move || {
+        if let Some(field) = field.get_untracked() {
+            let now = Some(written(&field.value()));
+            if count.get_untracked() != now {
+                count.set(now);
+            }
+            browser::grow(&field);
+        }
+    };
+    Effect::new(move |_| measure());
+    let send = move || {
+        // Asked of the field itself, because a script may have filled it without an event.
+        measure();
+        if let Some(field) = field.get_untracked() {
+            if !untrack(sendable) {
+                if let Some(count) = untrack(counts) {
+                    chat.announce(&counter(settings, count, limit));
+                }
+                return;
+            }
+            // What is not taken (too much is waiting already) stays in the field.
+            if chat.send(field.value()) {
+                field.set_value("");
+                measure();
+            }
+        }
+        keyboard::to_composer();
+    };
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
+    let pressed = move |event: KeyboardEvent| {
+        if event.key() != "Enter" || event.is_composing() || event.key_code() == COMPOSING {
+            return;
+        }
+        let always = event.ctrl_key() || event.meta_key();
+        if always || !(event.shift_key() || browser::touch()) {
+            event.prevent_default();
+            send();
+        }
+    };
+    view! { class = scope,
+        <form
+            class="composer screen"
+            id="composer"
+            method="post"
+            action=settings.get().form_action.clone()
+            // The script that catches the form before hydration takes no more than this.
+            data-composer=limit.to_string()
+            on:submit=submit
+        >
+            <div class="field">
+                <textarea
+                    class="input"
+                    id="message"
+                    name="text"
+                    rows="1"
+                    autocomplete="off"
+                    aria-label=settings.say(Message::MessageLabel)
+                    aria-describedby=move || counts().map(|_| "count")
+                    placeholder=settings.say(Message::Placeholder)
+                    node_ref=field
+                    on:input=move |_| measure()
+                    on:keydown=pressed
+                ></textarea>
+                <StopButton/>
+                // A press leaves the focus in the field: a phone would put its keyboard away.
+                <button
+                    class="send"
+                    type="submit"
+                    aria-label=settings.say(Message::Send)
+                    aria-disabled=move || count.get().map(|_| if sendable() { "false" } else { "true" })
+                    on:mousedown=move |event| event.prevent_default()
+                >
+                    {icon(Icon::Send)}
+                </button>
+            </div>
+            {move || {
+                counts()
+                    .map(|count| {
+                        let over = count > limit;
+                        view! { class = scope,
+                            <p class="count" class:over=over id="count">
+                                {counter(settings, count, limit)}
+                            </p>
+                        }
+                    })
+            }}
+        </form>
+    }
+}
+
+/// Ends the answer that is streaming. It stands before the send button, and in its place while there is nothing to send.
+#[component]
+fn StopButton() -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/composer.css");
+    move || {
+        let may_stop = chat.shown.status.with(|it| it.may_stop);
+        if !may_stop {
+            keyboard::leave(".stop");
+        }
+        may_stop.then(|| {
+            view! { class = scope,
+                <button
+                    class="send stop"
+                    type="button"
+                    aria-label=settings.say(Message::Stop)
+                    on:mousedown=move |event| event.prevent_default()
+                    on:click=move |_| chat.stop()
+                >
+                    {icon(Icon::Stop)}
+                </button>
+            }
+        })
+    }
+}
+
+/// How much may still be written, or is too much.
+fn counter(settings: Settings, written: u32, limit: u32) -> String {
+    if written > limit {
+        settings.count(Count::CharactersOver, written - limit)
+    } else {
+        settings.count(Count::CharactersLeft, limit - written)
+    }
 }

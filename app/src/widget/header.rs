@@ -3,75 +3,123 @@
 //! The menu is a native popover: the browser opens it before the wasm is there, closes it on Escape or a click
 //! beside it, and keeps `aria-expanded` true.
 
-use super::{
-    act,
-    node::{Node, Sheet, icon},
-    room::Room,
-    settings::Mode,
-};
+use super::{avatar::Avatar, keyboard, scroll::Scroll, settings::Settings};
 use crate::{
-    chat::{Connection, Notice, Shown},
-    icons::Icon,
+    chat::{Chat, Connection, Notice},
+    icons::{Icon, icon},
     text::Message,
 };
+use leptos::prelude::*;
 
 /// The header.
-pub(super) fn draw(room: &Room, shown: &Shown) -> Node {
-    let sheet = Sheet(stylers::style_sheet!("app/src/widget/header.css"));
-    let embedded = room.settings.mode == Mode::Embedded;
-    let tool = |label| {
-        let button = sheet.el("button", "tool").set("type", "button");
-        button.label(room.say(label))
+#[component]
+pub fn Header() -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scroll = expect_context::<Scroll>();
+    let scope = stylers::style_sheet!("app/src/widget/header.css");
+    let online = move || {
+        chat.shown
+            .status
+            .with(|it| it.connection == Connection::Online)
     };
-    let close = embedded.then(|| tool(Message::Close).does(act::CLOSE).add(icon(Icon::Close)));
-    let dot = sheet
-        .el("span", "dot")
-        .class_if(shown.connection == Connection::Online, "online");
-    let face = sheet.el("span", "face").add(room.avatar(None)).add(dot);
-    let name = sheet.el("h1", "name").auto().say(&room.settings.bot.name);
-    let status = sheet.el("p", "status").say(&status(room, shown));
-    // Each closes the menu.
-    let item = |does, sign, label| {
-        let button = sheet.el("button", "item").set("type", "button");
-        let button = button.set("popovertarget", "menu");
-        let button = button.set("popovertargetaction", "hide").does(does);
-        button.add(icon(sign)).say(room.say(label))
-    };
-    let items = vec![
-        item(act::NEW, Icon::New, Message::NewConversation),
-        item(act::DOWNLOAD, Icon::Download, Message::Download),
-        item(act::PRINT, Icon::Print, Message::Print),
-    ];
-    let menu = sheet
-        .el("div", "menu")
-        .class_if(!embedded, "window")
-        .set("id", "menu")
-        .set("popover", "auto");
-    let more = tool(Message::Menu).set("popovertarget", "menu");
-    sheet
-        .el("header", "header")
-        .add(face)
-        .add(sheet.el("div", "who").add(name).add(status))
-        .add(
-            sheet
-                .el("div", "actions screen")
-                .add(more.add(icon(Icon::Menu)))
-                .add_some(close),
-        )
-        .add(menu.add_all(items))
-}
-
-/// Who answers, and how the connection stands. A short break is nobody's business: the words change when the notice about it does, whatever
-/// else is told meanwhile.
-pub(super) fn status(room: &Room, shown: &Shown) -> String {
-    match (words(shown), &shown.agent) {
-        (Message::RepliesAtOnce, Some(agent)) => room.about(Message::WithAgent, agent),
-        (words, _) => room.say(words).to_owned(),
+    // The script before hydration knows the button by `data-act`.
+    let close = settings.is_embedded().then(|| {
+        view! { class = scope,
+            <button
+                class="tool"
+                type="button"
+                aria-label=settings.say(Message::Close)
+                data-act="close"
+                on:click=move |_| chat.close_window()
+            >
+                {icon(Icon::Close)}
+            </button>
+        }
+    });
+    view! { class = scope,
+        <header class="header" class:ruled=move || scroll.is_scrolled()>
+            <span class="face">
+                <Avatar/>
+                <span class="dot" class:online=online></span>
+            </span>
+            <div class="who">
+                <h1 class="name" dir="auto">
+                    {settings.get().bot.name.clone()}
+                </h1>
+                <Status/>
+            </div>
+            <div class="actions screen">
+                <button
+                    class="tool"
+                    type="button"
+                    aria-label=settings.say(Message::Menu)
+                    popovertarget="menu"
+                >
+                    {icon(Icon::Menu)}
+                </button>
+                {close}
+            </div>
+            <div class="menu" class:window=!settings.is_embedded() id="menu" popover="auto">
+                <MenuItem sign=Icon::New label=Message::NewConversation/>
+                <MenuItem sign=Icon::Download label=Message::Download/>
+                <MenuItem sign=Icon::Print label=Message::Print/>
+            </div>
+        </header>
     }
 }
 
-fn words(shown: &Shown) -> Message {
-    match (shown.connection, shown.standing) {
+/// One thing to do. It closes the menu.
+#[component]
+fn MenuItem(sign: Icon, label: Message) -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scroll = expect_context::<Scroll>();
+    let scope = stylers::style_sheet!("app/src/widget/header.css");
+    let choose = move |_| match label {
+        Message::Download => chat.save(),
+        Message::Print => chat.print(),
+        _ => {
+            chat.new_conversation();
+            // Also where nothing comes, because the last greeting still stands there.
+            scroll.to_end();
+            keyboard::to_composer();
+        }
+    };
+    view! { class = scope,
+        <button
+            class="item"
+            type="button"
+            popovertarget="menu"
+            popovertargetaction="hide"
+            on:click=choose
+        >
+            {icon(sign)}
+            {settings.say(label)}
+        </button>
+    }
+}
+
+/// Who answers, and how the connection stands.
+#[component]
+fn Status() -> impl IntoView {
+    let shown = expect_context::<Chat>().shown;
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/header.css");
+    let words = move || {
+        shown.status.with(|status| {
+            match (words(status.connection, status.standing), &status.agent) {
+                (Message::RepliesAtOnce, Some(agent)) => settings.about(Message::WithAgent, agent),
+                (words, _) => settings.say(words),
+            }
+        })
+    };
+    view! { class = scope, <p class="status">{words}</p> }
+}
+
+/// A short break is nobody's business: the words change when the notice about it does, whatever else is told meanwhile.
+fn words(connection: Connection, standing: Option<Notice>) -> Message {
+    match (connection, standing) {
         (Connection::Online, _) => Message::RepliesAtOnce,
         (Connection::Refused, _) | (_, Some(Notice::Refused)) => Message::Unavailable,
         (Connection::Offline, _) | (_, Some(Notice::NoConnection)) => Message::Offline,
@@ -80,28 +128,9 @@ fn words(shown: &Shown) -> Message {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{chat::Chat, text::Language, widget::WidgetSettings};
-    use std::sync::Arc;
-
-    #[test]
-    fn a_person_is_named_while_messages_go_through() {
-        let settings = WidgetSettings {
-            texts: Language::English.texts(),
-            ..WidgetSettings::default()
-        };
-        let chat = Chat::from_settings(&settings);
-        let mut shown = chat.shown();
-        let settings = Arc::new(settings);
-        let room = Room { chat, settings };
-        shown.agent = Some("Ann".to_owned());
-        shown.connection = Connection::Online;
-        assert_eq!(status(&room, &shown), "You are connected with Ann");
-        shown.connection = Connection::Offline;
-        assert_eq!(status(&room, &shown), "Offline");
-    }
 
     #[test]
     fn the_status_follows_the_connection_whatever_else_is_told() {
@@ -125,13 +154,8 @@ mod tests {
                 Message::Unavailable,
             ),
         ] {
-            for passing in [None, Some(Notice::Full), Some(Notice::NotKept)] {
-                let mut shown = Chat::from_settings(&WidgetSettings::default()).shown();
-                shown.connection = connection;
-                shown.standing = standing;
-                shown.passing = passing;
-                assert_eq!(words(&shown), expected, "{connection:?} {standing:?}");
-            }
+            let said = words(connection, standing);
+            assert_eq!(said, expected, "{connection:?} {standing:?}");
         }
     }
 }

@@ -1,67 +1,110 @@
-//! The chat window: one island.
+//! The chat window: one island of ordinary components.
 //!
-//! In the path: a page renders [`Widget`] on the server; the browser's wasm takes over the same HTML (`live`).
+//! In the path: a page renders [`Widget`] on the server; the browser's wasm hydrates the same HTML. The island makes the chat
+//! (signals) and, in the browser, the driver of the session; its components read the signals and call the chat's actions.
 //!
 //! # Layout, from top to bottom of the window
 //! - `header`: who answers, the menu, close.
-//! - `transcript`: the list; made of `rows` by `row`, whose text is drawn by `markup` and whose choices and pictures by
-//!   `content`; `welcome` while it is empty, `typing` at its end.
-//! - `notice`: what the visitor should know; `composer`: what the visitor writes.
+//! - `transcript`: the list; made of `rows` by `row`, whose message is drawn by `content`; `welcome` while it is empty, `typing`
+//!   at its end; `scroll`: where the reader is.
+//! - `notice`: what the visitor should know; `composer`: what the visitor writes; `announcements`: what is read out.
 //!
-//! All of these only draw: from the settings and the state to a tree of `node`s, the same on both sides. `act` names
-//! what a click does; `live` (in the browser only) hears it, follows the [`Chat`] and draws again what
-//! changed. `when`: times; `browser`: what only a browser knows.
+//! Beside them: `settings`: what the page hands over; `keyboard`: where keys lead; `when`: times; `browser`: what only a
+//! browser knows.
 //!
-//! **Invariant**: what the browser takes over is what these functions would draw from the same settings. What differs
-//! by clock, time zone or screen comes after it.
+//! **Invariant**: what the browser hydrates is what the server drew from the same settings. What differs by clock, time zone
+//! or screen comes after it, in an effect.
 
-#![cfg_attr(
-    feature = "ssr",
-    expect(
-        unreachable_pub,
-        reason = "the component macro writes `pub` of its own"
-    )
+#![expect(
+    unreachable_pub,
+    reason = "the component macro writes `pub` of its own"
 )]
 
-mod act;
+mod announcements;
+mod avatar;
+mod browser;
+mod choice;
 mod composer;
 mod content;
 mod header;
-mod markup;
-mod node;
+mod keyboard;
 mod notice;
-mod room;
 mod row;
 mod rows;
+mod scroll;
 pub mod settings;
 mod transcript;
 mod typing;
 mod welcome;
 mod when;
-mod window;
 
-#[cfg(target_arch = "wasm32")]
-mod browser;
-#[cfg(not(target_arch = "wasm32"))]
-#[path = "no_browser.rs"]
-mod browser;
-#[cfg(target_arch = "wasm32")]
-mod live;
-
+#[cfg(feature = "ssr")]
+pub(crate) use content::sheets;
 #[cfg(feature = "ssr")]
 pub use row::EarlyBubble;
 pub use settings::WidgetSettings;
 
-use crate::chat::Chat;
+use crate::{
+    chat::{Chat, Shown},
+    text::Message,
+};
+use announcements::Announcements;
+use choice::Choices;
+use composer::Composer;
+use header::Header;
 use leptos::prelude::*;
-use room::Room;
+use notice::NoticeLine;
+use scroll::Scroll;
+use settings::Settings;
 use std::sync::Arc;
-use window::Window;
+use transcript::Transcript;
 
 /// The chat window.
 #[island]
 pub fn Widget() -> impl IntoView {
-    let settings = Arc::new(WidgetSettings::of_page());
-    let chat = Chat::from_settings(&settings);
-    Window::new(Arc::new(Room { chat, settings }))
+    let of_page = Arc::new(WidgetSettings::of_page());
+    let shown = Shown::from_settings(&of_page);
+    let chat = Chat::new(shown);
+    #[cfg(target_arch = "wasm32")]
+    let chat = chat.driven_by(driver(shown, &of_page));
+    let settings = Settings::new(of_page);
+    provide_context(chat);
+    provide_context(settings);
+    provide_context(Choices::new(chat));
+    provide_context(Scroll::new(chat));
+    let name = settings.get().bot.name.clone();
+    view! {
+        // A click between its parts leaves the focus in it, where its keys are heard.
+        <main
+            class="room"
+            tabindex="-1"
+            aria-label=name
+            on:keydown=move |event| keyboard::in_window(&event, chat, settings)
+        >
+            <a class="button skip quiet" href="#message">
+                {settings.say(Message::ToComposer)}
+            </a>
+            <Header/>
+            <Transcript/>
+            <div>
+                <div role="status">
+                    <NoticeLine/>
+                </div>
+                <Composer/>
+            </div>
+            <Announcements/>
+        </main>
+    }
+}
+
+/// The driver of the session: made with the island, begun when the page is hydrated. The server has none.
+#[cfg(target_arch = "wasm32")]
+fn driver(
+    shown: Shown,
+    settings: &Arc<WidgetSettings>,
+) -> UnsyncCallback<crate::chat::Action, bool> {
+    let driver = crate::transport::Driver::new(shown, Arc::clone(settings));
+    let begun = std::rc::Rc::clone(&driver);
+    Effect::new(move |_| begun.begin());
+    UnsyncCallback::new(move |action| driver.act(action))
 }

@@ -1,21 +1,57 @@
 //! What the visitor should know: one slim row above the composer, a sentence and a way out.
 
-use super::{
-    act,
-    node::{Node, Sheet, icon},
-    room::Room,
+use super::{keyboard, settings::Settings};
+use crate::{
+    chat::{Chat, Notice},
+    icons::{Icon, icon},
+    text::Message,
 };
-use crate::{chat::Notice, icons::Icon, text::Message};
+use leptos::prelude::*;
 
-/// The row.
-pub(super) fn draw(room: &Room, notice: Notice, person: &str) -> Node {
-    let sheet = Sheet(stylers::style_sheet!("app/src/widget/notice.css"));
-    let (sign, words, way_out) = match notice {
+/// The row, while there is something to tell.
+#[component]
+pub fn NoticeLine() -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/notice.css");
+    move || {
+        let (notice, person) = chat
+            .shown
+            .status
+            .with(|it| (it.notice(), it.person.clone()));
+        let told = notice.map(|notice| (words(notice), notice));
+        if told
+            .as_ref()
+            .is_none_or(|((.., way_out), _)| way_out.is_none())
+        {
+            keyboard::leave("[role=status] .notice");
+        }
+        let ((sign, words, way_out), notice) = told?;
+        let way_out = way_out.map(|label| {
+            view! { class = scope,
+                <button class="act" type="button" on:click=move |_| chat.reconnect_now()>
+                    {settings.say(label)}
+                </button>
+            }
+        });
+        Some(view! { class = scope,
+            <div class="notice" class:bad=notice == Notice::Refused>
+                {icon(sign)}
+                <span class="words">{settings.about(words, &person)}</span>
+                {way_out}
+            </div>
+        })
+    }
+}
+
+/// A sign, a sentence, and what the button that connects is called where there is one.
+fn words(notice: Notice) -> (Icon, Message, Option<Message>) {
+    match notice {
         Notice::Reconnecting => (Icon::Offline, Message::Reconnecting, None),
         Notice::NoConnection => (
             Icon::Offline,
             Message::NoConnection,
-            Some((Message::RetryNow, act::RECONNECT)),
+            Some(Message::RetryNow),
         ),
         Notice::DayFull => (Icon::Alert, Message::DayFull, None),
         Notice::Ended => (Icon::Check, Message::Ended, None),
@@ -26,20 +62,6 @@ pub(super) fn draw(room: &Room, notice: Notice, person: &str) -> Node {
         Notice::NotCopied => (Icon::Alert, Message::NotCopied, None),
         Notice::NotKept => (Icon::Alert, Message::NotKept, None),
         Notice::NotLoaded => (Icon::Alert, Message::NotLoaded, None),
-        Notice::Refused => (
-            Icon::Alert,
-            Message::Refused,
-            Some((Message::TryAgain, act::RECONNECT)),
-        ),
-    };
-    let way_out = way_out.map(|(label, does)| {
-        let button = sheet.el("button", "act").set("type", "button");
-        button.does(does).say(room.say(label))
-    });
-    sheet
-        .el("div", "notice")
-        .class_if(notice == Notice::Refused, "bad")
-        .add(icon(sign))
-        .add(sheet.el("span", "words").say(&room.about(words, person)))
-        .add_some(way_out)
+        Notice::Refused => (Icon::Alert, Message::Refused, Some(Message::TryAgain)),
+    }
 }

@@ -1,137 +1,226 @@
 //! One message: its place in the group, its bubble, its time and state.
 //!
-//! A row never changes (see `rows`) but for the words of its time and for an answer that grows, which `live::list`
-//! puts right.
+//! The row keeps its element for as long as its message is shown; what changes about it (`rows`) is drawn again inside.
 
 use super::{
-    act, content,
-    node::{Node, PLAIN, Sheet, icon},
-    room::Room,
-    rows::{Row, Turn},
-    when::{self, Now},
+    avatar::Avatar,
+    content::Message as MessageContent,
+    rows::{HandOver, Row},
+    settings::Settings,
 };
-use crate::{icons::Icon, text::Message};
-#[cfg(feature = "ssr")]
+use crate::{
+    chat::Chat,
+    icons::{Icon, icon},
+    text::Message,
+};
 use leptos::prelude::*;
-use protocol::{
-    content::Content,
-    transcript::{Author, Delivery},
-};
-
-fn sheet() -> Sheet {
-    Sheet(stylers::style_sheet!("app/src/widget/row.css"))
-}
+use protocol::transcript::{Author, Delivery};
 
 /// One message.
-pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
-    let sheet = sheet();
-    let entry = row.entry;
-    let texts = &room.settings.texts;
-    let mine = entry.author == Author::Visitor;
-    let bot = entry.author == Author::Bot;
-    let system = entry.author == Author::System;
-    let growing = entry.delivery == Delivery::Growing;
-    let failed = entry.delivery == Delivery::Failed;
-
-    let agent = entry.agent.as_deref();
-    let who = match (entry.author, agent) {
-        (Author::Bot, Some(agent)) => Some(room.about(Message::AgentSaid, agent)),
-        (Author::Bot, None) => Some(room.say(Message::BotSaid).to_owned()),
-        (Author::Visitor, _) => Some(room.say(Message::YouSaid).to_owned()),
-        (Author::System, _) => None,
-    };
-    // For the eye: it was just said.
-    let by = agent.filter(|_| !row.joined).map(|agent| {
-        let by = sheet.el("span", "by screen").auto().say(agent);
-        by.set("aria-hidden", "true")
+#[component]
+pub fn MessageRow(
+    row: ArcRwSignal<Row>,
+    /// It came while the list was there: it may move in.
+    is_new: bool,
+) -> impl IntoView {
+    let row = RwSignal::from(row);
+    let scope = stylers::style_sheet!("app/src/widget/row.css");
+    let key = row.with_untracked(|row| row.entry.key.clone());
+    let is_bot = row.with_untracked(|row| row.entry.author == Author::Bot);
+    let classes = move || row.with(|row| classes(row, is_new, scope));
+    let is_streaming = move || row.with(|row| row.entry.delivery == Delivery::Growing);
+    // Beside the first of a group; the style hides the others' faces.
+    let face = is_bot.then(|| {
+        let agent = row.with_untracked(|row| row.entry.agent.clone());
+        view! { class = scope, <span class="face"><Avatar agent/></span> }
     });
-    let said = sheet
-        .el("div", "said")
-        .add_some(who.map(|who| sheet.el("span", "who quiet").say(&who)))
-        .add_some(by);
-    let said = match &entry.content {
-        Content::System { text } => said.add(sheet.el("p", "notice").auto().say(text)),
-        Content::Said { .. } => said.add(
-            sheet
-                .el("div", "bubble")
-                .auto()
-                .say(&entry.content.spoken()),
-        ),
-        content => said.add_all(content::draw(room, content, row.offer, sheet)),
-    };
-    let meta = sheet.el("div", "meta");
-    let time = || {
-        sheet
-            .el("time", "time")
-            .set("datetime", &when::machine(entry.at_ms))
-            .set("title", &now.in_full(entry.at_ms, texts))
-            .say(&now.time(entry.at_ms, texts))
-    };
-    let meta = match entry.delivery {
-        _ if system => meta,
-        Delivery::Sending => meta.add(icon(Icon::Clock)).say(room.say(Message::Sending)),
-        Delivery::Failed => {
-            let way_out = |does, label| {
-                let button = sheet.el("button", "again").set("type", "button");
-                button.does(does).say(room.say(label))
-            };
-            meta.add(icon(Icon::Alert))
-                .say(room.say(Message::NotSent))
-                .add(way_out(act::RETRY, Message::Retry))
-                .add(way_out(act::DELETE, Message::Delete))
-        }
-        Delivery::Sent if mine => meta
-            .add(time())
-            .add(icon(Icon::Check))
-            .whisper(PLAIN, room.say(Message::Sent)),
-        Delivery::Delivered | Delivery::Read => {
-            let seen = entry.delivery == Delivery::Read;
-            let word = if seen {
-                Message::Seen
-            } else {
-                Message::Delivered
-            };
-            meta.add(time()).add(icon(Icon::Check)).say(room.say(word))
-        }
-        Delivery::Growing => meta,
-        Delivery::Sent => meta.add(time()),
-        Delivery::Stopped => meta.add(time()).say(room.say(Message::Stopped)),
-    };
-    let day = row
-        .day
-        .then(|| sheet.el("p", "day").say(&now.day(entry.at_ms, texts)));
-    let news = row
-        .news
-        .then(|| sheet.el("p", "news").say(room.say(Message::NewMessages)));
-    let turn = row.turn.map(|turn| {
-        let words = match turn {
-            Turn::To(agent) => room.about(Message::WithAgent, agent),
-            Turn::From(agent) => room.about(Message::AgentLeft, agent),
-        };
-        sheet.el("p", "turn").say(&words)
-    });
-    let face = (bot && !row.joined).then(|| sheet.el("span", "face").add(room.avatar(agent)));
-    let article = sheet
-        .el("article", "row")
-        .class_if(row.joined, "joined")
-        .class_if(row.fresh, "fresh")
-        .class_if(mine, "mine")
-        .class_if(bot, "bot")
-        .class_if(failed, "failed")
-        .class_if(entry.delivery == Delivery::Sending, "sending")
-        .class_if(system, "system")
-        .class_if(growing, "growing")
-        .set("tabindex", "-1")
-        .set("data-key", &entry.key)
-        .add_some(day)
-        .add_some(news)
-        .add_some(turn)
-        .add(sheet.el("div", "line").add_some(face).add(said.add(meta)));
-    if growing {
-        article.set("aria-busy", "true")
-    } else {
-        article
+    view! {
+        <article
+            class=classes
+            tabindex="-1"
+            data-key=key
+            aria-busy=move || is_streaming().then_some("true")
+        >
+            <Before row/>
+            <div class=["line ", scope].concat()>
+                {face}
+                <div class=["said ", scope].concat()>
+                    <Speaker row/>
+                    <MessageContent row bubble=scope/>
+                    <Meta row/>
+                </div>
+            </div>
+        </article>
     }
+}
+
+fn classes(row: &Row, is_new: bool, scope: &str) -> String {
+    let delivery = row.entry.delivery;
+    let mut classes = ["row ", scope].concat();
+    for (on, class) in [
+        (row.joined, " joined"),
+        (is_new, " fresh"),
+        (row.entry.author == Author::Visitor, " mine"),
+        (row.entry.author == Author::Bot, " bot"),
+        (delivery == Delivery::Failed, " failed"),
+        (delivery == Delivery::Sending, " sending"),
+        (row.entry.author == Author::System, " system"),
+        (delivery == Delivery::Growing, " growing"),
+    ] {
+        if on {
+            classes.push_str(class);
+        }
+    }
+    classes
+}
+
+/// The lines before a row: a new day, what was not seen yet, somebody else who answers.
+#[component]
+fn Before(row: RwSignal<Row>) -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/row.css");
+    move || {
+        let (day, unread, hand_over) = row.with(|row| (row.day, row.unread, row.hand_over.clone()));
+        let day = day.map(|day| {
+            view! { class = scope, <p class="day">{day.words(&settings.get().texts)}</p> }
+        });
+        let unread = unread.then(|| {
+            view! { class = scope, <p class="news">{settings.say(Message::NewMessages)}</p> }
+        });
+        let hand_over = hand_over.map(|hand_over| {
+            let words = match hand_over {
+                HandOver::To(agent) => settings.about(Message::WithAgent, &agent),
+                HandOver::From(agent) => settings.about(Message::AgentLeft, &agent),
+            };
+            view! { class = scope, <p class="turn">{words}</p> }
+        });
+        (day, unread, hand_over)
+    }
+}
+
+/// Who said it: in words for a screen reader, a person's name for the eye, unless they just said something.
+#[component]
+fn Speaker(row: RwSignal<Row>) -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/row.css");
+    move || {
+        let (author, agent, joined) =
+            row.with(|row| (row.entry.author, row.entry.agent.clone(), row.joined));
+        let words = match (author, &agent) {
+            (Author::Bot, Some(agent)) => Some(settings.about(Message::AgentSaid, agent)),
+            (Author::Bot, None) => Some(settings.say(Message::BotSaid)),
+            (Author::Visitor, _) => Some(settings.say(Message::YouSaid)),
+            (Author::System, _) => None,
+        };
+        let words =
+            words.map(|words| view! { class = scope, <span class="who quiet">{words}</span> });
+        let name = agent.filter(|_| !joined).map(|agent| {
+            view! { class = scope,
+                <span class="by screen" dir="auto" aria-hidden="true">
+                    {agent}
+                </span>
+            }
+        });
+        (words, name)
+    }
+}
+
+/// What stands below a message: when it was said and how far it got.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct State {
+    has_time: bool,
+    icon: Option<Icon>,
+    words: Option<Message>,
+    /// The icon says it to the eye; the words are for ears.
+    is_quiet: bool,
+    /// It can be sent again or taken back.
+    has_failed: bool,
+}
+
+impl State {
+    fn of(author: Author, delivery: Delivery) -> Self {
+        let time = Self {
+            has_time: true,
+            ..Self::default()
+        };
+        let sign = |icon, words| Self {
+            icon: Some(icon),
+            words: Some(words),
+            ..Self::default()
+        };
+        match delivery {
+            _ if author == Author::System => Self::default(),
+            Delivery::Sending => sign(Icon::Clock, Message::Sending),
+            Delivery::Failed => Self {
+                has_failed: true,
+                ..sign(Icon::Alert, Message::NotSent)
+            },
+            Delivery::Sent if author == Author::Visitor => Self {
+                has_time: true,
+                is_quiet: true,
+                ..sign(Icon::Check, Message::Sent)
+            },
+            Delivery::Delivered => Self {
+                has_time: true,
+                ..sign(Icon::Check, Message::Delivered)
+            },
+            Delivery::Read => Self {
+                has_time: true,
+                ..sign(Icon::Check, Message::Seen)
+            },
+            Delivery::Growing => Self::default(),
+            Delivery::Sent => time,
+            Delivery::Stopped => Self {
+                words: Some(Message::Stopped),
+                ..time
+            },
+        }
+    }
+}
+
+/// The line below a message.
+#[component]
+fn Meta(row: RwSignal<Row>) -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/row.css");
+    let key = move || row.with_untracked(|row| row.entry.key.clone());
+    let line = move || {
+        let (state, time) =
+            row.with(|row| (State::of(row.entry.author, row.entry.delivery), row.time));
+        let texts = &settings.get().texts;
+        let time = state.has_time.then(|| {
+            view! { class = scope,
+                <time class="time" datetime=time.machine() title=time.in_full(texts)>
+                    {time.words(texts)}
+                </time>
+            }
+        });
+        let words = state.words.map(|words| {
+            let class = state.is_quiet.then_some("quiet");
+            view! { <span class=class>{settings.say(words)}</span> }
+        });
+        let ways_out = state.has_failed.then(|| {
+            let retry = move |_| {
+                chat.retry(&key());
+                super::keyboard::to_composer();
+            };
+            let delete = move |_| {
+                chat.delete(&key());
+                super::keyboard::to_composer();
+            };
+            view! { class = scope,
+                <button class="again" type="button" on:click=retry>
+                    {settings.say(Message::Retry)}
+                </button>
+                <button class="again" type="button" on:click=delete>
+                    {settings.say(Message::Delete)}
+                </button>
+            }
+        });
+        (time, state.icon.map(icon), words, ways_out)
+    };
+    view! { class = scope, <div class="meta">{line}</div> }
 }
 
 /// The bubble that the script before hydration copies for a message sent before the wasm is there. It looks as
@@ -139,7 +228,7 @@ pub(super) fn draw(room: &Room, row: &Row<'_>, now: Now) -> Node {
 #[cfg(feature = "ssr")]
 #[component]
 pub fn EarlyBubble() -> impl IntoView {
-    let scope = sheet().0;
+    let scope = stylers::style_sheet!("app/src/widget/row.css");
     view! { class = scope,
         <template id="early-bubble">
             <div class="row fresh mine">

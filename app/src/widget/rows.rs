@@ -1,175 +1,208 @@
-//! From the list of messages to the rows on screen: who joins whom, where a day begins.
+//! From the list of messages to the rows on screen: who joins whom, where a day begins, how a time is told.
 //!
-//! Pure: the same entries give the same rows on the server and in the browser's first render.
-//! A row never changes; when something about it does, its key does, and the list replaces it. Only an answer that
-//! grows keeps its key, and its place on the page, until it is whole.
+//! Pure: the same entries give the same rows on the server and in the browser's hydration. A row keeps its element for as long as
+//! its message is shown: what may change about it is a signal, which [`update`] sets when it does.
 
+use super::when::{Day, Now, Time};
+use crate::chat::in_order;
+use leptos::prelude::*;
 use protocol::content::Content;
-#[cfg(any(target_arch = "wasm32", test))]
-use protocol::transcript::Delivery;
 use protocol::transcript::{Author, Entry};
+use std::sync::Arc;
 
 /// Messages of one author within this time stand together.
 const GROUP_MS: u64 = 5 * 60 * 1000;
 
-/// One message with what its neighbours make of it.
+/// One message with what its neighbours and the clock make of it.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four facts, each with its own class; no two of them make a state"
-)]
-pub(super) struct Row<'a> {
-    pub(super) entry: &'a Entry,
+pub(super) struct Row {
+    pub(super) entry: Arc<Entry>,
     /// It continues the group of the row before.
     pub(super) joined: bool,
-    /// A day begins with it.
-    pub(super) day: bool,
+    /// A day begins with it: this one.
+    pub(super) day: Option<Day>,
     /// It is the first that the visitor has not seen.
-    pub(super) news: bool,
+    pub(super) unread: bool,
     /// Somebody else answers from here on.
-    pub(super) turn: Option<Turn<'a>>,
+    pub(super) hand_over: Option<HandOver>,
     /// How its choices stand, if it offers some.
-    pub(super) offer: Offer<'a>,
-    /// It has just come: it may move.
-    pub(super) fresh: bool,
+    pub(super) offer: Offer,
+    /// How its time is told.
+    pub(super) time: Time,
 }
 
 /// Who comes or goes before a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HandOver {
     /// This person answers.
-    To(&'a str),
+    To(String),
     /// The bot answers again, after this person.
-    From(&'a str),
+    From(String),
 }
 
 /// How the choices of a row stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
     /// The visitor said this next.
-    Answered(&'a str),
+    Answered {
+        /// The words that were shown.
+        text: String,
+        /// What the bot got, where that is known and something else.
+        payload: Option<String>,
+    },
     /// They can be made, or there are none.
     Open,
     /// Quick replies, and the bot has offered others since, as with a second greeting: those are meant.
     Over,
 }
 
-impl Row<'_> {
-    /// Everything that shows. Two rows with one key look the same, unless one of them grows.
-    #[cfg(any(target_arch = "wasm32", test))]
-    pub(super) fn key(&self) -> String {
-        let flag = |set: bool, letter: &'static str| if set { letter } else { "" };
-        let delivery = match self.entry.delivery {
-            Delivery::Sending => "s",
-            Delivery::Delivered => "g",
-            Delivery::Read => "r",
-            Delivery::Growing | Delivery::Sent | Delivery::Stopped => "",
-            Delivery::Failed => "f",
-        };
-        let answer = match self.offer {
-            Offer::Answered(answer) => answer,
-            Offer::Open | Offer::Over => "",
-        };
-        let turn = match self.turn {
-            Some(Turn::To(agent) | Turn::From(agent)) => agent,
-            None => "",
-        };
-        let flags = [
-            turn,
-            flag(self.joined, "j"),
-            flag(self.day, "d"),
-            flag(self.news, "n"),
-            flag(self.offer == Offer::Over, "o"),
-            delivery,
-        ]
-        .concat();
-        [&self.entry.key, "/", &flags, "/", answer].concat()
+impl Offer {
+    /// Whether the visitor has chosen the button of this title and payload.
+    pub(super) fn is_for(&self, title: &str, payload: &str) -> bool {
+        match self {
+            Self::Answered {
+                payload: Some(chosen),
+                ..
+            } => chosen == payload,
+            Self::Answered { text, .. } => text == title,
+            Self::Open | Self::Over => false,
+        }
     }
 }
 
-/// The rows of `entries`. `day_of` gives the day of a moment, in the visitor's time zone once it is known.
-pub(super) fn rows<'a>(
-    entries: &'a [Entry],
-    unread_from: Option<&str>,
-    day_of: impl Fn(u64) -> i64,
-) -> Vec<Row<'a>> {
-    let mut rows: Vec<Row<'a>> = Vec::with_capacity(entries.len());
+/// A row in the list: what it is known by, and what may change about it.
+#[derive(Clone)]
+pub(super) struct KeyedRow {
+    pub(super) key: String,
+    pub(super) row: ArcRwSignal<Row>,
+    /// It came while the list was there: it may move in.
+    pub(super) is_new: bool,
+}
+
+/// The rows as a new list, none of them new.
+pub(super) fn keyed(rows: Vec<Row>) -> Vec<KeyedRow> {
+    update(&[], rows, None)
+}
+
+/// The list for these rows: what was in it before stays what it is, and its signal is set if something about it has changed.
+/// What stands after `newest`, the key of the last row before, is new.
+pub(super) fn update(before: &[KeyedRow], rows: Vec<Row>, newest: Option<&str>) -> Vec<KeyedRow> {
+    let mut find = in_order(before, |keyed: &KeyedRow| &keyed.key);
+    let mut is_new = false;
+    let mut list = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = &row.entry.key;
+        let is_newest = newest == Some(key.as_str());
+        list.push(match find(key) {
+            Some(known) => {
+                if known.row.with_untracked(|now| *now != row) {
+                    known.row.set(row);
+                }
+                known.clone()
+            }
+            None => KeyedRow {
+                key: key.clone(),
+                row: ArcRwSignal::new(row),
+                is_new,
+            },
+        });
+        is_new |= is_newest;
+    }
+    list
+}
+
+/// The rows of `entries`, with times as they are told now.
+pub(super) fn rows(entries: &[Arc<Entry>], unread_from: Option<&str>, now: Now) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
     let mut before: Option<(&Entry, i64)> = None;
     let mut speaker: Option<&str> = None;
     for entry in entries {
-        let today = day_of(entry.at_ms);
-        let day = before.is_none_or(|(_, day)| day != today);
-        let news = unread_from == Some(entry.key.as_str());
+        let today = now.day_of(entry.at_ms);
+        let begins_day = before.is_none_or(|(_, day)| day != today);
+        let unread = unread_from == Some(entry.key.as_str());
         let agent = entry.agent.as_deref();
-        let mut turn = None;
+        let mut hand_over = None;
         if entry.author == Author::Bot && agent != speaker {
-            turn = agent.map(Turn::To).or(speaker.map(Turn::From));
+            let from = speaker.map(|speaker| HandOver::From(speaker.to_owned()));
+            hand_over = agent.map(|agent| HandOver::To(agent.to_owned())).or(from);
             speaker = agent;
         }
-        let joined = !day
-            && !news
-            && turn.is_none()
+        let joined = !begins_day
+            && !unread
+            && hand_over.is_none()
             && entry.author != Author::System
             && before.is_some_and(|(before, _)| {
                 before.author == entry.author && entry.at_ms.saturating_sub(before.at_ms) < GROUP_MS
             });
         rows.push(Row {
-            entry,
+            entry: Arc::clone(entry),
             joined,
-            day,
-            news,
-            turn,
+            day: begins_day.then(|| now.day(entry.at_ms)),
+            unread,
+            hand_over,
             offer: Offer::Open,
-            fresh: false,
+            time: now.time(entry.at_ms),
         });
         before = Some((entry, today));
     }
-    // From the end, because an answer stands after its question.
-    let mut answer = None;
+    settle_offers(&mut rows);
+    rows
+}
+
+/// From the end, because an answer stands after its question.
+fn settle_offers(rows: &mut [Row]) {
+    let mut answer: Option<Arc<Entry>> = None;
     let mut others = false;
     for row in rows.iter_mut().rev() {
         let content = &row.entry.content;
-        if row.entry.author == Author::Visitor {
-            answer = Some(content.plain_text());
-        }
         let replies = matches!(content, Content::QuickReplies { .. });
-        row.offer = match answer {
-            Some(answer) if !content.buttons().is_empty() => Offer::Answered(answer),
+        row.offer = match &answer {
+            Some(answer) if offers_something(content) => answered(&answer.content),
             None if replies && others => Offer::Over,
             _ => Offer::Open,
         };
         others |= replies;
+        if row.entry.author == Author::Visitor {
+            answer = Some(Arc::clone(&row.entry));
+        }
     }
-    rows
 }
 
-/// Marks what was added at the end since `last` (the key of the newest entry before), and tells how many
-/// of them somebody else said.
-#[cfg(any(target_arch = "wasm32", test))]
-pub(super) fn mark_fresh(rows: &mut [Row<'_>], last: &str) -> u32 {
-    let mut others = 0;
-    let mut seen = false;
-    for row in rows {
-        row.fresh = seen;
-        others += u32::from(seen && row.entry.author != Author::Visitor);
-        seen |= row.entry.key == last;
+/// Whether there is something to choose or to fill in. Only its part of the wasm knows what a template offers.
+fn offers_something(content: &Content) -> bool {
+    !content.buttons().is_empty() || matches!(content, Content::Template(_))
+}
+
+/// The answer that this is.
+fn answered(content: &Content) -> Offer {
+    let payload = match content {
+        Content::Said { payload, .. } => payload.clone(),
+        _ => None,
+    };
+    Offer::Answered {
+        text: content.plain_text().to_owned(),
+        payload,
     }
-    others
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use protocol::content::{Action, Button};
+    use protocol::transcript::Delivery;
 
     const MINUTE: u64 = 60_000;
 
-    fn entry(key: &str, author: Author, at_ms: u64) -> Entry {
+    pub(in crate::widget) fn entry(key: &str, author: Author, at_ms: u64) -> Entry {
+        let text = format!("text of {key}");
         Entry {
             key: key.to_owned(),
             author,
             at_ms,
-            content: Content::text(format!("text of {key}")),
+            content: match author {
+                Author::Visitor => Content::said(&text),
+                Author::Bot | Author::System => Content::text(text),
+            },
             delivery: Delivery::Sent,
             seq: None,
             behind: None,
@@ -178,15 +211,18 @@ mod tests {
         }
     }
 
-    fn utc_day(at_ms: u64) -> i64 {
-        i64::try_from(at_ms / 86_400_000).unwrap()
+    pub(in crate::widget) fn rows_of(entries: impl IntoIterator<Item = Entry>) -> Vec<Row> {
+        rows_since(entries, None)
+    }
+
+    fn rows_since(entries: impl IntoIterator<Item = Entry>, unread_from: Option<&str>) -> Vec<Row> {
+        let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
+        rows(&entries, unread_from, Now::rendered_at(0))
     }
 
     fn joined(entries: &[Entry]) -> Vec<bool> {
-        rows(entries, None, utc_day)
-            .iter()
-            .map(|row| row.joined)
-            .collect()
+        let rows = rows_of(entries.to_vec());
+        rows.iter().map(|row| row.joined).collect()
     }
 
     #[test]
@@ -226,19 +262,17 @@ mod tests {
             entry("7", Author::Visitor, 0),
             by("8", None),
         ];
-        let all = rows(&list, None, utc_day);
-        let turns: Vec<_> = all.iter().map(|row| row.turn).collect();
-        let (to_ann, to_bob) = (Some(Turn::To("Ann")), Some(Turn::To("Bob")));
-        let from_bob = Some(Turn::From("Bob"));
+        let all = rows_of(list);
+        let hand_overs: Vec<_> = all.iter().map(|row| row.hand_over.clone()).collect();
+        let to = |name: &str| Some(HandOver::To(name.to_owned()));
+        let from_bob = Some(HandOver::From("Bob".to_owned()));
         assert_eq!(
-            turns,
-            [None, to_ann, None, None, to_bob, None, None, from_bob]
+            hand_overs,
+            [None, to("Ann"), None, None, to("Bob"), None, None, from_bob]
         );
         let joined: Vec<_> = all.iter().map(|row| row.joined).collect();
         let sixth = [false, false, false, false, false, true, false, false];
         assert_eq!(joined, sixth);
-        // Older messages come, and she was there before.
-        assert_ne!(rows(&list[3..4], None, utc_day)[0].key(), all[3].key());
     }
 
     #[test]
@@ -249,89 +283,84 @@ mod tests {
             entry("2", Author::Bot, midnight - 1),
             entry("3", Author::Bot, midnight),
         ];
-        let rows = rows(&list, Some("2"), utc_day);
-        assert_eq!(
-            rows.iter().map(|row| row.day).collect::<Vec<_>>(),
-            [true, false, true]
-        );
-        assert_eq!(
-            rows.iter().map(|row| row.news).collect::<Vec<_>>(),
-            [false, true, false]
-        );
+        let rows = rows_since(list, Some("2"));
+        let begins_day = rows.iter().map(|row| row.day.is_some());
+        assert_eq!(begins_day.collect::<Vec<_>>(), [true, false, true]);
+        let unread = rows.iter().map(|row| row.unread);
+        assert_eq!(unread.collect::<Vec<_>>(), [false, true, false]);
         assert!(rows.iter().all(|row| !row.joined));
     }
 
-    #[test]
-    fn an_offer_knows_how_it_was_answered_and_its_row_is_replaced_then() {
-        let mut offer = entry("1", Author::Bot, 0);
-        let yes = Button {
-            title: "Yes".into(),
-            action: Action::Post {
-                payload: "Y".into(),
+    fn replies(key: &str, title: &str, payload: &str) -> Entry {
+        let action = Action::Post {
+            payload: payload.into(),
+        };
+        Entry {
+            content: Content::QuickReplies {
+                text: "Sure?".into(),
+                replies: vec![Button {
+                    title: title.into(),
+                    action,
+                    image: None,
+                }],
             },
-            image: None,
+            ..entry(key, Author::Bot, 0)
+        }
+    }
+
+    #[test]
+    fn an_offer_knows_how_it_was_answered() {
+        let offer = replies("1", "Yes", "Y");
+        assert_eq!(rows_of([offer.clone()])[0].offer, Offer::Open);
+        let said = Entry {
+            content: Content::said("Yes"),
+            ..entry("2", Author::Visitor, 1)
         };
-        offer.content = Content::QuickReplies {
-            text: "Sure?".into(),
-            replies: vec![yes],
+        let rows = rows_of([offer, said]);
+        assert!(rows[0].offer.is_for("Yes", "Y"));
+        assert!(!rows[0].offer.is_for("No", "N"));
+        assert_eq!(rows[1].offer, Offer::Open);
+    }
+
+    #[test]
+    fn of_two_buttons_of_one_title_the_one_is_chosen_whose_payload_was_sent() {
+        let offer = Offer::Answered {
+            text: "More".into(),
+            payload: Some("more-2".into()),
         };
-        let before = rows(std::slice::from_ref(&offer), None, utc_day);
-        assert_eq!(before[0].offer, Offer::Open);
-        let mut reply = entry("2", Author::Visitor, 1);
-        reply.content = Content::said("Yes");
-        let list = [offer.clone(), reply];
-        let after = rows(&list, None, utc_day);
-        assert_eq!(after[0].offer, Offer::Answered("Yes"));
-        assert_ne!(before[0].key(), after[0].key());
-        assert_eq!(after[1].offer, Offer::Open);
+        assert!(offer.is_for("More", "more-2"));
+        assert!(!offer.is_for("More", "more-1"));
     }
 
     #[test]
     fn of_two_greetings_only_the_last_can_be_answered() {
-        let greeting = |key: &str, at_ms| Entry {
-            content: Content::QuickReplies {
-                text: "Hello".into(),
-                replies: vec![Button {
-                    title: "Hi".into(),
-                    action: Action::Post {
-                        payload: "hi".into(),
-                    },
-                    image: None,
-                }],
-            },
-            ..entry(key, Author::Bot, at_ms)
+        let mut list = vec![replies("1", "Hi", "hi"), replies("2", "Hi", "hi")];
+        let offers = |list: &[Entry]| -> Vec<Offer> {
+            let rows = rows_of(list.to_vec());
+            rows.into_iter().map(|row| row.offer).collect()
         };
-        let mut list = vec![greeting("1", 0), greeting("2", 1)];
-        let offers = |list: &[Entry]| -> Vec<String> {
-            let rows = rows(list, None, utc_day);
-            rows.iter().map(|row| format!("{:?}", row.offer)).collect()
-        };
-        let alone = rows(&list[..1], None, utc_day)[0].key();
-        assert_eq!(offers(&list), ["Over", "Open"]);
-        assert_ne!(
-            rows(&list, None, utc_day)[0].key(),
-            alone,
-            "it is drawn anew"
-        );
+        assert_eq!(offers(&list), [Offer::Over, Offer::Open]);
         list.push(entry("3", Author::Visitor, 2));
-        let answered = r#"Answered("text of 3")"#;
-        assert_eq!(offers(&list), [answered, answered, "Open"]);
+        let answered = answered(&list[2].content);
+        assert_eq!(offers(&list), [answered.clone(), answered, Offer::Open]);
     }
 
     #[test]
-    fn only_what_comes_after_the_newest_is_fresh() {
-        let list = [
-            entry("1", Author::Bot, 0),
-            entry("2", Author::Visitor, 1),
-            entry("3", Author::Bot, 2),
-        ];
-        let mut all = rows(&list, None, utc_day);
-        assert!(all.iter().all(|row| !row.fresh));
-        assert_eq!(mark_fresh(&mut all, "1"), 1);
-        assert_eq!(
-            all.iter().map(|row| row.fresh).collect::<Vec<_>>(),
-            [false, true, true]
-        );
-        assert_eq!(mark_fresh(&mut all, "3"), 0);
+    fn a_row_stays_itself_whatever_happens_around_it() {
+        let mut list = vec![entry("1", Author::Bot, 0), entry("2", Author::Bot, 1)];
+        let before = keyed(rows_of(list.clone()));
+        assert!(before.iter().all(|row| !row.is_new));
+        list.insert(0, entry("0", Author::Bot, 0));
+        list.push(entry("3", Author::Visitor, 2));
+        list[2].delivery = Delivery::Stopped;
+        let after = update(&before, rows_of(list), Some("2"));
+        let keys: Vec<_> = after.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, ["0", "1", "2", "3"]);
+        let is_new: Vec<_> = after.iter().map(|row| row.is_new).collect();
+        assert_eq!(is_new, [false, false, false, true]);
+        // The signals are those of before, and say what changed.
+        assert!(before[0].row.with_untracked(|row| row.joined));
+        let stopped = before[1].row.with_untracked(|row| row.entry.delivery);
+        assert_eq!(stopped, Delivery::Stopped);
     }
 }

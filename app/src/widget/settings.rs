@@ -3,11 +3,13 @@
 //! Nothing here is secret: whoever reads the page reads this. The server writes it by serde, the
 //! browser reads it by name ([`protocol::read`]).
 
-use crate::text::Texts;
+use crate::text::{Count, Message, Texts};
+use leptos::prelude::{GetValue, StoredValue, WithValue};
 #[cfg(any(target_arch = "wasm32", test))]
 use protocol::read::Read as _;
 use protocol::transcript::Entry;
 use protocol::wire;
+use std::sync::Arc;
 
 /// The id of the page's element that holds the settings.
 #[cfg(any(feature = "ssr", target_arch = "wasm32"))]
@@ -111,6 +113,41 @@ impl WidgetSettings {
         serde_json::to_string(self)
             .unwrap_or_default()
             .replace('<', "\\u003c")
+    }
+}
+
+/// The settings as components have them: as context, and cheap to hand on.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings(StoredValue<Arc<WidgetSettings>>);
+
+impl Settings {
+    pub(crate) fn new(settings: Arc<WidgetSettings>) -> Self {
+        Self(StoredValue::new(settings))
+    }
+
+    /// All of them.
+    pub(crate) fn get(self) -> Arc<WidgetSettings> {
+        self.0.get_value()
+    }
+
+    /// A sentence in the visitor's language.
+    pub(crate) fn say(self, message: Message) -> String {
+        self.0.with_value(|it| it.texts.say(message).to_owned())
+    }
+
+    /// A sentence about a person.
+    pub(crate) fn about(self, message: Message, agent: &str) -> String {
+        self.0.with_value(|it| it.texts.about(message, agent))
+    }
+
+    /// A sentence with a number.
+    pub(crate) fn count(self, count: Count, n: u32) -> String {
+        self.0.with_value(|it| it.texts.count(count, n))
+    }
+
+    /// Whether the widget stands in the loader's frame.
+    pub(crate) fn is_embedded(self) -> bool {
+        self.0.with_value(|it| it.mode == Mode::Embedded)
     }
 }
 

@@ -1,28 +1,104 @@
-//! The transcript: the list of messages, and what comes before and after it. Its scrolling is `live::scroll`.
+//! The transcript: the list of messages, and what comes before and after it.
 
 use super::{
-    act,
-    node::{Node, Sheet, icon},
-    room::Room,
-    row,
-    rows::rows,
-    typing, welcome,
+    keyboard,
+    row::MessageRow,
+    rows::{self, KeyedRow},
+    scroll::Scroll,
+    settings::Settings,
+    typing::Typing,
+    welcome::Welcome,
     when::Now,
 };
 use crate::{
-    chat::{Connection, Shown},
-    icons::Icon,
+    chat::{Chat, Connection, List},
+    icons::{Icon, icon},
     text::{Count, Message},
 };
+use leptos::{either::EitherOf3, leptos_dom::helpers::set_interval, prelude::*};
 use protocol::transcript::Author;
+use std::time::Duration;
 
-fn sheet() -> Sheet {
-    Sheet(stylers::style_sheet!("app/src/widget/transcript.css"))
+/// How soon the shown ages are old.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// The list and all around it.
+#[component]
+pub fn Transcript() -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scroll = expect_context::<Scroll>();
+    let scope = stylers::style_sheet!("app/src/widget/transcript.css");
+    let list = keyed_rows();
+    Effect::new(move |_| scroll.watch());
+    let pressed = move |event| {
+        if let Some(list) = scroll.list.get_untracked() {
+            keyboard::in_transcript(&event, &list);
+        }
+    };
+    view! { class = scope,
+        <div class="stage">
+            <Pill/>
+            <div
+                class="scroller"
+                role="log"
+                aria-live="off"
+                aria-label=settings.say(Message::Conversation)
+                tabindex="0"
+                node_ref=scroll.scroller
+                on:scroll=move |_| scroll.moved()
+                on:keydown=pressed
+            >
+                <div class="list" node_ref=scroll.list>
+                    <Beginning/>
+                    <For
+                        each=move || list.get()
+                        key=|row| row.key.clone()
+                        children=|row| view! { <MessageRow row=row.row is_new=row.is_new/> }
+                    />
+                    <div id="early"></div>
+                    <Typing/>
+                    <span id="latest"></span>
+                </div>
+            </div>
+        </div>
+    }
+}
+
+/// The rows of the chat's messages, kept up to date; the clock, too, changes them.
+fn keyed_rows() -> RwSignal<Vec<KeyedRow>> {
+    let shown = expect_context::<Chat>().shown;
+    let scroll = expect_context::<Scroll>();
+    let rendered_at_ms = expect_context::<Settings>().get().rendered_at_ms;
+    let rows = move |list: &List, now| rows::rows(&list.entries, list.unread_from.as_deref(), now);
+    // As the server drew them.
+    let now = Now::rendered_at(rendered_at_ms);
+    let first = shown.list.with_untracked(|list| rows(list, now));
+    let keyed = RwSignal::new(rows::keyed(first));
+    let update = move |list: &List| {
+        let rows = rows(list, Now::here());
+        let newest = scroll.will_settle(&rows, list.said.as_deref());
+        let before = keyed.get_untracked();
+        let after = rows::update(&before, rows, newest.as_deref());
+        let same = |(before, after): (&KeyedRow, &KeyedRow)| before.key == after.key;
+        if before.len() != after.len() || !before.iter().zip(&after).all(same) {
+            keyed.set(after);
+        }
+    };
+    // At first this makes the visitor's times of the server's.
+    Effect::new(move |_| shown.list.with(update));
+    Effect::new(move |_| {
+        // Without a timer times only grow old.
+        let refresh = move || shown.list.with_untracked(update);
+        if let Ok(timer) = set_interval(refresh, REFRESH) {
+            on_cleanup(move || timer.clear());
+        }
+    });
+    keyed
 }
 
 /// What stands before the first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
+enum Before {
     /// Nothing to load any more.
     Beginning,
     /// Earlier messages are on their way.
@@ -36,80 +112,114 @@ pub(super) enum Before {
 }
 
 impl Before {
-    /// As the chat stands.
-    pub(super) fn of(shown: &Shown, room: &Room) -> Self {
-        let connecting = shown.connection == Connection::Connecting;
-        if shown.entries.is_empty() && connecting && room.settings.host_identity {
-            Self::Skeleton
-        } else if shown.loading_older {
-            Self::Loading
-        } else if shown.more {
-            Self::More
-        } else if shown.entries.iter().all(|it| it.author == Author::Bot) {
-            Self::Welcome
-        } else {
-            Self::Beginning
-        }
-    }
-
-    /// Draws it.
-    pub(super) fn draw(self, room: &Room) -> Node {
-        let sheet = sheet();
-        let top = sheet.el("div", "top");
-        let loading = |node: Node| node.set("role", "img").label(room.say(Message::Loading));
-        match self {
-            Self::Beginning => top.say(room.say(Message::Beginning)),
-            Self::Loading => top.add(loading(sheet.el("span", "spinner"))),
-            Self::More => {
-                let button = sheet.el("button", "older screen").set("type", "button");
-                let button = button.does(act::OLDER).add(icon(Icon::Up));
-                top.add(button.say(room.say(Message::Older)))
-                    .add(sheet.el("p", "paper").say(room.say(Message::NotWhole)))
+    fn of(chat: Chat, settings: Settings) -> Self {
+        let status = chat.shown.status.get();
+        let connecting = status.connection == Connection::Connecting;
+        chat.shown.list.with(|list| {
+            let entries = &list.entries;
+            if entries.is_empty() && connecting && settings.get().host_identity {
+                Self::Skeleton
+            } else if status.loading_older {
+                Self::Loading
+            } else if status.more {
+                Self::More
+            } else if entries.iter().all(|it| it.author == Author::Bot) {
+                Self::Welcome
+            } else {
+                Self::Beginning
             }
-            // Grey shapes. They appear after 150 ms, by style.
-            Self::Skeleton => loading(sheet.el("div", ""))
-                .add(sheet.el("div", "bone"))
-                .add(sheet.el("div", "bone short"))
-                .add(sheet.el("div", "bone own"))
-                .add(sheet.el("div", "bone")),
-            Self::Welcome => welcome::draw(room),
+        })
+    }
+}
+
+/// What stands before the first message, drawn.
+#[component]
+fn Beginning() -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/transcript.css");
+    let drawn = StoredValue::new(None);
+    let older = move |_| {
+        chat.load_older();
+        keyboard::to_transcript();
+    };
+    move || {
+        let before = Before::of(chat, settings);
+        if drawn.get_value() != Some(before) {
+            keyboard::leave(".top,.starters");
+        }
+        drawn.set_value(Some(before));
+        match before {
+            Before::Skeleton => EitherOf3::A(view! { <Skeleton/> }),
+            Before::Welcome => EitherOf3::B(view! { <Welcome/> }),
+            _ => {
+                let words = (before == Before::Beginning).then(|| settings.say(Message::Beginning));
+                let loading = (before == Before::Loading).then(|| {
+                    view! { class = scope,
+                        <span class="spinner" role="img" aria-label=settings.say(Message::Loading)></span>
+                    }
+                });
+                let more = (before == Before::More).then(|| {
+                    view! { class = scope,
+                        <button class="older screen" type="button" on:click=older>
+                            {icon(Icon::Up)}
+                            {settings.say(Message::Older)}
+                        </button>
+                        <p class="paper">{settings.say(Message::NotWhole)}</p>
+                    }
+                });
+                EitherOf3::C(view! { class = scope,
+                    <div class="top">{words} {loading} {more}</div>
+                })
+            }
         }
     }
 }
 
-/// The list and all around it, as the chat stands.
-pub(super) fn draw(room: &Room, shown: &Shown, now: Now) -> Node {
-    let sheet = sheet();
-    let rows = rows(&shown.entries, None, |at_ms| now.day_of(at_ms));
-    let rows = rows.iter().map(|found| row::draw(room, found, now));
-    let list = sheet
-        .el("div", "list")
-        .add(Before::of(shown, room).draw(room))
-        .add_all(rows.collect())
-        .add(sheet.el("div", "").set("id", "early"))
-        .add_some(typing::draw(room, shown))
-        .add(sheet.el("span", "").set("id", "latest"));
-    let scroller = sheet
-        .el("div", "scroller")
-        .set("role", "log")
-        .set("aria-live", "off")
-        .label(room.say(Message::Conversation))
-        .set("tabindex", "0");
-    let stage = sheet.el("div", "stage");
-    stage.add_some(pill(room, false, 0)).add(scroller.add(list))
+/// Grey shapes in the place of a conversation that is on its way. They appear after 150 ms, by style.
+#[component]
+fn Skeleton() -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/transcript.css");
+    view! { class = scope,
+        <div role="img" aria-label=settings.say(Message::Loading)>
+            <div class="bone"></div>
+            <div class="bone short"></div>
+            <div class="bone own"></div>
+            <div class="bone"></div>
+        </div>
+    }
 }
 
 /// The way to the end, for a reader who is away from it, and how many messages came meanwhile.
-pub(super) fn pill(room: &Room, away: bool, missed: u32) -> Option<Node> {
-    if !away {
-        return None;
+#[component]
+fn Pill() -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scroll = expect_context::<Scroll>();
+    let scope = stylers::style_sheet!("app/src/widget/transcript.css");
+    move || {
+        let missed = scroll.missed();
+        if missed.is_none() {
+            keyboard::leave(".pill");
+        }
+        missed.map(|missed| {
+            let counts = missed > 0;
+            let words = counts.then(|| settings.count(Count::NewMessages, missed));
+            let name = words
+                .clone()
+                .unwrap_or_else(|| settings.say(Message::ToLatest));
+            view! { class = scope,
+                <button
+                    class="pill screen"
+                    class:counts=counts
+                    type="button"
+                    aria-label=name
+                    on:click=move |_| scroll.to_latest()
+                >
+                    {icon(Icon::Down)}
+                    {words}
+                </button>
+            }
+        })
     }
-    let button = sheet().el("button", "pill screen").set("type", "button");
-    let button = button.does(act::LATEST).add(icon(Icon::Down));
-    Some(if missed > 0 {
-        let words = room.count(Count::NewMessages, missed);
-        button.class("counts").label(&words).say(&words)
-    } else {
-        button.label(room.say(Message::ToLatest))
-    })
 }

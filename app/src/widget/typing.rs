@@ -1,38 +1,38 @@
 //! "Is typing": the dots at the end of the transcript, and what the bot does meanwhile. What a screen reader says of it when
 //! it begins is said by the window's live region, which is there before.
 
-use super::{
-    node::{Node, Sheet},
-    room::Room,
-};
-use crate::{chat::Shown, text::Message};
+use super::{avatar::Avatar, settings::Settings};
+use crate::{chat::Chat, text::Message};
+use leptos::prelude::*;
 
 /// The dots, where somebody types or is at something.
-pub(super) fn draw(room: &Room, shown: &Shown) -> Option<Node> {
-    if !shown.typing && shown.doing.is_none() {
-        return None;
-    }
-    let sheet = Sheet(stylers::style_sheet!("app/src/widget/typing.css"));
-    let words = words(room, shown);
-    let mut dots = sheet.el("div", "dots").set("role", "img").label(&words);
-    for _ in 0..3 {
-        dots = dots.add(sheet.el("span", "dot"));
-    }
-    let doing = shown.doing.as_ref();
-    let doing = doing.map(|doing| sheet.el("p", "doing").auto().say(doing));
-    let face = room.avatar(shown.agent.as_deref());
-    let typing = sheet
-        .el("div", "typing")
-        .add(sheet.el("span", "face").add(face))
-        .add(dots)
-        .add_some(doing);
-    Some(typing)
-}
-
-/// Who types, in words.
-fn words(room: &Room, shown: &Shown) -> String {
-    match &shown.agent {
-        Some(agent) => room.about(Message::AgentTyping, agent),
-        None => room.say(Message::Typing).to_owned(),
+#[component]
+pub fn Typing() -> impl IntoView {
+    let shown = expect_context::<Chat>().shown;
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/typing.css");
+    move || {
+        let (typing, doing, agent) = shown
+            .status
+            .with(|it| (it.typing, it.doing.clone(), it.agent.clone()));
+        (typing || doing.is_some()).then(|| {
+            let words = match &agent {
+                Some(agent) => settings.about(Message::AgentTyping, agent),
+                None => settings.say(Message::Typing),
+            };
+            view! { class = scope,
+                <div class="typing">
+                    <span class="face">
+                        <Avatar agent/>
+                    </span>
+                    <div class="dots" role="img" aria-label=words>
+                        <span class="dot"></span>
+                        <span class="dot"></span>
+                        <span class="dot"></span>
+                    </div>
+                    {doing.map(|doing| view! { class = scope, <p class="doing" dir="auto">{doing}</p> })}
+                </div>
+            }
+        })
     }
 }

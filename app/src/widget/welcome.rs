@@ -1,35 +1,70 @@
 //! The empty state: who is here, what to begin with, what happens to what is written.
 
-use super::{
-    content,
-    node::{Node, Sheet, icon},
-    room::Room,
+use super::{avatar::Avatar, choice::Choices, settings::Settings};
+use crate::{
+    icons::{Icon, icon},
+    text::Message,
 };
-use crate::{icons::Icon, text::Message};
+use leptos::prelude::*;
 
 /// Before the first message.
-pub(super) fn draw(room: &Room) -> Node {
-    let sheet = Sheet(stylers::style_sheet!("app/src/widget/welcome.css"));
-    let bot = &room.settings.bot;
-    let tagline = match bot.tagline.as_str() {
-        "" => room.say(Message::Tagline),
-        tagline => tagline,
+#[component]
+pub fn Welcome() -> impl IntoView {
+    let settings = expect_context::<Settings>();
+    let scope = stylers::style_sheet!("app/src/widget/welcome.css");
+    let bot = settings.get().bot.clone();
+    let tagline = if bot.tagline.is_empty() {
+        settings.say(Message::Tagline)
+    } else {
+        bot.tagline
     };
-    let title = sheet.el("h2", "title").auto();
-    let mut starters = sheet
-        .el("ul", "starters")
-        .label(room.say(Message::Suggestions));
-    for text in &bot.starters {
-        let starter = content::choice(sheet, "starter", text)
-            .add(sheet.el("span", "label").auto().say(text))
-            .add(icon(Icon::Chevron));
-        starters = starters.add(sheet.el("li", "choice").add(starter));
+    let starters = (!bot.starters.is_empty()).then(|| {
+        let starters: Vec<_> = bot
+            .starters
+            .into_iter()
+            .map(|text| view! { class = scope, <li class="choice"><Starter text/></li> })
+            .collect();
+        view! { class = scope,
+            <ul class="starters" aria-label=settings.say(Message::Suggestions)>
+                {starters}
+            </ul>
+        }
+    });
+    view! { class = scope,
+        <div class="welcome">
+            <span class="face">
+                <Avatar/>
+            </span>
+            <h2 class="title" dir="auto">
+                {settings.say(Message::Greeting)}
+            </h2>
+            <p class="tagline" dir="auto">
+                {tagline}
+            </p>
+            {starters}
+            <p class="privacy">{settings.say(Message::Privacy)}</p>
+        </div>
     }
-    sheet
-        .el("div", "welcome")
-        .add(sheet.el("span", "face").add(room.avatar(None)))
-        .add(title.say(room.say(Message::Greeting)))
-        .add(sheet.el("p", "tagline").auto().say(tagline))
-        .add_some((!bot.starters.is_empty()).then_some(starters))
-        .add(sheet.el("p", "privacy").say(room.say(Message::Privacy)))
+}
+
+/// Something to begin with.
+#[component]
+fn Starter(text: String) -> impl IntoView {
+    let choices = expect_context::<Choices>();
+    let scope = stylers::style_sheet!("app/src/widget/welcome.css");
+    view! { class = scope,
+        <button
+            class="starter"
+            type="submit"
+            form="composer"
+            name="choice"
+            value=text
+            on:click=move |click| choices.clicked(&click)
+        >
+            <span class="label" dir="auto">
+                {text.clone()}
+            </span>
+            {icon(Icon::Chevron)}
+        </button>
+    }
 }

@@ -1,7 +1,7 @@
 //! How a moment is written: ages while they mean something, then the time of day, and days by name.
 //!
-//! Until the browser has taken over, times are UTC and "now" is the server's: so the first look of the
-//! browser finds the rows that the server drew. Then `Now::here` replaces it and every time follows.
+//! Until the page is hydrated, times are UTC and "now" is the server's: so hydration finds the rows that the server drew. Then
+//! `Now::here` takes its place and every time follows.
 
 use super::browser;
 use crate::text::{Count, Message, Texts};
@@ -23,7 +23,6 @@ impl Now {
     }
 
     /// The browser's moment, in its time zone.
-    #[cfg(target_arch = "wasm32")]
     pub(super) fn here() -> Self {
         Self {
             ms: browser::now_ms(),
@@ -42,21 +41,44 @@ impl Now {
         minutes.div_euclid(24 * 60)
     }
 
-    /// Whether the time of a message is told as an age, or was a minute ago.
-    #[cfg(target_arch = "wasm32")]
-    pub(super) fn is_recent(self, at_ms: u64) -> bool {
-        self.ms.saturating_sub(at_ms) / MINUTE <= 61
+    /// How the time of a message is told.
+    pub(super) fn time(self, at_ms: u64) -> Time {
+        // A clock that runs behind the server's makes no message from the future.
+        let minutes = self.ms.saturating_sub(at_ms) / MINUTE;
+        Time {
+            at_ms,
+            age: u32::try_from(minutes).ok().filter(|minutes| *minutes < 60),
+            local: self.local,
+        }
     }
 
-    /// The time of a message: "Just now", "3 min ago", then the time of day.
-    pub(super) fn time(self, at_ms: u64, texts: &Texts) -> String {
-        // A clock that runs behind the server's makes no message from the future.
-        let age = self.ms.saturating_sub(at_ms) / MINUTE;
-        match u32::try_from(age) {
-            Ok(0) => texts.say(Message::JustNow).to_owned(),
-            Ok(minutes @ 1..60) => texts.count(Count::Minutes, minutes),
-            _ if self.local => browser::time_of_day(at_ms, &texts.language),
-            _ => timestamp::to_iso(at_ms)
+    /// How the day of a message is told.
+    pub(super) fn day(self, at_ms: u64) -> Day {
+        Day {
+            at_ms,
+            ago: (self.day_of(self.ms) - self.day_of(at_ms)).clamp(0, 7),
+            local: self.local,
+        }
+    }
+}
+
+/// The time of a message: "Just now", "3 min ago", then the time of day. Equal as long as it is told in the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Time {
+    at_ms: u64,
+    /// In minutes, while that means something.
+    age: Option<u32>,
+    local: bool,
+}
+
+impl Time {
+    /// In a few words.
+    pub(super) fn words(self, texts: &Texts) -> String {
+        match self.age {
+            Some(0) => texts.say(Message::JustNow).to_owned(),
+            Some(minutes) => texts.count(Count::Minutes, minutes),
+            None if self.local => browser::time_of_day(self.at_ms, &texts.language),
+            None => timestamp::to_iso(self.at_ms)
                 .get(11..16)
                 .unwrap_or_default()
                 .to_owned(),
@@ -64,31 +86,42 @@ impl Now {
     }
 
     /// The whole of it, for a tooltip.
-    pub(super) fn in_full(self, at_ms: u64, texts: &Texts) -> String {
+    pub(super) fn in_full(self, texts: &Texts) -> String {
         if self.local {
-            browser::date_and_time(at_ms, &texts.language)
+            browser::date_and_time(self.at_ms, &texts.language)
         } else {
-            timestamp::to_iso(at_ms)
+            timestamp::to_iso(self.at_ms)
         }
     }
 
-    /// The day of a separator: "Today", "Yesterday", then a weekday, then a date.
-    pub(super) fn day(self, at_ms: u64, texts: &Texts) -> String {
-        match self.day_of(self.ms) - self.day_of(at_ms) {
-            ..=0 => texts.say(Message::Today).to_owned(),
+    /// As `datetime` wants it.
+    pub(super) fn machine(self) -> String {
+        timestamp::to_iso(self.at_ms)
+    }
+}
+
+/// The day of a separator: "Today", "Yesterday", then a weekday, then a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Day {
+    at_ms: u64,
+    /// So many days ago; 7 stands for more.
+    ago: i64,
+    local: bool,
+}
+
+impl Day {
+    /// In a word.
+    pub(super) fn words(self, texts: &Texts) -> String {
+        match self.ago {
+            0 => texts.say(Message::Today).to_owned(),
             1 => texts.say(Message::Yesterday).to_owned(),
-            days if self.local => browser::day(at_ms, &texts.language, days < 7),
-            _ => timestamp::to_iso(at_ms)
+            days if self.local => browser::day(self.at_ms, &texts.language, days < 7),
+            _ => timestamp::to_iso(self.at_ms)
                 .get(..10)
                 .unwrap_or_default()
                 .to_owned(),
         }
     }
-}
-
-/// A moment as `datetime` wants it.
-pub(super) fn machine(at_ms: u64) -> String {
-    timestamp::to_iso(at_ms)
 }
 
 #[cfg(all(test, feature = "ssr"))]
@@ -104,22 +137,22 @@ mod tests {
     fn an_age_is_told_for_an_hour_and_then_the_time_of_day() {
         let texts = Language::English.texts();
         let now = Now::rendered_at(NOON);
-        assert_eq!(now.time(NOON + 5_000, &texts), "Just now");
-        assert_eq!(now.time(NOON - 59_000, &texts), "Just now");
-        assert_eq!(now.time(NOON - 3 * MINUTE, &texts), "3 min ago");
-        assert_eq!(now.time(NOON - 59 * MINUTE, &texts), "59 min ago");
-        assert_eq!(now.time(NOON - 61 * MINUTE, &texts), "10:59");
-        assert_eq!(now.time(0, &texts), "00:00");
+        assert_eq!(now.time(NOON + 5_000).words(&texts), "Just now");
+        assert_eq!(now.time(NOON - 59_000).words(&texts), "Just now");
+        assert_eq!(now.time(NOON - 3 * MINUTE).words(&texts), "3 min ago");
+        assert_eq!(now.time(NOON - 59 * MINUTE).words(&texts), "59 min ago");
+        assert_eq!(now.time(NOON - 61 * MINUTE).words(&texts), "10:59");
+        assert_eq!(now.time(0).words(&texts), "00:00");
     }
 
     #[test]
     fn days_have_names_while_they_are_near() {
         let texts = Language::English.texts();
         let now = Now::rendered_at(NOON);
-        assert_eq!(now.day(NOON, &texts), "Today");
-        assert_eq!(now.day(NOON + DAY, &texts), "Today");
-        assert_eq!(now.day(NOON - DAY / 2, &texts), "Today");
-        assert_eq!(now.day(NOON - DAY / 2 - 1, &texts), "Yesterday");
-        assert_eq!(now.day(NOON - 2 * DAY, &texts), "2026-11-19");
+        assert_eq!(now.day(NOON).words(&texts), "Today");
+        assert_eq!(now.day(NOON + DAY).words(&texts), "Today");
+        assert_eq!(now.day(NOON - DAY / 2).words(&texts), "Today");
+        assert_eq!(now.day(NOON - DAY / 2 - 1).words(&texts), "Yesterday");
+        assert_eq!(now.day(NOON - 2 * DAY).words(&texts), "2026-11-19");
     }
 }

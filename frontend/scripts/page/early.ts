@@ -31,6 +31,8 @@ function listen(field: HTMLTextAreaElement): void {
   };
 
   const say = (event: SubmitEvent | KeyboardEvent): void => {
+    // A form inside of a message waits for the wasm.
+    if (event.type === "submit" && event.target !== field.form) return;
     event.preventDefault();
     // A starter is a button with words of its own.
     const starter = ("submitter" in event && (event.submitter as HTMLButtonElement | null)?.value) || "";

@@ -188,7 +188,7 @@ impl Form {
     }
 
     /// What is sent for these values, one a field: the values with commas between them, or a JSON object of them where
-    /// every field has a key.
+    /// every field has a key. A visitor sees the values with commas, whatever is sent: an object is nothing to read.
     ///
     /// ```
     /// use protocol::content::Template;
@@ -205,32 +205,26 @@ impl Form {
     /// ```
     #[must_use]
     pub fn answer(&self, values: &[String]) -> Answer {
-        let value = |at: usize| values.get(at).map_or("", String::as_str);
-        let fields = || self.fields.iter().enumerate();
+        let values = (0..self.fields.len()).map(|at| values.get(at).cloned().unwrap_or_default());
+        let values: Vec<String> = values.collect();
+        let shown = self.fields.iter().zip(&values);
+        let shown: Vec<String> = shown.map(|(field, value)| field.shown(value)).collect();
         Answer {
-            body: self.packed(fields().map(|(at, _)| value(at).to_owned())),
-            shown: self.packed(fields().map(|(at, field)| field.shown(value(at)))),
+            body: self.packed(&values),
+            shown: shown.join(","),
         }
     }
 
     /// All values in one text.
-    fn packed(&self, values: impl Iterator<Item = String>) -> String {
-        let values = self.fields.iter().zip(values);
-        if self.has_keys() {
-            let mut object = Map::new();
-            for (field, value) in values {
-                object.insert(field.key.clone().unwrap_or_default(), value.into());
-            }
-            return Value::Object(object).to_text();
+    fn packed(&self, values: &[String]) -> String {
+        if !self.has_keys() {
+            return values.join(",");
         }
-        let mut text = String::new();
-        for (at, (_, value)) in values.enumerate() {
-            if at > 0 {
-                text.push(',');
-            }
-            text.push_str(&value);
+        let mut object = Map::new();
+        for (field, value) in self.fields.iter().zip(values) {
+            object.insert(field.key.clone().unwrap_or_default(), value.clone().into());
         }
-        text
+        Value::Object(object).to_text()
     }
 
     fn has_keys(&self) -> bool {
@@ -241,11 +235,9 @@ impl Form {
     /// label where it cannot be told which field is which: a value may hold commas.
     #[must_use]
     pub fn record(&self, shown: &str) -> Vec<(String, String)> {
-        let values = if self.has_keys() {
-            self.values_by_key(shown)
-        } else {
-            self.values_in_order(shown)
-        };
+        // Other clients show the object.
+        let by_key = self.values_by_key(shown).filter(|_| self.has_keys());
+        let values = by_key.or_else(|| self.values_in_order(shown));
         let Some(values) = values else {
             return vec![(String::new(), shown.to_owned())];
         };

@@ -8,14 +8,8 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata};
 
 /// How cargo names the browser's dependencies.
 const WASM: &str = r#"cfg(target_arch = "wasm32")"#;
-/// Only for wasm, so that the host never compiles them.
-const BROWSER: [&str; 5] = [
-    "gloo-net",
-    "js-sys",
-    "wasm-bindgen",
-    "wasm-bindgen-futures",
-    "web-sys",
-];
+/// Only for wasm, so that the host never compiles them. Leptos brings the bindings of events and elements there itself.
+const BROWSER: [&str; 2] = ["gloo-net", "wasm-bindgen-futures"];
 /// What serves and stores.
 const SERVER: [&str; 6] = [
     "axum",

@@ -67,7 +67,7 @@ fn is_backend(word: &str) -> bool {
 }
 
 fn app(file: &str, code: &[Token]) -> Vec<(usize, String)> {
-    if file == "chat.rs" || module_of(file).first() == Some(&"transport") {
+    if file == "widget/mod.rs" || module_of(file).first() == Some(&"transport") {
         return Vec::new();
     }
     let through_root = uses(code, &module_of(file))
@@ -82,7 +82,7 @@ fn app(file: &str, code: &[Token]) -> Vec<(usize, String)> {
         .map(|line| {
             (
                 line,
-                "only chat.rs uses transport: add an action to chat".to_owned(),
+                "only widget/mod.rs makes the transport: add an action to chat".to_owned(),
             )
         })
         .collect()
@@ -201,7 +201,7 @@ mod tests {
                 !broken("app/src/widget/composer.rs", text).is_empty(),
                 "{text}"
             );
-            assert!(broken("app/src/chat.rs", text).is_empty(), "{text}");
+            assert!(broken("app/src/widget/mod.rs", text).is_empty(), "{text}");
         }
         assert!(!broken("app/src/lib.rs", "pub use transport::Socket;").is_empty());
         assert!(broken("app/src/lib.rs", "mod transport; // crate::transport::x").is_empty());

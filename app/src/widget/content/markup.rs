@@ -1,40 +1,50 @@
-//! The tree of `protocol::markup` as nodes. Never an HTML string: what is not markup is text.
+//! What `protocol::markup` reads, as elements. Never an HTML string: what is not markup is text.
 
-use super::{
-    act, content,
-    node::{Node, PLAIN, Sheet},
-    room::Room,
-};
-use crate::text::Message;
+use super::tree::{PLAIN, Sheet, Tree};
+use crate::{text::Message, widget::settings::WidgetSettings};
 use protocol::link::{comes_from, safe_link};
 use protocol::markup::{Block, Span, parse};
 
 /// The text of a message.
-pub(super) fn draw(room: &Room, text: &str) -> Vec<Node> {
-    let pen = Pen {
-        room,
-        sheet: Sheet(stylers::style_sheet!("app/src/widget/markup.css")),
-        linked: false,
-    };
+pub(super) fn draw(settings: &WidgetSettings, text: &str) -> Vec<Tree> {
+    let pen = Pen::new(settings);
     parse(text).iter().map(|found| pen.block(found)).collect()
+}
+
+/// A text that is one line: its first paragraph without the paragraph, else as it is.
+pub(super) fn draw_line(settings: &WidgetSettings, text: &str) -> Vec<Tree> {
+    let pen = Pen::new(settings);
+    match parse(text).as_slice() {
+        [] => Vec::new(),
+        [Block::Paragraph(spans)] => pen.spans(spans),
+        blocks => blocks.iter().map(|found| pen.block(found)).collect(),
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Pen<'a> {
-    room: &'a Room,
+    settings: &'a WidgetSettings,
     sheet: Sheet,
     /// Inside of a link.
     linked: bool,
 }
 
-impl Pen<'_> {
+impl<'a> Pen<'a> {
+    fn new(settings: &'a WidgetSettings) -> Self {
+        Self {
+            settings,
+            sheet: Sheet(stylers::style_sheet!("app/src/widget/content/markup.css")),
+            linked: false,
+        }
+    }
+
     /// An element whose text has a direction of its own.
-    fn words(self, tag: &'static str, class: &str, spans: &[Span]) -> Node {
+    fn words(self, tag: &'static str, class: &str, spans: &[Span]) -> Tree {
         let node = self.sheet.el(tag, class).auto();
         node.add_all(self.spans(spans))
     }
 
-    fn block(self, block: &Block) -> Node {
+    fn block(self, block: &Block) -> Tree {
         match block {
             Block::Paragraph(spans) => self.words("p", "block", spans),
             // One look and one level: a bubble is no document.
@@ -77,21 +87,24 @@ impl Pen<'_> {
                     .el("div", "block sheet")
                     .set("tabindex", "0")
                     .set("role", "region")
-                    .label(self.room.say(Message::Table))
+                    .label(self.settings.texts.say(Message::Table))
                     .add(table)
             }
         }
     }
 
     /// Code with its language and a button that copies it.
-    fn listing(self, language: Option<&str>, text: &str) -> Node {
-        let Self { room, sheet, .. } = self;
-        let language = language.unwrap_or(room.say(Message::Code));
+    fn listing(self, language: Option<&str>, text: &str) -> Tree {
+        let Self {
+            settings, sheet, ..
+        } = self;
+        let texts = &settings.texts;
+        let language = language.unwrap_or(texts.say(Message::Code));
         let copy = sheet
             .el("button", "copy screen")
             .set("type", "button")
-            .does(act::COPY)
-            .say(room.say(Message::Copy));
+            .set("data-act", "copy")
+            .say(texts.say(Message::Copy));
         let bar = sheet.el("div", "bar");
         let bar = bar.add(sheet.el("span", "").say(language)).add(copy);
         let text = sheet.el("code", "").say(text);
@@ -100,13 +113,13 @@ impl Pen<'_> {
         listing.add(bar).add(text)
     }
 
-    fn spans(self, spans: &[Span]) -> Vec<Node> {
+    fn spans(self, spans: &[Span]) -> Vec<Tree> {
         spans.iter().map(|found| self.span(found)).collect()
     }
 
-    fn span(self, span: &Span) -> Node {
+    fn span(self, span: &Span) -> Tree {
         match span {
-            Span::Text(text) => Node::text(text),
+            Span::Text(text) => Tree::text(text),
             Span::Break => PLAIN.el("br", ""),
             Span::Strong(inside) => PLAIN.el("strong", "").add_all(self.spans(inside)),
             Span::Emphasis(inside) => PLAIN.el("em", "").add_all(self.spans(inside)),
@@ -122,20 +135,20 @@ impl Pen<'_> {
         }
     }
 
-    fn link(self, url: &str, inside: Vec<Node>) -> Node {
-        content::leaving(PLAIN, "", url)
+    fn link(self, url: &str, inside: Vec<Tree>) -> Tree {
+        super::leaving(PLAIN, "", url)
             .add_all(inside)
-            .whisper(PLAIN, self.room.say(Message::NewTab))
+            .whisper(PLAIN, self.settings.texts.say(Message::NewTab))
     }
 
     /// A picture is fetched without a click, and its address may hold what somebody talked the bot into telling: only
     /// from where the operator says so.
-    fn picture(self, url: &str, alt: &str) -> Node {
-        if comes_from(url, &self.room.settings.bot.text_images) {
-            return content::picture(self.room, self.sheet, "shot", url, alt);
+    fn picture(self, url: &str, alt: &str) -> Tree {
+        if comes_from(url, &self.settings.bot.text_images) {
+            return super::picture(self.settings, self.sheet, "shot", url, alt);
         }
-        let name = Node::text(if alt.is_empty() {
-            self.room.say(Message::Picture)
+        let name = Tree::text(if alt.is_empty() {
+            self.settings.texts.say(Message::Picture)
         } else {
             alt
         });

@@ -1,13 +1,13 @@
-//! A piece of the page as a tree: an element with its attributes and children, or text.
-//!
-//! In the path: every part of the window is drawn as nodes, by the same code for both sides. The server writes
-//! them as HTML ([`Node::write`]); the browser takes that HTML over as it stands (`live`) and builds nodes
-//! (`Node::build`) only for what comes later.
-//!
-//! Why not `view!`: each element there is a type of its own, with its code for drawing, taking over and changing
-//! (docs/adr/0012: 390 kB of code for this window, 73 kB like this). What is drawn here never changes in place, so one type is enough.
+//! What a message shows, as a view of one type: an element with its attributes and children, or text. A message is drawn from
+//! data (markup, buttons, templates), so its shape is known only at run time; in `view!` every element would be a type of its
+//! own behind a box, with code for building, hydrating and changing each (docs/adr/0025-components.md). A tree is
+//! an ordinary `IntoView`: `build` makes its nodes, `hydrate` finds them in the server's HTML, and
+//! `rebuild` compares it with the tree drawn before and changes only what differs, so that a selection or focus in the
+//! rest stays. Everything else in the widget is written with `view!`.
 //!
 //! **Invariant**: text and values are only ever text, on both sides. Nothing is read as HTML.
+
+mod view;
 
 use crate::icons::Icon;
 
@@ -15,16 +15,19 @@ use crate::icons::Icon;
 const VOID: [&str; 3] = ["br", "hr", "img"];
 
 /// An element, or text.
-pub(super) struct Node(Box<Inner>);
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tree(Box<Inner>);
 
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Inner {
     /// Empty for text.
     tag: &'static str,
     /// The text, or the element's classes.
     words: String,
     attributes: Vec<(&'static str, String)>,
-    children: Vec<Node>,
+    children: Vec<Tree>,
+    /// See [`Tree::kept`].
+    kept: bool,
 }
 
 /// The class of a scoped style sheet, from `stylers::style_sheet!`: what makes its elements its own.
@@ -36,16 +39,16 @@ pub(super) const PLAIN: Sheet = Sheet("");
 
 impl Sheet {
     /// An element of this sheet with these classes.
-    pub(super) fn el(self, tag: &'static str, classes: &str) -> Node {
-        let node = Node(Box::new(Inner {
+    pub(super) fn el(self, tag: &'static str, classes: &str) -> Tree {
+        let tree = Tree(Box::new(Inner {
             tag,
             ..Inner::default()
         }));
-        node.class(classes).class(self.0)
+        tree.class(classes).class(self.0)
     }
 }
 
-impl Node {
+impl Tree {
     /// Text.
     pub(super) fn text(text: &str) -> Self {
         Self(Box::new(Inner {
@@ -74,9 +77,15 @@ impl Node {
         if on { self.class(name) } else { self }
     }
 
-    /// With a child at its end.
+    /// With a child at its end. Text goes on in the text before it, and no text is nothing: as a browser reads HTML.
     pub(super) fn add(mut self, child: Self) -> Self {
-        self.0.children.push(child);
+        match self.0.children.last_mut() {
+            _ if child.is_text() && child.0.words.is_empty() => {}
+            Some(last) if last.is_text() && child.is_text() => {
+                last.0.words.push_str(&child.0.words);
+            }
+            _ => self.0.children.push(child),
+        }
         self
     }
 
@@ -89,9 +98,8 @@ impl Node {
     }
 
     /// With children at its end.
-    pub(super) fn add_all(mut self, mut children: Vec<Self>) -> Self {
-        self.0.children.append(&mut children);
-        self
+    pub(super) fn add_all(self, children: Vec<Self>) -> Self {
+        children.into_iter().fold(self, Self::add)
     }
 
     /// With text at its end.
@@ -114,30 +122,45 @@ impl Node {
         self.set("dir", "auto")
     }
 
-    /// Does this when it is clicked: one of [`super::act`].
-    pub(super) fn does(self, act: &str) -> Self {
-        self.set("data-act", act)
+    /// Whose children stay what the server wrote, for as long as it is drawn so: the browser cannot draw them yet. Where no
+    /// server wrote it, the children that it has stand there.
+    pub(super) fn kept(mut self) -> Self {
+        self.0.kept = true;
+        self
+    }
+
+    /// As HTML.
+    #[cfg(test)]
+    pub(super) fn to_html(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn is_text(&self) -> bool {
+        self.0.tag.is_empty()
+    }
+
+    /// Classes and attributes, by name.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let words = self.0.words.as_str();
+        let class = (!self.is_text() && !words.is_empty()).then_some(("class", words));
+        let attributes = self.0.attributes.iter();
+        class
+            .into_iter()
+            .chain(attributes.map(|(name, value)| (*name, value.as_str())))
     }
 
     /// Writes it as HTML.
-    pub(super) fn write(&self, out: &mut String) {
-        let Inner {
-            tag,
-            words,
-            attributes,
-            children,
-        } = &*self.0;
-        if tag.is_empty() {
-            escape(words, out);
+    fn write(&self, out: &mut String) {
+        let tag = self.0.tag;
+        if self.is_text() {
+            escape(&self.0.words, out);
             return;
         }
         out.push('<');
         out.push_str(tag);
-        let class = (!words.is_empty()).then_some(("class", words));
-        for (name, value) in class
-            .into_iter()
-            .chain(attributes.iter().map(|(name, value)| (*name, value)))
-        {
+        for (name, value) in self.named() {
             out.push(' ');
             out.push_str(name);
             out.push_str("=\"");
@@ -145,10 +168,10 @@ impl Node {
             out.push('"');
         }
         out.push('>');
-        if VOID.contains(tag) {
+        if VOID.contains(&tag) {
             return;
         }
-        for child in children {
+        for child in &self.0.children {
             child.write(out);
         }
         out.push_str("</");
@@ -158,7 +181,7 @@ impl Node {
 }
 
 /// An icon. It says nothing to a screen reader: the words beside it, or the button's name, do.
-pub(super) fn icon(icon: Icon) -> Node {
+pub(super) fn icon(icon: Icon) -> Tree {
     PLAIN
         .el("svg", "icon")
         .class_if(icon.turns(), "turns")
@@ -186,53 +209,9 @@ fn escape(text: &str, out: &mut String) {
     out.push_str(&text[plain..]);
 }
 
-#[cfg(target_arch = "wasm32")]
-mod build {
-    use super::Node;
-    use leptos::prelude::document;
-    use wasm_bindgen::JsCast;
-    use web_sys::Element;
-
-    impl Node {
-        /// Builds it for the page. `None` for text.
-        pub(in crate::widget) fn build(&self) -> Option<Element> {
-            let inner = &*self.0;
-            let made = match inner.tag {
-                "" => return None,
-                "svg" | "path" => {
-                    document().create_element_ns(Some("http://www.w3.org/2000/svg"), inner.tag)
-                }
-                tag => document().create_element(tag),
-            };
-            // Our own names: there is no other error than memory's end.
-            let made = made.ok()?;
-            if !inner.words.is_empty() {
-                let _ = made.set_attribute("class", &inner.words);
-            }
-            for (name, value) in &inner.attributes {
-                let _ = made.set_attribute(name, value);
-            }
-            for child in &inner.children {
-                let child = match child.build() {
-                    Some(element) => element.unchecked_into(),
-                    None => document().create_text_node(&child.0.words).unchecked_into(),
-                };
-                let _ = made.append_child(&child);
-            }
-            Some(made)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn html(node: &Node) -> String {
-        let mut out = String::new();
-        node.write(&mut out);
-        out
-    }
 
     #[test]
     fn an_element_has_its_classes_its_attributes_and_its_children_in_order() {
@@ -244,12 +223,12 @@ mod tests {
             .say("one")
             .add(PLAIN.el("br", ""))
             .add_some(None)
-            .add_all(vec![Node::text("two")]);
+            .add_all(vec![Tree::text("two")]);
         assert_eq!(
-            html(&node),
+            node.to_html(),
             r#"<p class="a l-1 b" dir="auto">one<br>two</p>"#
         );
-        assert_eq!(html(&Sheet("l-1").el("i", "")), r#"<i class="l-1"></i>"#);
+        assert_eq!(Sheet("l-1").el("i", "").to_html(), r#"<i class="l-1"></i>"#);
     }
 
     #[test]
@@ -259,7 +238,7 @@ mod tests {
             .set("href", "?a=1&b=\"><script>")
             .say("<b> & \"");
         assert_eq!(
-            html(&node),
+            node.to_html(),
             r#"<a href="?a=1&amp;b=&quot;&gt;&lt;script&gt;">&lt;b&gt; &amp; &quot;</a>"#
         );
     }

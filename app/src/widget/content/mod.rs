@@ -1,0 +1,326 @@
+//! What a message shows: text, buttons, quick replies, a picture, a link, an error; the fallback of what is not drawn.
+//!
+//! A choice is a submit button of the composer's form: without the wasm it sends its title. With it, its payload
+//! (`choice.rs`).
+
+mod late;
+#[cfg(feature = "ssr")]
+pub(crate) use late::sheets;
+mod markup;
+mod tree;
+
+use super::{
+    browser,
+    choice::Choices,
+    keyboard,
+    rows::{Offer, Row},
+    settings::{Settings, WidgetSettings},
+};
+use crate::{
+    chat::{Chat, Notice},
+    icons::Icon,
+    text::{self, Texts},
+};
+use late::Drawing;
+use leptos::{
+    ev::{Event, MouseEvent, SubmitEvent},
+    prelude::*,
+    task::spawn_local,
+    wasm_bindgen::JsCast,
+    web_sys::Element,
+};
+use protocol::content::{Action, Button, Content, File, Template};
+use tree::{Sheet, Tree, icon};
+use web_sys::HtmlInputElement;
+
+/// How links of a bot are opened: elsewhere, without a handle on this page, without our praise.
+const REL: &str = "noopener nofollow ugc";
+
+/// What a message shows.
+#[component]
+pub fn Message(
+    row: RwSignal<Row>,
+    /// The sheet in which `.bubble` is styled.
+    bubble: &'static str,
+) -> impl IntoView {
+    let chat = expect_context::<Chat>();
+    let settings = expect_context::<Settings>();
+    let choices = expect_context::<Choices>();
+    let first =
+        row.with_untracked(|row| late::first(&settings.get(), &row.entry.content, &row.offer));
+    let drawing = RwSignal::new(first);
+    let load = move || {
+        let asked = row.with(|row| {
+            let (template, part) = late::of(&row.entry.content)?;
+            Some((part, template.clone(), row.offer.clone()))
+        });
+        if let Some((part, template, offer)) = asked {
+            spawn_local(async move {
+                drawing.set(late::load(part, settings.get(), template, offer).await);
+            });
+        }
+    };
+    // Also when the offer has been answered.
+    Effect::new(move |_| load());
+    let clicked = move |click: MouseEvent| {
+        choices.clicked(&click);
+        let Some(button) = acted(&click) else { return };
+        match button.get_attribute("data-act").as_deref() {
+            Some("copy") => copy(&button, chat, settings),
+            Some("back") => turn(&button, -1.0),
+            Some("forth") => turn(&button, 1.0),
+            Some("load") => {
+                drawing.set(Drawing::Asked);
+                untrack(load);
+            }
+            _ => {}
+        }
+    };
+    let submitted = move |event: SubmitEvent| {
+        event.prevent_default();
+        let template = row.with_untracked(|row| Some(late::of(&row.entry.content)?.0.clone()));
+        if let (Some(form), Some(template)) = (target(&event), template) {
+            let values = values_of(&form);
+            spawn_local(async move {
+                match late::answer(template, values).await {
+                    // Nothing is lost if it is not taken: the fields stay as they are.
+                    Ok(Some(answer)) => {
+                        if chat.choose(answer.shown, answer.body) {
+                            keyboard::to_composer();
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(_) => drawing.set(Drawing::Failed),
+                }
+            });
+        }
+    };
+    let tree = move || {
+        row.with(|row| match late::of(&row.entry.content) {
+            Some((template, _)) => drawing
+                .with(|drawing| late::draw(&settings.get(), template, drawing, Sheet(bubble))),
+            None => draw(
+                &settings.get(),
+                &row.entry.content,
+                &row.offer,
+                Sheet(bubble),
+            ),
+        })
+    };
+    let scope = stylers::style_sheet!("app/src/widget/content/content.css");
+    view! { class = scope,
+        <div class="content" on:click=clicked on:submit=submitted>
+            {tree}
+        </div>
+    }
+}
+
+/// The clicked button that says what it does.
+fn acted(click: &MouseEvent) -> Option<Element> {
+    target(click)?.closest("[data-act]").ok()?
+}
+
+fn target(event: &Event) -> Option<Element> {
+    event.target()?.dyn_into().ok()
+}
+
+/// What is written in the fields of a form, in their order.
+fn values_of(form: &Element) -> Vec<String> {
+    let fields = form.get_elements_by_tag_name("input");
+    let fields = (0..fields.length()).filter_map(|position| fields.item(position));
+    let fields = fields.filter_map(|field| field.dyn_into::<HtmlInputElement>().ok());
+    fields.map(|field| field.value()).collect()
+}
+
+/// Turns a carousel over to the next cards, or those before.
+fn turn(button: &Element, forth: f64) {
+    let turns = button.parent_element();
+    let deck = turns.and_then(|turns| turns.previous_element_sibling());
+    if let Some(deck) = deck {
+        let onwards = if keyboard::is_rtl() { -forth } else { forth };
+        let width = f64::from(deck.client_width());
+        deck.scroll_by_with_x_and_y(onwards * width * 0.8, 0.0);
+    }
+}
+
+/// Copies the code beside this button.
+fn copy(button: &Element, chat: Chat, settings: Settings) {
+    let bar = button.parent_element();
+    let code = bar.and_then(|bar| bar.next_element_sibling());
+    if !code.is_some_and(|code| browser::copy(&code)) {
+        return chat.mention(Notice::NotCopied);
+    }
+    // For the eye; the button is still called by what it does. The clipboard holds one thing.
+    if let Ok(Some(before)) = document().query_selector(".copied") {
+        // A class without blanks is always taken.
+        let _ = before.class_list().remove_1("copied");
+    }
+    let _ = button.class_list().add_1("copied");
+    chat.announce(&settings.say(text::Message::Copied));
+}
+
+fn sheet() -> Sheet {
+    Sheet(stylers::style_sheet!("app/src/widget/content/content.css"))
+}
+
+/// What the message shows, as elements. `offer`: how its choices stand.
+fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: Sheet) -> Vec<Tree> {
+    let sheet = sheet();
+    let texts = &settings.texts;
+    let said = |text: &str| {
+        bubble
+            .el("div", "bubble")
+            .add_all(markup::draw(settings, text))
+    };
+    match content {
+        Content::System { text } => vec![bubble.el("p", "notice").auto().say(text)],
+        Content::Said { text, files, .. } => {
+            let words = bubble.el("div", "bubble").auto().say(text);
+            let words = (!text.is_empty()).then_some(words);
+            let files = files
+                .iter()
+                .map(|file| attachment(texts, sheet, bubble, file));
+            words.into_iter().chain(files).collect()
+        }
+        Content::Text { text } => vec![said(text)],
+        Content::Template(template) => {
+            let kind = [texts.say(text::Message::Template), " ", &template.name].concat();
+            let kind = sheet.el("p", "kind").say(&kind);
+            vec![draw_fallback(settings, template, bubble), kind]
+        }
+        Content::Error { text } => {
+            let words = bubble.el("div", "").add_all(markup::draw(settings, text));
+            let fault = bubble.el("div", "bubble fault").add(icon(Icon::Alert));
+            vec![fault.add(words)]
+        }
+        Content::Buttons { text, buttons } => {
+            let words = sheet
+                .el("div", "words")
+                .add_all(markup::draw(settings, text));
+            let actions = sheet.el("div", "").set("role", "group");
+            let actions = actions.add_all(choices(settings, buttons, offer, false));
+            let card = sheet.el("div", "card");
+            vec![
+                card.add_some((!text.is_empty()).then_some(words))
+                    .add(actions),
+            ]
+        }
+        Content::QuickReplies { text, replies } => {
+            let chips = sheet.el("div", "chips").set("role", "group");
+            let chips = chips.label(texts.say(text::Message::Suggestions));
+            let chips = chips.add_all(choices(settings, replies, offer, true));
+            let mut parts = Vec::new();
+            if !text.is_empty() {
+                parts.push(said(text));
+            }
+            parts.push(chips);
+            parts
+        }
+        Content::Image { url, alt } => {
+            let photo = picture(settings, sheet, "photo", url, alt);
+            vec![leaving(sheet, "picture", url).add(photo)]
+        }
+        Content::Link { url, title } => {
+            let link = leaving(sheet, "action", url)
+                .add(sheet.el("span", "label").auto().say(title))
+                .add(icon(Icon::Open))
+                .whisper(sheet, texts.say(text::Message::NewTab));
+            vec![sheet.el("div", "card").add(link)]
+        }
+    }
+}
+
+/// The words of a template that is not drawn, or not yet.
+fn draw_fallback(settings: &WidgetSettings, template: &Template, bubble: Sheet) -> Tree {
+    let words = markup::draw(settings, &template.fallback);
+    bubble.el("div", "bubble").add_all(words)
+}
+
+/// A file that the visitor sent: where it can be opened a link, else its name.
+fn attachment(texts: &Texts, sheet: Sheet, bubble: Sheet, file: &File) -> Tree {
+    let name = sheet.el("span", "label").auto().say(&file.name);
+    let shown = match &file.url {
+        Some(url) => leaving(sheet, "file", url)
+            .add(name)
+            .whisper(sheet, texts.say(text::Message::NewTab)),
+        None => name,
+    };
+    bubble.el("div", "bubble").add(shown)
+}
+
+/// A link of a bot.
+fn leaving(sheet: Sheet, class: &str, url: &str) -> Tree {
+    let link = sheet.el("a", class).set("href", url);
+    link.set("target", "_blank").set("rel", REL)
+}
+
+/// A picture of a bot, in the space that is kept for it.
+fn picture(settings: &WidgetSettings, sheet: Sheet, class: &str, url: &str, alt: &str) -> Tree {
+    let alt = if alt.is_empty() {
+        settings.texts.say(text::Message::Picture)
+    } else {
+        alt
+    };
+    foreign(sheet, class, url, alt, "288", "216").set("decoding", "async")
+}
+
+fn foreign(sheet: Sheet, class: &str, url: &str, alt: &str, width: &str, height: &str) -> Tree {
+    sheet
+        .el("img", class)
+        .set("src", url)
+        .set("alt", alt)
+        .set("width", width)
+        .set("height", height)
+        .set("loading", "lazy")
+        .set("referrerpolicy", "no-referrer")
+}
+
+/// Chips are chosen once: the others are switched off after it. Buttons as often as one likes.
+fn choices(settings: &WidgetSettings, buttons: &[Button], offer: &Offer, chips: bool) -> Vec<Tree> {
+    let sheet = sheet();
+    let class = if chips { "chip" } else { "action" };
+    let used = *offer != Offer::Open;
+    let draw = |button: &Button| {
+        let title = button.title.as_str();
+        let thumb = button
+            .image
+            .as_deref()
+            .map(|url| foreign(sheet, "thumb", url, "", "24", "24"));
+        let label = sheet.el("span", "label").auto().say(title);
+        let inside = |tree: Tree| tree.add_some(thumb).add(label);
+        let payload = match &button.action {
+            Action::None {} => {
+                let words = if chips { "" } else { "words" };
+                return inside(sheet.el("div", words));
+            }
+            Action::Open { url } => {
+                return inside(leaving(sheet, class, url))
+                    .add(icon(Icon::Open))
+                    .whisper(sheet, settings.texts.say(text::Message::NewTab));
+            }
+            Action::Post { payload } => payload,
+        };
+        let chosen = offer.is_for(title, payload);
+        let button = sheet
+            .el("button", class)
+            .set("type", "submit")
+            .set("form", "composer")
+            .set("name", "choice")
+            .set("value", title)
+            .set("data-payload", payload)
+            .class_if(used, "used")
+            .class_if(chosen, "chosen");
+        let button = inside(if chips && used {
+            button.set("disabled", "")
+        } else {
+            button
+        });
+        if chosen {
+            let words = settings.texts.say(text::Message::Chosen);
+            button.add(icon(Icon::Check)).whisper(sheet, words)
+        } else {
+            button
+        }
+    };
+    buttons.iter().map(draw).collect()
+}
