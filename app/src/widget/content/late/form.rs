@@ -53,9 +53,7 @@ pub(super) fn draw(settings: &WidgetSettings, template: &Template, offer: &Offer
                 list.add(sheet.el("dt", "label").auto().say(label))
                     .add(value)
             });
-        let sent = sheet
-            .el("p", "sent")
-            .say(settings.texts.say(Message::Sent));
+        let sent = sheet.el("p", "sent").say(settings.texts.say(Message::Sent));
         return vec![card.add(list).add(sent)];
     }
     // Without a script the form can be read and does nothing: `dialog` leaves the page as it is.
