@@ -1,7 +1,11 @@
 //! What `protocol::markup` reads, as elements. Never an HTML string: what is not markup is text.
 
-use super::tree::{PLAIN, Sheet, Tree};
+use super::{
+    foreign,
+    tree::{PLAIN, Sheet, Tree},
+};
 use crate::{text::Message, widget::settings::WidgetSettings};
+use protocol::content::Template;
 use protocol::link::{comes_from, safe_link};
 use protocol::markup::{Block, Span, parse};
 
@@ -9,6 +13,12 @@ use protocol::markup::{Block, Span, parse};
 pub(super) fn draw(settings: &WidgetSettings, text: &str) -> Vec<Tree> {
     let pen = Pen::new(settings);
     parse(text).iter().map(|found| pen.block(found)).collect()
+}
+
+/// The words of a template that is not drawn, or not yet.
+pub(super) fn draw_fallback(settings: &WidgetSettings, template: &Template, bubble: Sheet) -> Tree {
+    let words = draw(settings, &template.fallback);
+    bubble.el("div", "bubble").add_all(words)
 }
 
 /// A text that is one line: its first paragraph without the paragraph, else as it is.
@@ -136,7 +146,7 @@ impl<'a> Pen<'a> {
     }
 
     fn link(self, url: &str, inside: Vec<Tree>) -> Tree {
-        super::leaving(PLAIN, "", url)
+        foreign::leaving(PLAIN, "", url)
             .add_all(inside)
             .whisper(PLAIN, self.settings.texts.say(Message::NewTab))
     }
@@ -145,7 +155,7 @@ impl<'a> Pen<'a> {
     /// from where the operator says so.
     fn picture(self, url: &str, alt: &str) -> Tree {
         if comes_from(url, &self.settings.bot.text_images) {
-            return super::picture(self.settings, self.sheet, "shot", url, alt);
+            return foreign::picture(self.settings, self.sheet, "shot", url, alt);
         }
         let name = Tree::text(if alt.is_empty() {
             self.settings.texts.say(Message::Picture)

@@ -3,11 +3,14 @@
 //! A choice is a submit button of the composer's form: without the wasm it sends its title. With it, its payload
 //! (`choice.rs`).
 
+mod choices;
+mod foreign;
 mod late;
-#[cfg(feature = "ssr")]
-pub(crate) use late::sheets;
 mod markup;
 mod tree;
+
+#[cfg(feature = "ssr")]
+pub(crate) use late::sheets;
 
 use super::{
     browser,
@@ -29,12 +32,9 @@ use leptos::{
     wasm_bindgen::JsCast,
     web_sys::Element,
 };
-use protocol::content::{Action, Button, Content, File, Template};
+use protocol::content::{Content, File};
 use tree::{Sheet, Tree, icon};
 use web_sys::HtmlInputElement;
-
-/// How links of a bot are opened: elsewhere, without a handle on this page, without our praise.
-const REL: &str = "noopener nofollow ugc";
 
 /// What a message shows.
 #[component]
@@ -159,13 +159,9 @@ fn copy(button: &Element, chat: Chat, settings: Settings) {
     chat.announce(&settings.say(text::Message::Copied));
 }
 
-fn sheet() -> Sheet {
-    Sheet(stylers::style_sheet!("app/src/widget/content/content.css"))
-}
-
 /// What the message shows, as elements. `offer`: how its choices stand.
 fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: Sheet) -> Vec<Tree> {
-    let sheet = sheet();
+    let sheet = choices::sheet();
     let texts = &settings.texts;
     let said = |text: &str| {
         bubble
@@ -186,7 +182,7 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
         Content::Template(template) => {
             let kind = [texts.say(text::Message::Template), " ", &template.name].concat();
             let kind = sheet.el("p", "kind").say(&kind);
-            vec![draw_fallback(settings, template, bubble), kind]
+            vec![markup::draw_fallback(settings, template, bubble), kind]
         }
         Content::Error { text } => {
             let words = bubble.el("div", "").add_all(markup::draw(settings, text));
@@ -198,7 +194,7 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
                 .el("div", "words")
                 .add_all(markup::draw(settings, text));
             let actions = sheet.el("div", "").set("role", "group");
-            let actions = actions.add_all(choices(settings, buttons, offer, false));
+            let actions = actions.add_all(choices::choices(settings, buttons, offer, false));
             let card = sheet.el("div", "card");
             vec![
                 card.add_some((!text.is_empty()).then_some(words))
@@ -208,7 +204,7 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
         Content::QuickReplies { text, replies } => {
             let chips = sheet.el("div", "chips").set("role", "group");
             let chips = chips.label(texts.say(text::Message::Suggestions));
-            let chips = chips.add_all(choices(settings, replies, offer, true));
+            let chips = chips.add_all(choices::choices(settings, replies, offer, true));
             let mut parts = Vec::new();
             if !text.is_empty() {
                 parts.push(said(text));
@@ -217,11 +213,11 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
             parts
         }
         Content::Image { url, alt } => {
-            let photo = picture(settings, sheet, "photo", url, alt);
-            vec![leaving(sheet, "picture", url).add(photo)]
+            let photo = foreign::picture(settings, sheet, "photo", url, alt);
+            vec![foreign::leaving(sheet, "picture", url).add(photo)]
         }
         Content::Link { url, title } => {
-            let link = leaving(sheet, "action", url)
+            let link = foreign::leaving(sheet, "action", url)
                 .add(sheet.el("span", "label").auto().say(title))
                 .add(icon(Icon::Open))
                 .whisper(sheet, texts.say(text::Message::NewTab));
@@ -230,97 +226,14 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
     }
 }
 
-/// The words of a template that is not drawn, or not yet.
-fn draw_fallback(settings: &WidgetSettings, template: &Template, bubble: Sheet) -> Tree {
-    let words = markup::draw(settings, &template.fallback);
-    bubble.el("div", "bubble").add_all(words)
-}
-
 /// A file that the visitor sent: where it can be opened a link, else its name.
 fn attachment(texts: &Texts, sheet: Sheet, bubble: Sheet, file: &File) -> Tree {
     let name = sheet.el("span", "label").auto().say(&file.name);
     let shown = match &file.url {
-        Some(url) => leaving(sheet, "file", url)
+        Some(url) => foreign::leaving(sheet, "file", url)
             .add(name)
             .whisper(sheet, texts.say(text::Message::NewTab)),
         None => name,
     };
     bubble.el("div", "bubble").add(shown)
-}
-
-/// A link of a bot.
-fn leaving(sheet: Sheet, class: &str, url: &str) -> Tree {
-    let link = sheet.el("a", class).set("href", url);
-    link.set("target", "_blank").set("rel", REL)
-}
-
-/// A picture of a bot, in the space that is kept for it.
-fn picture(settings: &WidgetSettings, sheet: Sheet, class: &str, url: &str, alt: &str) -> Tree {
-    let alt = if alt.is_empty() {
-        settings.texts.say(text::Message::Picture)
-    } else {
-        alt
-    };
-    foreign(sheet, class, url, alt, "288", "216").set("decoding", "async")
-}
-
-fn foreign(sheet: Sheet, class: &str, url: &str, alt: &str, width: &str, height: &str) -> Tree {
-    sheet
-        .el("img", class)
-        .set("src", url)
-        .set("alt", alt)
-        .set("width", width)
-        .set("height", height)
-        .set("loading", "lazy")
-        .set("referrerpolicy", "no-referrer")
-}
-
-/// Chips are chosen once: the others are switched off after it. Buttons as often as one likes.
-fn choices(settings: &WidgetSettings, buttons: &[Button], offer: &Offer, chips: bool) -> Vec<Tree> {
-    let sheet = sheet();
-    let class = if chips { "chip" } else { "action" };
-    let used = *offer != Offer::Open;
-    let draw = |button: &Button| {
-        let title = button.title.as_str();
-        let thumb = button
-            .image
-            .as_deref()
-            .map(|url| foreign(sheet, "thumb", url, "", "24", "24"));
-        let label = sheet.el("span", "label").auto().say(title);
-        let inside = |tree: Tree| tree.add_some(thumb).add(label);
-        let payload = match &button.action {
-            Action::None {} => {
-                let words = if chips { "" } else { "words" };
-                return inside(sheet.el("div", words));
-            }
-            Action::Open { url } => {
-                return inside(leaving(sheet, class, url))
-                    .add(icon(Icon::Open))
-                    .whisper(sheet, settings.texts.say(text::Message::NewTab));
-            }
-            Action::Post { payload } => payload,
-        };
-        let chosen = offer.is_for(title, payload);
-        let button = sheet
-            .el("button", class)
-            .set("type", "submit")
-            .set("form", "composer")
-            .set("name", "choice")
-            .set("value", title)
-            .set("data-payload", payload)
-            .class_if(used, "used")
-            .class_if(chosen, "chosen");
-        let button = inside(if chips && used {
-            button.set("disabled", "")
-        } else {
-            button
-        });
-        if chosen {
-            let words = settings.texts.say(text::Message::Chosen);
-            button.add(icon(Icon::Check)).whisper(sheet, words)
-        } else {
-            button
-        }
-    };
-    buttons.iter().map(draw).collect()
 }

@@ -5,7 +5,9 @@ use crate::{
     text::Message,
     widget::{
         content::{
-            choices, foreign, markup,
+            choices::choices,
+            foreign::foreign,
+            markup,
             tree::{PLAIN, Sheet, Tree, icon},
         },
         rows::Offer,

@@ -7,7 +7,8 @@ use crate::{
     text::Message,
     widget::{
         content::{
-            choices, markup,
+            choices::choices,
+            markup,
             tree::{Sheet, Tree},
         },
         rows::Offer,

@@ -19,7 +19,8 @@ mod form;
 mod sheet;
 
 use super::{
-    draw_fallback,
+    choices,
+    markup::draw_fallback,
     tree::{Sheet, Tree, icon},
 };
 use crate::{
@@ -74,7 +75,7 @@ pub(super) fn draw(
     drawing: &Drawing,
     bubble: Sheet,
 ) -> Vec<Tree> {
-    let scope = super::sheet();
+    let scope = choices::sheet();
     let texts = &settings.texts;
     let place = scope.el("div", "late");
     let waiting = |place: Tree| place.kept().add(draw_fallback(settings, template, bubble));
