@@ -1,4 +1,4 @@
-//! A type of the wire, said once: [`wire!`](crate::wire) makes both ways of reading and writing from one declaration.
+//! A type of the wire, said once: `wire!` makes both ways of reading and writing from one declaration.
 //!
 //! The server reads and writes by serde, which says what is wrong with a body. The browser reads by [`crate::read`] and
 //! writes by [`mod@crate::write`]: serde's derives would make a parser of its own for every type, a fifth of the whole

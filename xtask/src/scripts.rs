@@ -13,7 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::compress::hash;
+use crate::compress::{hash, write};
 use crate::site::{Profile, files};
 use crate::workspace::Workspace;
 use crate::{node, process};
@@ -97,7 +97,7 @@ pub(crate) fn check(workspace: &Workspace, log: &Path) -> anyhow::Result<String>
         0 => bail!("no test of the browser scripts was executed"),
         passed => format!("{passed} tests"),
     };
-    fs::write(&stamp, format!("{wanted}\n{note}"))?;
+    write(&stamp, format!("{wanted}\n{note}").as_bytes())?;
     Ok(note)
 }
 
