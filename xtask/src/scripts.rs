@@ -162,7 +162,6 @@ fn passed(output: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compress::write;
 
     #[test]
     fn a_script_that_would_end_its_element_is_refused() {

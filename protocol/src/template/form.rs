@@ -398,12 +398,9 @@ mod tests {
     }
 
     #[test]
-    fn values_are_json_where_every_field_has_a_key() {
+    fn values_are_json_where_every_field_has_a_key_and_shown_as_words() {
         let fields = json!([{"label":"Name","key":"name"},{"type":"password","key":"pin"}]);
-        let expected = pair(
-            r#"{"name":"A \"n\"","pin":"12"}"#,
-            r#"{"name":"A \"n\"","pin":"**"}"#,
-        );
+        let expected = pair(r#"{"name":"A \"n\"","pin":"12"}"#, r#"A "n",**"#);
         assert_eq!(answer(fields, &["A \"n\"", "12"]), expected);
     }
 
