@@ -4,17 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{bail, ensure};
 
-use super::story::{FASTEST, HOME_WITHIN, ONLINE_WITHIN, all_gone, calm, volley};
+use super::story::{HOME_WITHIN, ONLINE_WITHIN, all_gone, calm, talking, volley};
 use super::{Options, Stage, accounted, seconds};
 use crate::bot::Bot;
-use crate::load::crowd::Crowd;
 use crate::load::diary::parse;
 use crate::load::server::Server;
-use crate::load::visitor::Habits;
 
 /// Milliseconds that the bot thinks: whoever dies does so in the middle of turns.
 const THINKS_MS: &str = "100";
@@ -29,19 +26,7 @@ pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyh
     let mut bot = Bot::start(&["--pause", THINKS_MS, "--asked", &asked.to_string_lossy()]).await?;
     setup.folder.set_bot(&bot.as_webhook())?;
     let mut server = Server::start(setup).await?;
-    let users = u32::try_from(options.users).unwrap_or(u32::MAX);
-    let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
-    let mut crowd = Crowd::new(server.address);
-    crowd.come(
-        options.users,
-        Habits {
-            every,
-            outstanding: options.outstanding,
-            padding: 0,
-        },
-    );
-    crowd.all_online(ONLINE_WITHIN).await?;
-    crowd.order(|orders| orders.talk = true);
+    let crowd = talking(&server, options).await?;
     for round in 1..=options.kills {
         calm(&crowd, options).await?;
         let in_flight = volley(&crowd, options).await?;

@@ -40,19 +40,7 @@ pub(super) async fn killed_and_ended(
         options.kills, options.users, options.outstanding
     );
     let mut server = Server::start(stage.setup("kill")?).await?;
-    let users = u32::try_from(options.users).unwrap_or(u32::MAX);
-    let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
-    let mut crowd = Crowd::new(server.address);
-    crowd.come(
-        options.users,
-        Habits {
-            every,
-            outstanding: options.outstanding,
-            padding: 0,
-        },
-    );
-    crowd.all_online(ONLINE_WITHIN).await?;
-    crowd.order(|orders| orders.talk = true);
+    let crowd = talking(&server, options).await?;
     for round in 1..=options.kills {
         calm(&crowd, options).await?;
         let in_flight = volley(&crowd, options).await?;
@@ -107,6 +95,24 @@ pub(super) async fn killed_and_ended(
         "{} messages over {} kill(s) and a SIGTERM, all accounted for",
         account.acked, options.kills
     ))
+}
+
+/// Visitors who are online and talk, together as often as the options say.
+pub(super) async fn talking(server: &Server, options: &Options) -> anyhow::Result<Crowd> {
+    let users = u32::try_from(options.users).unwrap_or(u32::MAX);
+    let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
+    let mut crowd = Crowd::new(server.address);
+    crowd.come(
+        options.users,
+        Habits {
+            every,
+            outstanding: options.outstanding,
+            padding: 0,
+        },
+    );
+    crowd.all_online(ONLINE_WITHIN).await?;
+    crowd.order(|orders| orders.talk = true);
+    Ok(crowd)
 }
 
 /// Every visitor has noticed.
