@@ -21,7 +21,7 @@ pub struct Chat {
     /// What is shown.
     pub shown: Shown,
     /// Takes what a component asks for. `None` on the server.
-    driver: Option<UnsyncCallback<Action, bool>>,
+    driver: Option<UnsyncCallback<ChatAction, bool>>,
 }
 
 /// The conversation as the visitor sees it. Two signals, because a list is drawn by other rules than what stands around it;
@@ -53,7 +53,7 @@ pub struct List {
 )]
 pub struct Status {
     /// How the connection stands.
-    pub connection: Connection,
+    pub connection: ConnectionStatus,
     /// The bot, or the person in its place, is at an answer.
     pub typing: bool,
     /// What the bot does meanwhile, in its own words.
@@ -93,7 +93,7 @@ impl Shown {
                 ..List::default()
             }),
             status: RwSignal::new(Status {
-                connection: Connection::Connecting,
+                connection: ConnectionStatus::Connecting,
                 typing: false,
                 doing: None,
                 agent: None,
@@ -148,7 +148,7 @@ pub(crate) fn in_order<'a, T>(
 
 /// How the connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum ConnectionStatus {
     /// For the first time.
     Connecting,
     /// Messages go through.
@@ -198,7 +198,7 @@ pub enum Notice {
     not(target_arch = "wasm32"),
     expect(dead_code, reason = "read by the driver, which only a browser has")
 )]
-pub(crate) enum Action {
+pub(crate) enum ChatAction {
     /// Let a screen reader say this.
     Announce(String),
     /// The window should close (embedded only).
@@ -241,7 +241,7 @@ impl Chat {
 
     /// Hands what components ask for to this driver.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn driven_by(self, driver: UnsyncCallback<Action, bool>) -> Self {
+    pub(crate) fn driven_by(self, driver: UnsyncCallback<ChatAction, bool>) -> Self {
         Self {
             driver: Some(driver),
             ..self
@@ -249,7 +249,7 @@ impl Chat {
     }
 
     /// False: it was not taken.
-    fn act(self, action: Action) -> bool {
+    fn act(self, action: ChatAction) -> bool {
         self.driver.is_some_and(|driver| driver.run(action))
     }
 
@@ -258,12 +258,12 @@ impl Chat {
     pub fn send(self, text: String) -> bool {
         let text = text.trim().to_owned();
         let payload = None;
-        !is_blank(&text) && self.act(Action::Say { text, payload })
+        !is_blank(&text) && self.act(ChatAction::Say { text, payload })
     }
 
     /// Makes a choice: the title is shown, the bot gets the payload.
     pub fn choose(self, title: String, payload: String) -> bool {
-        self.act(Action::Say {
+        self.act(ChatAction::Say {
             text: title,
             payload: Some(payload),
         })
@@ -272,60 +272,60 @@ impl Chat {
     /// Sends a failed message again.
     pub fn retry(self, key: &str) {
         if let Some(id) = own_id(key) {
-            let _ = self.act(Action::Retry(id));
+            let _ = self.act(ChatAction::Retry(id));
         }
     }
 
     /// Takes a failed message out of the transcript.
     pub fn delete(self, key: &str) {
         if let Some(id) = own_id(key) {
-            let _ = self.act(Action::Delete(id));
+            let _ = self.act(ChatAction::Delete(id));
         }
     }
 
     /// Lets a screen reader say this, once.
     pub fn announce(self, text: &str) {
-        let _ = self.act(Action::Announce(text.to_owned()));
+        let _ = self.act(ChatAction::Announce(text.to_owned()));
     }
 
     /// Tells the visitor something that asks for nothing and goes by itself.
     pub fn mention(self, notice: Notice) {
-        let _ = self.act(Action::Mention(notice));
+        let _ = self.act(ChatAction::Mention(notice));
     }
 
     /// Ends the answer that is streaming.
     pub fn stop(self) {
-        let _ = self.act(Action::Stop);
+        let _ = self.act(ChatAction::Stop);
     }
 
     /// Loads the page before the oldest message.
     pub fn load_older(self) {
-        let _ = self.act(Action::LoadOlder);
+        let _ = self.act(ChatAction::LoadOlder);
     }
 
     /// Saves the whole conversation as a file.
     pub fn save(self) {
-        let _ = self.act(Action::Save);
+        let _ = self.act(ChatAction::Save);
     }
 
     /// Loads the whole conversation, then prints it.
     pub fn print(self) {
-        let _ = self.act(Action::Print);
+        let _ = self.act(ChatAction::Print);
     }
 
     /// Tries to connect now, also after a refusal.
     pub fn reconnect_now(self) {
-        let _ = self.act(Action::Reconnect);
+        let _ = self.act(ChatAction::Reconnect);
     }
 
     /// Starts a new session with the bot.
     pub fn new_conversation(self) {
-        let _ = self.act(Action::NewConversation);
+        let _ = self.act(ChatAction::NewConversation);
     }
 
     /// Asks the page around the frame to close the window. A page of its own stays as it is.
     pub fn close_window(self) {
-        let _ = self.act(Action::CloseWindow);
+        let _ = self.act(ChatAction::CloseWindow);
     }
 }
 

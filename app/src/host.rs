@@ -23,7 +23,7 @@ use web_sys::{MessageEvent, Window, window};
 const ASSERTION_WITHIN_MS: i32 = 12_000;
 
 /// What the page around the frame asks for.
-pub(crate) enum Command {
+pub(crate) enum HostCommand {
     /// The visitor is signed out: forget who it was.
     Logout,
     /// Put this into the composer.
@@ -49,7 +49,7 @@ pub(crate) struct Host {
     quiet: bool,
     questions: Cell<u32>,
     /// The last refusal was told as an error of the page's own.
-    told: Cell<bool>,
+    reported: Cell<bool>,
     /// The assertions asked for and not answered yet.
     waiting: RefCell<Vec<(u32, Function)>>,
 }
@@ -77,14 +77,14 @@ impl Host {
                 origin,
                 quiet: field("preview") == Some("off"),
                 questions: Cell::new(0),
-                told: Cell::new(false),
+                reported: Cell::new(false),
                 waiting: RefCell::default(),
             })
         })
     }
 
     /// Hears commands from now on, for as long as the page lives.
-    pub(crate) fn listen(self: &Rc<Self>, command: impl Fn(Command) + 'static) {
+    pub(crate) fn listen(self: &Rc<Self>, command: impl Fn(HostCommand) + 'static) {
         let host = Rc::clone(self);
         let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if let Some(heard) = host.read(&event) {
@@ -99,7 +99,7 @@ impl Host {
         }
     }
 
-    fn read(&self, event: &MessageEvent) -> Option<Command> {
+    fn read(&self, event: &MessageEvent) -> Option<HostCommand> {
         let ours = event.origin() == self.origin
             && event
                 .source()
@@ -118,16 +118,16 @@ impl Host {
                 self.answered(&field("id")?, &field("jwt")?);
                 None
             }
-            "hidden" => Some(Command::Hidden),
-            "logout" => Some(Command::Logout),
-            "prefill" => text("text").map(Command::Prefill),
-            "send" => text("text").map(Command::Send),
-            "shown" => Some(Command::Shown {
+            "hidden" => Some(HostCommand::Hidden),
+            "logout" => Some(HostCommand::Logout),
+            "prefill" => text("text").map(HostCommand::Prefill),
+            "send" => text("text").map(HostCommand::Send),
+            "shown" => Some(HostCommand::Shown {
                 focus: field("focus")?.as_bool()?,
             }),
             "theme" => text("theme")
                 .filter(|theme| matches!(theme.as_str(), "auto" | "light" | "dark"))
-                .map(Command::Theme),
+                .map(HostCommand::Theme),
             _ => None,
         }
     }
@@ -147,7 +147,7 @@ impl Host {
     pub(crate) async fn assertion(&self) -> Option<String> {
         let id = self.questions.get().wrapping_add(1);
         self.questions.set(id);
-        self.told.set(false);
+        self.reported.set(false);
         let answer = Promise::new(&mut |resolve, _| {
             if let Some(window) = window() {
                 let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(
@@ -200,14 +200,14 @@ impl Host {
 
     /// The platform refuses the visitor's identity. Not when it never heard of it: see [`Host::packed`].
     pub(crate) fn expired(&self) {
-        if !self.told.take() {
+        if !self.reported.take() {
             self.say("expired", &[]);
         }
     }
 
     /// The page gave something around an assertion, or in its place. Its form is told, never the token.
     pub(crate) fn packed(&self, packing: Packing) {
-        self.told.set(true);
+        self.reported.set(true);
         let form = packing.name().into();
         self.say("error", &[("code", "assertion".into()), ("form", form)]);
     }

@@ -4,8 +4,8 @@
 #[must_use]
 pub fn find(text: &str, word: &str) -> Option<usize> {
     let word = word.as_bytes();
-    let mut places = text.as_bytes().windows(word.len().max(1));
-    places.position(|place| place == word)
+    let mut windows = text.as_bytes().windows(word.len().max(1));
+    windows.position(|window| window == word)
 }
 
 #[cfg(test)]

@@ -69,9 +69,9 @@ fn nothing_with_a_name_lands_among_the_unnamed() {
 struct Unnamed(BTreeSet<String>);
 
 impl Unnamed {
-    fn note(&mut self, place: &str, extra: &Extra) {
+    fn note(&mut self, owner: &str, extra: &Extra) {
         self.0
-            .extend(extra.keys().map(|key| format!("{place} {key}")));
+            .extend(extra.keys().map(|key| format!("{owner} {key}")));
     }
 
     fn note_bot(&mut self, bot: Option<&BotInfo>) {

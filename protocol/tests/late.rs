@@ -11,7 +11,7 @@ use protocol::transcript::{Author, Delivery, Entry};
 const NOW: u64 = 1_000_000;
 
 /// A session whose steps of connecting work at once, but for its history: the test answers that.
-struct Told {
+struct Harness {
     session: Session,
     attempt: Attempt,
     arrived: Vec<String>,
@@ -22,17 +22,17 @@ struct Told {
     words: Vec<String>,
 }
 
-impl Told {
+impl Harness {
     /// `cursor` as the page gives it; `None` on a platform that does not count.
     fn online(cursor: Option<u64>) -> Self {
-        let mut told = Self::new(cursor);
-        told.handle(Event::Start);
+        let mut harness = Self::new(cursor);
+        harness.handle(Event::Start);
         if cursor.is_none() {
             // The page before the socket; the one after it is the test's.
-            told.history(Vec::new(), None);
+            harness.history(Vec::new(), None);
         }
-        assert_eq!(told.session.connection(), Connection::Online);
-        told
+        assert_eq!(harness.session.connection(), Connection::Online);
+        harness
     }
 
     fn new(cursor: Option<u64>) -> Self {
@@ -122,94 +122,94 @@ const RESYNC: &str = r#"{"type":"resync"}"#;
 
 #[test]
 fn a_page_that_comes_after_the_socket_is_gone_leaves_no_gap() {
-    let mut told = Told::online(Some(0));
-    told.handle(Event::OlderLoaded(
+    let mut harness = Harness::online(Some(0));
+    harness.handle(Event::OlderLoaded(
         (1..=3).map(|n| bot(n, Some(n), n)).collect(),
     ));
-    told.hear(RESYNC);
-    told.drop();
-    assert_eq!(told.session.connection(), Connection::Reconnecting);
-    told.history((300..=302).map(|n| bot(n, Some(n), n)).collect(), Some(302));
-    assert_eq!(told.keys(), ["ms-300", "ms-301", "ms-302"]);
+    harness.hear(RESYNC);
+    harness.drop();
+    assert_eq!(harness.session.connection(), Connection::Reconnecting);
+    harness.history((300..=302).map(|n| bot(n, Some(n), n)).collect(), Some(302));
+    assert_eq!(harness.keys(), ["ms-300", "ms-301", "ms-302"]);
 }
 
 #[test]
 fn a_history_refused_after_the_socket_is_gone_stops_nothing() {
-    let mut told = Told::online(None);
-    assert_eq!(told.asked, 2);
-    told.drop();
-    told.handle(Event::StepFailed(told.attempt, Failure::Refused));
-    assert_eq!(told.session.connection(), Connection::Reconnecting);
-    told.handle(Event::Fired(Timer::BackOff));
-    assert_eq!(told.session.connection(), Connection::Online);
+    let mut harness = Harness::online(None);
+    assert_eq!(harness.asked, 2);
+    harness.drop();
+    harness.handle(Event::StepFailed(harness.attempt, Failure::Refused));
+    assert_eq!(harness.session.connection(), Connection::Reconnecting);
+    harness.handle(Event::Fired(Timer::BackOff));
+    assert_eq!(harness.session.connection(), Connection::Online);
 }
 
 #[test]
 fn frames_of_a_platform_that_does_not_count_stand_as_they_come_whatever_the_clocks_say() {
-    let mut told = Told::online(None);
-    told.history(Vec::new(), None);
-    told.hear(&bot_says(1, "1970-01-01T00:00:01.000Z"));
-    told.say(NOW);
-    told.hear(&format!(r#"{{"ok":true,"type":"ack","replyto":{NOW}}}"#));
-    told.hear(&bot_says(2, "1970-01-01T00:00:02.000Z"));
-    assert_eq!(told.keys(), ["ms-1", &format!("own-{NOW}"), "ms-2"]);
+    let mut harness = Harness::online(None);
+    harness.history(Vec::new(), None);
+    harness.hear(&bot_says(1, "1970-01-01T00:00:01.000Z"));
+    harness.say(NOW);
+    harness.hear(&format!(r#"{{"ok":true,"type":"ack","replyto":{NOW}}}"#));
+    harness.hear(&bot_says(2, "1970-01-01T00:00:02.000Z"));
+    assert_eq!(harness.keys(), ["ms-1", &format!("own-{NOW}"), "ms-2"]);
 }
 
 #[test]
 fn what_came_meanwhile_is_told_also_when_a_page_brings_it() {
-    let mut told = Told::online(None);
-    told.history(vec![bot(1, None, 1)], None);
-    assert!(told.arrived.is_empty(), "{:?}", told.arrived);
-    told.drop();
-    told.handle(Event::Fired(Timer::BackOff));
-    told.history(
+    let mut harness = Harness::online(None);
+    harness.history(vec![bot(1, None, 1)], None);
+    assert!(harness.arrived.is_empty(), "{:?}", harness.arrived);
+    harness.drop();
+    harness.handle(Event::Fired(Timer::BackOff));
+    harness.history(
         vec![bot(1, None, 1), bot(2, None, 2), bot(3, None, 3)],
         None,
     );
-    assert_eq!(told.arrived, ["ms-2", "ms-3"]);
+    assert_eq!(harness.arrived, ["ms-2", "ms-3"]);
 }
 
 #[test]
 fn a_refused_message_does_not_hold_up_the_next_ones() {
-    let mut told = Told::online(Some(0));
+    let mut harness = Harness::online(Some(0));
     for id in 1..=2 {
-        told.say(id);
+        harness.say(id);
     }
     let refused = |id: u64, code: u64| {
         format!(r#"{{"type":"error","replyto":{id},"errors":[{{"msg":"No.","code":{code}}}]}}"#)
     };
-    told.hear(&refused(1, 503));
-    told.hear(&refused(2, 503));
-    told.handle(Event::Fired(Timer::Ack));
-    assert_eq!(told.sent.len(), 3, "one at a time from now on");
-    told.hear(&refused(1, 40001));
-    assert_eq!(told.sent.len(), 4);
-    assert!(told.sent[3].contains(r#""clientMessageId":2"#));
+    harness.hear(&refused(1, 503));
+    harness.hear(&refused(2, 503));
+    harness.handle(Event::Fired(Timer::Ack));
+    assert_eq!(harness.sent.len(), 3, "one at a time from now on");
+    harness.hear(&refused(1, 40001));
+    assert_eq!(harness.sent.len(), 4);
+    assert!(harness.sent[3].contains(r#""clientMessageId":2"#));
 }
 
 #[test]
 fn a_message_that_somebody_has_read_is_not_sent_again() {
-    let mut told = Told::online(None);
-    told.say(7);
-    let unsent = told.session.outbox().to_vec();
-    told.hear(r#"{"ok":true,"type":"ack","replyto":7}"#);
-    told.hear(r#"{"type":"events","message":{"type":"message_read","clientMessageId":7}}"#);
-    let sent = told.sent.len();
-    told.handle(Event::Kept(unsent));
-    assert_eq!(told.sent.len(), sent);
-    assert!(told.session.outbox().is_empty());
+    let mut harness = Harness::online(None);
+    harness.say(7);
+    let unsent = harness.session.outbox().to_vec();
+    harness.hear(r#"{"ok":true,"type":"ack","replyto":7}"#);
+    harness.hear(r#"{"type":"events","message":{"type":"message_read","clientMessageId":7}}"#);
+    let sent = harness.sent.len();
+    harness.handle(Event::Kept(unsent));
+    assert_eq!(harness.sent.len(), sent);
+    assert!(harness.session.outbox().is_empty());
 }
 
 #[test]
 fn a_tab_that_follows_hears_of_marks_and_of_what_its_leader_missed() {
-    let mut leader = Told::online(None);
+    let mut leader = Harness::online(None);
     leader.history(Vec::new(), None);
-    let mut follower = Told::new(None);
+    let mut follower = Harness::new(None);
     follower.handle(Event::Start);
     follower.handle(Event::Follow);
     follower.history(Vec::new(), None);
     let asked = follower.asked;
-    let exchange = |leader: &mut Told, follower: &mut Told| {
+    let exchange = |leader: &mut Harness, follower: &mut Harness| {
         while !(leader.words.is_empty() && follower.words.is_empty()) {
             for word in std::mem::take(&mut follower.words) {
                 leader.handle(Event::Heard(word));
@@ -244,13 +244,13 @@ fn an_emoji_cut_between_two_pieces_is_whole_again() {
                 "cInfo":{{"body":"{text}"}}}}]}}"#
         )
     };
-    let mut told = Told::online(None);
-    told.history(Vec::new(), None);
-    told.hear(&piece(r"thanks \ud83d", false));
-    told.hear(&piece(r"\ude00 and \ud83d", false));
-    told.hear(&piece(r"\ude01", false));
-    told.hear(&piece(r" or half \ud83d", true));
-    let rows = told.session.transcript().entries();
+    let mut harness = Harness::online(None);
+    harness.history(Vec::new(), None);
+    harness.hear(&piece(r"thanks \ud83d", false));
+    harness.hear(&piece(r"\ude00 and \ud83d", false));
+    harness.hear(&piece(r"\ude01", false));
+    harness.hear(&piece(r" or half \ud83d", true));
+    let rows = harness.session.transcript().entries();
     let text = "thanks 😀 and 😁 or half \u{fffd}";
     assert_eq!(rows[0].content, Content::text(text));
     assert_eq!(rows.len(), 1);
@@ -258,14 +258,14 @@ fn an_emoji_cut_between_two_pieces_is_whole_again() {
 
 #[test]
 fn half_a_character_costs_no_frame() {
-    let mut told = Told::online(Some(0));
-    told.hear(
+    let mut harness = Harness::online(Some(0));
+    harness.hear(
         r#"{"type":"bot_response","messageId":"ms-\ud83d","icon":"\ude00","x\ud83d":1,"seq":1,
         "message":[{"type":"text","component":{"type":"text","payload":{"text":"Hi \ud83d"}}}]}"#,
     );
-    let rows = told.session.transcript().entries();
+    let rows = harness.session.transcript().entries();
     assert_eq!(rows[0].content, Content::text("Hi \u{fffd}"));
-    told.say(7);
-    told.hear(r#"{"type":"ack","ok":true,"replyto":7,"message":"\ud83d","seq":2}"#);
-    assert_eq!(told.session.outbox().len(), 0);
+    harness.say(7);
+    harness.hear(r#"{"type":"ack","ok":true,"replyto":7,"message":"\ud83d","seq":2}"#);
+    assert_eq!(harness.session.outbox().len(), 0);
 }

@@ -60,7 +60,7 @@ struct World {
     wire: Vec<(bool, String)>,
     /// What is stored, in order.
     log: Vec<Stored>,
-    growing: Option<Growing>,
+    streaming: Option<Streaming>,
     answers: usize,
     tries: usize,
 }
@@ -70,14 +70,14 @@ struct Stored {
     id: String,
     text: String,
     /// Where it is shown.
-    place: (usize, usize),
+    sort_key: (usize, usize),
 }
 
 /// The answer that grows.
-struct Growing {
+struct Streaming {
     id: String,
     /// How far it was told.
-    told: usize,
+    sent_bytes: usize,
     text: String,
     /// So much was stored when it began.
     behind: usize,
@@ -98,7 +98,7 @@ impl World {
             arrived: Vec::new(),
             wire: Vec::new(),
             log: Vec::new(),
-            growing: None,
+            streaming: None,
             answers: 0,
             tries: 0,
         };
@@ -133,12 +133,12 @@ impl World {
     }
 
     fn tell(&mut self, from: usize) {
-        let Some(growing) = &self.growing else {
+        let Some(streaming) = &self.streaming else {
             return;
         };
-        let mut piece = BotMessage::text(&growing.text[from..]);
-        piece.behind = Some(growing.behind as u64);
-        let frame = json!({"type": "bot_response", "messageId": growing.id, "sM": true, "endChunk": false,
+        let mut piece = BotMessage::text(&streaming.text[from..]);
+        piece.behind = Some(streaming.behind as u64);
+        let frame = json!({"type": "bot_response", "messageId": streaming.id, "sM": true, "endChunk": false,
             "at": from, "message": [piece]});
         self.wire.push((true, frame.to_string()));
     }
@@ -149,18 +149,18 @@ impl World {
             frame: frame.to_string(),
             id: id.to_owned(),
             text: text.to_owned(),
-            place: (behind.unwrap_or(seq), seq),
+            sort_key: (behind.unwrap_or(seq), seq),
         });
         self.wire.push((false, frame.to_string()));
     }
 
     fn store_answer(&mut self, stopped: bool) {
-        let Some(growing) = self.growing.take() else {
+        let Some(streaming) = self.streaming.take() else {
             return;
         };
-        let Growing {
+        let Streaming {
             id, text, behind, ..
-        } = growing;
+        } = streaming;
         let mut message = BotMessage::text(&text);
         message.stopped = stopped.then_some(true);
         message.behind = Some(behind as u64);
@@ -181,24 +181,24 @@ impl World {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Grows(letters) => {
-                let growing = self.growing.get_or_insert_with(|| {
+                let streaming = self.streaming.get_or_insert_with(|| {
                     self.answers += 1;
-                    Growing {
+                    Streaming {
                         id: format!("ms-{}", self.answers),
-                        told: 0,
+                        sent_bytes: 0,
                         text: "A".to_owned(),
                         behind: self.log.len(),
                     }
                 });
-                let begin = growing.text.chars().count();
-                growing.text.extend(
+                let begin = streaming.text.chars().count();
+                streaming.text.extend(
                     WORDS
                         .chars()
                         .cycle()
                         .skip(begin + self.tries)
                         .take(*letters),
                 );
-                let from = std::mem::replace(&mut growing.told, growing.text.len());
+                let from = std::mem::replace(&mut streaming.sent_bytes, streaming.text.len());
                 self.tell(from);
             }
             Step::Whole => self.tell(0),
@@ -206,9 +206,9 @@ impl World {
             Step::Stopped => self.store_answer(true),
             Step::Again => {
                 self.tries += 1;
-                if let Some(growing) = &mut self.growing {
-                    (growing.told, growing.text) = (0, "A".to_owned());
-                    growing.behind = self.log.len();
+                if let Some(streaming) = &mut self.streaming {
+                    (streaming.sent_bytes, streaming.text) = (0, "A".to_owned());
+                    streaming.behind = self.log.len();
                 }
             }
             Step::Arrives if !self.wire.is_empty() => {
@@ -242,11 +242,11 @@ impl World {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), entries.len(), "twice: {entries:#?}");
-        let places = entries.iter().map(|entry| {
+        let keys = entries.iter().map(|entry| {
             let seq = entry.seq.unwrap_or(u64::MAX);
             (entry.behind.unwrap_or(seq), seq)
         });
-        assert!(places.is_sorted(), "out of order: {entries:#?}");
+        assert!(keys.is_sorted(), "out of order: {entries:#?}");
     }
 
     fn cut(&mut self) {
@@ -279,16 +279,16 @@ proptest! {
         world.settle();
         let entries = world.session.transcript().entries();
         let shown: Vec<_> = entries.iter().map(|entry| entry.content.plain_text()).collect();
-        world.log.sort_by_key(|stored| stored.place);
+        world.log.sort_by_key(|stored| stored.sort_key);
         let stored: Vec<_> = world.log.iter().map(|stored| stored.text.as_str()).collect();
         prop_assert_eq!(shown, stored);
         prop_assert!(entries.iter().all(|entry| entry.seq.is_some()));
-        prop_assert!(entries.iter().all(|entry| entry.delivery != Delivery::Growing));
+        prop_assert!(entries.iter().all(|entry| entry.delivery != Delivery::Streaming));
         // Told once to those who cannot see it; one that was taken for dead was told as far as it came.
         let silences = steps.iter().filter(|step| matches!(step, Step::Silence)).count() + 1;
         for Stored { id, .. } in world.log.iter().filter(|stored| stored.id.starts_with("ms-")) {
-            let told = world.arrived.iter().filter(|key| *key == id).count();
-            prop_assert!((1..=1 + silences).contains(&told), "{} was told {} times", id, told);
+            let times = world.arrived.iter().filter(|key| *key == id).count();
+            prop_assert!((1..=1 + silences).contains(&times), "{} arrived {} times", id, times);
         }
     }
 
@@ -313,7 +313,7 @@ proptest! {
     fn a_text_that_is_cut_inside_of_characters_is_whole_again(
         text in "[a-zä 重😀👩\u{200d}\u{1f3fd}]{1,20}",
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
-        places in any::<bool>(),
+        with_at in any::<bool>(),
     ) {
         let units: Vec<u16> = text.encode_utf16().collect();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(units.len() + 1)).collect();
@@ -325,7 +325,7 @@ proptest! {
             let text: String = units[piece[0]..piece[1]].iter().map(escaped).collect();
             let end = piece[1] == units.len();
             let at = String::from_utf16_lossy(&units[..piece[0]]).len();
-            let at = if places { format!(r#""at":{at},"#) } else { String::new() };
+            let at = if with_at { format!(r#""at":{at},"#) } else { String::new() };
             world.arrive(&format!(
                 r#"{{"type":"bot_response","messageId":"ms-s","sM":true,"endChunk":{end},{at}
                     "message":[{{"type":"text","component":{{"type":"text","payload":{{"text":"{text}"}}}}}}]}}"#

@@ -138,7 +138,7 @@ fn examples() -> Vec<(Agree, Value)> {
         (agree::<AckKind>, &["ack"]),
         (agree::<Direction>, &["incoming", "outgoing"]),
         (agree::<Author>, &["Bot", "System", "Visitor"]),
-        (agree::<Delivery>, &["Delivered", "Failed", "Growing", "Read", "Sending", "Sent", "Stopped"]),
+        (agree::<Delivery>, &["Delivered", "Failed", "Read", "Sending", "Sent", "Stopped", "Streaming"]),
         (agree::<FileKind>, &["Audio", "Document", "Image", "Video"]),
     ];
     for (agree, words) in words {

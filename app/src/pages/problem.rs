@@ -62,7 +62,7 @@ impl ProblemPage {
         let way_out = (again || (self.home && !self.embedded))
             .then(|| view! { class = scope, <a class="button main out" href=href>{way_out}</a> });
         // The loader shows this page. A server that is out of order says nothing: the loader tries again by itself.
-        let told = use_context::<Arc<Scripts>>()
+        let script = use_context::<Arc<Scripts>>()
             .filter(|_| self.embedded && self.problem != Problem::Server)
             .map(
                 |scripts| view! { <script nonce=use_nonce()>{scripts.hand_over.clone()}</script> },
@@ -74,7 +74,7 @@ impl ProblemPage {
                 <p class="words">{sentence}</p>
                 {way_out}
             </main>
-            {told}
+            {script}
         }
     }
 }

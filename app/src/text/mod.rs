@@ -251,10 +251,10 @@ impl Texts {
 
     /// The text of `message` with this person's name in its place.
     pub fn about(&self, message: Message, agent: &str) -> String {
-        const PLACE: &str = "{agent}";
+        const PLACEHOLDER: &str = "{agent}";
         let text = self.say(message);
-        match find(text, PLACE) {
-            Some(at) => [&text[..at], agent, &text[at + PLACE.len()..]].concat(),
+        match find(text, PLACEHOLDER) {
+            Some(at) => [&text[..at], agent, &text[at + PLACEHOLDER.len()..]].concat(),
             None => text.to_owned(),
         }
     }
@@ -319,8 +319,8 @@ mod tests {
         for language in Language::ALL {
             let texts = language.texts();
             for message in Message::ALL {
-                for place in ["{name}", "{agent}"] {
-                    let there = |texts: &Texts| texts.say(*message).contains(place);
+                for placeholder in ["{name}", "{agent}"] {
+                    let there = |texts: &Texts| texts.say(*message).contains(placeholder);
                     assert_eq!(there(&texts), there(&english), "{language:?} {message:?}");
                 }
             }

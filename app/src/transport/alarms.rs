@@ -21,7 +21,7 @@ pub(super) enum Alarm {
     /// A timer of the session.
     Session(Timer),
     /// What was mentioned has been read.
-    Told,
+    Mentioned,
 }
 
 /// The alarms that are set: at most one of each.
@@ -44,9 +44,9 @@ impl Alarms {
         let mut set = self.set.borrow_mut();
         set.retain(|(other, _)| *other != alarm);
         // In place: a general sort is 5 kB of the widget.
-        let place = set.iter().position(|(_, other)| *other > at);
-        let place = place.unwrap_or(set.len());
-        set.insert(place, (alarm, at));
+        let index = set.iter().position(|(_, other)| *other > at);
+        let index = index.unwrap_or(set.len());
+        set.insert(index, (alarm, at));
         drop(set);
         self.wind();
     }

@@ -42,8 +42,8 @@ use protocol::session::{self, Attempt, Effect, Event, Moment, Session};
 use protocol::visible::is_blank;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::chat::{Action, Notice, Shown};
-use crate::host::{Command, Host};
+use crate::chat::{ChatAction, Notice, Shown};
+use crate::host::{Host, HostCommand};
 use crate::widget::settings::{Mode, WidgetSettings};
 use alarms::{Alarm, Alarms};
 use outbox::Ledger;
@@ -181,7 +181,7 @@ impl Driver {
                 Effect::Ended => self.mention(Notice::Ended),
                 Effect::Forget(id) => self.forget(id),
                 Effect::Grant(attempt) => self.run(attempt, requests::grant),
-                Effect::Grown => self.show_with_frame(),
+                Effect::ShowPiece => self.show_with_frame(),
                 Effect::Joined(agent) => self.mention_person(Notice::Joined, agent),
                 Effect::Keep(id) => self.keep(id),
                 Effect::Left(agent) => self.mention_person(Notice::Left, agent),
@@ -232,30 +232,30 @@ impl Driver {
                 Alarm::Session(timer) => self.feed(Event::Fired(timer)),
                 Alarm::Quiet => self.quiet(),
                 Alarm::Late | Alarm::Lost => self.warn(alarm),
-                Alarm::Told => self.mentioned(),
+                Alarm::Mentioned => self.mentioned(),
             }
         }
     }
 
     /// Does what a component asks for. False: it was not taken.
-    pub(crate) fn act(self: &Rc<Self>, action: Action) -> bool {
+    pub(crate) fn act(self: &Rc<Self>, action: ChatAction) -> bool {
         match action {
-            Action::Announce(text) => self.announce(&text),
-            Action::CloseWindow => {
+            ChatAction::Announce(text) => self.announce(&text),
+            ChatAction::CloseWindow => {
                 if let Some(host) = &self.host {
                     host.close();
                 }
             }
-            Action::Delete(id) => self.feed(Event::Delete(id)),
-            Action::LoadOlder => self.load_older(),
-            Action::Mention(notice) => self.mention(notice),
-            Action::Stop => self.feed(Event::Stop),
-            Action::Print => self.print(),
-            Action::Save => self.save(),
-            Action::NewConversation => self.feed(Event::NewConversation),
-            Action::Reconnect => self.feed(Event::Reconnect),
-            Action::Retry(id) => self.feed(Event::Retry(id)),
-            Action::Say { text, payload } => return self.say(text, payload),
+            ChatAction::Delete(id) => self.feed(Event::Delete(id)),
+            ChatAction::LoadOlder => self.load_older(),
+            ChatAction::Mention(notice) => self.mention(notice),
+            ChatAction::Stop => self.feed(Event::Stop),
+            ChatAction::Print => self.print(),
+            ChatAction::Save => self.save(),
+            ChatAction::NewConversation => self.feed(Event::NewConversation),
+            ChatAction::Reconnect => self.feed(Event::Reconnect),
+            ChatAction::Retry(id) => self.feed(Event::Retry(id)),
+            ChatAction::Say { text, payload } => return self.say(text, payload),
         }
         true
     }
@@ -287,28 +287,28 @@ impl Driver {
     }
 
     /// What the page around the frame asks for.
-    fn command(self: &Rc<Self>, command: Command) {
+    fn command(self: &Rc<Self>, command: HostCommand) {
         match command {
-            Command::Hidden => self.look(false),
-            Command::Logout => self.logout(),
-            Command::Prefill(text) => {
+            HostCommand::Hidden => self.look(false),
+            HostCommand::Logout => self.logout(),
+            HostCommand::Prefill(text) => {
                 *self.fill.borrow_mut() = Some(text);
                 self.write();
             }
-            Command::Send(text) => {
+            HostCommand::Send(text) => {
                 let text = text.trim();
                 if !is_blank(text) {
                     self.say(text.to_owned(), None);
                 }
             }
-            Command::Shown { focus } => {
+            HostCommand::Shown { focus } => {
                 self.look(true);
                 self.connect();
                 if focus && !page::touch() {
                     page::focus();
                 }
             }
-            Command::Theme(theme) => page::theme(&theme),
+            HostCommand::Theme(theme) => page::theme(&theme),
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) struct Ledger {
     ready: Cell<bool>,
     /// What is in the journal.
     journal: RefCell<Vec<u64>>,
-    told: Cell<bool>,
+    warned: Cell<bool>,
 }
 
 impl Ledger {
@@ -182,7 +182,7 @@ impl Driver {
                 if !driver.waits(message.id) {
                     store.delete(message.id);
                 }
-            } else if !driver.ledger.told.replace(true) {
+            } else if !driver.ledger.warned.replace(true) {
                 driver.mention(Notice::NotKept);
             }
         });

@@ -148,7 +148,7 @@ pub(super) async fn older(driver: Rc<Driver>) {
     shown.change(|status| status.loading_older = true);
     let first = || driver.session.borrow().transcript().first_seq();
     let asked = first();
-    let place = if let Some(seq) = asked {
+    let position = if let Some(seq) = asked {
         format!("&before={seq}")
     } else {
         // Kore counts from the newest one (`docs/kore-protocol.md` 6.1); doubles know each other.
@@ -157,12 +157,12 @@ pub(super) async fn older(driver: Rc<Driver>) {
         let skip = session.transcript().entries().iter().filter(stored);
         format!("&offset={}", skip.count())
     };
-    let mut page = history(&driver, OLDER, &place).await;
+    let mut page = history(&driver, OLDER, &position).await;
     if let Err(Failure::Reauthorize) = page {
         // The token has ended unseen: a browser that sleeps renews nothing.
         let event = grant(Rc::clone(&driver), Attempt::default()).await;
         driver.feed(event);
-        page = history(&driver, OLDER, &place).await;
+        page = history(&driver, OLDER, &position).await;
     }
     // A list that was loaded anew meanwhile begins elsewhere: between the two would be a gap.
     if let Ok(page) = page
@@ -204,12 +204,12 @@ pub(super) async fn revoke(driver: &Driver, visitor: Option<String>) {
 pub(super) async fn history(
     driver: &Driver,
     limit: u32,
-    place: &str,
+    position: &str,
 ) -> Result<HistoryPage, Failure> {
     let bot = &driver.settings.bot.id;
     let url = url(
         driver,
-        &format!("botmessages/rtm?botId={bot}&limit={limit}{place}"),
+        &format!("botmessages/rtm?botId={bot}&limit={limit}{position}"),
     );
     let token = driver.token.borrow().clone();
     let page = fetch("GET", url, token, None).await?;

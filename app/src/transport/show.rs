@@ -12,7 +12,7 @@ use web_sys::window;
 
 use super::alarms::Alarm;
 use super::{Driver, page};
-use crate::chat::{Connection, Notice, Status, in_order};
+use crate::chat::{ConnectionStatus, Notice, Status, in_order};
 use crate::text::Message;
 
 /// A connection away for this long is worth a row…
@@ -20,7 +20,7 @@ const LOST_AFTER_MS: u64 = 2_000;
 /// …and after this long the row says that messages wait.
 const LATE_AFTER_MS: u64 = 15_000;
 /// A sentence that asks for nothing stands this long.
-const TOLD_AFTER_MS: u64 = 8_000;
+const MENTIONED_AFTER_MS: u64 = 8_000;
 /// The live region is emptied after this: a screen reader has taken it by then, and nobody meets it by browsing.
 const QUIET_AFTER_MS: u64 = 1_000;
 
@@ -137,23 +137,23 @@ impl Driver {
     fn show_connection(&self, stands: session::Connection, status: &mut Status) {
         let was = status.connection;
         let now = match (stands, was) {
-            (session::Connection::Online, _) => Connection::Online,
-            (session::Connection::Refused, _) => Connection::Refused,
-            (session::Connection::Connecting, _) => Connection::Connecting,
-            (session::Connection::Reconnecting, _) if !page::online() => Connection::Offline,
-            (session::Connection::Reconnecting, Connection::Reconnecting { .. }) => was,
-            (session::Connection::Reconnecting, _) => Connection::Reconnecting {
+            (session::Connection::Online, _) => ConnectionStatus::Online,
+            (session::Connection::Refused, _) => ConnectionStatus::Refused,
+            (session::Connection::Connecting, _) => ConnectionStatus::Connecting,
+            (session::Connection::Reconnecting, _) if !page::online() => ConnectionStatus::Offline,
+            (session::Connection::Reconnecting, ConnectionStatus::Reconnecting { .. }) => was,
+            (session::Connection::Reconnecting, _) => ConnectionStatus::Reconnecting {
                 since_ms: page::now_ms(),
             },
         };
         status.connection = now;
         match now {
-            Connection::Online => {
+            ConnectionStatus::Online => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
                 status.standing = None;
             }
-            Connection::Refused => {
+            ConnectionStatus::Refused => {
                 self.alarms.disarm(Alarm::Lost);
                 self.alarms.disarm(Alarm::Late);
                 if was != now
@@ -184,7 +184,7 @@ impl Driver {
 
     /// Tells the visitor something that asks for nothing and goes by itself.
     pub(super) fn mention(&self, notice: Notice) {
-        self.alarms.arm(Alarm::Told, TOLD_AFTER_MS);
+        self.alarms.arm(Alarm::Mentioned, MENTIONED_AFTER_MS);
         self.shown.change(|status| status.passing = Some(notice));
     }
 

@@ -96,11 +96,11 @@ impl Driver {
 async fn read(driver: &Rc<Driver>) -> Option<Whole> {
     // From the newest page to the oldest.
     let mut pages: Vec<Vec<Entry>> = Vec::new();
-    let mut place = String::new();
+    let mut position = String::new();
     let mut count = 0;
     let mut oldest = None;
     let complete = loop {
-        let page = match patiently(driver, &place).await {
+        let page = match patiently(driver, &position).await {
             Ok(page) => page,
             // A platform that shows no history, or no more of it.
             Err(Failure::Refused) => break false,
@@ -127,7 +127,7 @@ async fn read(driver: &Rc<Driver>) -> Option<Whole> {
             break false;
         }
         oldest = first;
-        place = match first {
+        position = match first {
             Some(seq) => format!("&before={seq}"),
             None => format!("&offset={count}"),
         };
@@ -139,10 +139,10 @@ async fn read(driver: &Rc<Driver>) -> Option<Whole> {
 }
 
 /// A page, from a server that may be busy and to whom the token may have become old.
-async fn patiently(driver: &Rc<Driver>, place: &str) -> Result<HistoryPage, Failure> {
+async fn patiently(driver: &Rc<Driver>, position: &str) -> Result<HistoryPage, Failure> {
     let mut renewed = false;
     for pause in PATIENCE_MS {
-        match requests::history(driver, MAX_LIMIT, place).await {
+        match requests::history(driver, MAX_LIMIT, position).await {
             Err(Failure::Reauthorize) if !renewed => {
                 renewed = true;
                 let event = requests::grant(Rc::clone(driver), Attempt::default()).await;

@@ -5,7 +5,7 @@
 
 use super::{avatar::Avatar, keyboard, scroll::Scroll, settings::Settings};
 use crate::{
-    chat::{Chat, Connection, Notice},
+    chat::{Chat, ConnectionStatus, Notice},
     icons::{Icon, icon},
     text::Message,
 };
@@ -21,7 +21,7 @@ pub fn Header() -> impl IntoView {
     let online = move || {
         chat.shown
             .status
-            .with(|it| it.connection == Connection::Online)
+            .with(|it| it.connection == ConnectionStatus::Online)
     };
     // The script before hydration knows the button by `data-act`.
     let close = settings.is_embedded().then(|| {
@@ -118,13 +118,15 @@ fn Status() -> impl IntoView {
 }
 
 /// A short break is nobody's business: the words change when the notice about it does, whatever else is told meanwhile.
-fn words(connection: Connection, standing: Option<Notice>) -> Message {
+fn words(connection: ConnectionStatus, standing: Option<Notice>) -> Message {
     match (connection, standing) {
-        (Connection::Online, _) => Message::RepliesAtOnce,
-        (Connection::Refused, _) | (_, Some(Notice::Refused)) => Message::Unavailable,
-        (Connection::Offline, _) | (_, Some(Notice::NoConnection)) => Message::Offline,
+        (ConnectionStatus::Online, _) => Message::RepliesAtOnce,
+        (ConnectionStatus::Refused, _) | (_, Some(Notice::Refused)) => Message::Unavailable,
+        (ConnectionStatus::Offline, _) | (_, Some(Notice::NoConnection)) => Message::Offline,
         (_, Some(Notice::Reconnecting)) => Message::Reconnecting,
-        (Connection::Connecting | Connection::Reconnecting { .. }, _) => Message::RepliesAtOnce,
+        (ConnectionStatus::Connecting | ConnectionStatus::Reconnecting { .. }, _) => {
+            Message::RepliesAtOnce
+        }
     }
 }
 
@@ -134,22 +136,22 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_connection_whatever_else_is_told() {
-        let lost = Connection::Reconnecting { since_ms: 0 };
+        let lost = ConnectionStatus::Reconnecting { since_ms: 0 };
         for (connection, standing, expected) in [
-            (Connection::Connecting, None, Message::RepliesAtOnce),
-            (Connection::Online, None, Message::RepliesAtOnce),
+            (ConnectionStatus::Connecting, None, Message::RepliesAtOnce),
+            (ConnectionStatus::Online, None, Message::RepliesAtOnce),
             (lost, None, Message::RepliesAtOnce),
             (lost, Some(Notice::Reconnecting), Message::Reconnecting),
             (lost, Some(Notice::NoConnection), Message::Offline),
-            (Connection::Offline, None, Message::Offline),
+            (ConnectionStatus::Offline, None, Message::Offline),
             (
-                Connection::Refused,
+                ConnectionStatus::Refused,
                 Some(Notice::Refused),
                 Message::Unavailable,
             ),
             // Tried again, and not there yet.
             (
-                Connection::Connecting,
+                ConnectionStatus::Connecting,
                 Some(Notice::Refused),
                 Message::Unavailable,
             ),

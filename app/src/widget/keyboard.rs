@@ -37,10 +37,10 @@ pub(super) fn to_transcript() {
 }
 
 /// Before what this selector finds goes away: a keyboard that is in it goes on in the composer. Nothing on the server.
-pub(super) fn leave(place: &str) {
+pub(super) fn leave(selector: &str) {
     if cfg!(target_arch = "wasm32")
         && let Some(focused) = document().active_element()
-        && focused.closest(place).is_ok_and(|found| found.is_some())
+        && focused.closest(selector).is_ok_and(|found| found.is_some())
     {
         to_composer();
     }

@@ -102,7 +102,7 @@ pub fn Widget() -> impl IntoView {
 fn driver(
     shown: Shown,
     settings: &Arc<WidgetSettings>,
-) -> UnsyncCallback<crate::chat::Action, bool> {
+) -> UnsyncCallback<crate::chat::ChatAction, bool> {
     let driver = crate::transport::Driver::new(shown, Arc::clone(settings));
     let begun = std::rc::Rc::clone(&driver);
     Effect::new(move |_| begun.begin());

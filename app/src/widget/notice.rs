@@ -19,14 +19,14 @@ pub fn NoticeLine() -> impl IntoView {
             .shown
             .status
             .with(|it| (it.notice(), it.person.clone()));
-        let told = notice.map(|notice| (words(notice), notice));
-        if told
+        let line = notice.map(|notice| (words(notice), notice));
+        if line
             .as_ref()
             .is_none_or(|((.., way_out), _)| way_out.is_none())
         {
             keyboard::leave("[role=status] .notice");
         }
-        let ((sign, words, way_out), notice) = told?;
+        let ((sign, words, way_out), notice) = line?;
         let way_out = way_out.map(|label| {
             view! { class = scope,
                 <button class="act" type="button" on:click=move |_| chat.reconnect_now()>

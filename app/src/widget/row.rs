@@ -28,7 +28,7 @@ pub fn MessageRow(
     let key = row.with_untracked(|row| row.entry.key.clone());
     let is_bot = row.with_untracked(|row| row.entry.author == Author::Bot);
     let classes = move || row.with(|row| classes(row, is_new, scope));
-    let is_streaming = move || row.with(|row| row.entry.delivery == Delivery::Growing);
+    let is_streaming = move || row.with(|row| row.entry.delivery == Delivery::Streaming);
     // Beside the first of a group; the style hides the others' faces.
     let face = is_bot.then(|| {
         let agent = row.with_untracked(|row| row.entry.agent.clone());
@@ -65,7 +65,7 @@ fn classes(row: &Row, is_new: bool, scope: &str) -> String {
         (delivery == Delivery::Failed, " failed"),
         (delivery == Delivery::Sending, " sending"),
         (row.entry.author == Author::System, " system"),
-        (delivery == Delivery::Growing, " growing"),
+        (delivery == Delivery::Streaming, " growing"),
     ] {
         if on {
             classes.push_str(class);
@@ -168,7 +168,7 @@ impl State {
                 has_time: true,
                 ..sign(Icon::Check, Message::Seen)
             },
-            Delivery::Growing => Self::default(),
+            Delivery::Streaming => Self::default(),
             Delivery::Sent => time,
             Delivery::Stopped => Self {
                 words: Some(Message::Stopped),

@@ -11,7 +11,7 @@ use super::{
     when::Now,
 };
 use crate::{
-    chat::{Chat, Connection, List},
+    chat::{Chat, ConnectionStatus, List},
     icons::{Icon, icon},
     text::{Count, Message},
 };
@@ -114,7 +114,7 @@ enum Before {
 impl Before {
     fn of(chat: Chat, settings: Settings) -> Self {
         let status = chat.shown.status.get();
-        let connecting = status.connection == Connection::Connecting;
+        let connecting = status.connection == ConnectionStatus::Connecting;
         chat.shown.list.with(|list| {
             let entries = &list.entries;
             if entries.is_empty() && connecting && settings.get().host_identity {

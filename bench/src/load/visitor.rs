@@ -339,7 +339,7 @@ impl Visitor {
             | Effect::DayFull
             | Effect::Ended
             | Effect::Forget(_)
-            | Effect::Grown
+            | Effect::ShowPiece
             | Effect::Joined(_)
             | Effect::Keep(_)
             | Effect::Left(_)

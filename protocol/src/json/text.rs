@@ -251,8 +251,8 @@ fn write(value: &Value, out: &mut String) {
         Value::Torn(torn) => write_text(&torn.text, out),
         Value::Array(values) => {
             out.push('[');
-            for (place, value) in values.iter().enumerate() {
-                if place > 0 {
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
                     out.push(',');
                 }
                 write(value, out);
@@ -261,8 +261,8 @@ fn write(value: &Value, out: &mut String) {
         }
         Value::Object(object) => {
             out.push('{');
-            for (place, (name, value)) in object.iter().enumerate() {
-                if place > 0 {
+            for (index, (name, value)) in object.iter().enumerate() {
+                if index > 0 {
                     out.push(',');
                 }
                 write_text(name, out);

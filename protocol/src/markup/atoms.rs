@@ -112,7 +112,7 @@ impl Reader<'_> {
             return self.push(mark, len, href(attributes));
         }
         match self.open.iter().position(|open| open.mark == mark) {
-            Some(place) => self.close(place, len),
+            Some(index) => self.close(index, len),
             None => self.take(len),
         }
     }
@@ -136,8 +136,8 @@ fn entity_end(address: &str) -> usize {
         let found = entity(&address[*at..]);
         found.is_some_and(|(character, _)| ends_address(character) || character == '\'')
     };
-    let mut places = address.match_indices('&');
-    places.find(ends).map_or(address.len(), |(at, _)| at)
+    let mut matches = address.match_indices('&');
+    matches.find(ends).map_or(address.len(), |(at, _)| at)
 }
 
 fn ends_address(c: char) -> bool {

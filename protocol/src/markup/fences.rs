@@ -113,9 +113,9 @@ pub(super) fn ends_with_fence(line: &str) -> bool {
 /// Where a fence opens within a line, behind "Try this:". `ended`: a later line ends with one; without that, it is what
 /// a sentence is about.
 pub(super) fn opening_within(text: &str, ended: bool) -> Option<usize> {
-    let mut places = text.match_indices("```");
+    let mut matches = text.match_indices("```");
     let mut open = None;
-    for (at, _) in &mut places {
+    for (at, _) in &mut matches {
         open = if open.is_none() { Some(at) } else { None };
     }
     let at = open?;

@@ -172,8 +172,8 @@ fn words(spans: &[Span], out: &mut String) {
 
 fn row(cells: &[Vec<Span>], out: &mut String) {
     line(out);
-    for (place, cell) in cells.iter().enumerate() {
-        if place > 0 {
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
             out.push_str(", ");
         }
         words(cell, out);

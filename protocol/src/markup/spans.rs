@@ -189,14 +189,14 @@ impl<'a> Reader<'a> {
         let closes = !is_blank(before) && (!is_word(after) || (sign == b'*' && run > 1));
         let opens = !is_blank(after) && !is_word(before);
         let mark = Mark::Run(sign, run);
-        let place = |mark| self.open.iter().position(|open| open.mark == mark);
+        let index = |mark| self.open.iter().position(|open| open.mark == mark);
         if known && closes {
-            if let Some(place) = place(mark) {
-                return self.close(place, run);
+            if let Some(index) = index(mark) {
+                return self.close(index, run);
             }
             if run == 3
                 && let (Some(one), Some(two)) =
-                    (place(Mark::Run(sign, 1)), place(Mark::Run(sign, 2)))
+                    (index(Mark::Run(sign, 1)), index(Mark::Run(sign, 2)))
             {
                 self.close(one.max(two), 0);
                 return self.close(one.min(two), run);
@@ -221,12 +221,12 @@ impl<'a> Reader<'a> {
         };
         let link = &self.links[found];
         let is_it = |open: &Open<'_>| open.bracket == Some(link.open);
-        let Some(place) = self.open.iter().rposition(is_it) else {
+        let Some(index) = self.open.iter().rposition(is_it) else {
             return self.take(1);
         };
         let len = 1 + link.len;
-        self.open[place].url = Some(written(&link.url));
-        self.close(place, len);
+        self.open[index].url = Some(written(&link.url));
+        self.close(index, len);
     }
 
     pub(super) fn before(&self, at: usize) -> Option<char> {
@@ -235,8 +235,8 @@ impl<'a> Reader<'a> {
 
     /// Opens a mark of `len` bytes. The same mark, open already, is text.
     pub(super) fn push(&mut self, mark: Mark, len: usize, url: Option<String>) {
-        if let Some(place) = self.open.iter().position(|open| open.mark == mark) {
-            self.give_up(place);
+        if let Some(index) = self.open.iter().position(|open| open.mark == mark) {
+            self.give_up(index);
         }
         if self.open.len() == MAX_OPEN {
             return self.take(len);
@@ -254,13 +254,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An open mark does not end: it is text, and what it holds belongs to the one around it.
-    fn give_up(&mut self, place: usize) {
-        let open = self.open.remove(place);
+    fn give_up(&mut self, index: usize) {
+        let open = self.open.remove(index);
         self.burn(open.spans.len());
         if let Some(Span::Text(text)) = open.spans.first() {
             self.burn(text.len());
         }
-        let out = match place.checked_sub(1) {
+        let out = match index.checked_sub(1) {
             Some(around) => &mut self.open[around].spans,
             None => &mut self.spans,
         };
@@ -269,8 +269,8 @@ impl<'a> Reader<'a> {
     }
 
     /// An open mark ends here, with `len` bytes. What is open inside it is text.
-    pub(super) fn close(&mut self, place: usize, len: usize) {
-        while self.open.len() > place + 1 {
+    pub(super) fn close(&mut self, index: usize, len: usize) {
+        while self.open.len() > index + 1 {
             self.give_up(self.open.len() - 1);
         }
         let Some(open) = self.open.pop() else {

@@ -7,7 +7,7 @@
 //! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`). Ours says `typing` for
 //! its bot, too, with what it does as `doing` (`docs/protocol.md`).
 
-use super::stream::GROWS_WITHIN_MS;
+use super::stream::STREAM_TIMEOUT_MS;
 use super::{Effect, Session, TYPING_FOR_MS, Timer, Typing};
 use crate::json::Value;
 use crate::message_ref::MessageRef;
@@ -72,7 +72,7 @@ impl Session {
         self.doing = doing.map(str::to_owned);
         match (types, self.typing) {
             (true, Typing::Streaming) => {
-                let after_ms = GROWS_WITHIN_MS;
+                let after_ms = STREAM_TIMEOUT_MS;
                 effects.push(Effect::Arm { timer, after_ms });
             }
             (false, Typing::Streaming) => {}
@@ -238,21 +238,21 @@ mod tests {
     #[test]
     fn a_person_comes_and_goes_and_each_is_told_once() {
         let (mut session, attempt) = online();
-        let told = |effects: Vec<Effect>| -> Vec<Effect> {
-            let told = |it: &Effect| matches!(it, Effect::Joined(_) | Effect::Left(_));
-            effects.into_iter().filter(told).collect()
+        let agent_changes = |effects: Vec<Effect>| -> Vec<Effect> {
+            let is_one = |it: &Effect| matches!(it, Effect::Joined(_) | Effect::Left(_));
+            effects.into_iter().filter(is_one).collect()
         };
         let ann = "Ann Lee".to_owned();
-        assert_eq!(told(hear(&mut session, attempt, DISCONNECTED)), []);
-        let joined = told(hear(&mut session, attempt, CONNECTED));
+        assert_eq!(agent_changes(hear(&mut session, attempt, DISCONNECTED)), []);
+        let joined = agent_changes(hear(&mut session, attempt, CONNECTED));
         assert_eq!(joined, [Effect::Joined(ann.clone())]);
         assert_eq!(session.agent(), Some("Ann Lee"));
-        assert_eq!(told(hear(&mut session, attempt, CONNECTED)), []);
-        let left = told(hear(&mut session, attempt, DISCONNECTED));
+        assert_eq!(agent_changes(hear(&mut session, attempt, CONNECTED)), []);
+        let left = agent_changes(hear(&mut session, attempt, DISCONNECTED));
         assert_eq!((session.agent(), left), (None, vec![Effect::Left(ann)]));
         // A name is needed to be told.
         let nameless = r#"{"type":"agent_connected","author":{"type":"AGENT"}}"#;
-        assert_eq!(told(hear(&mut session, attempt, nameless)), []);
+        assert_eq!(agent_changes(hear(&mut session, attempt, nameless)), []);
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
         // In the middle of an answer, too.
         let effects = hear(&mut session, attempt, &typing(r#""Asking the shop""#));
         let timer = Timer::Typing;
-        let after_ms = super::GROWS_WITHIN_MS;
+        let after_ms = super::STREAM_TIMEOUT_MS;
         assert!(effects.contains(&Effect::Arm { timer, after_ms }));
         assert_eq!(session.doing(), Some("Asking the shop"));
         let effects = session.handle(AT, Event::Text(attempt, piece(3, "lo")));

@@ -241,7 +241,8 @@ impl Session {
 
     fn history(&mut self, page: NewestPage, effects: &mut Vec<Effect>) {
         // Only what comes after a row of the server's that is whole is news.
-        let is_whole = |row: &&Entry| row.message_id.is_some() && row.delivery != Delivery::Growing;
+        let is_whole =
+            |row: &&Entry| row.message_id.is_some() && row.delivery != Delivery::Streaming;
         let known = self.transcript.entries().iter().rev().find(is_whole);
         let known = known.map(|row| row.key.clone());
         if self.phase != Phase::Loading && page.last_seq.is_some() {
@@ -256,12 +257,12 @@ impl Session {
         self.close_gap();
         self.needs_history = false;
         self.unauthorized = 0;
-        self.watch_growth(effects);
+        self.watch_stream(effects);
         effects.push(Effect::Show);
         if let Some(known) = known {
             let rows = self.transcript.entries();
-            let place = rows.iter().rposition(|row| row.key == known);
-            for row in &rows[place.map_or(0, |place| place + 1)..] {
+            let index = rows.iter().rposition(|row| row.key == known);
+            for row in &rows[index.map_or(0, |index| index + 1)..] {
                 if row.author == Author::Bot && is_whole(&row) {
                     let key = row.key.clone();
                     effects.push(Effect::Arrived { key });

@@ -133,7 +133,7 @@ pub enum Effect {
     /// Get an access token: identity, assertion, grant.
     Grant(Attempt),
     /// A row has grown by a piece: show it with the next frame, since the next piece comes soon.
-    Grown,
+    ShowPiece,
     /// This message of the outbox is new, or has changed: keep it.
     Keep(u64),
     /// Load the newest page of the transcript.

@@ -305,7 +305,7 @@ impl Session {
             ServerFrame::BotResponse(response)
                 if response.streaming == Some(true) && response.message_id.is_some() =>
             {
-                self.grow(at, &response, effects);
+                self.add_piece(at, &response, effects);
             }
             ServerFrame::BotResponse(response) => {
                 let entry = Entry::of_bot_response(&response, at.now_ms);
@@ -318,7 +318,7 @@ impl Session {
                 if !entry.content.is_empty() {
                     self.show(entry, effects);
                 }
-                self.watch_growth(effects);
+                self.watch_stream(effects);
             }
             ServerFrame::UserMessage(echo) => {
                 let id = echo.client_message_id.as_ref().unwrap_or(&echo.id);
@@ -414,10 +414,10 @@ impl Session {
         let Some(seq) = seq else { return };
         if self.cursor.is_none_or(|cursor| seq > cursor) {
             // Nearly always the end. A set would be eight kilobytes of the widget.
-            let place = self.beyond_gap.iter().rposition(|other| *other <= seq);
-            if place.is_none_or(|place| self.beyond_gap[place] != seq) {
+            let index = self.beyond_gap.iter().rposition(|other| *other <= seq);
+            if index.is_none_or(|index| self.beyond_gap[index] != seq) {
                 self.beyond_gap
-                    .insert(place.map_or(0, |place| place + 1), seq);
+                    .insert(index.map_or(0, |index| index + 1), seq);
             }
         }
         self.close_gap();

@@ -108,9 +108,9 @@ impl Outbox {
     /// Puts in what was said before this page, or in another tab, at the place of its id.
     pub(super) fn adopt(&mut self, message: Outgoing) {
         let later = |other: &Outgoing| other.id > message.id;
-        let place = self.waiting.iter().position(later);
+        let index = self.waiting.iter().position(later);
         self.waiting
-            .insert(place.unwrap_or(self.waiting.len()), message);
+            .insert(index.unwrap_or(self.waiting.len()), message);
     }
 
     /// Those that go onto the socket now, in order; from here on they wait for their

@@ -7,12 +7,12 @@ use super::{Connection, Effect, Moment, Phase, Session, Timer, Typing};
 use crate::content::Content;
 use crate::message::Stop;
 use crate::reply::BotResponse;
-use crate::transcript::{Entry, Grown};
+use crate::transcript::{Entry, PieceOutcome};
 use crate::write::Write;
 
 /// An answer that has not grown for this long, over all reconnects, has broken off. Longer than a server lets its bot
 /// be silent (30 s).
-pub(super) const GROWS_WITHIN_MS: u64 = 40_000;
+pub(super) const STREAM_TIMEOUT_MS: u64 = 40_000;
 
 impl Session {
     /// Whether the visitor may stop the bot: something grows, and the server knows how (one that counts is ours).
@@ -20,12 +20,12 @@ impl Session {
     pub fn may_stop(&self) -> bool {
         self.connection() == Connection::Online
             && self.cursor.is_some()
-            && self.transcript.growing().is_some()
+            && self.transcript.streaming().is_some()
     }
 
     pub(super) fn stop(&self, effects: &mut Vec<Effect>) {
-        let growing = self.transcript.growing();
-        let id = growing.and_then(|row| row.message_id.as_ref());
+        let streaming = self.transcript.streaming();
+        let id = streaming.and_then(|row| row.message_id.as_ref());
         let Some(id) = id.filter(|_| self.may_stop()) else {
             return;
         };
@@ -44,8 +44,8 @@ impl Session {
     }
 
     /// The next piece of an answer.
-    pub(super) fn grow(&mut self, at: Moment, frame: &BotResponse, effects: &mut Vec<Effect>) {
-        let row = Entry::growing(frame, at.now_ms);
+    pub(super) fn add_piece(&mut self, at: Moment, frame: &BotResponse, effects: &mut Vec<Effect>) {
+        let row = Entry::streaming(frame, at.now_ms);
         let key = row.key.clone();
         let piece = frame
             .message
@@ -53,34 +53,34 @@ impl Session {
             .map(Content::piece)
             .unwrap_or_default();
         let end = frame.end_chunk == Some(true);
-        match self.transcript.grow(row, frame.at, piece, end) {
-            Grown::Shown => {
+        match self.transcript.add_piece(row, frame.at, piece, end) {
+            PieceOutcome::Shown => {
                 if self.doing.take().is_some() {
                     effects.push(Effect::Show);
                 }
-                effects.push(Effect::Grown);
+                effects.push(Effect::ShowPiece);
             }
-            Grown::Ended => {
+            PieceOutcome::Ended => {
                 self.see(frame.seq, effects);
                 effects.extend([Effect::Arrived { key }, Effect::Show]);
             }
             // It is stored, so it can be had.
-            Grown::Torn if end => self.reload(effects),
-            Grown::Known | Grown::Torn => {}
+            PieceOutcome::Torn if end => self.reload(effects),
+            PieceOutcome::Known | PieceOutcome::Torn => {}
         }
-        self.watch_growth(effects);
+        self.watch_stream(effects);
     }
 
     /// Sees to it that what grows ends.
-    pub(super) fn watch_growth(&mut self, effects: &mut Vec<Effect>) {
-        if self.transcript.growing().is_some() {
+    pub(super) fn watch_stream(&mut self, effects: &mut Vec<Effect>) {
+        if self.transcript.streaming().is_some() {
             if self.typing == Typing::Shown {
                 effects.push(Effect::Show);
             }
             self.typing = Typing::Streaming;
             effects.push(Effect::Arm {
                 timer: Timer::Typing,
-                after_ms: GROWS_WITHIN_MS,
+                after_ms: STREAM_TIMEOUT_MS,
             });
         } else if self.typing == Typing::Streaming {
             self.typing = Typing::Hidden;
@@ -91,7 +91,7 @@ impl Session {
     /// Nothing more comes of what grows.
     pub(super) fn broke_off(&mut self, effects: &mut Vec<Effect>) {
         self.typing = Typing::Hidden;
-        for key in self.transcript.stop_growing() {
+        for key in self.transcript.stop_streaming() {
             effects.push(Effect::Arrived { key });
         }
         effects.push(Effect::Show);

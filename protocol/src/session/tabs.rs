@@ -34,7 +34,7 @@ pub(super) struct Company {
     /// How the leader's connection stands, and whether its bot types.
     pub(super) stands: Option<(Connection, bool)>,
     /// What was told of that last.
-    told: Option<(Connection, bool)>,
+    reported: Option<(Connection, bool)>,
     /// The latest frames with their sequences, oldest first.
     frames: Vec<(u64, String)>,
 }
@@ -62,7 +62,7 @@ impl Session {
 
     /// This tab leads from now on: those who are there shall say what they know.
     pub(super) fn hail(&mut self, effects: &mut Vec<Effect>) {
-        self.company.told = None;
+        self.company.reported = None;
         let mut word = Object::new();
         word.put("hail", &true);
         tell(word, effects);
@@ -120,7 +120,8 @@ impl Session {
     /// Tells how it stands here, when that is something else than what was told last.
     pub(super) fn tell_state(&mut self, effects: &mut Vec<Effect>) {
         let now = (self.connection(), self.typing());
-        if !self.follows() && self.company.there && self.company.told.replace(now) != Some(now) {
+        if !self.follows() && self.company.there && self.company.reported.replace(now) != Some(now)
+        {
             tell(self.state(), effects);
         }
     }

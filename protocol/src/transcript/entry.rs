@@ -55,7 +55,7 @@ wire! {
         /// Given up or refused; the text is kept, with Retry and Delete.
         Failed,
         /// The bot is still saying it.
-        Growing,
+        Streaming,
         /// Seen by the person behind the bot.
         Read,
         /// On its way.
@@ -95,7 +95,7 @@ pub fn own_key(client_message_id: &MessageRef) -> String {
 impl Entry {
     /// What the list is sorted by, where the server counts: an answer that grew stands behind what was there when it
     /// began, and before everything that was said meanwhile.
-    pub(super) fn place(&self) -> Option<(u64, u64)> {
+    pub(super) fn sort_key(&self) -> Option<(u64, u64)> {
         let behind = self
             .behind
             .filter(|behind| Some(*behind) < self.seq.or(Some(u64::MAX)));
@@ -168,11 +168,11 @@ impl Entry {
 
     /// A row for a streamed answer of this frame's message, before its first piece.
     #[must_use]
-    pub fn growing(frame: &BotResponse, now_ms: u64) -> Self {
+    pub fn streaming(frame: &BotResponse, now_ms: u64) -> Self {
         Self {
             author: Author::Bot,
             content: Content::text(""),
-            delivery: Delivery::Growing,
+            delivery: Delivery::Streaming,
             ..Self::of_bot_response(frame, now_ms)
         }
     }

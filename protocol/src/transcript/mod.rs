@@ -8,21 +8,21 @@
 //!   messages, they are two, also under the same id of a client.
 //! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
 //!   at the end until the server has said where it belongs; a failed one stays where it failed.
-//! - An answer that grows stays where it began (see [`Grown`]), also when it is stored, later than what was said
+//! - An answer that grows stays where it began (see [`PieceOutcome`]), also when it is stored, later than what was said
 //!   meanwhile: the order on the screen is the order after a reload.
 
 mod entry;
-mod growing;
+mod streaming;
 
 pub use entry::{Author, Delivery, Entry, own_key};
-pub use growing::{Grown, MAX_GROWTH_BYTES};
+pub use streaming::{MAX_JOINED_BYTES, PieceOutcome};
 
 /// The rows, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     entries: Vec<Entry>,
     /// The last piece of a row that grows ended inside of a character.
-    half: Option<growing::Half>,
+    half: Option<streaming::Half>,
 }
 
 impl Transcript {
@@ -69,11 +69,11 @@ impl Transcript {
     fn put(&mut self, mut entry: Entry, live: bool) -> bool {
         if let Some(at) = self.find(&entry) {
             let known = &mut self.entries[at];
-            let news = known.seq.is_none() && entry.seq.is_some();
+            let is_new = known.seq.is_none() && entry.seq.is_some();
             if known.message_id.is_none() && known.seq == entry.seq {
                 known.at_ms = entry.at_ms;
             }
-            let grew = known.delivery == Delivery::Growing;
+            let grew = known.delivery == Delivery::Streaming;
             known.message_id = known.message_id.take().or(entry.message_id);
             if matches!(entry.delivery, Delivery::Sent | Delivery::Stopped) {
                 if grew || known.seq.is_none() && known.delivery == Delivery::Stopped {
@@ -85,12 +85,12 @@ impl Transcript {
                     known.delivery = entry.delivery;
                 }
             }
-            let ended = grew && known.delivery != Delivery::Growing;
-            if news {
+            let ended = grew && known.delivery != Delivery::Streaming;
+            if is_new {
                 known.seq = entry.seq;
                 known.behind = entry.behind;
                 let known = self.entries.remove(at);
-                let at = self.place(&known);
+                let at = self.index_for(&known);
                 self.entries.insert(at, known);
             }
             return ended;
@@ -107,7 +107,7 @@ impl Transcript {
             Delivery::Sent | Delivery::Stopped if live && entry.seq.is_none() => {
                 self.end_of_stored()
             }
-            _ => self.place(&entry),
+            _ => self.index_for(&entry),
         };
         self.entries.insert(at, entry);
         true
@@ -123,7 +123,7 @@ impl Transcript {
         entry.seq = entry.seq.or(seq);
         entry.message_id = entry.message_id.or(message_id);
         let at = if entry.seq.is_some() {
-            self.place(&entry)
+            self.index_for(&entry)
         } else {
             at
         };
@@ -140,14 +140,14 @@ impl Transcript {
         if delivery == Delivery::Sending {
             // It will be stored after everything that is there now.
             let entry = self.entries.remove(at);
-            let at = self.place(&entry);
+            let at = self.index_for(&entry);
             self.entries.insert(at, entry);
         }
     }
 
     /// The person behind the bot got (or saw) this stored row of the visitor's, or all (`None`). False: that was known.
     pub fn received(&mut self, key: Option<&str>, how_far: Delivery) -> bool {
-        let mut news = false;
+        let mut is_new = false;
         for entry in &mut self.entries {
             let meant = entry.author == Author::Visitor && key.is_none_or(|key| entry.key == key);
             let further = match entry.delivery {
@@ -157,10 +157,10 @@ impl Transcript {
             };
             if meant && further {
                 entry.delivery = how_far;
-                news = true;
+                is_new = true;
             }
         }
-        news
+        is_new
     }
 
     /// Takes a row out (Delete on a failed message).
@@ -193,10 +193,10 @@ impl Transcript {
                 .any(|known| known.key == row.key || same_id(known))
         };
         let missing = self.entries.iter().filter(|row| !is_known(row)).cloned();
-        let (placed, waiting): (Vec<_>, Vec<_>) = missing.partition(|row| row.place().is_some());
+        let (placed, waiting): (Vec<_>, Vec<_>) = missing.partition(|row| row.sort_key().is_some());
         all.extend(placed);
-        if all.iter().all(|row| row.place().is_some()) {
-            all.sort_by_key(Entry::place);
+        if all.iter().all(|row| row.sort_key().is_some()) {
+            all.sort_by_key(Entry::sort_key);
         }
         all.extend(waiting);
         all
@@ -206,19 +206,19 @@ impl Transcript {
         self.entries.iter().rposition(|known| known.is(entry))
     }
 
-    /// Where a row goes. With a place (see [`Entry::place`]): behind the last smaller one. Without: a row on its way, or
+    /// Where a row goes. With a key (see [`Entry::sort_key`]): behind the last smaller one. Without: a row on its way, or
     /// one that begins to grow, goes to the end; a stored one (a platform that does not count) goes by its time.
-    fn place(&self, entry: &Entry) -> usize {
-        match entry.place() {
-            Some(place) => {
-                let smaller = |known: &Entry| known.place().is_some_and(|known| known < place);
+    fn index_for(&self, entry: &Entry) -> usize {
+        match entry.sort_key() {
+            Some(key) => {
+                let smaller = |known: &Entry| known.sort_key().is_some_and(|known| known < key);
                 let after = self
                     .entries
                     .iter()
                     .rposition(smaller)
                     .map_or(0, |at| at + 1);
-                let greater = |known: &Entry| known.place().is_some_and(|known| known > place);
-                // Rows without a place in between (failed ones) came before it.
+                let greater = |known: &Entry| known.sort_key().is_some_and(|known| known > key);
+                // Rows without a key in between (failed ones) came before it.
                 let before = self
                     .entries
                     .iter()
@@ -228,7 +228,7 @@ impl Transcript {
             }
             None if matches!(
                 entry.delivery,
-                Delivery::Sending | Delivery::Failed | Delivery::Growing
+                Delivery::Sending | Delivery::Failed | Delivery::Streaming
             ) =>
             {
                 self.entries.len()

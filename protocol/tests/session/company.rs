@@ -35,7 +35,7 @@ struct Tab {
     /// What the others said, by who said it.
     words: [VecDeque<String>; TABS],
     /// What the browser says about the lock.
-    news: VecDeque<Event>,
+    events: VecDeque<Event>,
     joined: bool,
 }
 
@@ -85,7 +85,7 @@ impl World {
             up: VecDeque::new(),
             down: VecDeque::new(),
             words: Default::default(),
-            news: VecDeque::new(),
+            events: VecDeque::new(),
             joined: false,
         });
         self.handle(n, Event::Start);
@@ -109,7 +109,7 @@ impl World {
         if let (None, Some(next)) = (self.holder, self.queue.pop_front()) {
             self.holder = Some(next);
             let tab = self.tabs[next].as_mut().unwrap();
-            tab.news.push_back(Event::Lead);
+            tab.events.push_back(Event::Lead);
         }
     }
 
@@ -148,7 +148,7 @@ impl World {
                 Effect::Steal => steal = true,
                 Effect::Arrived { .. }
                 | Effect::DayFull
-                | Effect::Grown
+                | Effect::ShowPiece
                 | Effect::Show
                 | Effect::Ended
                 | Effect::Joined(_)
@@ -161,11 +161,11 @@ impl World {
             self.queue.retain(|waiting| *waiting != n);
             // It asks for the lock again as soon as it hears of it.
             self.queue.push_back(old);
-            self.tabs[n].as_mut().unwrap().news.push_back(Event::Lead);
+            self.tabs[n].as_mut().unwrap().events.push_back(Event::Lead);
             self.tabs[old]
                 .as_mut()
                 .unwrap()
-                .news
+                .events
                 .push_back(Event::Follow);
         }
     }
@@ -187,13 +187,13 @@ impl World {
         self.handle(n, Event::Said { id, body });
     }
 
-    fn news(&mut self, n: usize) -> bool {
-        let news = self.tabs[n].as_mut().and_then(|tab| tab.news.pop_front());
-        let Some(news) = news else { return false };
-        if matches!(news, Event::Lead) {
+    fn next_event(&mut self, n: usize) -> bool {
+        let event = self.tabs[n].as_mut().and_then(|tab| tab.events.pop_front());
+        let Some(event) = event else { return false };
+        if matches!(event, Event::Lead) {
             self.handle(n, Event::Kept(self.kept()));
         }
-        self.handle(n, news);
+        self.handle(n, event);
         true
     }
 
@@ -424,7 +424,7 @@ impl World {
         for _ in 0..20_000 {
             let mut busy = false;
             for n in 0..TABS {
-                busy |= self.news(n) || self.works(n) || self.up(n) || self.deliver(n);
+                busy |= self.next_event(n) || self.works(n) || self.up(n) || self.deliver(n);
                 for from in 0..TABS {
                     busy |= self.hear(n, from, 1);
                 }
@@ -497,7 +497,7 @@ enum Step {
     Fails(usize, Failure),
     Fire(usize, usize),
     Hear(usize, usize, usize),
-    News(usize),
+    Event(usize),
     Open(usize),
     Say(usize),
     Up(usize),
@@ -517,7 +517,7 @@ fn step() -> impl Strategy<Value = Step> {
         // A word is lost, comes once or twice.
         12 => (tab.clone(), tab.clone(), prop_oneof![1 => Just(0_usize), 8 => Just(1), 1 => Just(2)])
             .prop_map(|(n, from, times)| Step::Hear(n, from, times)),
-        4 => tab.clone().prop_map(Step::News),
+        4 => tab.clone().prop_map(Step::Event),
         3 => tab.clone().prop_map(Step::Open),
         6 => tab.clone().prop_map(Step::Say),
         8 => tab.clone().prop_map(Step::Up),
@@ -540,7 +540,7 @@ proptest! {
                 Step::Fails(n, failure) => world.fails(n, failure),
                 Step::Fire(n, which) => world.fire(n, which),
                 Step::Hear(n, from, times) => drop(world.hear(n, from, times)),
-                Step::News(n) => drop(world.news(n)),
+                Step::Event(n) => drop(world.next_event(n)),
                 Step::Open(n) => world.open(n),
                 Step::Say(n) => world.say(n),
                 Step::Up(n) => drop(world.up(n)),

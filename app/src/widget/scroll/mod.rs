@@ -159,7 +159,7 @@ impl Scroll {
     /// The list or the window has another size: the end stays in view if it was.
     fn keep_end(self) {
         if self.is_pinned() {
-            let is_streaming = |delivery| delivery == Delivery::Growing;
+            let is_streaming = |delivery| delivery == Delivery::Streaming;
             let list = self.chat.shown.list;
             let newest = list.with_untracked(|it| it.entries.last().map(|entry| entry.delivery));
             if newest.is_some_and(is_streaming) {

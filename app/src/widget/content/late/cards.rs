@@ -107,13 +107,13 @@ impl Pen<'_> {
         };
         let of = cards.len().to_string();
         let drawn = cards.iter().enumerate().map(|(at, card)| {
-            let place = [&(at + 1).to_string(), " / ", &of].concat();
-            self.card(card, carousel.then_some(place.as_str()))
+            let position = [&(at + 1).to_string(), " / ", &of].concat();
+            self.card(card, carousel.then_some(position.as_str()))
         });
         deck.add_all(drawn.collect())
     }
 
-    fn card(self, card: &Card, place: Option<&str>) -> Tree {
+    fn card(self, card: &Card, position: Option<&str>) -> Tree {
         let sheet = sheet();
         let line = |class: &str, text: &Option<String>| {
             text.as_deref().map(|text| {
@@ -138,13 +138,14 @@ impl Pen<'_> {
             .el("div", "actions")
             .set("role", "group")
             .add_all(actions);
-        let place = place.map(|place| sheet.el("span", "place").set("dir", "ltr").say(place));
+        let position =
+            position.map(|position| sheet.el("span", "place").set("dir", "ltr").say(position));
         sheet
             .el("li", "item")
             .add_some(picture)
             .add(words)
             .add_some((!buttons.is_empty()).then_some(actions))
-            .add_some(place)
+            .add_some(position)
     }
 
     fn tables(self, tables: &Tables) -> Vec<Tree> {

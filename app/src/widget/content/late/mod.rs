@@ -77,13 +77,17 @@ pub(super) fn draw(
 ) -> Vec<Tree> {
     let scope = choices::sheet();
     let texts = &settings.texts;
-    let place = scope.el("div", "late");
-    let waiting = |place: Tree| place.kept().add(draw_fallback(settings, template, bubble));
+    let container = scope.el("div", "late");
+    let waiting = |container: Tree| {
+        container
+            .kept()
+            .add(draw_fallback(settings, template, bubble))
+    };
     match drawing {
-        Drawing::Done(trees) => vec![place.add_all(trees.clone())],
+        Drawing::Done(trees) => vec![container.add_all(trees.clone())],
         Drawing::Asked => {
             let spinner = scope.el("span", "spinner").set("role", "img");
-            vec![waiting(place).add(spinner.label(texts.say(Message::Loading)))]
+            vec![waiting(container).add(spinner.label(texts.say(Message::Loading)))]
         }
         Drawing::Failed => {
             let again = scope.el("button", "again").set("type", "button");
@@ -95,7 +99,7 @@ pub(super) fn draw(
                 .set("role", "status")
                 .add(icon(Icon::Alert));
             let line = line.say(texts.say(Message::NotShown)).add(again);
-            vec![waiting(place), line]
+            vec![waiting(container), line]
         }
     }
 }

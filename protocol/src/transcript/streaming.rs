@@ -8,7 +8,7 @@
 //!   below it. Where the server does not say it, it stays where it is until it is stored.
 //! - A piece that says where it begins can come twice, late or never: the text is never anything but a part of
 //!   what was said. One that does not say so is taken for the next.
-//! - A text grows to [`MAX_GROWTH_BYTES`] at most.
+//! - A text grows to [`MAX_JOINED_BYTES`] at most.
 //! - A character that was cut in two is whole again with its second piece; until then U+FFFD stands there.
 
 use super::{Delivery, Entry, Transcript};
@@ -16,7 +16,7 @@ use crate::content::{Content, Piece};
 use crate::json::whole;
 
 /// The longest text that is put together of pieces; the rest comes with the stored message.
-pub const MAX_GROWTH_BYTES: usize = 64 * 1024;
+pub const MAX_JOINED_BYTES: usize = 64 * 1024;
 
 /// The first half of a character, at the end of what a row shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct Half {
 
 /// What became of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grown {
+pub enum PieceOutcome {
     /// It was the last one, and the row is whole.
     Ended,
     /// It is shown already.
@@ -41,45 +41,45 @@ pub enum Grown {
 }
 
 impl Transcript {
-    /// Adds a piece to its row; `row` (see [`Entry::growing`]) is what it is if it is new. `at` is where in the text the
+    /// Adds a piece to its row; `row` (see [`Entry::streaming`]) is what it is if it is new. `at` is where in the text the
     /// piece begins, where the server says so.
-    pub fn grow<'a>(
+    pub fn add_piece<'a>(
         &mut self,
         row: Entry,
         at: Option<u64>,
         piece: impl Into<Piece<'a>>,
         end: bool,
-    ) -> Grown {
+    ) -> PieceOutcome {
         let piece = piece.into();
         let (seq, behind, at_ms) = (row.seq, row.behind, row.at_ms);
         let half = self.half.clone().filter(|half| half.key == row.key);
-        let place = match self.find(&row) {
-            Some(place) => place,
-            None if at.is_some_and(|at| at > 0) => return Grown::Torn,
+        let index = match self.find(&row) {
+            Some(index) => index,
+            None if at.is_some_and(|at| at > 0) => return PieceOutcome::Torn,
             None => {
                 let row = Entry { seq: None, ..row };
-                let place = self.place(&row);
-                self.entries.insert(place, row);
-                place
+                let index = self.index_for(&row);
+                self.entries.insert(index, row);
+                index
             }
         };
-        let known = &mut self.entries[place];
+        let known = &mut self.entries[index];
         match known.delivery {
-            Delivery::Growing => {}
+            Delivery::Streaming => {}
             // It was taken for dead, and lives.
             Delivery::Stopped if known.seq.is_none() && at.is_some() => {}
-            Delivery::Stopped if known.seq.is_none() => return Grown::Torn,
-            _ => return Grown::Known,
+            Delivery::Stopped if known.seq.is_none() => return PieceOutcome::Torn,
+            _ => return PieceOutcome::Known,
         }
         let Content::Text { text } = &mut known.content else {
-            return Grown::Known;
+            return PieceOutcome::Known;
         };
         let mut from = at.map_or(text.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
         let half = half.filter(|half| half.len == text.len());
         let joined = half.and_then(|half| join(half.unit, text, from, &piece));
         let piece = match &joined {
-            Some((place, joined)) => {
-                from = *place;
+            Some((index, joined)) => {
+                from = *index;
                 Piece {
                     text: joined,
                     ..piece
@@ -91,8 +91,8 @@ impl Transcript {
             text: piece, last, ..
         } = piece;
         let to = from.saturating_add(piece.len());
-        if to > MAX_GROWTH_BYTES || !text.is_char_boundary(from) {
-            return Grown::Torn;
+        if to > MAX_JOINED_BYTES || !text.is_char_boundary(from) {
+            return PieceOutcome::Torn;
         }
         let shown = at.is_some() && text.get(from..to) == Some(piece);
         if !shown || end {
@@ -107,7 +107,7 @@ impl Transcript {
             });
         }
         if end {
-            let mut whole = self.entries.remove(place);
+            let mut whole = self.entries.remove(index);
             // A platform that stores nothing may stream a template's text.
             if whole.content.plain_text().trim_start().starts_with('{') {
                 whole.content = Content::of_history_text(whole.content.plain_text());
@@ -116,39 +116,40 @@ impl Transcript {
             whole.seq = seq;
             whole.behind = behind;
             whole.at_ms = at_ms;
-            let place = if seq.is_some() {
-                self.place(&whole)
+            let index = if seq.is_some() {
+                self.index_for(&whole)
             } else {
-                place
+                index
             };
-            self.entries.insert(place, whole);
-            return Grown::Ended;
+            self.entries.insert(index, whole);
+            return PieceOutcome::Ended;
         }
-        let lives = std::mem::replace(&mut known.delivery, Delivery::Growing) != Delivery::Growing;
+        let lives =
+            std::mem::replace(&mut known.delivery, Delivery::Streaming) != Delivery::Streaming;
         if known.behind != behind {
             // The turn is run again, and began anew.
-            let mut row = self.entries.remove(place);
+            let mut row = self.entries.remove(index);
             row.behind = behind;
-            let place = self.place(&row);
-            self.entries.insert(place, row);
+            let index = self.index_for(&row);
+            self.entries.insert(index, row);
         } else if shown && !lives {
-            return Grown::Known;
+            return PieceOutcome::Known;
         }
-        Grown::Shown
+        PieceOutcome::Shown
     }
 
     /// The row that grows now.
     #[must_use]
-    pub fn growing(&self) -> Option<&Entry> {
+    pub fn streaming(&self) -> Option<&Entry> {
         let mut rows = self.entries.iter().rev();
-        rows.find(|entry| entry.delivery == Delivery::Growing)
+        rows.find(|entry| entry.delivery == Delivery::Streaming)
     }
 
     /// Nothing more is expected of the rows that grow: they stay as they are. Gives their keys.
-    pub fn stop_growing(&mut self) -> Vec<String> {
+    pub fn stop_streaming(&mut self) -> Vec<String> {
         let mut stopped = Vec::new();
         for entry in &mut self.entries {
-            if entry.delivery == Delivery::Growing {
+            if entry.delivery == Delivery::Streaming {
                 entry.delivery = Delivery::Stopped;
                 stopped.push(entry.key.clone());
             }
@@ -183,7 +184,7 @@ mod tests {
             author: Author::Bot,
             at_ms: 5,
             content: Content::text(""),
-            delivery: Delivery::Growing,
+            delivery: Delivery::Streaming,
             seq,
             behind: None,
             message_id: Some(id.to_owned()),
@@ -209,24 +210,24 @@ mod tests {
     fn pieces_that_come_twice_or_late_change_nothing() {
         let mut list = Transcript::new(vec![stored("a", 1, "one")]);
         for (at, piece, grown) in [
-            (3, "lo", Grown::Torn),
-            (0, "Hel", Grown::Shown),
-            (3, "lo ", Grown::Shown),
-            (0, "Hel", Grown::Known),
-            (99, "x", Grown::Torn),
-            (6, "wörld", Grown::Shown),
-            (8, "?", Grown::Torn),
-            (3, "lo ", Grown::Known),
+            (3, "lo", PieceOutcome::Torn),
+            (0, "Hel", PieceOutcome::Shown),
+            (3, "lo ", PieceOutcome::Shown),
+            (0, "Hel", PieceOutcome::Known),
+            (99, "x", PieceOutcome::Torn),
+            (6, "wörld", PieceOutcome::Shown),
+            (8, "?", PieceOutcome::Torn),
+            (3, "lo ", PieceOutcome::Known),
         ] {
-            let now = list.grow(row("b", None), Some(at), piece, false);
+            let now = list.add_piece(row("b", None), Some(at), piece, false);
             assert_eq!(now, grown, "{at} {piece}");
         }
-        assert_eq!(shown(&list)[1], ("b", "Hello wörld", Delivery::Growing));
-        assert!(list.insert(stored("b", 2, "Hello wörld!")), "it is news");
+        assert_eq!(shown(&list)[1], ("b", "Hello wörld", Delivery::Streaming));
+        assert!(list.insert(stored("b", 2, "Hello wörld!")), "it is new");
         assert!(!list.insert(stored("b", 2, "Hello wörld!")));
         assert_eq!(
-            list.grow(row("b", None), Some(0), "Hel", false),
-            Grown::Known
+            list.add_piece(row("b", None), Some(0), "Hel", false),
+            PieceOutcome::Known
         );
         assert_eq!(shown(&list)[1], ("b", "Hello wörld!", Delivery::Sent));
     }
@@ -234,24 +235,33 @@ mod tests {
     #[test]
     fn a_turn_that_runs_again_begins_again_in_the_same_row() {
         let mut list = Transcript::default();
-        list.grow(row("b", None), Some(0), "The first try", false);
-        assert_eq!(list.stop_growing(), ["b"]);
+        list.add_piece(row("b", None), Some(0), "The first try", false);
+        assert_eq!(list.stop_streaming(), ["b"]);
         assert_eq!(
-            list.grow(row("b", None), Some(0), "The s", false),
-            Grown::Shown
+            list.add_piece(row("b", None), Some(0), "The s", false),
+            PieceOutcome::Shown
         );
-        list.grow(row("b", None), Some(5), "econd", false);
-        assert_eq!(shown(&list), [("b", "The second", Delivery::Growing)]);
+        list.add_piece(row("b", None), Some(5), "econd", false);
+        assert_eq!(shown(&list), [("b", "The second", Delivery::Streaming)]);
     }
 
     #[test]
     fn a_platform_that_counts_nothing_adds_up_the_pieces() {
         let mut list = Transcript::default();
         for piece in ["Hel", "lo ", "wor"] {
-            assert_eq!(list.grow(row("b", None), None, piece, false), Grown::Shown);
+            assert_eq!(
+                list.add_piece(row("b", None), None, piece, false),
+                PieceOutcome::Shown
+            );
         }
-        assert_eq!(list.grow(row("b", None), None, "ld", true), Grown::Ended);
-        assert_eq!(list.grow(row("b", None), None, "ld", true), Grown::Known);
+        assert_eq!(
+            list.add_piece(row("b", None), None, "ld", true),
+            PieceOutcome::Ended
+        );
+        assert_eq!(
+            list.add_piece(row("b", None), None, "ld", true),
+            PieceOutcome::Known
+        );
         assert_eq!(shown(&list), [("b", "Hello world", Delivery::Sent)]);
     }
 
@@ -268,28 +278,28 @@ mod tests {
         // Whatever a server that counts takes for the length of a half.
         for at in [None, Some(2), Some(4), Some(5)] {
             let mut list = Transcript::default();
-            list.grow(row("b", None), at.and(Some(0)), first(), false);
+            list.add_piece(row("b", None), at.and(Some(0)), first(), false);
             assert_eq!(shown(&list)[0].1, "a \u{fffd}");
-            let grown = list.grow(row("b", None), at, second(), false);
-            assert_eq!(grown, Grown::Shown);
+            let grown = list.add_piece(row("b", None), at, second(), false);
+            assert_eq!(grown, PieceOutcome::Shown);
             assert_eq!(shown(&list)[0].1, "a 😀 b");
-            list.grow(row("b", None), at.and(Some(8)), "!", true);
+            list.add_piece(row("b", None), at.and(Some(8)), "!", true);
             assert_eq!(shown(&list)[0].1, "a 😀 b!");
         }
         // Nothing between the halves changes nothing.
         let mut list = Transcript::default();
-        list.grow(row("b", None), None, first(), false);
-        list.grow(row("b", None), None, "", false);
-        list.grow(row("b", None), None, second(), false);
+        list.add_piece(row("b", None), None, first(), false);
+        list.add_piece(row("b", None), None, "", false);
+        list.add_piece(row("b", None), None, second(), false);
         assert_eq!(shown(&list)[0].1, "a 😀 b");
         // Halves of two rows, of two characters, or with something between them stay halves.
         let mut list = Transcript::default();
-        list.grow(row("b", None), None, first(), false);
-        list.grow(row("c", None), None, second(), false);
-        list.grow(row("b", None), None, "x", false);
-        list.grow(row("b", None), None, second(), false);
-        list.grow(row("b", None), None, first(), false);
-        list.grow(row("b", None), None, first(), true);
+        list.add_piece(row("b", None), None, first(), false);
+        list.add_piece(row("c", None), None, second(), false);
+        list.add_piece(row("b", None), None, "x", false);
+        list.add_piece(row("b", None), None, second(), false);
+        list.add_piece(row("b", None), None, first(), false);
+        list.add_piece(row("b", None), None, first(), true);
         let texts: Vec<_> = shown(&list).into_iter().map(|(_, text, _)| text).collect();
         assert_eq!(
             texts,
@@ -300,16 +310,25 @@ mod tests {
     #[test]
     fn an_end_behind_a_gap_is_told_from_one_that_makes_the_text_whole() {
         let mut list = Transcript::default();
-        list.grow(row("b", None), Some(0), "Hel", false);
+        list.add_piece(row("b", None), Some(0), "Hel", false);
         let end = row("b", Some(2));
-        assert_eq!(list.grow(end.clone(), Some(5), "!", true), Grown::Torn);
-        assert_eq!(list.grow(end, Some(3), "lo", true), Grown::Ended);
+        assert_eq!(
+            list.add_piece(end.clone(), Some(5), "!", true),
+            PieceOutcome::Torn
+        );
+        assert_eq!(
+            list.add_piece(end, Some(3), "lo", true),
+            PieceOutcome::Ended
+        );
         assert_eq!(shown(&list), [("b", "Hello", Delivery::Sent)]);
         assert_eq!(list.entries()[0].seq, Some(2));
         // Torn off by a lost connection: nobody knows what is missing.
-        list.grow(row("c", None), None, "Hel", false);
-        list.stop_growing();
-        assert_eq!(list.grow(row("c", None), None, "lo", true), Grown::Torn);
+        list.add_piece(row("c", None), None, "Hel", false);
+        list.stop_streaming();
+        assert_eq!(
+            list.add_piece(row("c", None), None, "lo", true),
+            PieceOutcome::Torn
+        );
     }
 
     fn keys(list: &Transcript) -> Vec<&str> {
@@ -326,9 +345,9 @@ mod tests {
     #[test]
     fn what_is_said_meanwhile_stands_below_the_answer_that_grows_and_stays_there() {
         let mut list = Transcript::new(vec![stored("a", 1, "one")]);
-        list.grow(began_behind(1, row("b", None)), Some(0), "Hel", false);
+        list.add_piece(began_behind(1, row("b", None)), Some(0), "Hel", false);
         list.insert(Entry::own(7, &UserBody::text("hi"), 5));
-        list.grow(began_behind(1, row("b", None)), Some(3), "lo", false);
+        list.add_piece(began_behind(1, row("b", None)), Some(3), "lo", false);
         assert_eq!(keys(&list), ["a", "b", "own-7"]);
         list.delivered("own-7", Some(2), None);
         assert_eq!(keys(&list), ["a", "b", "own-7"]);
@@ -343,21 +362,21 @@ mod tests {
     fn an_answer_begins_above_what_is_on_its_way_and_below_what_was_stored_before_it() {
         let mut list = Transcript::new(vec![stored("a", 1, "one"), stored("b", 2, "two")]);
         list.insert(Entry::own(7, &UserBody::text("hi"), 5));
-        list.grow(began_behind(2, row("c", None)), Some(0), "Hel", false);
+        list.add_piece(began_behind(2, row("c", None)), Some(0), "Hel", false);
         assert_eq!(keys(&list), ["a", "b", "c", "own-7"]);
         // The turn is run again after a crash, and what was said is stored by then.
         list.delivered("own-7", Some(3), None);
-        list.grow(began_behind(3, row("c", None)), Some(0), "Hel", false);
+        list.add_piece(began_behind(3, row("c", None)), Some(0), "Hel", false);
         assert_eq!(keys(&list), ["a", "b", "own-7", "c"]);
     }
 
     #[test]
     fn a_platform_that_does_not_count_leaves_it_where_it_began() {
         let mut list = Transcript::new(vec![Entry::own(6, &UserBody::text("stream"), 5)]);
-        list.grow(row("b", None), None, "Hel", false);
+        list.add_piece(row("b", None), None, "Hel", false);
         list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         list.delivered("own-7", None, None);
-        list.grow(row("b", None), None, "lo", true);
+        list.add_piece(row("b", None), None, "lo", true);
         assert_eq!(keys(&list), ["own-6", "b", "own-7"]);
     }
 
@@ -366,8 +385,8 @@ mod tests {
         let mut list = Transcript::default();
         let kilobyte = "x".repeat(1024);
         for _ in 0..100 {
-            list.grow(row("b", None), None, kilobyte.as_str(), false);
+            list.add_piece(row("b", None), None, kilobyte.as_str(), false);
         }
-        assert_eq!(shown(&list)[0].1.len(), MAX_GROWTH_BYTES);
+        assert_eq!(shown(&list)[0].1.len(), MAX_JOINED_BYTES);
     }
 }
