@@ -8,7 +8,7 @@
 //! - [`widget`]: the chat window.
 //! - [`chat`]: the one store: what is shown, actions a component calls. Behind it, in the browser only,
 //!   `transport` drives `protocol::session`, and `host` speaks with the page around the frame.
-//! - `record`: the conversation as a text to keep.
+//! - `draft`: what is put into the composer. `record`: the conversation as a text to keep.
 //! - [`text`]: every visible string, by language. [`icons`]: the icons.
 //!
 //! **Invariants**: nothing is ever rendered from an HTML string; no `style` attribute, no inline script without
@@ -20,8 +20,10 @@
 #[cfg(feature = "ssr")]
 mod base_path;
 pub mod chat;
+#[cfg(any(target_arch = "wasm32", test))]
+mod draft;
 pub mod early;
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 mod host;
 pub mod icons;
 #[cfg(feature = "ssr")]

@@ -30,14 +30,7 @@ fn browser() -> Option<Storage> {
 
 /// What was said before the page was alive, now or before a reload. Stops `early.ts`.
 pub(super) fn unsent() -> Vec<Outgoing> {
-    let mut kept = stored();
-    // In memory too, for a browser that refuses storage.
-    for message in taken() {
-        if kept.iter().all(|other| other.id != message.id) {
-            kept.push(message);
-        }
-    }
-    kept
+    early::unsent(stored(), taken())
 }
 
 fn stored() -> Vec<Outgoing> {

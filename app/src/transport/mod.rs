@@ -2,7 +2,7 @@
 //!
 //! In the path: the island makes the [`Driver`]; `chat.rs` hands actions to it, the session says what to do, this module does it
 //! (requests, socket, timers, storage) and reports what happened back to the session; then it sets the
-//! signals of [`Shown`]. The loader's side is `host.rs`.
+//! signals of [`Shown`]. The loader's side is `host`.
 //!
 //! - [`ahead`]: what was asked for before the wasm was there. [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.

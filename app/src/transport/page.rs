@@ -1,8 +1,6 @@
 //! Document and window as the driver needs them: the composer, what happens to the page, clock and
 //! dice.
 
-use std::ops::Range;
-
 use js_sys::{Array, Date, Intl, Promise, Reflect};
 use protocol::find::find;
 use protocol::json::Value;
@@ -15,6 +13,7 @@ use web_sys::{
 };
 
 use super::keep;
+use crate::draft::{self, Change};
 
 /// What happens to the page.
 pub(super) enum Happened {
@@ -85,62 +84,49 @@ pub(super) fn written() -> String {
     composer().map_or_else(String::new, |field| field.value())
 }
 
-/// Puts the draft of this tab into the composer, above what was typed before the page was alive.
+/// Puts the draft of this tab into the composer.
 pub(super) fn restore_draft() {
     let Some(field) = composer() else { return };
     let typed = field.value();
-    match keep::kept_draft() {
-        Some(draft) if typed.is_empty() => {
-            field.set_value(&draft);
-            changed(&field);
-        }
-        // A browser that brought the draft back itself has it already.
-        Some(draft) if find(&typed, &draft).is_none() => {
-            replace(&field, 0..0, &[&*draft, "\n"].concat());
-        }
-        _ => keep::draft(&typed),
+    let restored = keep::kept_draft().map(|draft| draft::restored(&draft, &typed));
+    match restored.unwrap_or(Change::Nothing) {
+        Change::Nothing => keep::draft(&typed),
+        restored => change(&field, &typed, restored),
     }
 }
 
-/// Puts text of the host page into the composer: into an empty one, or in place of the last such text (`before`) if
-/// that was left as it was. What the visitor wrote stays, with the cursor where it is; the text goes below it.
+/// Puts text of the host page into the composer; `before` is the last such text.
 pub(super) fn fill(text: &str, before: &str) {
     let Some(field) = composer() else { return };
     let value = field.value();
-    let written = match value.strip_suffix(before) {
-        Some(written) if written.is_empty() || written.ends_with('\n') => written.trim_end(),
-        _ => value.trim_end(),
-    };
-    if written.is_empty() {
-        field.set_value(text);
-        changed(&field);
-    } else if find(written, text).is_none() {
-        let below = ["\n", text].concat();
-        replace(&field, units(written)..units(&value), &below);
-    }
+    change(&field, &value, draft::filled(&value, text, before));
 }
 
-/// Puts text in place of a part of the field; the cursor stays where it is in the rest.
-fn replace(field: &HtmlTextAreaElement, part: Range<u32>, text: &str) {
-    if field
-        .set_range_text_with_start_and_end(text, part.start, part.end)
-        .is_ok()
-    {
-        changed(field);
+fn change(field: &HtmlTextAreaElement, value: &str, change: Change) {
+    match change {
+        Change::Nothing => return,
+        Change::Set(text) => field.set_value(&text),
+        Change::Replace(part, text) => {
+            let [start, end] =
+                [part.start, part.end].map(|at| units(value.get(..at).unwrap_or(value)));
+            if field
+                .set_range_text_with_start_and_end(&text, start, end)
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+    // The composer grows and shows its button on this event.
+    if let Ok(event) = Event::new("input") {
+        event.init_event_with_bubbles("input", true);
+        let _ = field.dispatch_event(&event);
     }
 }
 
 /// The length of a text as the browser counts it.
 fn units(text: &str) -> u32 {
     u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX)
-}
-
-fn changed(field: &HtmlTextAreaElement) {
-    // The composer grows and shows its button on this event.
-    if let Ok(event) = Event::new("input") {
-        event.init_event_with_bubbles("input", true);
-        let _ = field.dispatch_event(&event);
-    }
 }
 
 /// Puts the cursor into the composer.
