@@ -49,19 +49,27 @@ pub fn Message(
     let first =
         row.with_untracked(|row| late::first(&settings.get(), &row.entry.content, &row.offer));
     let drawing = RwSignal::new(first);
-    let load = move || {
-        let asked = row.with(|row| {
+    let asked = move || {
+        row.with(|row| {
             let (template, part) = late::of(&row.entry.content)?;
             Some((part, template.clone(), row.offer.clone()))
-        });
+        })
+    };
+    let load = move |asked| {
         if let Some((part, template, offer)) = asked {
             spawn_local(async move {
                 drawing.set(late::load(part, settings.get(), template, offer).await);
             });
         }
     };
-    // Also when the offer has been answered.
-    Effect::new(move |_| load());
+    // Again when the offer has been answered, and not when only the clock has moved on.
+    Effect::new(move |before: Option<Option<_>>| {
+        let now = asked();
+        if before.as_ref() != Some(&now) {
+            load(now.clone());
+        }
+        now
+    });
     let clicked = move |click: MouseEvent| {
         choices.clicked(&click);
         let Some(button) = acted(&click) else { return };
@@ -71,7 +79,7 @@ pub fn Message(
             Some("forth") => turn(&button, 1.0),
             Some("load") => {
                 drawing.set(Drawing::Asked);
-                untrack(load);
+                load(untrack(asked));
             }
             _ => {}
         }
