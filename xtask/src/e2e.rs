@@ -1,7 +1,7 @@
-//! End to end: Playwright drives the system's Chromium against the built server, in some stories behind an nginx.
+//! End to end: Playwright drives the system's Chromium against the built server, in some stories behind a proxy.
 //!
 //! In the path: the last step of `test`. Playwright brings no browser of its own here, so one is looked for, and installed
-//! from the distribution where that is possible; so is nginx.
+//! from the distribution where that is possible; so are the proxies.
 //!
 //! **Invariants.** What is missing is named together with the one command that brings it.
 
@@ -51,7 +51,19 @@ const NGINX: Needed = Needed {
     names: &["nginx"],
     packages: &["nginx-light"],
 };
-/// Makes the certificate that nginx shows.
+const HAPROXY: Needed = Needed {
+    title: "HAProxy",
+    variable: "HAPROXY",
+    names: &["haproxy"],
+    packages: &["haproxy"],
+};
+const CADDY: Needed = Needed {
+    title: "Caddy",
+    variable: "CADDY",
+    names: &["caddy"],
+    packages: &["caddy"],
+};
+/// Makes the certificate that the proxies show.
 const OPENSSL: Needed = Needed {
     title: "openssl",
     variable: "OPENSSL",
@@ -83,7 +95,7 @@ pub(crate) fn run(
         .env("PYTHONPATH", modules)
         .env("PARLOUR_BIN", workspace.server())
         .env("PARLOUR_SITE", workspace.site());
-    for needed in [CHROMIUM, NGINX, OPENSSL] {
+    for needed in [CHROMIUM, NGINX, HAPROXY, CADDY, OPENSSL] {
         let program = match needed.find() {
             Some(program) => program,
             None => needed.install(&log.with_file_name("apt.log"))?,
