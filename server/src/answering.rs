@@ -1,7 +1,7 @@
 //! An answer on its way out: cut into pieces, and watched until its reader has taken the last of them.
 //!
-//! In the path: `listen` makes one [`Activity`] for each connection and gives every answer's body to
-//! [`Busy::answer`]; it asks [`Activity::is_left_lying`] now and then.
+//! In the path: `listen` makes one [`ConnectionActivity`] for each connection and gives every answer's body to
+//! [`Busy::answer`]; it asks [`ConnectionActivity::is_left_lying`] now and then.
 //!
 //! Invariants: of an answer no more than [`PIECE_BYTES`] at a time is given to the connection, so what a reader does not
 //! take stays where it is counted. Each answer has its own clock: others on the same connection do not keep it going.
@@ -20,7 +20,7 @@ use crate::limits::{ANSWER_STALL, PIECE_BYTES};
 
 /// What happens on one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Activity {
+pub(crate) struct ConnectionActivity {
     begun: AtomicU32,
     ended: AtomicU32,
     /// Pieces of answers that were asked for or are gone.
@@ -37,7 +37,7 @@ struct Watched {
     since: Instant,
 }
 
-impl Activity {
+impl ConnectionActivity {
     /// A request has come.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         Busy {
@@ -81,7 +81,7 @@ impl Activity {
 /// A request between its head and the last piece of its answer.
 #[derive(Debug)]
 pub(crate) struct Busy {
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     number: u32,
     /// Steps of its answer.
     taken: Arc<AtomicU32>,
@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_comes_in_pieces_and_whole() {
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(ConnectionActivity::default());
         let said: Vec<u8> = (0..100_000_u32).map(|at| at.to_le_bytes()[0]).collect();
         let mut answer = activity.begin().answer(Body::from(said.clone()));
         let mut heard = Vec::new();
@@ -214,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_takes_has_its_own_clock() {
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(ConnectionActivity::default());
         let mut lying = activity
             .begin()
             .answer(Body::from(vec![0; 3 * PIECE_BYTES]));

@@ -112,7 +112,7 @@ pub const NO_ROOM_RETRY: Duration = Duration::from_secs(30);
 /// Kinds of refusals (class, app, address) that are told apart in a minute: so many lines in the log at most.
 pub const REFUSALS_A_MINUTE: usize = 1_000;
 /// How often refusals of which there were more are told.
-pub const REFUSALS_TOLD: Duration = Duration::from_mins(1);
+pub const REFUSALS_EVERY: Duration = Duration::from_mins(1);
 
 /// New keys in a rate limiter before it is swept: about 16 MB of map.
 pub const RATE_KEYS_BETWEEN_SWEEPS: u32 = 100_000;
@@ -145,7 +145,7 @@ pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 /// forgotten lives on for so long.
 pub const ERASURE_LOOK: Duration = Duration::from_secs(2);
 /// How long an erasure is told: a server that hung must hear of it, too.
-pub const ERASURE_TOLD: Duration = Duration::from_hours(24);
+pub const ERASURE_KEPT: Duration = Duration::from_hours(24);
 
 /// How long browsers may remember a preflight. Chromium caps it at two hours.
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);

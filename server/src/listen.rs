@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, Sleep};
 use tower::Service as _;
 
-use crate::answering::Activity;
+use crate::answering::ConnectionActivity;
 use crate::config::Config;
 use crate::limits::{
     ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_CONNECTION_WINDOW, H2_PENDING_RESETS, H2_SEND_BUFFER,
@@ -145,7 +145,7 @@ async fn connection(
     builder: Arc<Builder<TokioExecutor>>,
     shutdown: Shutdown,
 ) {
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(ConnectionActivity::default());
     let service = {
         let activity = Arc::clone(&activity);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {

@@ -27,7 +27,7 @@ use crate::limits::{
     STREAMED_ANSWER,
 };
 use crate::rtm::{history, socket, start, theme, token};
-use crate::security::proxy::Faults;
+use crate::security::proxy::ProxyFaults;
 use crate::security::{client_ip, headers, https};
 use crate::shutdown::Shutdown;
 use crate::state::AppState;
@@ -63,7 +63,7 @@ pub fn router(state: AppState) -> Router {
         // Browsers: the widget's files, or nothing.
         .fallback_service(files(&state));
 
-    let faults = Arc::new(Faults::default());
+    let faults = Arc::new(ProxyFaults::default());
     let front = (Arc::clone(&config), Arc::clone(&faults));
     let around = ServiceBuilder::new()
         .layer(from_fn_with_state(

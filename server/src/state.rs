@@ -22,7 +22,7 @@ use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
 use crate::http::way_in::BotKeys;
-use crate::http::webhook_channel::Callbacks;
+use crate::http::webhook_channel::ChannelCallbacks;
 use crate::ids::Ids;
 use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
@@ -32,13 +32,13 @@ use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Failures, Limiter, keep_swept};
 use crate::security::rates::Rates;
-use crate::security::refusals::{Refusals, keep_told};
+use crate::security::refusals::{Refusals, keep_logging};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyTable, Keys, Policy, Visitors};
 use crate::start_error::StartError;
 use crate::store::room::Room;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
-use crate::store::{Retention, Store, StoreError};
+use crate::store::{RetentionLimits, Store, StoreError};
 use crate::swap::Swap;
 
 /// Shared by all handlers.
@@ -92,7 +92,7 @@ pub struct Shared {
     /// The signing service and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
     /// Answers that are brought to apps.
-    pub callbacks: Callbacks,
+    pub callbacks: ChannelCallbacks,
     /// Memory that answers take until their readers have them.
     pub in_flight: Arc<InFlight>,
     /// The widget's files.
@@ -172,7 +172,7 @@ impl AppState {
         keep_swept(&world.shutdown, Arc::clone(&sign_by_app));
         keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
         let refusals = Arc::new(Refusals::new());
-        keep_told(&world.shutdown, Arc::clone(&refusals));
+        keep_logging(&world.shutdown, Arc::clone(&refusals));
         let rates = Arc::new(Rates::new(rate, &world.shutdown));
         let store = open_store(&config)?;
         let room = Arc::new(Room::default());
@@ -186,7 +186,7 @@ impl AppState {
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
         let visitors = Visitors::new(visitor_secret, config.base_path());
-        let callbacks = Callbacks::new(&config)?;
+        let callbacks = ChannelCallbacks::new(&config)?;
         let mut site = Site::find(config.server.site.as_deref())?;
         let config = Arc::new(Swap::new(config));
         let rtm = Rtm::new(rtm::Dependencies {
@@ -366,7 +366,7 @@ async fn keep_pruned(state: AppState) {
 async fn prune(state: &AppState) -> Result<(u64, usize), StoreError> {
     let configured = &state.config().retention;
     let now = state.clock.now();
-    let retention = Retention {
+    let retention = RetentionLimits {
         sent_again_from: now.minus(SENT_AGAIN_WITHIN),
         older_than: configured.age.map(|age| now.minus(age.0)),
         newest: Some(u64::from(configured.messages)).filter(|count| *count > 0),

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn pieces_that_come_twice_or_late_change_nothing() {
         let mut list = Transcript::new(vec![stored("a", 1, "one")]);
-        for (at, piece, grown) in [
+        for (at, piece, outcome) in [
             (3, "lo", PieceOutcome::Torn),
             (0, "Hel", PieceOutcome::Shown),
             (3, "lo ", PieceOutcome::Shown),
@@ -220,7 +220,7 @@ mod tests {
             (3, "lo ", PieceOutcome::Known),
         ] {
             let now = list.add_piece(row("b", None), Some(at), piece, false);
-            assert_eq!(now, grown, "{at} {piece}");
+            assert_eq!(now, outcome, "{at} {piece}");
         }
         assert_eq!(shown(&list)[1], ("b", "Hello wörld", Delivery::Streaming));
         assert!(list.insert(stored("b", 2, "Hello wörld!")), "it is new");
@@ -280,8 +280,8 @@ mod tests {
             let mut list = Transcript::default();
             list.add_piece(row("b", None), at.and(Some(0)), first(), false);
             assert_eq!(shown(&list)[0].1, "a \u{fffd}");
-            let grown = list.add_piece(row("b", None), at, second(), false);
-            assert_eq!(grown, PieceOutcome::Shown);
+            let outcome = list.add_piece(row("b", None), at, second(), false);
+            assert_eq!(outcome, PieceOutcome::Shown);
             assert_eq!(shown(&list)[0].1, "a 😀 b");
             list.add_piece(row("b", None), at.and(Some(8)), "!", true);
             assert_eq!(shown(&list)[0].1, "a 😀 b!");

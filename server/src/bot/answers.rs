@@ -33,14 +33,14 @@ pub struct Answers {
     open: bool,
     /// Bytes of its text in JSON.
     open_json: usize,
-    growth: watch::Sender<Growth>,
+    progress: watch::Sender<Progress>,
 }
 
 /// The streamed answers of a turn as far as they have grown; the last one may still grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Growth {
+pub struct Progress {
     /// In the order in which they began.
-    pub grown: Vec<Grown>,
+    pub answers: Vec<StreamedAnswer>,
     /// What the bot does meanwhile, in the visitor's language: "Looking up orders …". Shown beside the typing dots, never
     /// stored.
     pub doing: Option<String>,
@@ -48,18 +48,18 @@ pub struct Growth {
 
 /// One of them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Grown {
+pub struct StreamedAnswer {
     /// Which answer of the turn it is, from 0.
-    pub place: usize,
+    pub index: usize,
     /// What was said so far.
     pub text: String,
 }
 
 /// Leaves the text out: it is never logged.
-impl std::fmt::Debug for Grown {
+impl std::fmt::Debug for StreamedAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Grown")
-            .field("place", &self.place)
+        f.debug_struct("StreamedAnswer")
+            .field("place", &self.index)
             .field("bytes", &self.text.len())
             .finish()
     }
@@ -99,19 +99,19 @@ impl Answers {
         if piece.is_empty() {
             return Ok(());
         }
-        let place = self.bodies.len();
-        if place == MAX_ANSWERS {
+        let index = self.bodies.len();
+        if index == MAX_ANSWERS {
             return Err(BotError::TooMany);
         }
         let begins = !self.open;
         let mut fits = true;
-        self.growth.send_modify(|Growth { grown, doing }| {
+        self.progress.send_modify(|Progress { answers, doing }| {
             *doing = None;
             if begins {
                 let text = String::new();
-                grown.push(Grown { place, text });
+                answers.push(StreamedAnswer { index, text });
             }
-            if let Some(Grown { text, .. }) = grown.last_mut() {
+            if let Some(StreamedAnswer { text, .. }) = answers.last_mut() {
                 fits = text.len() + piece.len() <= MAX_STREAMED_BYTES;
                 if fits {
                     text.push_str(piece);
@@ -133,9 +133,12 @@ impl Answers {
     /// [`BotError::TooMany`]: the turn has failed.
     pub fn write_what_fits(&mut self, piece: &str) -> Result<bool, BotError> {
         let (bytes, json) = if self.open {
-            let growth = self.growth.borrow();
-            let grown = growth.grown.last().map_or(0, |grown| grown.text.len());
-            (grown, self.open_json)
+            let progress = self.progress.borrow();
+            let bytes = progress
+                .answers
+                .last()
+                .map_or(0, |answer| answer.text.len());
+            (bytes, self.open_json)
         } else {
             (0, 0)
         };
@@ -195,8 +198,8 @@ impl Answers {
 
     /// Says what the bot does at the moment, until it says something.
     pub fn doing(&self, what: &str) {
-        self.growth
-            .send_modify(|growth| growth.doing = Some(what.to_owned()));
+        self.progress
+            .send_modify(|progress| progress.doing = Some(what.to_owned()));
     }
 
     /// Keeps this for the bot's next turn in the conversation, in place of what was kept; empty forgets it.
@@ -234,13 +237,13 @@ impl Answers {
     }
 
     /// What grows, for those who show it.
-    pub fn growth(&self) -> watch::Receiver<Growth> {
-        self.growth.subscribe()
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
     }
 
     /// Was anything streamed?
-    pub fn has_grown(&self) -> bool {
-        !self.growth.borrow().grown.is_empty()
+    pub fn has_streamed(&self) -> bool {
+        !self.progress.borrow().answers.is_empty()
     }
 
     /// The JSON of each answer that has ended, in order: what the store keeps.
@@ -271,8 +274,8 @@ impl Answers {
         if !std::mem::take(&mut self.open) {
             return None;
         }
-        let growth = self.growth.borrow();
-        growth.grown.last().map(|grown| grown.text.clone())
+        let progress = self.progress.borrow();
+        progress.answers.last().map(|answer| answer.text.clone())
     }
 
     fn add(&mut self, answer: &BotMessage) -> Result<(), BotError> {
@@ -312,17 +315,17 @@ mod tests {
     #[test]
     fn what_is_streamed_is_one_answer_in_its_place() {
         let mut answers = Answers::new();
-        let mut growth = answers.growth();
+        let mut progress = answers.progress();
         answers.push(&BotMessage::text("first")).unwrap();
         for piece in ["", "Hel", "lo ", "world"] {
             answers.write(piece).unwrap();
         }
-        assert!(growth.has_changed().unwrap());
-        let told = growth.borrow_and_update().clone();
+        assert!(progress.has_changed().unwrap());
+        let now = progress.borrow_and_update().clone();
         let text = "Hello world".to_owned();
-        assert_eq!(told.grown, [Grown { place: 1, text }]);
+        assert_eq!(now.answers, [StreamedAnswer { index: 1, text }]);
         answers.push(&BotMessage::text("last")).unwrap();
-        assert!(!growth.has_changed().unwrap());
+        assert!(!progress.has_changed().unwrap());
         answers.write("more").unwrap();
         assert_eq!(answers.len(), 4);
         answers.end().unwrap();
@@ -410,11 +413,11 @@ mod tests {
     #[test]
     fn a_stream_without_end_is_refused_and_takes_no_memory() {
         let mut answers = Answers::new();
-        let growth = answers.growth();
+        let progress = answers.progress();
         let piece = "x".repeat(1000);
         let refused = (0..1_000).find_map(|_| answers.write(&piece).err());
         assert_eq!(refused, Some(BotError::TooBig));
-        assert!(growth.borrow().grown[0].text.len() <= MAX_STREAMED_BYTES);
+        assert!(progress.borrow().answers[0].text.len() <= MAX_STREAMED_BYTES);
         assert_eq!(answers.broken_off().len(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! One POST a turn: what the webhook, n8n and Rasa have in common.
 //!
-//! In the path: a connector makes the body of a turn, [`Asked::post`] sends it and gives the answer once its status says
+//! In the path: a connector makes the body of a turn, [`BotEndpoint::post`] sends it and gives the answer once its status says
 //! yes.
 //!
 //! Invariants: configured headers never show themselves. What is read at once is bounded more tightly than a stream is.
@@ -36,14 +36,14 @@ const CHECK: Duration = Duration::from_secs(10);
 const LAST_WORD: Duration = Duration::from_millis(50);
 
 /// A bot at one address.
-pub(super) struct Asked {
+pub(super) struct BotEndpoint {
     address: Address,
     headers: Vec<(HeaderName, HeaderValue)>,
     waits: Waits,
     outbound: Outbound,
 }
 
-impl Asked {
+impl BotEndpoint {
     /// `table` is the connector's, for what is wrong with its settings.
     ///
     /// # Errors
@@ -149,7 +149,7 @@ fn hurried(call: Call) -> Call {
 
 /// An answer whose status says no.
 pub(super) fn refused(answer: &Answer) -> BotError {
-    of_status(answer.place(), answer.status(), answer.retry_after())
+    of_status(answer.authority(), answer.status(), answer.retry_after())
 }
 
 /// The whole body.
@@ -162,7 +162,7 @@ pub(super) async fn whole(mut answer: Answer) -> Result<Vec<u8>, BotError> {
         if body.len() + piece.len() > WHOLE_BYTES {
             let reason = format!(
                 "{}: its answer has more than {WHOLE_BYTES} bytes",
-                answer.place()
+                answer.authority()
             );
             return Err(BotError::failed(Class::TooMuch, reason));
         }

@@ -11,24 +11,26 @@ use crate::outbound::{self, OutboundError, Wait};
 
 impl From<OutboundError> for BotError {
     fn from(error: OutboundError) -> Self {
-        use outbound::Fault as Happened;
+        use outbound::CallFault;
         let class = match &error.fault {
-            Happened::Status {
+            CallFault::Status {
                 status,
                 retry_after,
-            } => return of_status(&error.place, *status, *retry_after),
-            Happened::Address(_) | Happened::Guarded(_) | Happened::Unsendable(_) => Class::Setup,
-            Happened::Name | Happened::Connect(_) | Happened::Proxy | Happened::Tls(_) => {
+            } => return of_status(&error.authority, *status, *retry_after),
+            CallFault::Address(_) | CallFault::Guarded(_) | CallFault::Unsendable(_) => {
+                Class::Setup
+            }
+            CallFault::Name | CallFault::Connect(_) | CallFault::Proxy | CallFault::Tls(_) => {
                 Class::Unreachable
             }
-            Happened::TooSlow { .. } => Class::TooSlow,
-            Happened::TooBig(_) => Class::TooMuch,
+            CallFault::TooSlow { .. } => Class::TooSlow,
+            CallFault::TooBig(_) => Class::TooMuch,
             _ => Class::Unreadable,
         };
         // Whoever took all the time that there is takes it the next time, too.
         let endless = matches!(
             &error.fault,
-            Happened::TooSlow {
+            CallFault::TooSlow {
                 wait: Wait::Total,
                 ..
             }
@@ -41,9 +43,9 @@ impl From<OutboundError> for BotError {
     }
 }
 
-/// The error for an answer that says no. `place` is host and port.
+/// The error for an answer that says no. `authority` is host and port.
 pub(crate) fn of_status(
-    place: &str,
+    authority: &str,
     status: StatusCode,
     retry_after: Option<Duration>,
 ) -> BotError {
@@ -66,7 +68,7 @@ pub(crate) fn of_status(
     let fault = Fault {
         class,
         status: Some(status.as_u16()),
-        reason: format!("{place} {what}"),
+        reason: format!("{authority} {what}"),
     };
     let temporary = match status {
         StatusCode::REQUEST_TIMEOUT
@@ -86,7 +88,7 @@ pub(crate) fn of_status(
 /// The same error after something was shown: what was shown stays, and nobody is asked again.
 pub(crate) fn once_shown(error: BotError, answers: &Answers) -> BotError {
     match error {
-        BotError::Unavailable { fault, .. } if answers.has_grown() => BotError::Failed(fault),
+        BotError::Unavailable { fault, .. } if answers.has_streamed() => BotError::Failed(fault),
         error => error,
     }
 }
@@ -94,7 +96,7 @@ pub(crate) fn once_shown(error: BotError, answers: &Answers) -> BotError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbound::{Fault as Happened, TlsFault};
+    use crate::outbound::{CallFault, TlsFault};
 
     #[test]
     fn a_status_says_whose_turn_it_is() {
@@ -134,28 +136,28 @@ mod tests {
 
     #[test]
     fn what_happened_on_the_way_is_told_apart() {
-        let slow = |wait| Happened::TooSlow {
+        let slow = |wait| CallFault::TooSlow {
             wait,
             limit: Duration::from_secs(1),
         };
         for (happened, temporary, class) in [
-            (Happened::Name, true, Class::Unreachable),
+            (CallFault::Name, true, Class::Unreachable),
             (
-                Happened::Connect(std::io::ErrorKind::ConnectionRefused),
+                CallFault::Connect(std::io::ErrorKind::ConnectionRefused),
                 true,
                 Class::Unreachable,
             ),
-            (Happened::Tls(TlsFault::Expired), false, Class::Unreachable),
+            (CallFault::Tls(TlsFault::Expired), false, Class::Unreachable),
             (slow(Wait::FirstByte), true, Class::TooSlow),
             (slow(Wait::Idle), true, Class::TooSlow),
             (slow(Wait::Total), false, Class::TooSlow),
-            (Happened::TooBig(9), false, Class::TooMuch),
-            (Happened::Broken, true, Class::Unreadable),
-            (Happened::Unreadable("JSON"), false, Class::Unreadable),
-            (Happened::Unsendable("x"), false, Class::Setup),
+            (CallFault::TooBig(9), false, Class::TooMuch),
+            (CallFault::Broken, true, Class::Unreadable),
+            (CallFault::Unreadable("JSON"), false, Class::Unreadable),
+            (CallFault::Unsendable("x"), false, Class::Setup),
         ] {
             let error = BotError::from(OutboundError {
-                place: "bot.test:443".to_owned(),
+                authority: "bot.test:443".to_owned(),
                 fault: happened.clone(),
             });
             assert_eq!(

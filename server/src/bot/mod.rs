@@ -45,7 +45,8 @@ pub use crate::records::Effects;
 pub use ag_ui::AgUi;
 pub use ai_sdk::AiSdk;
 pub use answers::{
-    Answers, Grown, Growth, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES,
+    Answers, MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_STATE_BYTES, MAX_STREAMED_BYTES, Progress,
+    StreamedAnswer,
 };
 pub use error::{BotError, Class, Fault};
 pub use n8n::N8n;
@@ -54,7 +55,7 @@ pub use openai::OpenAi;
 pub use rasa::Rasa;
 pub use scripted::{DEMO_SCRIPT, ScriptedBot};
 pub use surroundings::Surroundings;
-pub use turn::{File, Said, Speaker, Turn, TurnKind, Visitor};
+pub use turn::{File, PastMessage, Speaker, Turn, TurnKind, Visitor};
 pub use webhook::Webhook;
 
 /// How much of the conversation so far a bot wants with each turn. Read from the store only when it asks for some.

@@ -145,11 +145,11 @@ async fn a_script_streams_word_by_word_at_its_pace() {
     let file = ScriptFile::new(script);
     let bot = ScriptedBot::open(&file.0).expect("is good");
     let mut answers = Answers::new();
-    let mut growth = answers.growth();
+    let mut progress = answers.progress();
     let seen = async {
         let mut seen = Vec::new();
-        while growth.changed().await.is_ok() {
-            let text = growth.borrow_and_update().grown[0].text.clone();
+        while progress.changed().await.is_ok() {
+            let text = progress.borrow_and_update().answers[0].text.clone();
             seen.push(text);
             if seen.len() == 4 {
                 break;

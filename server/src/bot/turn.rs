@@ -33,7 +33,7 @@ pub struct Turn {
     /// The language that the client named, a tag such as `de-AT`.
     pub language: Option<String>,
     /// The messages before this one, oldest first: as many as [`Bot::recent`](super::Bot::recent) asks for.
-    pub recent: Vec<Said>,
+    pub recent: Vec<PastMessage>,
     /// What the bot kept by [`Answers::keep`](super::Answers::keep) at the last turn of the conversation.
     pub state: Option<String>,
 }
@@ -127,7 +127,7 @@ pub struct File {
 
 /// A message of before.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct PastMessage {
     /// Who said it.
     pub by: Speaker,
     /// As it was read: of a template its fallback text and the titles of its buttons.
@@ -139,7 +139,7 @@ pub struct Said {
 /// In front of what a person of the operator's said: a model would take it for its own words.
 const AGENT: &str = "[A member of the team wrote:] ";
 
-impl Said {
+impl PastMessage {
     /// What a model is told of it: what a person said in the bot's place is marked.
     pub(super) fn to_model(&self) -> String {
         match self.by {

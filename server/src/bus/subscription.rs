@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_grows_waits_with_its_beginning_and_its_newest_state() {
         let mut subscription = subscription();
-        let grown = |from: usize, bytes: usize| Wake {
+        let streamed = |from: usize, bytes: usize| Wake {
             conversation: ConversationId(1),
             event: Event::Streaming(Arc::new(Streaming {
                 message_id: "ms-1".into(),
@@ -196,10 +196,13 @@ mod tests {
             })),
         };
         for bytes in 1..=1_000 {
-            subscription.backlog.put(grown(bytes - 1, bytes));
+            subscription.backlog.put(streamed(bytes - 1, bytes));
         }
-        assert_eq!(subscription.recv().await, Received::Wake(grown(0, 1)));
-        assert_eq!(subscription.recv().await, Received::Wake(grown(999, 1_000)));
+        assert_eq!(subscription.recv().await, Received::Wake(streamed(0, 1)));
+        assert_eq!(
+            subscription.recv().await,
+            Received::Wake(streamed(999, 1_000))
+        );
         assert_eq!(subscription.backlog.lock().bytes, 0);
     }
 

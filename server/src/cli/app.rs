@@ -209,8 +209,8 @@ fn quoted(text: &str) -> String {
 /// anybody read the new file who may not read the old one.
 fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
     // Where a link leads to: the link itself stays.
-    let place = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mut name = place.as_os_str().to_owned();
+    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let mut name = target.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
     // Left by an addition that was cut off.
@@ -221,12 +221,12 @@ fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut made = options.open(&new)?;
-        if let Ok(old) = fs::metadata(&place) {
+        if let Ok(old) = fs::metadata(&target) {
             made.set_permissions(old.permissions())?;
         }
         made.write_all(text.as_bytes())?;
         made.sync_all()?;
-        fs::rename(&new, &place)
+        fs::rename(&new, &target)
     };
     written().map_err(|error| {
         drop(fs::remove_file(&new));
@@ -391,10 +391,10 @@ mod tests {
     fn nobody_may_read_the_new_file_who_may_not_read_the_old_one() {
         use std::os::unix::fs::{PermissionsExt as _, symlink};
         let folder = folder();
-        let (place, link) = (folder.join("real.toml"), folder.join("parlour.toml"));
-        fs::write(&place, "old").unwrap();
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&place, &link).unwrap();
+        let (target, link) = (folder.join("real.toml"), folder.join("parlour.toml"));
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&target, &link).unwrap();
         // Somebody's own file, open under the name that the new one has at first.
         let new = folder.join("real.toml.new");
         fs::write(&new, "").unwrap();
@@ -403,8 +403,8 @@ mod tests {
         replace(&link, "secret").unwrap();
         assert_eq!(std::io::read_to_string(&mut prying).unwrap(), "");
         assert!(link.is_symlink());
-        assert_eq!(fs::read_to_string(&place).unwrap(), "secret");
-        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "secret");
+        let mode = fs::metadata(&target).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
 
         let fresh = folder.join("fresh.toml");

@@ -14,7 +14,7 @@ use protocol::content::Content;
 use protocol::reply::BotMessage;
 
 use super::say;
-use crate::bot::{Answers, Bot, BotError, Growth, Surroundings, Turn, TurnKind, Visitor};
+use crate::bot::{Answers, Bot, BotError, Progress, Surroundings, Turn, TurnKind, Visitor};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Sources};
 use crate::first_start::visitor_secret;
@@ -97,7 +97,7 @@ pub(super) fn surroundings(config: &Config) -> Result<Surroundings, StartError> 
 
 async fn ask(bot: &dyn Bot, asked: &Try) -> bool {
     let mut answers = Answers::new();
-    let mut growth = answers.growth();
+    let mut progress = answers.progress();
     let begun = Instant::now();
     let outcome = {
         let mut answer = bot.answer(turn(asked), &mut answers);
@@ -105,9 +105,9 @@ async fn ask(bot: &dyn Bot, asked: &Try) -> bool {
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = growth.changed() => printed.print(&growth.borrow_and_update(), begun.elapsed()),
+                Ok(()) = progress.changed() => printed.print(&progress.borrow_and_update(), begun.elapsed()),
                 outcome = &mut answer => {
-                    printed.print(&growth.borrow_and_update(), begun.elapsed());
+                    printed.print(&progress.borrow_and_update(), begun.elapsed());
                     break outcome;
                 }
             }
@@ -197,21 +197,21 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn print(&mut self, growth: &Growth, after: Duration) {
-        if growth.doing != self.doing {
-            self.doing.clone_from(&growth.doing);
+    fn print(&mut self, progress: &Progress, after: Duration) {
+        if progress.doing != self.doing {
+            self.doing.clone_from(&progress.doing);
             if let Some(doing) = &self.doing {
                 say(&format!("… {}  {doing}", seconds(after)));
             }
         }
-        for (number, grown) in growth.grown.iter().enumerate() {
+        for (number, answer) in progress.answers.iter().enumerate() {
             if number + 1 > self.answers {
                 (self.answers, self.bytes) = (number + 1, 0);
             }
-            if number + 1 == self.answers && grown.text.len() > self.bytes {
-                let piece = grown.text.get(self.bytes..).unwrap_or_default();
+            if number + 1 == self.answers && answer.text.len() > self.bytes {
+                let piece = answer.text.get(self.bytes..).unwrap_or_default();
                 say(&format!("+ {}  {piece:?}", seconds(after)));
-                self.bytes = grown.text.len();
+                self.bytes = answer.text.len();
             }
         }
     }
@@ -231,7 +231,7 @@ impl Watch for Printed {
             out,
             "→ {} {}{}{query}{hidden}",
             call.method,
-            call.address.place(),
+            call.address.authority(),
             url.path()
         );
         for (name, value) in call.headers {

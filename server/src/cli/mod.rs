@@ -54,14 +54,14 @@ const CORRECT_IT: u8 = 2;
 )]
 struct Cli {
     #[command(flatten)]
-    place: PlaceArgs,
+    location: LocationArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 /// Options of every command.
 #[derive(Debug, Args)]
-struct PlaceArgs {
+struct LocationArgs {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -124,7 +124,7 @@ enum TokenCommand {
     Check(token::Check),
 }
 
-impl PlaceArgs {
+impl LocationArgs {
     fn sources(&self) -> Result<Sources, ConfigError> {
         let usual = PathBuf::from(USUAL_FILE);
         Ok(Sources {
@@ -164,9 +164,9 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
-    let sources = cli.place.sources()?;
+    let sources = cli.location.sources()?;
     match &cli.command {
-        None => serve::serve(&cli.place, &sources)?,
+        None => serve::serve(&cli.location, &sources)?,
         Some(Command::Config(ConfigCommand::Check { online })) => {
             let config = check(&sources)?;
             let demo = if config.apps.is_empty() {
@@ -186,7 +186,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
         Some(Command::Config(ConfigCommand::Show)) => {
             say(&masked(&sources)?);
         }
-        Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.place.file(), &sources)?,
+        Some(Command::App(AppCommand::Add(add))) => app::add(add, &cli.location.file(), &sources)?,
         Some(Command::Bot(command)) => {
             if !bot::run(command, &sources)? {
                 return Ok(ExitCode::from(REFUSED));
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn options_may_stand_after_the_command_too() {
         let cli = Cli::try_parse_from(["parlour", "config", "check", "--data", "d"]).unwrap();
-        assert_eq!(cli.place.data, Some(PathBuf::from("d")));
+        assert_eq!(cli.location.data, Some(PathBuf::from("d")));
     }
 
     #[test]

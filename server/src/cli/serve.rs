@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{PlaceArgs, reached_at, say};
+use super::{LocationArgs, reached_at, say};
 use crate::base_path::must_be_taken_away;
 use crate::clock::SystemClock;
 use crate::config::{BaseUrl, Config, Sources};
@@ -24,7 +24,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::copy::Presence;
 use crate::telemetry;
 
-pub(super) fn serve(place: &PlaceArgs, sources: &Sources) -> Result<(), StartError> {
+pub(super) fn serve(location: &LocationArgs, sources: &Sources) -> Result<(), StartError> {
     let config = Config::load(sources)?;
     let dev_build = DevBuild::of(&sources.environment)?;
     telemetry::start(&config)?;
@@ -36,14 +36,14 @@ pub(super) fn serve(place: &PlaceArgs, sources: &Sources) -> Result<(), StartErr
                 "cannot start threads ({error}); raise the limit of processes"
             ))
         })?;
-    let done = runtime.block_on(run(place, sources.clone(), config, dev_build));
+    let done = runtime.block_on(run(location, sources.clone(), config, dev_build));
     // A thread that the disk holds up must not hold up the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
 }
 
 async fn run(
-    place: &PlaceArgs,
+    location: &LocationArgs,
     mut sources: Sources,
     mut config: Config,
     dev_build: Option<DevBuild>,
@@ -78,7 +78,7 @@ async fn run(
     shutdown.spawn("listener", serving);
 
     while matches!(signals.next().await, Signal::Reload) {
-        reload(&state, place, &mut sources);
+        reload(&state, location, &mut sources);
     }
     tracing::info!("ending");
     state.readiness.drain();
@@ -179,8 +179,8 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
 }
 
 /// Takes over apps, bots, keys and scripts. What is wrong leaves everything as it was.
-fn reload(state: &AppState, place: &PlaceArgs, sources: &mut Sources) {
-    match take_over(state, place, sources) {
+fn reload(state: &AppState, location: &LocationArgs, sources: &mut Sources) {
+    match take_over(state, location, sources) {
         Ok(restart) => {
             let config = state.config();
             warn_of_claims(&config);
@@ -203,13 +203,13 @@ fn reload(state: &AppState, place: &PlaceArgs, sources: &mut Sources) {
 /// Gives the sections that have changed, too, and need a restart.
 fn take_over(
     state: &AppState,
-    place: &PlaceArgs,
+    location: &LocationArgs,
     sources: &mut Sources,
 ) -> Result<Vec<String>, StartError> {
     // The usual file may have been made since the start: `parlour app add` does. One that is gone is a mistake, not
     // the wish for a demo.
     if sources.file.is_none() {
-        sources.file = place.sources()?.file;
+        sources.file = location.sources()?.file;
     }
     let mut config = Config::load(sources)?;
     // The folder stays the one that is served from, and so do the secrets in it.

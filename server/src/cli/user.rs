@@ -21,7 +21,7 @@ use crate::records::{Owner, Sender, StoredMessage};
 use crate::start_error::StartError;
 use crate::state::open_store_beside;
 use crate::store::sqlite::copy::{CopyError, fold_log};
-use crate::store::{Dossier, HistoryFrom, HistoryQuery, Kept, Store};
+use crate::store::{Dossier, ExportedConversation, HistoryFrom, HistoryQuery, Store};
 
 /// Messages read at once for an export.
 const PAGE: u32 = 500;
@@ -119,7 +119,7 @@ fn head(dossier: &Dossier) -> Value {
     })
 }
 
-fn conversation(kept: &Kept) -> Value {
+fn conversation(kept: &ExportedConversation) -> Value {
     let jobs: Vec<Value> = kept.jobs.iter().map(|context| as_json(context)).collect();
     json!({
         "name": kept.name,
@@ -146,12 +146,12 @@ fn as_json(text: &str) -> Value {
 /// Page by page: a long conversation does not have to fit into memory.
 async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError> {
     print("{\"users\":[")?;
-    for (place, user) in users.iter().enumerate() {
-        print(&opened(place, &head(user), "conversations"))?;
-        for (place, kept) in user.conversations.iter().enumerate() {
+    for (index, user) in users.iter().enumerate() {
+        print(&opened(index, &head(user), "conversations"))?;
+        for (index, kept) in user.conversations.iter().enumerate() {
             let mut exported = conversation(kept);
             exported["botState"] = kept.state.as_deref().into();
-            print(&opened(place, &exported, "messages"))?;
+            print(&opened(index, &exported, "messages"))?;
             let (mut after, mut more, mut separator) = (0, true, "\n");
             while more {
                 let page = store
@@ -175,10 +175,10 @@ async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError
 }
 
 /// An object of a list that stays open in the list `inner`.
-fn opened(place: usize, object: &Value, inner: &str) -> String {
+fn opened(index: usize, object: &Value, inner: &str) -> String {
     let text = object.to_string();
     let open = text.strip_suffix('}').unwrap_or(&text);
-    let separator = if place == 0 { "" } else { "," };
+    let separator = if index == 0 { "" } else { "," };
     format!("{separator}\n{open},\"{inner}\":[")
 }
 

@@ -35,8 +35,8 @@ impl Sources {
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => texts.push((name, value)),
                 (Ok(name), Err(_)) if Environment::takes(&name) => {
-                    let place = Source::Variable(name).says("");
-                    return Err(ConfigError::of(&place, "is not UTF-8; write it in UTF-8"));
+                    let source = Source::Variable(name).says("");
+                    return Err(ConfigError::of(&source, "is not UTF-8; write it in UTF-8"));
                 }
                 _ => {}
             }

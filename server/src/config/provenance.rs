@@ -48,7 +48,7 @@ impl Source {
 
     /// The words before the colon: who says it, and under which name.
     pub(super) fn says(&self, key: &str) -> String {
-        let place = match self {
+        let source = match self {
             Self::Variable(variable) => return format!("{THE_ENVIRONMENT}, {variable}"),
             Self::Flag(flag) => return format!("{THE_COMMAND_LINE}, {flag}"),
             Self::Defaults => THE_DEFAULTS.to_owned(),
@@ -56,9 +56,9 @@ impl Source {
             Self::Unnamed => "configuration".to_owned(),
         };
         if key.is_empty() {
-            place
+            source
         } else {
-            format!("{place}, {key}")
+            format!("{source}, {key}")
         }
     }
 }
@@ -91,8 +91,8 @@ impl Provenance {
     pub(super) fn says(&self, key: &str) -> String {
         let mut section = key;
         loop {
-            if let Some(place) = self.0.get(section) {
-                return place.says(key);
+            if let Some(source) = self.0.get(section) {
+                return source.says(key);
             }
             match section.rsplit_once('.') {
                 Some((above, _)) => section = above,

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::bot::activity::{Activity, messages, read};
-use crate::bot::bot_framework::{Called, Delivery};
+use crate::bot::bot_framework::{CallOutcome, Called};
 use crate::limits::ACTIVITY_BYTES;
 use crate::rtm::outside::{NotSaid, Saying};
 use crate::security::client_ip::Client;
@@ -176,8 +176,8 @@ async fn heard(
         let callbacks = &state.around.callbacks;
         let delivered = callbacks.deliver(&target.bot, &target.conversation, Some(turn), called);
         late = match delivered.await {
-            Delivery::NotOpen(Called::Said { activity, .. }) => *activity,
-            Delivery::Stopped => return Err(stopped()),
+            CallOutcome::NotOpen(Called::Said { activity, .. }) => *activity,
+            CallOutcome::Stopped => return Err(stopped()),
             _ => return Ok(Json(json!({"id": id})).into_response()),
         };
     }
@@ -194,7 +194,7 @@ async fn changed(
 ) -> Result<(), Refusal> {
     let callbacks = &state.around.callbacks;
     let delivered = callbacks.deliver(&target.bot, &target.conversation, None, called);
-    let taken = matches!(delivered.await, Delivery::Taken);
+    let taken = matches!(delivered.await, CallOutcome::Taken);
     if taken && was_there.await.unwrap_or_default() {
         return Ok(());
     }

@@ -25,9 +25,9 @@ use crate::config::{App, Config};
 use crate::error::{ApiError, JsonOrForm};
 use crate::limits::VISITOR_COOKIES;
 use crate::security::client_ip::{AddressKey, Client};
-use crate::security::origin::{Caller, caller_of};
+use crate::security::origin::{PageOrigin, caller_of};
 use crate::security::refusals::Refused;
-use crate::signing::{Identity, Signed, Visitor, identity_fits, sign};
+use crate::signing::{AnonymousVisitor, Identity, Signed, identity_fits, sign};
 use crate::state::AppState;
 
 /// In the address that our own page asks at.
@@ -62,7 +62,7 @@ pub async fn create(
     let keys = table.app(id).ok_or(ApiError::Credentials)?;
     let public_url = config.server.public_url.as_ref();
     let caller = caller_of(public_url, &headers, &uri, client);
-    if let Caller::Foreign(origin) = &caller
+    if let PageOrigin::Foreign(origin) = &caller
         && !app.allows(origin)
     {
         // Logged once a minute at most, and escaped (`?`), since a stranger wrote it.
@@ -151,7 +151,10 @@ pub async fn forget(
 ) -> Result<Response, ApiError> {
     let config = state.config();
     let public_url = config.server.public_url.as_ref();
-    if !matches!(caller_of(public_url, &headers, &uri, client), Caller::Own) {
+    if !matches!(
+        caller_of(public_url, &headers, &uri, client),
+        PageOrigin::Own
+    ) {
         return Err(ApiError::Forbidden("only our own pages forget a visitor"));
     }
     let now = state.clock.now();
@@ -275,7 +278,7 @@ enum Proof {
     Claimed(Identity),
     /// We issued it.
     Visitor {
-        visitor: Visitor,
+        visitor: AnonymousVisitor,
         /// The browser does not have it as a (fresh) cookie yet.
         remember: bool,
     },
@@ -302,7 +305,7 @@ impl Proof {
 struct Asked<'a> {
     request: &'a SignRequest,
     headers: &'a HeaderMap,
-    caller: &'a Caller,
+    caller: &'a PageOrigin,
     /// The app's secret was proven.
     secret: bool,
     /// Somebody without a name may come.
@@ -333,12 +336,12 @@ async fn prove(state: &AppState, asked: &Asked<'_>, app: &App) -> Result<Proof, 
         return claim().map(Proof::Backend);
     }
     // A page always names its origin on a POST; it passed the app's list above.
-    let page = *caller != Caller::Nobody;
+    let page = *caller != PageOrigin::Nobody;
     if page && app.trust_claimed_identity && claimed.is_some() {
         return claim().map(Proof::Claimed);
     }
     // A wrong secret is a mistake to tell, not a wish to be anonymous.
-    if *caller != Caller::Own || named(request.client_secret.as_ref()).is_some() {
+    if *caller != PageOrigin::Own || named(request.client_secret.as_ref()).is_some() {
         return Err(ApiError::Credentials);
     }
     if !asked.takes_anonymous {

@@ -12,7 +12,7 @@ use super::*;
 use crate::clock::Millis;
 use crate::router::router;
 use crate::security::client_ip::Peer;
-use crate::signing::{VISITOR_COOKIE, Verified, verify};
+use crate::signing::{VISITOR_COOKIE, VerifiedAssertion, verify};
 use crate::state::test_state;
 
 #[path = "sign_rate_tests.rs"]
@@ -118,7 +118,7 @@ impl Service {
         self.send(Method::POST, &all, body.to_string()).await
     }
 
-    fn verified(&self, answer: &Answer) -> Verified {
+    fn verified(&self, answer: &Answer) -> VerifiedAssertion {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         let jwt = answer.body["jwt"].as_str().unwrap();
         verify(&self.0.keys.table(), &self.0.policy, jwt, NOW).unwrap()

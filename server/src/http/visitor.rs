@@ -6,7 +6,7 @@
 use http::HeaderMap;
 
 use crate::limits::VISITOR_COOKIES;
-use crate::signing::Visitor;
+use crate::signing::AnonymousVisitor;
 use crate::state::AppState;
 use crate::store::StoreError;
 
@@ -17,7 +17,7 @@ use crate::store::StoreError;
 pub(super) async fn of_cookie(
     state: &AppState,
     headers: &HeaderMap,
-) -> Result<Option<Visitor>, StoreError> {
+) -> Result<Option<AnonymousVisitor>, StoreError> {
     let now = state.clock.now();
     for visitor in state
         .visitors
@@ -35,14 +35,17 @@ pub(super) async fn of_cookie(
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub(super) async fn of_token(state: &AppState, token: &str) -> Result<Option<Visitor>, StoreError> {
+pub(super) async fn of_token(
+    state: &AppState,
+    token: &str,
+) -> Result<Option<AnonymousVisitor>, StoreError> {
     match state.visitors.read(token, state.clock.now()) {
         Some(visitor) if stands(state, &visitor).await? => Ok(Some(visitor)),
         _ => Ok(None),
     }
 }
 
-async fn stands(state: &AppState, visitor: &Visitor) -> Result<bool, StoreError> {
+async fn stands(state: &AppState, visitor: &AnonymousVisitor) -> Result<bool, StoreError> {
     let identity = visitor.identity().subject;
     let signed_out = state.store.signed_out(&identity).await?;
     Ok(signed_out.is_none_or(|moment| visitor.issued() > moment))

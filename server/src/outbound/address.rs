@@ -98,7 +98,7 @@ impl Address {
     }
 
     /// Host and port, fit for a log: `bot.example:443`.
-    pub fn place(&self) -> String {
+    pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
         format!("{host}:{port}")
@@ -114,7 +114,7 @@ impl Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Address")
-            .field("place", &self.place())
+            .field("place", &self.authority())
             .field("guarded", &self.guarded)
             .finish_non_exhaustive()
     }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_strangers_address_on_the_public_internet_passes() {
-        for (url, place) in [
+        for (url, authority) in [
             ("https://bot.example/hook?key=1", "bot.example:443"),
             ("https://BOT.example:8443/", "bot.example:8443"),
             ("https://bot.example./", "bot.example.:443"),
@@ -241,7 +241,7 @@ mod tests {
         ] {
             let address = Address::foreign(url, &[]).expect(url);
             assert!(address.is_guarded(), "{url}");
-            assert_eq!(address.place(), place, "{url}");
+            assert_eq!(address.authority(), authority, "{url}");
         }
     }
 
@@ -293,13 +293,13 @@ mod tests {
     #[test]
     fn neither_path_nor_query_is_told() {
         let url = Url::parse("https://bot.example/secret-path?key=secret-key").unwrap();
-        let told = format!("{:?}", Address::configured(url).unwrap());
-        assert!(!told.contains("secret"), "{told}");
-        assert!(told.contains("bot.example:443"), "{told}");
+        let text = format!("{:?}", Address::configured(url).unwrap());
+        assert!(!text.contains("secret"), "{text}");
+        assert!(text.contains("bot.example:443"), "{text}");
         let refused = Address::foreign("https://127.0.0.1/?key=secret", &[]).unwrap_err();
-        let told = OutboundError::from(refused).to_string();
+        let text = OutboundError::from(refused).to_string();
         assert_eq!(
-            told,
+            text,
             "an address: it is refused: it leads to a loopback address"
         );
     }

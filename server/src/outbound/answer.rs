@@ -10,15 +10,15 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::call::Waits;
-use super::error::{Fault, OutboundError, Wait};
-use super::events::{Event, Events};
+use super::error::{CallFault, OutboundError, Wait};
+use super::events::{SseEvent, SseReader};
 use super::lines::Lines;
 use super::retry_after::retry_after;
 use crate::clock::Millis;
 
 /// An answer whose body is still to be read. Dropping it hangs up.
 pub struct Answer {
-    place: String,
+    authority: String,
     status: StatusCode,
     headers: HeaderMap,
     retry_after: Option<Duration>,
@@ -67,10 +67,10 @@ impl Bounds {
         }
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), Fault> {
+    fn take(&mut self, bytes: usize) -> Result<(), CallFault> {
         self.received = self.received.saturating_add(bytes);
         if self.received > self.max_bytes {
-            return Err(Fault::TooBig(self.max_bytes));
+            return Err(CallFault::TooBig(self.max_bytes));
         }
         Ok(())
     }
@@ -84,8 +84,8 @@ impl Patience {
         Self { until, wait, limit }
     }
 
-    pub(super) fn fault(&self) -> Fault {
-        Fault::TooSlow {
+    pub(super) fn fault(&self) -> CallFault {
+        CallFault::TooSlow {
             wait: self.wait,
             limit: self.limit,
         }
@@ -94,14 +94,14 @@ impl Patience {
 
 impl Answer {
     pub(super) fn new(
-        place: String,
+        authority: String,
         mut response: reqwest::Response,
         bounds: Bounds,
         now: Millis,
     ) -> Self {
         let headers = std::mem::take(response.headers_mut());
         Self {
-            place,
+            authority,
             status: response.status(),
             retry_after: retry_after(&headers, now),
             headers,
@@ -135,14 +135,14 @@ impl Answer {
     }
 
     /// Host and port that answered.
-    pub fn place(&self) -> &str {
-        &self.place
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Itself when its status is 2xx.
     ///
     /// # Errors
-    /// [`Fault::Status`] for every other one, redirects among them.
+    /// [`CallFault::Status`] for every other one, redirects among them.
     pub fn successful(self) -> Result<Self, OutboundError> {
         if self.status.is_success() {
             return Ok(self);
@@ -152,11 +152,11 @@ impl Answer {
 
     /// This answer as an error, for who has looked at its body and found no better one.
     pub fn refused(&self) -> OutboundError {
-        let fault = Fault::Status {
+        let fault = CallFault::Status {
             status: self.status,
             retry_after: self.retry_after,
         };
-        OutboundError::new(self.place.clone(), fault)
+        OutboundError::new(self.authority.clone(), fault)
     }
 
     /// The next piece of the body as it arrives; none at its end. May be dropped while it waits and called again.
@@ -168,27 +168,29 @@ impl Answer {
         if !matches!(chunk, Ok(Some(_))) {
             self.response = None;
         }
-        chunk.map_err(|fault| OutboundError::new(self.place.clone(), fault))
+        chunk.map_err(|fault| OutboundError::new(self.authority.clone(), fault))
     }
 
-    async fn read(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn read(&mut self) -> Result<Option<Bytes>, CallFault> {
         let Some(response) = &mut self.response else {
             return Ok(None);
         };
         // Said beforehand: not one byte of it is read.
         let announced = response.content_length().unwrap_or_default();
         if self.bounds.received == 0 && announced > self.bounds.max_bytes as u64 {
-            return Err(Fault::TooBig(self.bounds.max_bytes));
+            return Err(CallFault::TooBig(self.bounds.max_bytes));
         }
         if let Some(encoding) = self.headers.get(CONTENT_ENCODING)
             && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
         {
-            return Err(Fault::Unreadable("as we asked for it: it is compressed"));
+            return Err(CallFault::Unreadable(
+                "as we asked for it: it is compressed",
+            ));
         }
         let next = self.bounds.next();
         match timeout_at(next.until, response.chunk()).await {
             Err(_late) => Err(next.fault()),
-            Ok(Err(_)) => Err(Fault::Broken),
+            Ok(Err(_)) => Err(CallFault::Broken),
             Ok(Ok(None)) => Ok(None),
             Ok(Ok(Some(bytes))) => {
                 self.bounds.take(bytes.len())?;
@@ -220,7 +222,7 @@ impl Answer {
     /// The whole body as JSON, whatever its media type.
     ///
     /// # Errors
-    /// As [`Answer::chunk`]; [`Fault::Unreadable`] when it is other JSON, or none.
+    /// As [`Answer::chunk`]; [`CallFault::Unreadable`] when it is other JSON, or none.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, OutboundError> {
         let bytes = self.bytes().await?;
         // The parser's words repeat what was read.
@@ -235,14 +237,14 @@ impl Answer {
 
     /// This answer as one that is not what it should be: ends "its answer is not …".
     pub fn unreadable(&self, expected: &'static str) -> OutboundError {
-        OutboundError::new(self.place.clone(), Fault::Unreadable(expected))
+        OutboundError::new(self.authority.clone(), CallFault::Unreadable(expected))
     }
 
     /// The body as server-sent events, each with at most so many bytes.
     pub fn events(self, max_event_bytes: usize) -> AnswerEvents {
         AnswerEvents {
             answer: self,
-            events: Events::new(max_event_bytes),
+            events: SseReader::new(max_event_bytes),
         }
     }
 
@@ -259,7 +261,7 @@ impl Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
-            .field("place", &self.place)
+            .field("place", &self.authority)
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
@@ -269,7 +271,7 @@ impl fmt::Debug for Answer {
 #[derive(Debug)]
 pub struct AnswerEvents {
     answer: Answer,
-    events: Events,
+    events: SseReader,
 }
 
 impl AnswerEvents {
@@ -277,13 +279,15 @@ impl AnswerEvents {
     /// while it waits and called again.
     ///
     /// # Errors
-    /// As [`Answer::chunk`]; [`Fault::TooBig`] when one event is too large.
-    pub async fn next(&mut self) -> Result<Option<Event>, OutboundError> {
+    /// As [`Answer::chunk`]; [`CallFault::TooBig`] when one event is too large.
+    pub async fn next(&mut self) -> Result<Option<SseEvent>, OutboundError> {
         loop {
             match self.events.event() {
                 Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => {}
-                Err(too_long) => return Err(self.answer.hung_up(Fault::TooBig(too_long.limit))),
+                Err(too_long) => {
+                    return Err(self.answer.hung_up(CallFault::TooBig(too_long.limit)));
+                }
             }
             match self.answer.chunk().await? {
                 Some(bytes) => self.events.push(&bytes),
@@ -305,13 +309,15 @@ impl AnswerLines {
     /// waits and called again.
     ///
     /// # Errors
-    /// As [`Answer::chunk`]; [`Fault::TooBig`] when one line is too long.
+    /// As [`Answer::chunk`]; [`CallFault::TooBig`] when one line is too long.
     pub async fn next(&mut self) -> Result<Option<String>, OutboundError> {
         loop {
             match self.lines.line() {
                 Ok(Some(line)) => return Ok(Some(line)),
                 Ok(None) => {}
-                Err(too_long) => return Err(self.answer.hung_up(Fault::TooBig(too_long.limit))),
+                Err(too_long) => {
+                    return Err(self.answer.hung_up(CallFault::TooBig(too_long.limit)));
+                }
             }
             match self.answer.chunk().await? {
                 Some(bytes) => self.lines.push(&bytes),
@@ -322,8 +328,8 @@ impl AnswerLines {
 }
 
 impl Answer {
-    fn hung_up(&mut self, fault: Fault) -> OutboundError {
+    fn hung_up(&mut self, fault: CallFault) -> OutboundError {
         self.response = None;
-        OutboundError::new(self.place.clone(), fault)
+        OutboundError::new(self.authority.clone(), fault)
     }
 }

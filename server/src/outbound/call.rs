@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::address::Address;
-use super::error::Fault;
+use super::error::CallFault;
 use crate::limits::{OUTBOUND_ANSWER_BYTES, OUTBOUND_FIRST_BYTE, OUTBOUND_IDLE, OUTBOUND_TOTAL};
 
 /// How long an answer is waited for.
@@ -46,7 +46,7 @@ pub struct Call {
     pub(super) body: Option<Bytes>,
     pub(super) waits: Waits,
     pub(super) max_bytes: usize,
-    pub(super) mistake: Option<Fault>,
+    pub(super) mistake: Option<CallFault>,
 }
 
 impl Call {
@@ -105,7 +105,7 @@ impl Call {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         let Ok(bytes) = serde_json::to_vec(body) else {
-            self.mistake = Some(Fault::Unsendable("its body cannot be written as JSON"));
+            self.mistake = Some(CallFault::Unsendable("its body cannot be written as JSON"));
             return self;
         };
         self.body("application/json", bytes)
@@ -136,11 +136,13 @@ impl Call {
 
     fn with(mut self, name: &str, value: &str, secret: bool) -> Self {
         let Ok(name) = name.parse::<HeaderName>() else {
-            self.mistake = Some(Fault::Unsendable("a header's name is not valid"));
+            self.mistake = Some(CallFault::Unsendable("a header's name is not valid"));
             return self;
         };
         let Ok(mut value) = HeaderValue::from_str(value) else {
-            self.mistake = Some(Fault::Unsendable("a header's value has a line end in it"));
+            self.mistake = Some(CallFault::Unsendable(
+                "a header's value has a line end in it",
+            ));
             return self;
         };
         value.set_sensitive(secret);
@@ -151,7 +153,7 @@ impl Call {
     fn put(&mut self, name: HeaderName, value: HeaderValue) {
         // Where a body ends is not for a configured header to say.
         if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) {
-            self.mistake = Some(Fault::Unsendable("a header is the connection's own"));
+            self.mistake = Some(CallFault::Unsendable("a header is the connection's own"));
             return;
         }
         self.headers.insert(name, value);

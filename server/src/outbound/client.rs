@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Bounds};
 use super::call::Call;
-use super::error::{Fault, OutboundError, fault_of};
+use super::error::{CallFault, OutboundError, fault_of};
 use super::names::Names;
 use super::watch::{Sent, Watch};
 use crate::clock::{Clock, Millis};
@@ -98,13 +98,15 @@ impl Outbound {
     /// # Errors
     /// When there is no head in time.
     pub async fn send(&self, call: Call) -> Result<Answer, OutboundError> {
-        let place = call.address.place();
-        let failed = |fault| OutboundError::new(place.clone(), fault);
+        let authority = call.address.authority();
+        let failed = |fault| OutboundError::new(authority.clone(), fault);
         if let Some(mistake) = call.mistake {
             return Err(failed(mistake));
         }
         let Some(ready) = self.clients.client(call.address.is_guarded()) else {
-            return Err(failed(Fault::Unsendable("the client could not be made")));
+            return Err(failed(CallFault::Unsendable(
+                "the client could not be made",
+            )));
         };
         if let Some(watch) = &self.watch {
             watch.sent(&Sent {
@@ -125,7 +127,7 @@ impl Outbound {
             Ok(Err(error)) => Err(failed(fault_of(&error, ready.knows_authorities))),
             Ok(Ok(response)) => {
                 let now = self.clients.clock.now();
-                let answer = Answer::new(place, response, bounds, now);
+                let answer = Answer::new(authority, response, bounds, now);
                 if let Some(watch) = &self.watch {
                     watch.answered(answer.status(), &answer.content_type(), begun.elapsed());
                 }

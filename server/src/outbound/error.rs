@@ -13,18 +13,18 @@ use super::ranges::Range;
 
 /// A call that failed: where it went, and what happened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {fault}")]
+#[error("{authority}: {fault}")]
 pub struct OutboundError {
     /// Host and port.
-    pub place: String,
+    pub authority: String,
     /// What happened.
-    pub fault: Fault,
+    pub fault: CallFault,
 }
 
 /// What happened to a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum CallFault {
     /// The URL is none that is called.
     #[error("it is refused: {0}")]
     Address(AddressError),
@@ -76,7 +76,7 @@ pub enum Fault {
 impl From<AddressError> for OutboundError {
     /// Without a place: what is refused is not repeated.
     fn from(error: AddressError) -> Self {
-        OutboundError::new("an address", Fault::Address(error))
+        OutboundError::new("an address", CallFault::Address(error))
     }
 }
 
@@ -123,58 +123,58 @@ pub enum TlsFault {
 }
 
 impl OutboundError {
-    pub(super) fn new(place: impl Into<String>, fault: Fault) -> Self {
+    pub(super) fn new(authority: impl Into<String>, fault: CallFault) -> Self {
         Self {
-            place: place.into(),
+            authority: authority.into(),
             fault,
         }
     }
 }
 
-impl Fault {
+impl CallFault {
     /// One word for logs and counters.
     pub fn class(&self) -> &'static str {
         match self {
-            Fault::Address(_) | Fault::Guarded(_) => "refused address",
-            Fault::Name => "name",
-            Fault::Connect(_) => "connect",
-            Fault::Proxy => "proxy",
-            Fault::Tls(_) => "tls",
-            Fault::TooSlow { wait, .. } => match wait {
+            CallFault::Address(_) | CallFault::Guarded(_) => "refused address",
+            CallFault::Name => "name",
+            CallFault::Connect(_) => "connect",
+            CallFault::Proxy => "proxy",
+            CallFault::Tls(_) => "tls",
+            CallFault::TooSlow { wait, .. } => match wait {
                 Wait::FirstByte => "too slow (first byte)",
                 Wait::Idle => "too slow (idle)",
                 Wait::Total => "too slow (total)",
             },
-            Fault::TooBig(_) => "too big",
-            Fault::Broken => "broken",
-            Fault::Status { .. } => "status",
-            Fault::Unreadable(_) => "unreadable",
-            Fault::Unsendable(_) => "unsendable",
+            CallFault::TooBig(_) => "too big",
+            CallFault::Broken => "broken",
+            CallFault::Status { .. } => "status",
+            CallFault::Unreadable(_) => "unreadable",
+            CallFault::Unsendable(_) => "unsendable",
         }
     }
 
     /// May the same call succeed a little later?
     pub fn is_temporary(&self) -> bool {
         match self {
-            Fault::Name
-            | Fault::Connect(_)
-            | Fault::Proxy
-            | Fault::TooSlow { .. }
-            | Fault::Broken => true,
-            Fault::Status { status, .. } => is_temporary(*status),
-            Fault::Address(_)
-            | Fault::Guarded(_)
-            | Fault::Tls(_)
-            | Fault::TooBig(_)
-            | Fault::Unreadable(_)
-            | Fault::Unsendable(_) => false,
+            CallFault::Name
+            | CallFault::Connect(_)
+            | CallFault::Proxy
+            | CallFault::TooSlow { .. }
+            | CallFault::Broken => true,
+            CallFault::Status { status, .. } => is_temporary(*status),
+            CallFault::Address(_)
+            | CallFault::Guarded(_)
+            | CallFault::Tls(_)
+            | CallFault::TooBig(_)
+            | CallFault::Unreadable(_)
+            | CallFault::Unsendable(_) => false,
         }
     }
 
     /// How long the other side wants to be left alone, when it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Fault::Status { retry_after, .. } => *retry_after,
+            CallFault::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -190,27 +190,27 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// What the client's error is about. Its own words are dropped: they may repeat the URL.
-pub(super) fn fault_of(error: &reqwest::Error, knows_authorities: bool) -> Fault {
+pub(super) fn fault_of(error: &reqwest::Error, knows_authorities: bool) -> CallFault {
     if let Some(range) = find::<Range>(error) {
-        return Fault::Guarded(*range);
+        return CallFault::Guarded(*range);
     }
     if let Some(error) = find::<rustls::Error>(error) {
-        return Fault::Tls(tls_fault(error, knows_authorities));
+        return CallFault::Tls(tls_fault(error, knows_authorities));
     }
     if error.is_builder() {
-        return Fault::Unsendable("the URL is not one for HTTP");
+        return CallFault::Unsendable("the URL is not one for HTTP");
     }
     if !error.is_connect() {
-        return Fault::Broken;
+        return CallFault::Broken;
     }
     if error.is_timeout() {
-        return Fault::Connect(io::ErrorKind::TimedOut);
+        return CallFault::Connect(io::ErrorKind::TimedOut);
     }
     if error.is_dns() {
-        return Fault::Name;
+        return CallFault::Name;
     }
     // Without the system's word it was the proxy's.
-    find::<io::Error>(error).map_or(Fault::Proxy, |error| Fault::Connect(error.kind()))
+    find::<io::Error>(error).map_or(CallFault::Proxy, |error| CallFault::Connect(error.kind()))
 }
 
 fn tls_fault(error: &rustls::Error, knows_authorities: bool) -> TlsFault {
@@ -273,7 +273,7 @@ mod tests {
             (529, true),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let fault = Fault::Status {
+            let fault = CallFault::Status {
                 status,
                 retry_after: None,
             };

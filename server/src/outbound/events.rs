@@ -7,7 +7,7 @@ use super::lines::{Buffer, Ends, TooLong, text};
 
 /// One event.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct SseEvent {
     /// Its name; `message` when it says none.
     pub name: String,
     /// Its `data` lines, joined by line feeds.
@@ -17,9 +17,9 @@ pub struct Event {
 }
 
 /// Its size instead of its data: people said it.
-impl std::fmt::Debug for Event {
+impl std::fmt::Debug for SseEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Event")
+        f.debug_struct("SseEvent")
             .field("name", &self.name)
             .field("bytes", &self.data.len())
             .finish_non_exhaustive()
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Event {
 }
 
 /// Reads events.
-pub struct Events {
+pub struct SseReader {
     lines: Buffer,
     limit: usize,
     name: String,
@@ -37,7 +37,7 @@ pub struct Events {
     retry: Option<u64>,
 }
 
-impl Events {
+impl SseReader {
     /// Each with at most so many bytes in a line, and in its data.
     pub fn new(max_event_bytes: usize) -> Self {
         Self {
@@ -59,14 +59,14 @@ impl Events {
     ///
     /// # Errors
     /// When it is too long, whether its end has arrived or not.
-    pub fn event(&mut self) -> Result<Option<Event>, TooLong> {
+    pub fn event(&mut self) -> Result<Option<SseEvent>, TooLong> {
         while let Some(line) = self.lines.line()? {
             if line.is_empty() {
                 let name = std::mem::take(&mut self.name);
                 let mut data = std::mem::take(&mut self.data);
                 // Without data it is none.
                 if data.pop().is_some() {
-                    return Ok(Some(Event {
+                    return Ok(Some(SseEvent {
                         name: if name.is_empty() {
                             "message".to_owned()
                         } else {
@@ -111,9 +111,9 @@ impl Events {
     }
 }
 
-impl std::fmt::Debug for Events {
+impl std::fmt::Debug for SseReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+        f.debug_struct("SseReader").finish_non_exhaustive()
     }
 }
 
@@ -126,10 +126,10 @@ mod tests {
     const LIMIT: usize = 32;
 
     /// Name, data and id of each event.
-    type Told = Vec<(String, String, String)>;
+    type Expected = Vec<(String, String, String)>;
 
-    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Told, TooLong> {
-        let mut events = Events::new(LIMIT);
+    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Expected, TooLong> {
+        let mut events = SseReader::new(LIMIT);
         let mut found = Vec::new();
         for piece in pieces {
             events.push(piece);
@@ -140,7 +140,7 @@ mod tests {
         Ok(found)
     }
 
-    fn told(list: &[(&str, &str, &str)]) -> Told {
+    fn owned(list: &[(&str, &str, &str)]) -> Expected {
         let owned = |(name, data, id): &(&str, &str, &str)| {
             (String::from(*name), String::from(*data), String::from(*id))
         };
@@ -205,15 +205,19 @@ mod tests {
             ("data: 1", &[]),
             ("data: 1\n\ndata: 2", &[("message", "1", "")]),
         ] {
-            assert_eq!(events([text.as_bytes()]).unwrap(), told(wanted), "{text:?}");
+            assert_eq!(
+                events([text.as_bytes()]).unwrap(),
+                owned(wanted),
+                "{text:?}"
+            );
             let single = events(text.as_bytes().chunks(1)).unwrap();
-            assert_eq!(single, told(wanted), "{text:?} byte by byte");
+            assert_eq!(single, owned(wanted), "{text:?} byte by byte");
         }
     }
 
     #[test]
     fn a_stream_says_when_to_come_back() {
-        let mut events = Events::new(LIMIT);
+        let mut events = SseReader::new(LIMIT);
         events.push(b"retry: 1500\nretry: soon\nretry: -1\nretry\nretry: 99999999999999999999\n\n");
         assert_eq!(events.event(), Ok(None));
         assert_eq!(events.retry(), Some(1_500));
@@ -239,11 +243,11 @@ mod tests {
 
     #[test]
     fn what_was_said_is_not_shown() {
-        let mut events = Events::new(LIMIT);
+        let mut events = SseReader::new(LIMIT);
         events.push(b"data: my secret\n\n");
         let event = events.event().unwrap().unwrap();
-        let told = format!("{event:?} {events:?}");
-        assert!(!told.contains("secret"), "{told}");
+        let debug = format!("{event:?} {events:?}");
+        assert!(!debug.contains("secret"), "{debug}");
     }
 
     fn a_line() -> impl Strategy<Value = String> {

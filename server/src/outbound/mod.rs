@@ -1,7 +1,7 @@
 //! What Parlour calls: the one HTTP client of everything that asks somebody else.
 //!
 //! In the path: a connector in `bot` makes a [`Call`] to an [`Address`] and reads the [`Answer`], whole or piece by
-//! piece ([`Events`], [`Lines`]). `webhook_signature` signs what goes out and verifies what comes in.
+//! piece ([`SseReader`], [`Lines`]). `webhook_signature` signs what goes out and verifies what comes in.
 //!
 //! Invariants:
 //! - Everything is bounded: connecting, the first byte, each pause, the whole, and the bytes. Redirects are answers
@@ -30,8 +30,8 @@ pub use address::{Address, AddressError};
 pub use answer::{Answer, AnswerEvents, AnswerLines};
 pub use call::{Call, Waits};
 pub use client::Outbound;
-pub use error::{Fault, OutboundError, TlsFault, Wait};
-pub use events::{Event, Events};
+pub use error::{CallFault, OutboundError, TlsFault, Wait};
+pub use events::{SseEvent, SseReader};
 pub use lines::{Lines, TooLong};
 pub use ranges::Range;
 pub use watch::{Sent, Watch};

@@ -39,7 +39,7 @@ pub(super) struct Names(Arc<Inner>);
 struct Inner {
     lookup: Box<Lookup>,
     check: Check,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     looking: Mutex<HashMap<String, Looking>>,
 }
 
@@ -61,7 +61,7 @@ impl Names {
         Self(Arc::new(Inner {
             lookup: Box::new(lookup),
             check,
-            places: Arc::new(Semaphore::new(NAMES_AT_ONCE)),
+            permits: Arc::new(Semaphore::new(NAMES_AT_ONCE)),
             looking: Mutex::default(),
         }))
     }
@@ -71,8 +71,8 @@ impl Names {
         if let Some(running) = running {
             return running.await;
         }
-        let places = Arc::clone(&self.0.places);
-        let place = places.acquire_owned().await.map_err(|_| Unknown)?;
+        let permits = Arc::clone(&self.0.permits);
+        let permit = permits.acquire_owned().await.map_err(|_| Unknown)?;
         let looking = {
             let mut looking = self.looking();
             // Somebody else may have begun meanwhile.
@@ -80,7 +80,7 @@ impl Names {
                 let (names, name) = (self.clone(), name.to_owned());
                 let done = tokio::task::spawn_blocking(move || {
                     // Both end with the resolver's answer, also when nobody waits for it any more.
-                    let _place = place;
+                    let _permit = permit;
                     let _listed = Listed(&names, &name);
                     (names.0.lookup)(&name).map_err(|_| Unknown)
                 });

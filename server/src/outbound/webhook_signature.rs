@@ -116,7 +116,7 @@ pub enum SignatureError {
 
 /// What was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedWebhook {
     /// By which doubles are known.
     pub id: String,
     /// When it was signed.
@@ -180,7 +180,7 @@ impl Secrets {
         headers: &HeaderMap,
         body: &[u8],
         now: Millis,
-    ) -> Result<Verified, SignatureError> {
+    ) -> Result<VerifiedWebhook, SignatureError> {
         let id = text(headers, &ID, "webhook-id")?;
         let timestamp = text(headers, &TIMESTAMP, "webhook-timestamp")?;
         let signatures = text(headers, &SIGNATURE, "webhook-signature")?;
@@ -209,7 +209,7 @@ impl Secrets {
             return Err(SignatureError::Wrong);
         }
         let id = id.to_owned();
-        Ok(Verified { id, at })
+        Ok(VerifiedWebhook { id, at })
     }
 }
 
@@ -246,14 +246,14 @@ fn whole_seconds(text: &str) -> Option<Millis> {
 fn text<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-    told: &'static str,
+    shown: &'static str,
 ) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or(SignatureError::Missing(told))?;
+    let value = values.next().ok_or(SignatureError::Missing(shown))?;
     if values.next().is_some() {
-        return Err(SignatureError::Malformed(told));
+        return Err(SignatureError::Malformed(shown));
     }
-    value.to_str().map_err(|_| SignatureError::Malformed(told))
+    value.to_str().map_err(|_| SignatureError::Malformed(shown))
 }
 
 #[cfg(test)]
@@ -284,7 +284,7 @@ mod tests {
         each.into_iter().collect()
     }
 
-    fn verify(secrets: &Secrets, signature: &str) -> Result<Verified, SignatureError> {
+    fn verify(secrets: &Secrets, signature: &str) -> Result<VerifiedWebhook, SignatureError> {
         secrets.verify(&headers(MESSAGE, "1614265330", signature), BODY, NOW)
     }
 
@@ -299,7 +299,7 @@ mod tests {
     fn verifies_what_the_reference_libraries_sign() {
         let verified = verify(&secrets(SECRET), SIGNED).unwrap();
         let id = MESSAGE.to_owned();
-        assert_eq!(verified, Verified { id, at: NOW });
+        assert_eq!(verified, VerifiedWebhook { id, at: NOW });
         assert!(verify(&secrets(OTHER_SECRET), OTHER_SIGNED).is_ok());
     }
 
@@ -395,17 +395,17 @@ mod tests {
             let mut headers = headers(MESSAGE, "1614265330", SIGNED);
             headers.append(&name, headers[&name].clone());
             assert!(
-                matches!(refused(&headers), SignatureError::Malformed(told) if name == told),
+                matches!(refused(&headers), SignatureError::Malformed(named) if name == named),
                 "{name}"
             );
             headers.remove(&name);
             assert!(
-                matches!(refused(&headers), SignatureError::Missing(told) if name == told),
+                matches!(refused(&headers), SignatureError::Missing(named) if name == named),
                 "{name}"
             );
             headers.insert(&name, HeaderValue::from_bytes(b"\xff").unwrap());
             assert!(
-                matches!(refused(&headers), SignatureError::Malformed(told) if name == told),
+                matches!(refused(&headers), SignatureError::Malformed(named) if name == named),
                 "{name}"
             );
         }
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        let told = format!("{:?}", secrets(SECRET));
-        assert!(!told.contains("MfKQ9"), "{told}");
+        let debug = format!("{:?}", secrets(SECRET));
+        assert!(!debug.contains("MfKQ9"), "{debug}");
     }
 }

@@ -31,7 +31,7 @@ impl Rtm {
     pub async fn end_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
         self.store.revoke_token(token.hash).await?;
         self.registry.revoke(token.hash);
-        self.tell_sockets_of(&token.user).await
+        self.notify_sockets_of(&token.user).await
     }
 
     /// Ends everything that a user has been granted: tokens, tickets, sockets.
@@ -41,7 +41,7 @@ impl Rtm {
     pub async fn end_user(&self, user: &str) -> Result<(), StoreError> {
         self.store.revoke_user(user).await?;
         self.registry.revoke_user(user);
-        self.tell_sockets_of(user).await
+        self.notify_sockets_of(user).await
     }
 
     /// Ends everything that an identity has been granted in any app, and all that could prove it until now.
@@ -53,7 +53,7 @@ impl Rtm {
         let kept = now.plus(SIGNED_OUT_KEPT);
         for user in self.store.sign_out(identity, now, kept).await? {
             self.registry.revoke_user(&user);
-            self.tell_sockets_of(&user).await?;
+            self.notify_sockets_of(&user).await?;
         }
         Ok(())
     }
@@ -72,9 +72,9 @@ impl Rtm {
         }
     }
 
-    async fn tell_sockets_of(&self, user: &str) -> Result<(), StoreError> {
+    async fn notify_sockets_of(&self, user: &str) -> Result<(), StoreError> {
         for conversation in self.store.conversations_of(user).await? {
-            self.tell(conversation, Event::Access).await;
+            self.publish_event(conversation, Event::Access).await;
         }
         Ok(())
     }

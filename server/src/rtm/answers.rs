@@ -26,10 +26,12 @@ use super::busy::Unseen;
 use super::limits::{BREAKER_PATIENCE, LOOK_AGAIN, STORE_RETRY_AFTER};
 use super::recent::recent;
 use super::retry::again;
-use super::stream::{Begun, Interrupted, answer_id, places, tell, turn_id};
+use super::stream::{
+    Interrupted, PublishedAnswer, answer_id, positions, publish_progress, turn_id,
+};
 use super::turn::{language_of, turn_of};
 use super::{Rtm, Staffed};
-use crate::bot::{Answers, BotError, Class, Recent, Said, Turn};
+use crate::bot::{Answers, BotError, Class, PastMessage, Recent, Turn};
 use crate::config::Bot;
 use crate::records::{ConversationId, Effects, Owner};
 use crate::store::{Job, JobId, JobKind, NewAnswer, NextJob, StoreError, TurnEnd};
@@ -80,8 +82,8 @@ pub fn begin(
         return;
     }
     // Another task works on the conversation. It gets the job from here and need not read it from the store.
-    if let Some(news) = rtm.busy.lock().get_mut(&conversation) {
-        *news = match (std::mem::take(news), ready) {
+    if let Some(unseen) = rtm.busy.lock().get_mut(&conversation) {
+        *unseen = match (std::mem::take(unseen), ready) {
             (Unseen::Nothing, Some(job)) => Unseen::Job(job),
             // There are two new jobs: the store knows which comes first.
             _ => Unseen::Something,
@@ -123,8 +125,8 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
 impl Claim {
     /// The task is about to ask the store, which knows everything that was stored until now.
     fn looks(&self) {
-        if let Some(news) = self.rtm.busy.lock().get_mut(&self.conversation) {
-            *news = Unseen::Nothing;
+        if let Some(unseen) = self.rtm.busy.lock().get_mut(&self.conversation) {
+            *unseen = Unseen::Nothing;
         }
     }
 
@@ -151,7 +153,7 @@ impl Drop for Claim {
         }
         let woken = self.rtm.busy.lock().remove(&self.conversation);
         // Something was stored in the meantime, and its writer relied on this task.
-        let woken = woken.is_some_and(|news| !matches!(news, Unseen::Nothing));
+        let woken = woken.is_some_and(|unseen| !matches!(unseen, Unseen::Nothing));
         if woken && !self.rtm.shutdown.is_cancelled() {
             wake(&self.rtm, self.conversation);
         }
@@ -172,10 +174,10 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     let rtm = &Arc::clone(&claim.rtm);
     // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
     // messages to acknowledge and a goodbye to say. The jobs stay stored.
-    let mut told = ready.map(NextJob::Ready);
+    let mut handed_over = ready.map(NextJob::Ready);
     let mut last: Option<(JobId, Instant)> = None;
     while !rtm.shutdown.is_cancelled() {
-        let next = if let Some(next) = told.take() {
+        let next = if let Some(next) = handed_over.take() {
             Ok(next)
         } else {
             claim.looks();
@@ -204,7 +206,7 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
             }
         };
         match after {
-            After::Next(next) => told = Some(next),
+            After::Next(next) => handed_over = Some(next),
             After::Look => {}
             After::Stop => return,
         }
@@ -237,8 +239,16 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
         }
     }
     let mut answers = Answers::new();
-    let mut told = Vec::new();
-    let outcome = ask(rtm, &job, staffed.as_ref(), begun, &mut answers, &mut told).await;
+    let mut published = Vec::new();
+    let outcome = ask(
+        rtm,
+        &job,
+        staffed.as_ref(),
+        begun,
+        &mut answers,
+        &mut published,
+    )
+    .await;
     let effects = answers.effects().clone();
     if let Err(error) = budget::used(rtm, &job, effects.tokens).await {
         tracing::warn!(bot = job.bot, error = %error, "tokens were used and are not counted");
@@ -247,7 +257,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
         Some(Ok(Ended::Finished)) => (answers.into_bodies(), effects),
         Some(Ok(Ended::Stopped)) => (answers.broken_off(), effects),
         Some(Ok(Ended::TakenOver)) => {
-            tell_left_out(&job);
+            log_left_out(&job);
             (Vec::new(), Effects::default())
         }
         // The server ends and the bot is not done: the next start asks again.
@@ -256,7 +266,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
             let attempts = job.attempts + 1;
             // The visitor has seen a part: it is stored, and the bot is not asked again, since it would use other
             // words.
-            let again = (!answers.has_grown())
+            let again = (!answers.has_streamed())
                 .then(|| again(&error, attempts, begun.elapsed(), &turn_id(&job)))
                 .flatten();
             tracing::warn!(
@@ -277,7 +287,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
                 }
                 return After::Look;
             }
-            let mut bodies = if answers.has_grown() {
+            let mut bodies = if answers.has_streamed() {
                 answers.broken_off()
             } else {
                 Vec::new()
@@ -289,7 +299,7 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
             (bodies, Effects::default())
         }
     };
-    finish(claim, &job, placed(bodies, &told), effects).await
+    finish(claim, &job, placed(bodies, &published), effects).await
 }
 
 /// Counts the first try of a turn that may cost money. `Some`: it is one too many.
@@ -316,7 +326,7 @@ fn enough(job: &Job, over: Over) -> Vec<String> {
     serde_json::to_string(&message).into_iter().collect()
 }
 
-fn tell_left_out(job: &Job) {
+fn log_left_out(job: &Job) {
     tracing::info!(
         bot = job.bot,
         turn = turn_id(job),
@@ -325,15 +335,15 @@ fn tell_left_out(job: &Job) {
 }
 
 /// Writes into each answer where it stands in the transcript, if that is not at the end.
-fn placed(bodies: Vec<String>, told: &[Begun]) -> Vec<String> {
+fn placed(bodies: Vec<String>, published: &[PublishedAnswer]) -> Vec<String> {
     let note = |(body, behind): (String, Option<u64>)| {
         let read = behind.and_then(|_| serde_json::from_str::<BotMessage>(&body).ok());
         let noted = read.map(|message| BotMessage { behind, ..message });
         let noted = noted.and_then(|message| serde_json::to_string(&message).ok());
         noted.unwrap_or(body)
     };
-    let places = places(told, bodies.len());
-    bodies.into_iter().zip(places).map(note).collect()
+    let positions = positions(published, bodies.len());
+    bodies.into_iter().zip(positions).map(note).collect()
 }
 
 /// How a turn came to its end.
@@ -353,7 +363,7 @@ async fn ask(
     staffed: Option<&Staffed>,
     begun: Instant,
     answers: &mut Answers,
-    told: &mut Vec<Begun>,
+    published: &mut Vec<PublishedAnswer>,
 ) -> Option<Result<Ended, BotError>> {
     let Some(staffed) = staffed else {
         return Some(Err(BotError::failed(
@@ -370,8 +380,16 @@ async fn ask(
     let answered = async {
         let (_permit, pass) = enter(staffed, begun).await?;
         let recent = before(rtm, job, staffed.bot.recent()).await;
-        let outcome = give(rtm, job, staffed, Turn { recent, ..turn }, answers, told).await;
-        pass.told(&outcome);
+        let outcome = give(
+            rtm,
+            job,
+            staffed,
+            Turn { recent, ..turn },
+            answers,
+            published,
+        )
+        .await;
+        pass.report(&outcome);
         outcome
     };
     let ending = async {
@@ -408,7 +426,7 @@ async fn enter(
 }
 
 /// The messages before, when the bot wants them. If they can never be read, the bot is asked without them.
-async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<Said> {
+async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<PastMessage> {
     loop {
         match recent(rtm.store.as_ref(), job, wanted).await {
             Ok(recent) => return recent,
@@ -431,10 +449,10 @@ async fn give(
     staffed: &Staffed,
     turn: Turn,
     answers: &mut Answers,
-    told: &mut Vec<Begun>,
+    published: &mut Vec<PublishedAnswer>,
 ) -> Result<Ended, BotError> {
     let patience = staffed.bot.patience();
-    let telling = tell(rtm, job, answers.growth(), told, patience);
+    let telling = publish_progress(rtm, job, answers.progress(), published, patience);
     let turn = AssertUnwindSafe(staffed.bot.answer(turn, answers)).catch_unwind();
     let interrupted = tokio::select! {
         biased;
@@ -462,8 +480,8 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
     let answers: Vec<NewAnswer> = bodies
         .into_iter()
         .enumerate()
-        .map(|(place, body)| NewAnswer {
-            message_id: answer_id(job, place),
+        .map(|(index, body)| NewAnswer {
+            message_id: answer_id(job, index),
             body,
         })
         .collect();
@@ -481,7 +499,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
         {
             Ok(completed) => {
                 if completed.refused.is_some() {
-                    tell_left_out(job);
+                    log_left_out(job);
                 }
                 // No next step: the job had ended before, and everybody was told then.
                 let changed = completed.refused.is_none() && completed.next.is_some();
@@ -489,7 +507,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
                     rtm.publish(message).await;
                 }
                 if changed {
-                    rtm.tell_effects(job.conversation, &job.session_id, &end.effects)
+                    rtm.publish_effects(job.conversation, &job.session_id, &end.effects)
                         .await;
                 }
                 return completed.next.map_or(After::Look, After::Next);

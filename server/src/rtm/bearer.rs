@@ -16,7 +16,7 @@ use http::{HeaderMap, Uri, header};
 use super::Rtm;
 use crate::error::ApiError;
 use crate::security::client_ip::{AddressKey, Client};
-use crate::security::origin::{Caller, caller_of};
+use crate::security::origin::{PageOrigin, caller_of};
 use crate::security::rate::RetryAfter;
 use crate::security::refusals::Refused;
 use crate::store::{SecretHash, TokenRecord};
@@ -87,8 +87,8 @@ pub fn check_page(
 ) -> Result<(), ApiError> {
     let config = rtm.config();
     match caller_of(config.server.public_url.as_ref(), headers, uri, client) {
-        Caller::Own | Caller::Nobody => Ok(()),
-        Caller::Foreign(origin) => {
+        PageOrigin::Own | PageOrigin::Nobody => Ok(()),
+        PageOrigin::Foreign(origin) => {
             let app = config.apps.get(app);
             if app.is_some_and(|app| app.allows(&origin)) {
                 Ok(())

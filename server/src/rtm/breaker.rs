@@ -118,7 +118,7 @@ impl Breaker {
 
 impl Pass<'_> {
     /// How the turn went.
-    pub(super) fn told<T>(mut self, outcome: &Result<T, BotError>) {
+    pub(super) fn report<T>(mut self, outcome: &Result<T, BotError>) {
         let probes = std::mem::take(&mut self.probes);
         match outcome {
             Err(error) if is_away(error.class()) => self.breaker.failed(probes, error),
@@ -155,7 +155,7 @@ mod tests {
 
     fn turn(breaker: &Breaker, outcome: Result<(), BotError>) {
         match breaker.enter() {
-            Admission::Pass(pass) => pass.told(&outcome),
+            Admission::Pass(pass) => pass.report(&outcome),
             Admission::Wait(wait) => panic!("it is left alone for {wait:?}"),
         }
     }
@@ -188,7 +188,7 @@ mod tests {
                 panic!("the pause is over");
             };
             assert_eq!(wait(&breaker), BREAKER_LOOK);
-            probe.told(&away());
+            probe.report(&away());
             pause = (pause * 2).min(BREAKER_LONGEST_PAUSE);
         }
         assert_eq!(wait(&breaker), BREAKER_LONGEST_PAUSE);
@@ -245,7 +245,7 @@ mod tests {
         for _ in 0..BREAKER_FAULTS {
             turn(&breaker, away());
         }
-        late.told(&away());
+        late.report(&away());
         assert_eq!(wait(&breaker), BREAKER_FIRST_PAUSE);
         advance(BREAKER_FIRST_PAUSE).await;
         let Admission::Pass(probe) = breaker.enter() else {
@@ -257,7 +257,7 @@ mod tests {
         // One from before that is answered after all is as good as a probe.
         turn(&breaker, away());
         assert_eq!(wait(&breaker), BREAKER_FIRST_PAUSE * 2);
-        later.told(&Ok(()));
+        later.report(&Ok(()));
         assert_eq!(wait(&breaker), Duration::ZERO);
     }
 }

@@ -21,7 +21,7 @@ use super::who::Who;
 use crate::bus::Streaming;
 use crate::clock::Millis;
 use crate::records::{Sender, StoredMessage};
-use crate::store::Words;
+use crate::store::Fingerprint;
 
 /// What to do about a frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,18 +39,18 @@ pub enum Step {
     /// Count it; answer with an error when it has an id.
     Refuse(Offence, Option<MessageRef>),
     /// Store, then acknowledge.
-    Store(Box<Said>),
+    Store(Box<VisitorMessage>),
 }
 
 /// A visitor's message that passed the limits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said {
+pub struct VisitorMessage {
     /// The id to acknowledge, in its own JSON type.
     pub reply_to: Option<MessageRef>,
     /// The idempotence key.
     pub client_message_id: Option<String>,
     /// A fingerprint of the words: another message may come under the same id.
-    pub words: Words,
+    pub words: Fingerprint,
     /// JSON of the `UserBody`.
     pub body: String,
     /// What the page said beside the message, for the bot's turn.
@@ -168,11 +168,11 @@ impl Step {
         if body.len() > MAX_STORED_BYTES || extra_bytes(said, &body) > MAX_EXTRA_BYTES {
             return Self::Refuse(Offence::TooLong, reply_to);
         }
-        Self::Store(Box::new(Said {
+        Self::Store(Box::new(VisitorMessage {
             client_message_id: reply_to.as_ref().map(MessageRef::json_text),
             custom_data: custom_data_beside(&message),
             reply_to,
-            words: Words::of(words),
+            words: Fingerprint::of(words),
             body,
         }))
     }

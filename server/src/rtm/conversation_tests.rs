@@ -29,7 +29,7 @@ fn message(id: serde_json::Value, body: serde_json::Value) -> Step {
     step(&json!({"resourceid": "/bot.message", "clientMessageId": id, "message": body}))
 }
 
-fn said(step: Step) -> Said {
+fn said(step: Step) -> VisitorMessage {
     match step {
         Step::Store(said) => *said,
         other => panic!("stored, not {other:?}"),

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use super::limits::GOODBYE_WITHIN;
-use super::strict::Fault;
+use super::strict::FrameFault;
 use super::upgrade::Socket;
 use crate::clock::whole_millis;
 use crate::records::ConversationId;
@@ -44,12 +44,12 @@ pub(super) fn broken(error: &tungstenite::Error) -> End {
         tungstenite::Error::Protocol(_) => End::Close(1002, "this is not the WebSocket protocol"),
         tungstenite::Error::Io(error) => {
             let cause = error.get_ref();
-            match cause.and_then(|cause| cause.downcast_ref::<Fault>()) {
-                Some(Fault::Length) => {
+            match cause.and_then(|cause| cause.downcast_ref::<FrameFault>()) {
+                Some(FrameFault::Length) => {
                     End::Close(1002, "the length of a frame is not in its shortest form")
                 }
-                Some(Fault::Fragments) => End::Close(1008, "the message has too many pieces"),
-                Some(Fault::Slow) => End::Close(1008, "the message took too long"),
+                Some(FrameFault::Fragments) => End::Close(1008, "the message has too many pieces"),
+                Some(FrameFault::Slow) => End::Close(1008, "the message took too long"),
                 None => End::Gone,
             }
         }

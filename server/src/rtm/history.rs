@@ -36,7 +36,7 @@ use crate::store::{HistoryFrom, HistoryQuery};
 
 /// The query as clients write it.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
+pub struct HistoryParams {
     #[serde(rename = "botId")]
     bot_id: String,
     limit: Option<u32>,
@@ -59,7 +59,7 @@ pub async fn page(
     uri: Uri,
     headers: HeaderMap,
     Bearer(token): Bearer,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<HistoryParams>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(asked) = query.map_err(|_| {
         ApiError::Invalid("botId is needed; limit, offset and before are numbers".to_owned())
@@ -91,7 +91,7 @@ pub async fn page(
     })))
 }
 
-impl Asked {
+impl HistoryParams {
     fn from(&self) -> HistoryFrom {
         let forward = self.forward.as_deref() == Some("true");
         match (&self.msg_id, self.before) {

@@ -93,7 +93,7 @@ pub const REPLAY_BYTES: usize = crate::bus::BACKLOG_BYTES;
 pub const SOCKETS_PER_USER: u32 = 10;
 
 /// How often a growing answer is told at most. Smooth to the eye; what comes meanwhile goes along.
-pub const GROWTH_EVERY: Duration = Duration::from_millis(40);
+pub const STREAM_EVERY: Duration = Duration::from_millis(40);
 
 /// How often it is said again that a bot is at something. Clients forget it after ten seconds.
 pub const TYPING_AGAIN: Duration = Duration::from_secs(5);

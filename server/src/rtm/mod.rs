@@ -209,11 +209,11 @@ impl Rtm {
     /// message is stored, and sockets see the gap.
     pub async fn publish(&self, message: StoredMessage) {
         let conversation = message.conversation;
-        self.tell(conversation, Event::Stored(Arc::new(message)))
+        self.publish_event(conversation, Event::Stored(Arc::new(message)))
             .await;
     }
 
-    async fn tell(&self, conversation: ConversationId, event: Event) {
+    async fn publish_event(&self, conversation: ConversationId, event: Event) {
         let wake = Wake {
             conversation,
             event,

@@ -99,13 +99,13 @@ impl Saying {
     }
 
     fn answers(&self, bot: &str, conversation: &Conversation) -> Result<Vec<NewAnswer>, NotSaid> {
-        let one = |(place, message): (usize, &BotMessage)| {
+        let one = |(index, message): (usize, &BotMessage)| {
             let body = serde_json::to_string(message).map_err(|_| NotSaid::Message)?;
             if body.len() > MAX_ANSWER_BYTES {
                 return Err(NotSaid::Message);
             }
             Ok(NewAnswer {
-                message_id: message_id(bot, &conversation.name, &self.id, place),
+                message_id: message_id(bot, &conversation.name, &self.id, index),
                 body,
             })
         };
@@ -114,14 +114,14 @@ impl Saying {
 }
 
 /// The id of a message: the same whenever the same is said.
-fn message_id(bot: &str, conversation: &str, id: &str, place: usize) -> String {
+fn message_id(bot: &str, conversation: &str, id: &str, index: usize) -> String {
     let mut hash = Sha256::new();
     for part in [bot, conversation, id] {
         // With its length: no two triples are the same bytes.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.update((place as u64).to_be_bytes());
+    hash.update((index as u64).to_be_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
     format!("ms-{}", format_uuid(bytes))
@@ -155,7 +155,7 @@ impl Rtm {
             if let Permission::Not(_) = saying.permission(&conversation.owner) {
                 return Err(NotSaid::NotOwner(conversation.owner.clone()));
             }
-            self.tell_typing(conversation.id, &saying).await;
+            self.publish_typing(conversation.id, &saying).await;
             return Ok(Vec::new());
         }
         if self.room.is_short() {
@@ -189,7 +189,7 @@ impl Rtm {
                     ..
                 } => return Ok(messages),
                 AnswersAppended::Stored { messages, .. } => {
-                    self.tell_said(conversation, &saying, messages.clone(), &effects)
+                    self.publish_said(conversation, &saying, messages.clone(), &effects)
                         .await;
                     return Ok(messages);
                 }
@@ -202,7 +202,7 @@ impl Rtm {
         Err(NotSaid::NotOwner(owner))
     }
 
-    async fn tell_said(
+    async fn publish_said(
         &self,
         conversation: &Conversation,
         saying: &Saying,
@@ -217,43 +217,45 @@ impl Rtm {
         // Clients hear that a person comes before the first message, and that the person goes after the last one.
         let comes = matches!(effects.owner, Some(Owner::Agent(_)));
         if comes {
-            self.tell_effects(conversation.id, &session_id, effects)
+            self.publish_effects(conversation.id, &session_id, effects)
                 .await;
         }
         for message in messages {
             self.publish(message).await;
         }
         if !comes {
-            self.tell_effects(conversation.id, &session_id, effects)
+            self.publish_effects(conversation.id, &session_id, effects)
                 .await;
         }
-        self.tell_typing(conversation.id, saying).await;
+        self.publish_typing(conversation.id, saying).await;
     }
 
     /// Tells everybody who answers from now on, and that this session has ended.
-    pub(super) async fn tell_effects(
+    pub(super) async fn publish_effects(
         &self,
         conversation: ConversationId,
         session_id: &str,
         effects: &Effects,
     ) {
         if let Some(owner) = &effects.owner {
-            self.tell(conversation, Event::Owner(owner.clone())).await;
+            self.publish_event(conversation, Event::Owner(owner.clone()))
+                .await;
         }
         if effects.closes {
-            self.tell(conversation, Event::SessionEnded(session_id.into()))
+            self.publish_event(conversation, Event::SessionEnded(session_id.into()))
                 .await;
         }
     }
 
-    async fn tell_typing(&self, conversation: ConversationId, saying: &Saying) {
+    async fn publish_typing(&self, conversation: ConversationId, saying: &Saying) {
         let Some(types) = saying.typing else { return };
         let typing = Typing {
             agent: saying.agent.as_deref().map(Arc::from),
             types,
             doing: None,
         };
-        self.tell(conversation, Event::Typing(typing)).await;
+        self.publish_event(conversation, Event::Typing(typing))
+            .await;
     }
 }
 
@@ -311,12 +313,12 @@ mod tests {
             (handed(Owner::Bot, saying()), ann(), "always"),
             (handed(ann(), of_ann()), Owner::Bot, "always"),
         ] {
-            let told = match saying.permission(&owner) {
+            let permission = match saying.permission(&owner) {
                 Permission::Always => "always".to_owned(),
                 Permission::While(owner) => format!("while {owner:?}"),
                 Permission::Not(owner) => format!("not, {owner:?} would"),
             };
-            assert_eq!(told, expected, "{saying:?} {owner:?}");
+            assert_eq!(permission, expected, "{saying:?} {owner:?}");
         }
     }
 

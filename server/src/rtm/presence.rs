@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    fn told(presence: &mut Presence, event: Event) -> Vec<Value> {
+    fn frames_of(presence: &mut Presence, event: Event) -> Vec<Value> {
         let frames = presence.frames(&listener(), "ss-1", &event);
         let read = |frame: &String| serde_json::from_str(frame).unwrap();
         frames.iter().map(read).collect()
@@ -167,10 +167,10 @@ mod tests {
                         "author": {"id": "Ann", "type": "AGENT", "firstName": "Ann", "lastName": ""}},
             "botInfo": {"chatBot": "Test Bot", "taskBotId": "st-test"},
         });
-        assert_eq!(told(&mut presence, ann()), [expected]);
-        assert!(told(&mut presence, ann()).is_empty());
+        assert_eq!(frames_of(&mut presence, ann()), [expected]);
+        assert!(frames_of(&mut presence, ann()).is_empty());
         let bob = Event::Owner(Owner::Agent("Bob".to_owned()));
-        let frames = told(&mut presence, bob);
+        let frames = frames_of(&mut presence, bob);
         let said = |frame: &Value| {
             let message = &frame["message"];
             let (kind, name) = (&message["type"], &message["author"]["firstName"]);
@@ -178,9 +178,9 @@ mod tests {
         };
         let words: Vec<_> = frames.iter().map(said).collect();
         assert_eq!(words, ["agent_disconnected Ann", "agent_connected Bob"]);
-        let frames = told(&mut presence, Event::Owner(Owner::Queue));
+        let frames = frames_of(&mut presence, Event::Owner(Owner::Queue));
         assert_eq!(said(&frames[0]), "agent_disconnected Bob");
-        assert!(told(&mut presence, Event::Owner(Owner::Bot)).is_empty());
+        assert!(frames_of(&mut presence, Event::Owner(Owner::Bot)).is_empty());
     }
 
     #[test]
@@ -193,7 +193,8 @@ mod tests {
                 doing: doing.map(Into::into),
             })
         };
-        let message = |presence: &mut Presence, event| told(presence, event)[0]["message"].clone();
+        let message =
+            |presence: &mut Presence, event| frames_of(presence, event)[0]["message"].clone();
         assert_eq!(
             message(&mut presence, typing(None, true, Some("Looking up"))),
             json!({"type": "typing", "doing": "Looking up",
@@ -203,9 +204,9 @@ mod tests {
         assert_eq!(stops["type"], "stoptyping");
         assert_eq!(stops["author"]["type"], "AGENT");
         let end = |id: &str| Event::SessionEnded(id.into());
-        assert!(told(&mut presence, end("ss-2")).is_empty());
+        assert!(frames_of(&mut presence, end("ss-2")).is_empty());
         assert_eq!(
-            told(&mut presence, end("ss-1")),
+            frames_of(&mut presence, end("ss-1")),
             [
                 json!({"type": "session_end", "from": "bot", "sessionId": "ss-1",
                     "botInfo": {"chatBot": "Test Bot", "taskBotId": "st-test"}})

@@ -10,7 +10,7 @@ use protocol::message::UserBody;
 use protocol::reply::BotMessage;
 
 use super::limits::{RECENT_BYTES, RECENT_MESSAGES};
-use crate::bot::{Recent, Said, Speaker};
+use crate::bot::{PastMessage, Recent, Speaker};
 use crate::records::{Sender, StoredMessage};
 use crate::store::{HistoryFrom, HistoryQuery, Job, Store, StoreError};
 
@@ -22,10 +22,10 @@ pub(super) async fn recent(
     store: &dyn Store,
     job: &Job,
     wanted: Recent,
-) -> Result<Vec<Said>, StoreError> {
+) -> Result<Vec<PastMessage>, StoreError> {
     let most = wanted.messages.min(RECENT_MESSAGES);
     let mut room = wanted.bytes.min(RECENT_BYTES);
-    let mut said: Vec<Said> = Vec::new();
+    let mut said: Vec<PastMessage> = Vec::new();
     let mut from = HistoryFrom::Newest { offset: 0 };
     let most_said = usize::try_from(most).unwrap_or(usize::MAX);
     'pages: while said.len() < most_said && room > 0 {
@@ -58,7 +58,7 @@ pub(super) async fn recent(
 }
 
 /// The message as it was read; `None`: nothing to read, or nothing from before the job's own.
-fn words(message: &StoredMessage, job: &Job) -> Option<Said> {
+fn words(message: &StoredMessage, job: &Job) -> Option<PastMessage> {
     let answered = job.trigger.as_ref().map(|trigger| trigger.seq);
     let (by, text) = match message.sender {
         Sender::User => {
@@ -79,7 +79,7 @@ fn words(message: &StoredMessage, job: &Job) -> Option<Said> {
         }
     };
     let text = text.trim();
-    (!text.is_empty()).then(|| Said {
+    (!text.is_empty()).then(|| PastMessage {
         by,
         text: text.to_owned(),
         at: message.created,

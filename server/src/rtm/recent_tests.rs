@@ -8,7 +8,8 @@ use crate::records::ConversationId;
 use crate::rtm::apology::apology;
 use crate::state::test_state;
 use crate::store::{
-    JobKind, NewAnswer, NewAnswers, NewMessage, NextJob, OpenMode, OpenSession, TurnEnd, Words,
+    Fingerprint, JobKind, NewAnswer, NewAnswers, NewMessage, NextJob, OpenMode, OpenSession,
+    TurnEnd,
 };
 
 const NOW: Millis = Millis(1_800_000_000_000);
@@ -55,7 +56,7 @@ impl Talk {
             conversation: self.id,
             message_id: format!("ms-{}", self.count),
             client_message_id: None,
-            words: Words::of(&body),
+            words: Fingerprint::of(&body),
             body,
             session_id: "ss-1".to_owned(),
             context: "{}".to_owned(),

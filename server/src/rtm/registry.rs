@@ -232,10 +232,10 @@ mod tests {
             ["u-1", "u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
         registry.revoke(SecretHash::of("u-1"));
         registry.revoke(SecretHash::of("u-3"));
-        let told = registrations
+        let cancelled = registrations
             .each_ref()
             .map(|registration| registration.revoked().is_cancelled());
-        assert_eq!(told, [true, true, false]);
+        assert_eq!(cancelled, [true, true, false]);
         drop(registrations);
         assert!(registry.lock().tokens.is_empty());
     }
@@ -249,11 +249,11 @@ mod tests {
             .unwrap();
         registry.revoke_user("u-1");
         registry.revoke_user("u-3");
-        let told = registrations
+        let cancelled = registrations
             .each_ref()
             .map(|registration| registration.revoked().is_cancelled());
         assert_eq!(
-            (told, second.revoked().is_cancelled()),
+            (cancelled, second.revoked().is_cancelled()),
             ([true, false], true)
         );
         let later = registry
@@ -275,18 +275,18 @@ mod tests {
         let registrations = registrations.map(|(user, token)| enter(user, token));
         registrations[2].vouched_by("cs-a", "k1");
         registrations[3].vouched_by("cs-a", "k2");
-        let told = || {
+        let cancelled = || {
             registrations
                 .each_ref()
                 .map(|registration| registration.revoked().is_cancelled())
         };
         registry.revoke_user("u-1");
-        assert_eq!(told(), [true, true, false, false]);
+        assert_eq!(cancelled(), [true, true, false, false]);
         assert_eq!(
             registry.revoke_where(|app, key| (app, key) == ("cs-a", "k2")),
             1
         );
-        assert_eq!(told(), [true, true, false, true]);
+        assert_eq!(cancelled(), [true, true, false, true]);
         assert_eq!(registry.revoke_where(|_, _| true), 1);
     }
 

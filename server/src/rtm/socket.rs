@@ -28,7 +28,7 @@ use super::upgrade::{NotUpgradable, Upgrade};
 use crate::error::ApiError;
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::origin::own_origin;
-use crate::security::proxy::{Fault, Faults};
+use crate::security::proxy::{ProxyFault, ProxyFaults};
 use crate::security::refusals::Refused;
 use crate::store::SecretHash;
 
@@ -74,7 +74,7 @@ impl TicketContext {
 pub async fn open(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
-    Extension(faults): Extension<Arc<Faults>>,
+    Extension(faults): Extension<Arc<ProxyFaults>>,
     uri: Uri,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -83,7 +83,7 @@ pub async fn open(
     let upgradable = upgradable.map_err(|missing| {
         // Proxies take away what belongs to the connection, and pass on what belongs to the handshake.
         if headers.contains_key(header::SEC_WEBSOCKET_KEY) {
-            faults.tell(Fault::NoUpgrade);
+            faults.report(ProxyFault::NoUpgrade);
         }
         ApiError::Invalid(missing.to_string())
     })?;

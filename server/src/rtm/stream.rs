@@ -1,10 +1,10 @@
 //! A bot's turn while it streams: growing answers are published, and the visitor's Stop ends the turn.
 //!
-//! In the path: `answers` runs `tell` beside the bot's turn. `tell` publishes on the bus, and at each socket
+//! In the path: `answers` runs `publish_progress` beside the bot's turn. It publishes on the bus, and at each socket
 //! `delivered` decides which piece it lacks.
 //!
 //! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the turn
-//! has to be run again, so no client can show it twice. A growing answer is published once in [`GROWTH_EVERY`] at
+//! has to be run again, so no client can show it twice. A growing answer is published once in [`STREAM_EVERY`] at
 //! most, however fast the bot is.
 
 use std::future::pending;
@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Rtm;
-use super::limits::{DOING_CHARS, GROWTH_EVERY, TYPING_AGAIN};
-use crate::bot::{Growth, Patience};
+use super::limits::{DOING_CHARS, STREAM_EVERY, TYPING_AGAIN};
+use crate::bot::{Patience, Progress};
 use crate::bus::{Event, Received, Streaming, Subscription, Typing};
 use crate::clock::Millis;
 use crate::ids::format_uuid;
@@ -36,9 +36,9 @@ pub(super) enum Interrupted {
 }
 
 /// An answer that was told.
-pub(super) struct Begun {
+pub(super) struct PublishedAnswer {
     /// Which answer of the turn it is.
-    place: usize,
+    index: usize,
     message_id: String,
     began: Millis,
     /// The conversation's newest sequence at that moment.
@@ -48,25 +48,25 @@ pub(super) struct Begun {
 
 /// The sequence behind which each answer of a turn stands. An answer that was shown while it grew stands where it
 /// began; those before it in the turn stand above it.
-pub(super) fn places(told: &[Begun], answers: usize) -> Vec<Option<u64>> {
-    let mut places = vec![None; answers];
+pub(super) fn positions(published: &[PublishedAnswer], answers: usize) -> Vec<Option<u64>> {
+    let mut positions = vec![None; answers];
     let mut behind = None;
-    for (place, slot) in places.iter_mut().enumerate().rev() {
-        let begun = told.iter().find(|begun| begun.place == place);
+    for (index, slot) in positions.iter_mut().enumerate().rev() {
+        let begun = published.iter().find(|begun| begun.index == index);
         behind = begun.and_then(|begun| begun.behind).or(behind);
         *slot = behind;
     }
-    places
+    positions
 }
 
 /// The id of the turn's answer with this number. It is the same whenever the turn is run.
-pub(super) fn answer_id(job: &Job, place: usize) -> String {
-    answer_id_of(job.id, origin(job), place)
+pub(super) fn answer_id(job: &Job, index: usize) -> String {
+    answer_id_of(job.id, origin(job), index)
 }
 
 /// The same for who knows the job only by its number, and its `origin`.
-pub fn answer_id_of(job: JobId, origin: &str, place: usize) -> String {
-    format!("ms-{}", same_for(job, origin, &place.to_string()))
+pub fn answer_id_of(job: JobId, origin: &str, index: usize) -> String {
+    format!("ms-{}", same_for(job, origin, &index.to_string()))
 }
 
 /// What tells a job from the one with the same number in another database: its message, or its session.
@@ -90,11 +90,11 @@ fn same_for(job: JobId, origin: &str, what: &str) -> String {
 }
 
 /// Tells what grows, and notes it in `delivered`, until there is a reason to end the turn. Dropped when the turn ends by itself.
-pub(super) async fn tell(
+pub(super) async fn publish_progress(
     rtm: &Rtm,
     job: &Job,
-    mut growth: watch::Receiver<Growth>,
-    told: &mut Vec<Begun>,
+    mut progress: watch::Receiver<Progress>,
+    published: &mut Vec<PublishedAnswer>,
     patience: Patience,
 ) -> Interrupted {
     let end = Instant::now() + patience.total;
@@ -104,7 +104,7 @@ pub(super) async fn tell(
     let mut doing = Doing::default();
     loop {
         tokio::select! {
-            changed = growth.changed() => {
+            changed = progress.changed() => {
                 if changed.is_err() {
                     return pending().await;
                 }
@@ -114,7 +114,7 @@ pub(super) async fn tell(
                     continue;
                 };
                 match wake.event {
-                    Event::Stop(id) if told.iter().any(|it| it.message_id == *id) => {
+                    Event::Stop(id) if published.iter().any(|it| it.message_id == *id) => {
                         return Interrupted::Stopped;
                     }
                     Event::Owner(owner) if owner != job.owner && is_taken(rtm, job).await => {
@@ -126,36 +126,36 @@ pub(super) async fn tell(
             () = sleep_until(silent) => return Interrupted::Late,
             () = sleep_until(end) => return Interrupted::Endless,
             () = doing.is_old() => {
-                doing.tell(rtm, job).await;
+                doing.publish(rtm, job).await;
                 continue;
             }
         }
         // While this publishes, it does not listen. A Stop that comes meanwhile waits in the subscription.
         sleep_until(next).await;
-        next = Instant::now() + GROWTH_EVERY;
+        next = Instant::now() + STREAM_EVERY;
         silent = Instant::now() + patience.silent;
         if subscription.is_none() {
             subscription = rtm.bus.subscribe(job.conversation).await.ok();
         }
-        let grown = growth.borrow_and_update().clone();
-        if doing.is_now(grown.doing.as_deref()) {
-            doing.tell(rtm, job).await;
+        let now = progress.borrow_and_update().clone();
+        if doing.is_now(now.doing.as_deref()) {
+            doing.publish(rtm, job).await;
         }
-        for (number, grown) in grown.grown.into_iter().enumerate() {
-            if number == told.len() {
+        for (number, answer) in now.answers.into_iter().enumerate() {
+            if number == published.len() {
                 // Where that cannot be read, the answer stands where it ends.
                 let conversation = rtm.store.conversation(&job.user, &job.bot).await;
-                told.push(Begun {
-                    place: grown.place,
-                    message_id: answer_id(job, grown.place),
+                published.push(PublishedAnswer {
+                    index: answer.index,
+                    message_id: answer_id(job, answer.index),
                     began: rtm.clock.now(),
                     behind: conversation.ok().flatten().map(|found| found.last_seq),
                     bytes: 0,
                 });
             }
-            let begun = &mut told[number];
-            let from = std::mem::replace(&mut begun.bytes, grown.text.len());
-            if from == grown.text.len() {
+            let begun = &mut published[number];
+            let from = std::mem::replace(&mut begun.bytes, answer.text.len());
+            if from == answer.text.len() {
                 continue;
             }
             let streaming = Streaming {
@@ -164,10 +164,10 @@ pub(super) async fn tell(
                 began: begun.began,
                 behind: begun.behind,
                 from,
-                text: grown.text,
+                text: answer.text,
                 session_id: job.session_id.clone(),
             };
-            rtm.tell(job.conversation, Event::Streaming(streaming.into()))
+            rtm.publish_event(job.conversation, Event::Streaming(streaming.into()))
                 .await;
         }
     }
@@ -193,14 +193,15 @@ impl Doing {
         self.what.is_some()
     }
 
-    async fn tell(&mut self, rtm: &Rtm, job: &Job) {
+    async fn publish(&mut self, rtm: &Rtm, job: &Job) {
         self.again = Some(Instant::now() + TYPING_AGAIN);
         let typing = Typing {
             agent: None,
             types: true,
             doing: self.what.clone(),
         };
-        rtm.tell(job.conversation, Event::Typing(typing)).await;
+        rtm.publish_event(job.conversation, Event::Typing(typing))
+            .await;
     }
 
     /// It was told a while ago, and is so still.
@@ -232,16 +233,16 @@ mod tests {
 
     #[test]
     fn what_a_turn_says_before_an_answer_that_grew_stays_above_it() {
-        let begun = |place, behind| Begun {
-            place,
+        let begun = |index, behind| PublishedAnswer {
+            index,
             message_id: String::new(),
             began: Millis(0),
             behind,
             bytes: 0,
         };
-        let told = [begun(1, Some(5)), begun(2, None), begun(3, Some(7))];
+        let published = [begun(1, Some(5)), begun(2, None), begun(3, Some(7))];
         let expected = [Some(5), Some(5), Some(7), Some(7), None];
-        assert_eq!(places(&told, 5), expected);
-        assert_eq!(places(&[], 2), [None, None]);
+        assert_eq!(positions(&published, 5), expected);
+        assert_eq!(positions(&[], 2), [None, None]);
     }
 }

@@ -20,12 +20,12 @@ use super::limits::{MAX_FRAGMENTS, MESSAGE_WITHIN};
 pub struct Strict<S> {
     inner: S,
     frames: Frames,
-    fault: Option<Fault>,
+    fault: Option<FrameFault>,
 }
 
 /// What only a broken or hostile client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum FrameFault {
     /// RFC 6455, 5.2: the minimal number of bytes must be used.
     #[error("the length of a frame is not in its shortest form")]
     Length,
@@ -67,7 +67,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let fault = self.fault.unwrap_or(Fault::Length);
+        let fault = self.fault.unwrap_or(FrameFault::Length);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)))
     }
 }
@@ -125,11 +125,11 @@ struct Frames {
 
 impl Frames {
     /// Takes what came. The error says how many bytes of it were good.
-    fn pass(&mut self, bytes: &[u8], now: Instant) -> Result<(), (usize, Fault)> {
+    fn pass(&mut self, bytes: &[u8], now: Instant) -> Result<(), (usize, FrameFault)> {
         if let Some(began) = self.began
             && now.saturating_duration_since(began) > MESSAGE_WITHIN
         {
-            return Err((0, Fault::Slow));
+            return Err((0, FrameFault::Slow));
         }
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -166,7 +166,7 @@ impl Frames {
     }
 
     /// The head is whole.
-    fn begin(&mut self, now: Instant) -> Result<(), Fault> {
+    fn begin(&mut self, now: Instant) -> Result<(), FrameFault> {
         let [first, second, length @ ..] = self.head;
         let long = u64::from_be_bytes(length);
         let length = match second & 0x7f {
@@ -180,7 +180,7 @@ impl Frames {
             _ => true,
         };
         if !shortest {
-            return Err(Fault::Length);
+            return Err(FrameFault::Length);
         }
         self.have = 0;
         let masked = second & 0x80 != 0;
@@ -192,7 +192,7 @@ impl Frames {
             self.last = first & 0x80 != 0;
             self.began.get_or_insert(now);
             if self.fragments > MAX_FRAGMENTS {
-                return Err(Fault::Fragments);
+                return Err(FrameFault::Fragments);
             }
         }
         Ok(())
@@ -214,7 +214,7 @@ mod tests {
     }
 
     /// What passes of these bytes, in reads of so many, and the fault.
-    async fn read(bytes: &[u8], at_once: usize) -> (Vec<u8>, Option<Fault>) {
+    async fn read(bytes: &[u8], at_once: usize) -> (Vec<u8>, Option<FrameFault>) {
         let stream = tokio_test_stream(bytes, at_once);
         let mut strict = Strict::new(stream);
         let mut passed = Vec::new();
@@ -222,7 +222,7 @@ mod tests {
         let fault = ended.err().map(|error| {
             *error
                 .get_ref()
-                .and_then(|cause| cause.downcast_ref::<Fault>())
+                .and_then(|cause| cause.downcast_ref::<FrameFault>())
                 .unwrap()
         });
         (passed, fault)
@@ -273,7 +273,7 @@ mod tests {
                 let all = [good.clone(), frame(first, length, 5)].concat();
                 for at_once in [1, 100_000] {
                     let (passed, fault) = read(&all, at_once).await;
-                    assert_eq!(fault, Some(Fault::Length), "{first:x} {length:?}");
+                    assert_eq!(fault, Some(FrameFault::Length), "{first:x} {length:?}");
                     assert!(passed.starts_with(&good));
                     assert!(passed.len() < good.len() + HEAD, "not the bad one");
                 }
@@ -291,7 +291,7 @@ mod tests {
                 all.extend(frame(0x89, &[0x80], 0));
             }
             let (_, fault) = read(&all, 64).await;
-            assert_eq!(fault, Some(Fault::Fragments));
+            assert_eq!(fault, Some(FrameFault::Fragments));
         }
     }
 
@@ -311,6 +311,6 @@ mod tests {
         let ping = frame(0x89, &[0x80], 0);
         frames.pass(&ping, late + MESSAGE_WITHIN).unwrap();
         let later = late + MESSAGE_WITHIN + Duration::from_secs(1);
-        assert_eq!(frames.pass(&ping, later), Err((0, Fault::Slow)));
+        assert_eq!(frames.pass(&ping, later), Err((0, FrameFault::Slow)));
     }
 }

@@ -27,7 +27,7 @@ use crate::clock::Millis;
 use crate::error::{ApiError, KoreJson};
 use crate::security::client_ip::Client;
 use crate::security::refusals::Refused;
-use crate::signing::{self, AssertionError, Verified};
+use crate::signing::{self, AssertionError, VerifiedAssertion};
 use crate::store::{NewGrant, SecretHash, User};
 
 /// Exchanges an assertion. The anonymous variant is the same: the assertion says who is anonymous.
@@ -119,7 +119,7 @@ pub async fn revoke(
 }
 
 /// Checks the assertion. What does not hold is counted in the log.
-fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<Verified, AssertionError> {
+fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<VerifiedAssertion, AssertionError> {
     let table = rtm.keys.table();
     signing::verify(&table, &rtm.policy, assertion, rtm.clock.now()).inspect_err(|error| {
         let what = match error {
@@ -137,7 +137,7 @@ fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<Verified, Assert
 /// `taskBotId`, or as their configuration does, `_id`; one that names none is held to its bot by `rtm/start`.
 fn check_bot(
     rtm: &Rtm,
-    verified: &Verified,
+    verified: &VerifiedAssertion,
     named: Option<&BotInfo>,
     client: Client,
 ) -> Result<(), ApiError> {
@@ -158,7 +158,7 @@ fn check_bot(
 }
 
 /// A `jti` works once. Two apps may use the same.
-fn once(verified: &Verified) -> Option<(SecretHash, Millis)> {
+fn once(verified: &VerifiedAssertion) -> Option<(SecretHash, Millis)> {
     let jti = verified.jti.as_ref()?;
     let hash = SecretHash::of(format!("{}\n{jti}", verified.app));
     Some((hash, verified.forget))

@@ -15,7 +15,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use ipnet::IpNet;
 
-use super::proxy::{Fault, Faults};
+use super::proxy::{ProxyFault, ProxyFaults};
 use crate::config::Config;
 
 /// The other end of the connection. The listener puts it into every request.
@@ -94,14 +94,14 @@ fn is_secure(scheme: &str) -> bool {
 }
 
 /// Why a proxy's request may count as one in the clear although the visitor used https. None: nobody says that they did.
-pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<Fault> {
+pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<ProxyFault> {
     let peer = peer.to_canonical();
     if !is_proxy(peer, proxies) {
-        return says_forwarded(headers).then_some(Fault::NotListed(peer));
+        return says_forwarded(headers).then_some(ProxyFault::NotListed(peer));
     }
     match from_the_right(headers, "x-forwarded-proto").last() {
-        None | Some("") => Some(Fault::NoScheme),
-        Some(first) => is_secure(first).then_some(Fault::PlainHop),
+        None | Some("") => Some(ProxyFault::NoScheme),
+        Some(first) => is_secure(first).then_some(ProxyFault::PlainHop),
     }
 }
 
@@ -145,7 +145,7 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 
 /// Leaves a [`Client`] in the request's extensions.
 pub async fn identify(
-    State((config, faults)): State<(Arc<Config>, Arc<Faults>)>,
+    State((config, faults)): State<(Arc<Config>, Arc<ProxyFaults>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -157,7 +157,7 @@ pub async fn identify(
     let proxies = &config.server.trusted_proxies;
     let client = client(peer, request.headers(), proxies);
     if !is_proxy(peer, proxies) && says_forwarded(request.headers()) {
-        faults.tell(Fault::NotListed(peer.to_canonical()));
+        faults.report(ProxyFault::NotListed(peer.to_canonical()));
     }
     request.extensions_mut().insert(client);
     next.run(request).await
@@ -259,24 +259,28 @@ mod tests {
     #[test]
     fn who_misleads_us_about_https_is_found() {
         let listed = "10.0.0.1";
-        let stranger = Some(Fault::NotListed(ip("203.0.113.9")));
+        let stranger = Some(ProxyFault::NotListed(ip("203.0.113.9")));
         for (peer, lines, fault) in [
-            (listed, &[][..], Some(Fault::NoScheme)),
+            (listed, &[][..], Some(ProxyFault::NoScheme)),
             (
                 listed,
                 &[("x-forwarded-for", "198.51.100.1")],
-                Some(Fault::NoScheme),
+                Some(ProxyFault::NoScheme),
             ),
             (
                 listed,
                 &[("forwarded", "proto=https")],
-                Some(Fault::NoScheme),
+                Some(ProxyFault::NoScheme),
             ),
-            (listed, &[("x-forwarded-proto", "")], Some(Fault::NoScheme)),
+            (
+                listed,
+                &[("x-forwarded-proto", "")],
+                Some(ProxyFault::NoScheme),
+            ),
             (
                 listed,
                 &[("x-forwarded-proto", "https, http")],
-                Some(Fault::PlainHop),
+                Some(ProxyFault::PlainHop),
             ),
             (listed, &[("x-forwarded-proto", "http")], None),
             (listed, &[("x-forwarded-proto", "ws")], None),

@@ -33,7 +33,7 @@ pub struct PagePolicy<'a> {
     /// Our own origin, for browsers whose `'self'` leaves sockets out.
     pub own_origin: Option<&'a str>,
     /// Our own address where it is narrower than `'self'`: behind a proxy the rest of the host is not ours.
-    pub own_place: Option<&'a str>,
+    pub own_base: Option<&'a str>,
     /// Other platforms, from [`crate::config::Platform::connect_sources`].
     pub connect: &'a [String],
     /// Where pictures in messages may come from.
@@ -50,9 +50,9 @@ impl PagePolicy<'_> {
     /// The `Content-Security-Policy` of the page.
     pub fn csp(&self) -> String {
         let nonce = self.nonce;
-        let own = self.own_place.unwrap_or("'self'");
+        let own = self.own_base.unwrap_or("'self'");
         let mut connect = String::from(own);
-        if let Some(sockets) = self.own_place.or(self.own_origin) {
+        if let Some(sockets) = self.own_base.or(self.own_origin) {
             connect.push(' ');
             connect.push_str(&sockets.replacen("http", "ws", 1));
         }
@@ -141,7 +141,7 @@ mod tests {
         let policy = PagePolicy {
             nonce: "abc",
             own_origin: Some("https://chat.example.com"),
-            own_place: None,
+            own_base: None,
             connect: &[
                 "https://bots.example.com".to_owned(),
                 "wss://rtm.example.com".to_owned(),
@@ -165,7 +165,7 @@ mod tests {
         let policy = PagePolicy {
             nonce: "n",
             own_origin: Some("https://example.com"),
-            own_place: Some("https://example.com/p/"),
+            own_base: Some("https://example.com/p/"),
             connect: &[],
             images: &[],
             embedders: &[],
@@ -186,7 +186,7 @@ mod tests {
         let policy = PagePolicy {
             nonce: "n",
             own_origin: None,
-            own_place: None,
+            own_base: None,
             connect: &[],
             images: &[],
             embedders: &[],

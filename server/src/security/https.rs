@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::client_ip::{Client, Peer, is_proxy, misled};
 use super::origin::own_origin;
-use super::proxy::{Fault, Faults};
+use super::proxy::{ProxyFault, ProxyFaults};
 use crate::config::Config;
 use crate::error::ApiError;
 
@@ -27,7 +27,7 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Refuses or redirects plain HTTP when the configuration says so.
 pub async fn guard(
-    State((config, faults)): State<(Arc<Config>, Arc<Faults>)>,
+    State((config, faults)): State<(Arc<Config>, Arc<ProxyFaults>)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -41,7 +41,7 @@ pub async fn guard(
     }
     let fault = fault(&config, &request);
     if let Some(fault) = fault {
-        faults.tell(fault);
+        faults.report(fault);
     }
     let page = matches!(*request.method(), Method::GET | Method::HEAD)
         && !path.starts_with("/api/")
@@ -70,16 +70,16 @@ pub async fn guard(
 }
 
 /// What the proxy in front gets wrong about a visitor who used https.
-fn fault(config: &Config, request: &Request) -> Option<Fault> {
+fn fault(config: &Config, request: &Request) -> Option<ProxyFault> {
     let peer = request.extensions().get::<Peer>()?.0.ip();
     let proxies = &config.server.trusted_proxies;
     let said = misled(peer, request.headers(), proxies);
     said.or_else(|| {
         let listed = is_proxy(peer, proxies);
         used_https(request).then_some(if listed {
-            Fault::SaysHttp
+            ProxyFault::SaysHttp
         } else {
-            Fault::NotListed(peer)
+            ProxyFault::NotListed(peer)
         })
     })
 }
@@ -101,7 +101,7 @@ fn used_https(request: &Request) -> bool {
 }
 
 /// A page for whoever sets this server up.
-fn explain(fault: Fault) -> Response {
+fn explain(fault: ProxyFault) -> Response {
     let remedy = fault.remedy().replace('<', "&lt;");
     let page = format!(
         "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -138,7 +138,7 @@ mod tests {
         let config = Arc::new(test_config(
             "[server]\nrequire_https = true\npublic_url = \"https://chat.example.com/p\"\ntrusted_proxies = [\"10.0.0.0/8\"]",
         ));
-        let front = (config, Arc::new(Faults::default()));
+        let front = (config, Arc::new(ProxyFaults::default()));
         let router = Router::new()
             .fallback(any(|| async { "reached" }))
             .layer(middleware::from_fn_with_state(front.clone(), guard))

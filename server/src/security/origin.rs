@@ -11,7 +11,7 @@ use crate::config::BaseUrl;
 
 /// Whose page sent the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum PageOrigin {
     /// A page of this server.
     Own,
     /// A page of another origin, as the browser names it.
@@ -47,9 +47,9 @@ pub fn caller_of(
     headers: &HeaderMap,
     uri: &Uri,
     client: Client,
-) -> Caller {
+) -> PageOrigin {
     if !headers.contains_key(header::ORIGIN) {
-        return Caller::Nobody;
+        return PageOrigin::Nobody;
     }
     caller(
         own_origin(public_url, headers, uri, client).as_deref(),
@@ -58,17 +58,17 @@ pub fn caller_of(
 }
 
 /// Whose page sent this request.
-pub fn caller(own_origin: Option<&str>, headers: &HeaderMap) -> Caller {
+pub fn caller(own_origin: Option<&str>, headers: &HeaderMap) -> PageOrigin {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
-        (None, _) => Caller::Nobody,
+        (None, _) => PageOrigin::Nobody,
         (Some(origin), None) => match origin.to_str() {
-            Ok(origin) if Some(origin) == own_origin => Caller::Own,
-            Ok(origin) => Caller::Foreign(origin.to_owned()),
-            Err(_) => Caller::Foreign("null".to_owned()),
+            Ok(origin) if Some(origin) == own_origin => PageOrigin::Own,
+            Ok(origin) => PageOrigin::Foreign(origin.to_owned()),
+            Err(_) => PageOrigin::Foreign("null".to_owned()),
         },
         // Two origins: somebody is trying something.
-        (Some(_), Some(_)) => Caller::Foreign("null".to_owned()),
+        (Some(_), Some(_)) => PageOrigin::Foreign("null".to_owned()),
     }
 }
 
@@ -133,9 +133,9 @@ mod tests {
         let own = Some("http://localhost:8080");
         assert_eq!(
             caller(own, &headers(&[("origin", "http://localhost:8080")])),
-            Caller::Own
+            PageOrigin::Own
         );
-        assert_eq!(caller(own, &headers(&[])), Caller::Nobody);
+        assert_eq!(caller(own, &headers(&[])), PageOrigin::Nobody);
         for other in [
             "http://localhost:8081",
             "https://localhost:8080",
@@ -144,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(
                 caller(own, &headers(&[("origin", other)])),
-                Caller::Foreign(other.to_owned())
+                PageOrigin::Foreign(other.to_owned())
             );
         }
         assert_eq!(
@@ -155,11 +155,11 @@ mod tests {
                     ("origin", "http://localhost:8080")
                 ])
             ),
-            Caller::Foreign("null".to_owned())
+            PageOrigin::Foreign("null".to_owned())
         );
         assert_eq!(
             caller(None, &headers(&[("origin", "null")])),
-            Caller::Foreign("null".to_owned())
+            PageOrigin::Foreign("null".to_owned())
         );
     }
 }

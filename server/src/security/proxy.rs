@@ -1,6 +1,6 @@
 //! What a proxy in front gets wrong: one line in the log each, with its remedy.
 //!
-//! In the path: `client_ip::identify`, `https::guard` and the socket's handshake notice a [`Fault`] and [`Faults::tell`] it.
+//! In the path: `client_ip::identify`, `https::guard` and the socket's handshake notice a [`ProxyFault`] and [`ProxyFaults::report`] it.
 //!
 //! Invariant: a fault is told once while the process lives, so that nobody fills the log by asking again.
 
@@ -13,7 +13,7 @@ const MAX_PEERS: usize = 8;
 
 /// What is missing or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum ProxyFault {
     /// A listed proxy does not say whether the visitor used https.
     NoScheme,
     /// The visitor used https, but a proxy behind the first was asked in the clear and says so.
@@ -26,7 +26,7 @@ pub enum Fault {
     NotListed(IpAddr),
 }
 
-impl Fault {
+impl ProxyFault {
     /// What it is and what mends it.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -56,29 +56,31 @@ impl Fault {
 
 /// What has been told.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<HashSet<Fault>>);
+pub struct ProxyFaults(Mutex<HashSet<ProxyFault>>);
 
-impl Faults {
+impl ProxyFaults {
     /// Logs the fault, the first time.
-    pub fn tell(&self, fault: Fault) {
+    pub fn report(&self, fault: ProxyFault) {
         if !self.is_new(fault) {
             return;
         }
         let remedy = fault.remedy();
-        if let Fault::NotListed(peer) = fault {
+        if let ProxyFault::NotListed(peer) = fault {
             tracing::warn!(%peer, "{remedy}");
         } else {
             tracing::warn!("{remedy}");
         }
     }
 
-    fn is_new(&self, fault: Fault) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_peer = |fault: &Fault| matches!(fault, Fault::NotListed(_));
-        if is_peer(&fault) && told.iter().filter(|told| is_peer(told)).count() >= MAX_PEERS {
+    fn is_new(&self, fault: ProxyFault) -> bool {
+        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_peer = |fault: &ProxyFault| matches!(fault, ProxyFault::NotListed(_));
+        if is_peer(&fault)
+            && reported.iter().filter(|reported| is_peer(reported)).count() >= MAX_PEERS
+        {
             return false;
         }
-        told.insert(fault)
+        reported.insert(fault)
     }
 }
 
@@ -90,12 +92,12 @@ mod tests {
 
     #[test]
     fn each_fault_is_told_once_and_a_few_peers_are_named() {
-        let faults = Faults::default();
-        assert!(faults.is_new(Fault::NoScheme) && faults.is_new(Fault::NoUpgrade));
-        assert!(!faults.is_new(Fault::NoScheme));
-        let peers = (0..100).map(|n| Fault::NotListed(Ipv4Addr::from(n).into()));
+        let faults = ProxyFaults::default();
+        assert!(faults.is_new(ProxyFault::NoScheme) && faults.is_new(ProxyFault::NoUpgrade));
+        assert!(!faults.is_new(ProxyFault::NoScheme));
+        let peers = (0..100).map(|n| ProxyFault::NotListed(Ipv4Addr::from(n).into()));
         let named = peers.filter(|peer| faults.is_new(*peer)).count();
         assert_eq!(named, MAX_PEERS);
-        assert!(faults.is_new(Fault::PlainHop));
+        assert!(faults.is_new(ProxyFault::PlainHop));
     }
 }

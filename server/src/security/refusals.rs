@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client_ip::AddressKey;
-use crate::limits::{REFUSALS_A_MINUTE, REFUSALS_TOLD};
+use crate::limits::{REFUSALS_A_MINUTE, REFUSALS_EVERY};
 use crate::shutdown::Shutdown;
 
 /// What was refused.
@@ -91,7 +91,7 @@ impl Refusals {
     }
 
     /// Tells how much more there was, and begins a new minute.
-    pub fn tell(&self) {
+    pub fn log(&self) {
         let Minute { kinds, others } = std::mem::take(&mut *self.lock());
         for ((what, app, _), counted) in kinds {
             if counted.more > 0 {
@@ -133,14 +133,14 @@ impl Refusals {
 }
 
 /// Tells every minute, and once more at the end.
-pub fn keep_told(shutdown: &Shutdown, refusals: Arc<Refusals>) {
+pub fn keep_logging(shutdown: &Shutdown, refusals: Arc<Refusals>) {
     let ending = shutdown.clone();
     shutdown.spawn("refusals", async move {
-        let mut minute = tokio::time::interval(REFUSALS_TOLD);
+        let mut minute = tokio::time::interval(REFUSALS_EVERY);
         loop {
             tokio::select! {
-                _ = minute.tick() => refusals.tell(),
-                () = ending.cancelled() => return refusals.tell(),
+                _ = minute.tick() => refusals.log(),
+                () = ending.cancelled() => return refusals.log(),
             }
         }
     });
@@ -204,8 +204,8 @@ mod tests {
             }
             refusals.note(Refused::Replay, Some("cs-shop"), address(1));
             refusals.note(Refused::UnknownKey, None, address(2));
-            refusals.tell();
-            refusals.tell();
+            refusals.log();
+            refusals.log();
         });
         assert_eq!(
             lines,
@@ -226,7 +226,7 @@ mod tests {
                 refusals.note(Refused::Limit, None, address(last));
             }
             assert_eq!(refusals.lock().kinds.len(), REFUSALS_A_MINUTE);
-            refusals.tell();
+            refusals.log();
             assert!(refusals.lock().kinds.is_empty());
         });
         assert_eq!(lines.len(), REFUSALS_A_MINUTE + 1);

@@ -185,7 +185,7 @@ pub fn sign(key: &Key, policy: &Policy, what: Signed<'_>) -> anyhow::Result<Stri
 
 /// An assertion that holds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verified {
+pub struct VerifiedAssertion {
     /// The app that vouches.
     pub app: String,
     /// The key that it did so with: [`Key::name`].
@@ -202,7 +202,7 @@ pub struct Verified {
     pub claims: Claims,
 }
 
-/// Checks an assertion. The caller spends [`Verified::jti`].
+/// Checks an assertion. The caller spends [`VerifiedAssertion::jti`].
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -211,7 +211,7 @@ pub fn verify(
     policy: &Policy,
     token: &str,
     now: Millis,
-) -> Result<Verified, AssertionError> {
+) -> Result<VerifiedAssertion, AssertionError> {
     let (app, key, claims) = signed(table, token, |claims| claims.iss.clone())?;
 
     let expires = check_times(&claims, policy, now)?;
@@ -234,7 +234,7 @@ pub fn verify(
         anonymous: claims.is_anonymous.unwrap_or(false),
     };
     let forget = Millis(expires.saturating_mul(1000)).plus(policy.leeway);
-    Ok(Verified {
+    Ok(VerifiedAssertion {
         app,
         key: key.name().to_owned(),
         issued: Millis(claims.iat.unwrap_or_default().saturating_mul(1000)),

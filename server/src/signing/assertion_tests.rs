@@ -70,7 +70,7 @@ fn good_header() -> Value {
     json!({"alg": "HS256", "typ": "JWT", "kid": "new"})
 }
 
-fn check(token: &str) -> Result<Verified, AssertionError> {
+fn check(token: &str) -> Result<VerifiedAssertion, AssertionError> {
     let (table, policy) = fixture();
     verify(&table, &policy, token, Millis(NOW * 1000))
 }

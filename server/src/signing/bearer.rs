@@ -14,7 +14,7 @@ use crate::clock::Millis;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct BearerCaller {
     /// The app that vouches.
     pub app: String,
     /// For whom.
@@ -32,7 +32,7 @@ pub fn verify_bearer(
     policy: &Policy,
     token: &str,
     now: Millis,
-) -> Result<Caller, AssertionError> {
+) -> Result<BearerCaller, AssertionError> {
     let (app, _key, claims) = signed(table, token, app_of)?;
     let issued = claims.iat.ok_or(ClaimFault::Missing.of("iat"))?;
     policy.check_bearer(&claims, issued, now)?;
@@ -44,7 +44,7 @@ pub fn verify_bearer(
     if !identity_fits(&subject) {
         return Err(ClaimFault::Unfit.of("sub").into());
     }
-    Ok(Caller {
+    Ok(BearerCaller {
         app,
         identity: Identity {
             subject,
@@ -72,7 +72,7 @@ mod tests {
     const SECRET: &str = "tK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG";
     const NOW: u64 = 1_795_000_000;
 
-    fn verify(claims: &Value, secret: &str) -> Result<Caller, AssertionError> {
+    fn verify(claims: &Value, secret: &str) -> Result<BearerCaller, AssertionError> {
         install_crypto();
         let config = test_config(&format!(
             "[apps.cs-a]\nbots = []\n[[apps.cs-a.keys]]\nkid = \"k\"\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n\

@@ -361,8 +361,8 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    fn entry(kid: &str, algorithm: &str, place: &str) -> String {
-        format!("[[apps.cs-a.keys]]\nkid = \"{kid}\"\nalgorithm = \"{algorithm}\"\n{place}\n")
+    fn entry(kid: &str, algorithm: &str, material: &str) -> String {
+        format!("[[apps.cs-a.keys]]\nkid = \"{kid}\"\nalgorithm = \"{algorithm}\"\n{material}\n")
     }
 
     #[test]
@@ -487,8 +487,8 @@ mod tests {
         assert!(!first.knows("cs-b", name) && !first.knows("cs-b", ""));
         // The private and the public half of a pair are one key.
         let pem = |kind: &str, text: &str| {
-            let place = format!("{kind} = \"\"\"{text}\"\"\"");
-            table(&entry("p", "ES256", &place)).unwrap()
+            let material = format!("{kind} = \"\"\"{text}\"\"\"");
+            table(&entry("p", "ES256", &material)).unwrap()
         };
         let private = pem("private_key", include_str!("testdata/ec.private.pem"));
         let public = pem("public_key", include_str!("testdata/ec.public.pem"));

@@ -12,12 +12,13 @@ mod shared_key;
 mod visitor;
 
 pub use assertion::{
-    AssertionError, Identity, Policy, Signed, Verified, claimed_app, identity_fits, sign, verify,
+    AssertionError, Identity, Policy, Signed, VerifiedAssertion, claimed_app, identity_fits, sign,
+    verify,
 };
-pub use bearer::{Caller, verify_bearer};
+pub use bearer::{BearerCaller, verify_bearer};
 pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
 pub use shared_key::SharedKey;
-pub use visitor::{VISITOR_COOKIE, Visitor, Visitors};
+pub use visitor::{AnonymousVisitor, VISITOR_COOKIE, Visitors};
 
 /// Chooses the cryptography once for the process. First thing in `main`, and in tests.
 pub fn install_crypto() {

@@ -35,12 +35,12 @@ const TOKEN_BYTES: usize = 1024;
 
 /// Somebody without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visitor {
+pub struct AnonymousVisitor {
     id: String,
     issued: Millis,
 }
 
-impl Visitor {
+impl AnonymousVisitor {
     /// What assertions call the visitor. The same in every app, and another user in each.
     pub fn identity(&self) -> Identity {
         Identity {
@@ -94,8 +94,8 @@ impl Visitors {
     }
 
     /// Somebody new.
-    pub fn create(&self, ids: &dyn Ids, now: Millis) -> Visitor {
-        Visitor {
+    pub fn create(&self, ids: &dyn Ids, now: Millis) -> AnonymousVisitor {
+        AnonymousVisitor {
             id: ids.uuid(),
             issued: now,
         }
@@ -123,7 +123,7 @@ impl Visitors {
     ///
     /// # Errors
     /// When the cryptography fails, which it does not with an HMAC key.
-    pub fn token(&self, visitor: &Visitor, now: Millis) -> anyhow::Result<String> {
+    pub fn token(&self, visitor: &AnonymousVisitor, now: Millis) -> anyhow::Result<String> {
         let claims = VisitorClaims {
             sub: visitor.id.clone(),
             iat: now.seconds(),
@@ -137,7 +137,7 @@ impl Visitors {
     }
 
     /// The visitor of a token, unless it is not ours or too old.
-    pub fn read(&self, token: &str, now: Millis) -> Option<Visitor> {
+    pub fn read(&self, token: &str, now: Millis) -> Option<AnonymousVisitor> {
         if token.len() > TOKEN_BYTES {
             return None;
         }
@@ -155,14 +155,18 @@ impl Visitors {
         }
         let claims: VisitorClaims =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        (now.seconds() < claims.exp).then(|| Visitor {
+        (now.seconds() < claims.exp).then(|| AnonymousVisitor {
             id: claims.sub,
             issued: Millis(claims.iat * 1000),
         })
     }
 
     /// The visitors whose genuine cookies the request carries: usually one.
-    pub fn of_cookies(&self, headers: &HeaderMap, now: Millis) -> impl Iterator<Item = Visitor> {
+    pub fn of_cookies(
+        &self,
+        headers: &HeaderMap,
+        now: Millis,
+    ) -> impl Iterator<Item = AnonymousVisitor> {
         headers
             .get_all(header::COOKIE)
             .iter()

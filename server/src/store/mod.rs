@@ -28,10 +28,10 @@ mod work;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Conversation, ConversationId, Dossier, Effects, Erasure, Forgotten, HistoryFrom,
-    HistoryQuery, JobId, Kept, Missed, NewGrant, NewMessage, OpenMode, OpenSession, Owner, Pruned,
-    PrunedUsers, Retention, SecretHash, Sender, SessionOpened, Spending, StoredMessage, StoredPage,
-    Swept, TicketRecord, TokenRecord, User, Words,
+    Appended, Conversation, ConversationId, Dossier, Effects, Erasure, ExportedConversation,
+    Fingerprint, Forgotten, HistoryFrom, HistoryQuery, JobId, Missed, NewGrant, NewMessage,
+    OpenMode, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, Sender,
+    SessionOpened, Spending, StoredMessage, StoredPage, Swept, TicketRecord, TokenRecord, User,
 };
 pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
 
@@ -190,7 +190,7 @@ pub trait Store: Send + Sync + 'static {
     /// conversation loses its beginning only, its sequences go on, and what an open job answers stays.
     async fn prune(
         &self,
-        retention: Retention,
+        retention: RetentionLimits,
         after: Option<ConversationId>,
     ) -> Result<Pruned, StoreError>;
 

@@ -25,14 +25,14 @@ impl SecretHash {
 
 /// A fingerprint of what a message says. It shows whether an id that comes again comes with other words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Words(pub [u8; 16]);
+pub struct Fingerprint(pub [u8; 16]);
 
-impl Words {
+impl Fingerprint {
     /// The fingerprint of this text: half of its SHA-256.
-    pub fn of(text: impl AsRef<[u8]>) -> Words {
+    pub fn of(text: impl AsRef<[u8]>) -> Fingerprint {
         let mut half = [0; 16];
         half.copy_from_slice(&Sha256::digest(text.as_ref())[..16]);
-        Words(half)
+        Fingerprint(half)
     }
 }
 
@@ -204,7 +204,7 @@ pub struct NewMessage {
     /// The client's id as JSON text; `None` cannot be recognised when it comes again.
     pub client_message_id: Option<String>,
     /// What it says: the same id with other words is another message.
-    pub words: Words,
+    pub words: Fingerprint,
     /// JSON of `UserBody`.
     pub body: String,
     /// The session it was written in.
@@ -282,7 +282,7 @@ pub struct Missed {
 
 /// What is kept of a conversation. Both limits may be set; a message that is beyond one of them goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
+pub struct RetentionLimits {
     /// Messages stored at this moment or later stay: by them a message that a browser sends again is recognised.
     pub sent_again_from: Millis,
     /// Messages that were stored before this moment may go.
@@ -291,7 +291,7 @@ pub struct Retention {
     pub newest: Option<u64>,
 }
 
-impl Retention {
+impl RetentionLimits {
     /// May a message go, in a conversation whose newest is `last_seq`?
     pub fn forgets(&self, seq: u64, created: Millis, last_seq: u64) -> bool {
         let old = self.older_than.is_some_and(|moment| created < moment);
@@ -319,7 +319,7 @@ pub struct Dossier {
     /// When access tokens expire, soonest first.
     pub tokens: Vec<Millis>,
     /// With each bot.
-    pub conversations: Vec<Kept>,
+    pub conversations: Vec<ExportedConversation>,
 }
 
 /// Leaves out what was said of the user.
@@ -335,7 +335,7 @@ impl std::fmt::Debug for Dossier {
 
 /// A conversation in a [`Dossier`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct ExportedConversation {
     /// Its number, for [`history`](super::Store::history).
     pub id: ConversationId,
     /// Its public name, `cv-<uuid>`.

@@ -72,11 +72,11 @@ async fn a_flow_that_streams_is_heard_piece_by_piece() {
     });
     let bot = bot_at(&hook, &format!("{N8N}streamed = true"));
     let mut answers = Answers::new();
-    let growth = answers.growth();
+    let progress = answers.progress();
     bot.answer(turn(TurnKind::text("hi")), &mut answers)
         .await
         .unwrap();
-    assert_eq!(growth.borrow().grown[0].text, "Hello");
+    assert_eq!(progress.borrow().answers[0].text, "Hello");
     assert_eq!(texts(answers.into_bodies()), ["Hello"]);
 }
 

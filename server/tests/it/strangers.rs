@@ -237,11 +237,11 @@ async fn answers_that_nobody_takes_cost_a_share_and_not_the_memory() {
     let asking = (0..6).map(|_| ask_and_take_nothing(server.address, &token, 64));
     let asking = tokio::time::timeout(3 * SOON, join_all(asking));
     let kept = asking.await.expect("each was answered or refused");
-    let grown = server.resident().saturating_sub(before);
+    let streamed = server.resident().saturating_sub(before);
     // 384 pages of 1.4 MB would be half a gigabyte. What one address may hold, as much again for making it, and what the
     // allocator keeps.
     let bound = 4 * u64::try_from(ANSWERS_BYTES_PER_ADDRESS / 1024).unwrap();
-    assert!(grown < bound, "{grown} kB more, {bound} kB at most");
+    assert!(streamed < bound, "{streamed} kB more, {bound} kB at most");
     // Others are served meanwhile.
     assert_eq!(server.granted(2).await.len(), token.len());
     drop(kept);

@@ -11,7 +11,7 @@ use protocol::reply::BotMessage;
 use secrecy::SecretString;
 use serde_json::json;
 use server::bot::{
-    Answers, Bot, BotError, Class, Said, Speaker, Surroundings, Turn, TurnKind, Visitor,
+    Answers, Bot, BotError, Class, PastMessage, Speaker, Surroundings, Turn, TurnKind, Visitor,
 };
 use server::clock::{FixedClock, Millis};
 use server::config::Config;
@@ -112,7 +112,7 @@ async fn an_event_is_signed_and_says_what_a_bot_needs() {
         files: Vec::new(),
         custom_data: Some(json!({"page": "cart"})),
     });
-    let before = |by, text: &str| Said {
+    let before = |by, text: &str| PastMessage {
         by,
         text: text.to_owned(),
         at: Millis(1_000),

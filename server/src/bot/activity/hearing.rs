@@ -22,7 +22,7 @@ pub struct Hearing {
     /// Not given yet, so that an update can still take their place: id and activity; none for one that cannot be read.
     held: Vec<(String, Option<Activity>)>,
     /// What was shown of the answer that grows.
-    grown: Option<String>,
+    streamed: Option<String>,
     /// Activities so far.
     heard: usize,
     /// Messages among them.
@@ -49,7 +49,7 @@ impl Hearing {
             bot: turn.bot.clone(),
             turn: turn.idempotence_key.clone(),
             held: Vec::new(),
-            grown: None,
+            streamed: None,
             heard: 0,
             said: 0,
             fault: None,
@@ -84,11 +84,11 @@ impl Hearing {
             }
             ("typing", Some(Stage::Streaming)) => {
                 self.flush(answers);
-                self.grow(activity.text.as_deref().unwrap_or_default(), answers);
+                self.append(activity.text.as_deref().unwrap_or_default(), answers);
             }
             ("message", stage) => {
                 let awaits = activity.awaits_the_visitor();
-                if self.grown.is_some() && stage == Some(Stage::Final) {
+                if self.streamed.is_some() && stage == Some(Stage::Final) {
                     self.settle(&activity, answers);
                 } else {
                     self.hold(id, Some(activity));
@@ -195,20 +195,20 @@ impl Hearing {
 
     /// Each activity of a stream has the whole text so far. One that was overtaken is shorter, and one that was written
     /// anew cannot be shown before its end.
-    fn grow(&mut self, text: &str, answers: &mut Answers) {
-        let grown = self.grown.get_or_insert_default();
-        let Some(piece) = text.strip_prefix(grown.as_str()) else {
+    fn append(&mut self, text: &str, answers: &mut Answers) {
+        let streamed = self.streamed.get_or_insert_default();
+        let Some(piece) = text.strip_prefix(streamed.as_str()) else {
             return;
         };
         match answers.write(piece) {
-            Ok(()) => grown.push_str(piece),
+            Ok(()) => streamed.push_str(piece),
             Err(fault) => self.note(fault),
         }
     }
 
     /// The end of a stream takes the place of what has grown.
     fn settle(&mut self, activity: &Activity, answers: &mut Answers) {
-        self.grown = None;
+        self.streamed = None;
         let mut messages = self.shown(Some(activity)).into_iter();
         if let Some(first) = messages.next()
             && let Err(fault) = answers.end_as(&first)
@@ -253,16 +253,19 @@ mod tests {
     #[test]
     fn a_stream_grows_and_its_end_has_the_last_word() {
         let (mut hearing, mut answers) = begin();
-        let growth = answers.growth();
+        let progress = answers.progress();
         let (h, a) = (&mut hearing, &mut answers);
         hear(h, a, r#"{"type":"message","text":"First"}"#);
         hear(h, a, &stream("typing", "informative", "Looking"));
-        assert_eq!(growth.borrow().doing.as_deref(), Some("Looking"));
+        assert_eq!(progress.borrow().doing.as_deref(), Some("Looking"));
         for text in ["Once", "Once upon", "Once", "Twice [1]", "Once upon a"] {
             hear(h, a, &stream("typing", "streaming", text));
         }
-        let grown = growth.borrow().grown.clone();
-        assert_eq!((grown[0].place, grown[0].text.as_str()), (1, "Once upon a"));
+        let streamed = progress.borrow().answers.clone();
+        assert_eq!(
+            (streamed[0].index, streamed[0].text.as_str()),
+            (1, "Once upon a")
+        );
         hear(h, a, &stream("message", "final", "Once upon a time"));
         hear(h, a, r#"{"type":"message","text":"Last"}"#);
         let said = texts(hearing, answers);

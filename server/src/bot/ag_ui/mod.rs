@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use self::input::input;
 use self::memory::{Memory, Next, Resume};
 use self::run::Run;
-use super::agents::{Client, Words, Wrong};
+use super::agents::{AgentClient, Words, Wrong};
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
 use crate::config;
@@ -29,7 +29,7 @@ const HISTORY_BYTES: usize = 128 * 1024;
 
 /// The bot.
 pub struct AgUi {
-    client: Client,
+    client: AgentClient,
     settings: config::AgentStream,
 }
 
@@ -40,7 +40,7 @@ impl AgUi {
     /// [`BotError::Setting`]: what is wrong, and where.
     pub fn open(settings: &config::AgentStream, outbound: &Outbound) -> Result<Self, BotError> {
         Ok(Self {
-            client: Client::open("ag_ui", settings, outbound)?,
+            client: AgentClient::open("ag_ui", settings, outbound)?,
             settings: settings.clone(),
         })
     }
@@ -62,7 +62,7 @@ impl AgUi {
                 memory.forget_questions();
                 self.run(turn, &memory, None, words, answers).await?
             }
-            told => told?,
+            outcome => outcome?,
         };
         memory.learn(run);
         memory.ask(words, answers)?;
@@ -77,15 +77,15 @@ impl AgUi {
         words: Words<'a>,
         answers: &mut Answers,
     ) -> Result<Run<'a>, Wrong> {
-        let mut told = self.client.ask(&input(turn, memory, resume)).await?;
+        let mut events = self.client.ask(&input(turn, memory, resume)).await?;
         let mut run = Run::new(words);
-        while let Some(data) = told.next().await? {
+        while let Some(data) = events.next().await? {
             if run.hear(&data, answers)? {
-                told.let_end().await;
+                events.let_end().await;
                 return Ok(run);
             }
         }
-        Err(told.broken("it has no RUN_FINISHED").into())
+        Err(events.broken("it has no RUN_FINISHED").into())
     }
 }
 
@@ -96,8 +96,8 @@ impl Bot for AgUi {
             TurnKind::Close => Ok(()),
             TurnKind::Connect => answers.greet(&self.settings.greeting),
             TurnKind::Message { .. } => {
-                let told = self.converse(&turn, answers).await;
-                told.map_err(|error| once_shown(error, answers))
+                let outcome = self.converse(&turn, answers).await;
+                outcome.map_err(|error| once_shown(error, answers))
             }
         }
     }

@@ -36,7 +36,7 @@ pub(super) struct Run<'a> {
     /// Messages that are not the agent's own.
     hidden: Vec<String>,
     /// Something was told besides that it runs.
-    has_told: bool,
+    has_content: bool,
     /// What the next run is told of the state.
     pub(super) state: State,
     /// The tool calls.
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
             blocks: Blocks::default(),
             chunk: None,
             hidden: Vec::new(),
-            has_told: false,
+            has_content: false,
             state: State::Same,
             calls: Vec::new(),
             questions: Vec::new(),
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
             "RUN_ERROR" => return Err(self.failed(&event, answers)),
             "RUN_FINISHED" => return self.finish(&event, answers).map(|()| true),
             "RUN_STARTED" => return Ok(false),
-            _ => self.has_told = true,
+            _ => self.has_content = true,
         }
         match kind {
             "TEXT_MESSAGE_START" => {
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
             }
             "TEXT_MESSAGE_CONTENT" => {
                 let delta = text("delta").ok_or_else(|| unreadable("a delta is not a text"))?;
-                self.grow(id("messageId"), delta, data, answers)?;
+                self.append(id("messageId"), delta, data, answers)?;
             }
             "TEXT_MESSAGE_END" => self.end(id("messageId"), answers)?,
             "TEXT_MESSAGE_CHUNK" => self.chunk(&event, data, answers)?,
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn grow(
+    fn append(
         &mut self,
         id: &str,
         delta: &str,
@@ -156,12 +156,12 @@ impl<'a> Run<'a> {
         if self.hidden.iter().any(|hidden| hidden == id) {
             return Ok(());
         }
-        self.blocks.grow(id, delta, said, answers)
+        self.blocks.append(id, delta, said, answers)
     }
 
     fn end(&mut self, id: &str, answers: &mut Answers) -> Result<(), BotError> {
-        if let Some(place) = self.hidden.iter().position(|hidden| hidden == id) {
-            self.hidden.swap_remove(place);
+        if let Some(index) = self.hidden.iter().position(|hidden| hidden == id) {
+            self.hidden.swap_remove(index);
             return Ok(());
         }
         self.blocks.finish(id, answers)
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             _ => return Err(unreadable("a delta is not a text")),
         };
         let id = self.chunk.clone().unwrap_or_default();
-        self.grow(&id, delta, said, answers)
+        self.append(&id, delta, said, answers)
     }
 
     fn end_chunk(&mut self, answers: &mut Answers) -> Result<(), BotError> {
@@ -210,13 +210,13 @@ impl<'a> Run<'a> {
     /// A piece of a call's arguments; of the last call, when it does not say of which.
     fn argument(&mut self, id: Option<&str>, delta: &str) {
         let known = |call: &Call| id.is_none_or(|id| call.id == id);
-        let Some(place) = self.calls.iter().rposition(known) else {
+        let Some(index) = self.calls.iter().rposition(known) else {
             return;
         };
-        let arguments = &mut self.calls[place].arguments;
+        let arguments = &mut self.calls[index].arguments;
         if arguments.len() + delta.len() > MAX_ARGUMENT_BYTES {
             // Half of them would be wrong ones.
-            self.calls.remove(place);
+            self.calls.remove(index);
             return;
         }
         arguments.push_str(delta);
@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
         let code = code.filter(|code| code.len() <= 64 && code.chars().all(is_letter));
         let code = code.map_or_else(String::new, |code| format!(", code {code}"));
         let error = BotError::failed(Class::Error, format!("its run failed (RUN_ERROR{code})"));
-        if self.has_told {
+        if self.has_content {
             Wrong::Failed(error)
         } else {
             Wrong::Refused(error)

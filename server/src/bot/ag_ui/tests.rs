@@ -134,17 +134,17 @@ fn what_is_not_for_the_visitor_is_not_shown() {
 #[test]
 fn tools_say_what_is_done() {
     let mut answers = Answers::new();
-    let growth = answers.growth();
+    let progress = answers.progress();
     let mut run = Run::new(words());
     let call = json!({"type": "TOOL_CALL_START", "toolCallId": "t", "toolCallName": "find"});
     run.hear(&call.to_string(), &mut answers).unwrap();
     assert_eq!(
-        growth.borrow().doing.as_deref(),
+        progress.borrow().doing.as_deref(),
         Some("Looking something up …")
     );
     run.hear(&content("a", "Found").to_string(), &mut answers)
         .unwrap();
-    assert_eq!(growth.borrow().doing, None);
+    assert_eq!(progress.borrow().doing, None);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn payloads(content: &Content) -> Vec<String> {
 }
 
 /// What goes to the agent when the visitor says this.
-fn told(mut memory: Memory, text: &str) -> Value {
+fn input_for(mut memory: Memory, text: &str) -> Value {
     let turn = turn(TurnKind::text(text));
     match memory.hear(&turn.kind, words()) {
         Next::Ask => Value::Null,
@@ -292,7 +292,7 @@ fn a_tool_call_is_asked_about_with_its_input_and_resumed() {
     assert!(shown.plain_text().contains("order: 17"));
     let buttons = payloads(&shown);
     assert_eq!(buttons, ["i#yes", "i#no"]);
-    let input = told(memory, &buttons[0]);
+    let input = input_for(memory, &buttons[0]);
     let expected =
         json!([{"interruptId": "i", "status": "resolved", "payload": {"approved": true}}]);
     assert_eq!(input["resume"], expected);
@@ -309,7 +309,7 @@ fn who_says_something_else_is_heard_with_it() {
     let interrupts = json!([{"id": "i", "reason": "confirmation", "message": "Sure?"}, {"id": "j", "reason": "confirmation"}]);
     let (memory, shown) = asked(&[], &interrupts);
     assert_eq!(shown.plain_text(), "Sure?");
-    let input = told(memory, "what would it cost?");
+    let input = input_for(memory, "what would it cost?");
     let expected = json!([{"interruptId": "i", "status": "cancelled"}, {"interruptId": "j", "status": "cancelled"}]);
     assert_eq!(input["resume"], expected);
     assert_eq!(input["messages"][0]["content"], "what would it cost?");
@@ -327,7 +327,7 @@ fn several_questions_are_asked_one_by_one_and_answered_together() {
     memory.keep(&mut answers).unwrap();
     let memory = Memory::read(answers.effects().state.as_deref());
     assert_eq!(texts(answers), ["Your name?"]);
-    let input = told(memory, "Ann");
+    let input = input_for(memory, "Ann");
     let expected = json!([
         {"interruptId": "i", "status": "resolved", "payload": false},
         {"interruptId": "j", "status": "resolved", "payload": "Ann"},
@@ -371,12 +371,12 @@ fn answers_have_the_shape_that_the_agent_wants() {
         (Value::Null, "Ann", json!("Ann")),
     ] {
         let (memory, _) = asked(&[], &schema(&wanted));
-        let input = told(memory, said);
+        let input = input_for(memory, said);
         assert_eq!(input["resume"][0]["payload"], payload, "{wanted}");
     }
     let (memory, shown) = asked(&[], &schema(&json!({"enum": ["red", 7]})));
     assert_eq!(payloads(&shown), ["i#0", "i#1"]);
-    assert_eq!(told(memory, "i#2")["resume"][0]["status"], "cancelled");
+    assert_eq!(input_for(memory, "i#2")["resume"][0]["status"], "cancelled");
     let many: Vec<_> = (0..10_000).collect();
     let (_, shown) = asked(&[], &schema(&json!({"enum": many})));
     assert!(shown.buttons().is_empty());

@@ -63,7 +63,7 @@ impl Blocks {
     ///
     /// # Errors
     /// [`BotError::TooMany`].
-    pub(in crate::bot) fn grow(
+    pub(in crate::bot) fn append(
         &mut self,
         id: &str,
         delta: &str,
@@ -187,10 +187,10 @@ mod tests {
         answers.into_bodies().into_iter().map(text).collect()
     }
 
-    fn grow(blocks: &mut Blocks, id: &str, said: &str, answers: &mut Answers) {
+    fn append(blocks: &mut Blocks, id: &str, said: &str, answers: &mut Answers) {
         let value: serde_json::Value = protocol::json::from_text(said).unwrap();
         let delta = value["delta"].as_str().unwrap();
-        blocks.grow(id, delta, said, answers).unwrap();
+        blocks.append(id, delta, said, answers).unwrap();
     }
 
     fn piece(text: &str) -> String {
@@ -201,12 +201,12 @@ mod tests {
     fn texts_side_by_side_do_not_run_into_each_other() {
         let (mut blocks, mut answers) = (Blocks::default(), Answers::new());
         for (id, text) in [("a", "one "), ("b", "two "), ("c", "three"), ("a", "first")] {
-            grow(&mut blocks, id, &piece(text), &mut answers);
+            append(&mut blocks, id, &piece(text), &mut answers);
         }
         blocks.finish("c", &mut answers).unwrap();
         blocks.finish("unknown", &mut answers).unwrap();
         blocks.finish("a", &mut answers).unwrap();
-        grow(&mut blocks, "b", &piece("second"), &mut answers);
+        append(&mut blocks, "b", &piece("second"), &mut answers);
         blocks.end(&mut answers).unwrap();
         assert_eq!(texts(answers), ["one first", "two second", "three"]);
     }
@@ -216,10 +216,10 @@ mod tests {
         let (mut blocks, mut answers) = (Blocks::default(), Answers::new());
         for text in ["first", "", " \n", "\n  second"] {
             blocks.begin("a", &mut answers).unwrap();
-            grow(&mut blocks, "a", &piece(text), &mut answers);
+            append(&mut blocks, "a", &piece(text), &mut answers);
             blocks.finish("a", &mut answers).unwrap();
         }
-        grow(&mut blocks, "b", &piece(&" ".repeat(5_000)), &mut answers);
+        append(&mut blocks, "b", &piece(&" ".repeat(5_000)), &mut answers);
         blocks.end(&mut answers).unwrap();
         assert_eq!(texts(answers), ["first", "\n  second"]);
     }
@@ -228,12 +228,12 @@ mod tests {
     fn halves_come_together_in_each_text() {
         let (mut blocks, mut answers) = (Blocks::default(), Answers::new());
         for id in ["a", "b"] {
-            grow(&mut blocks, id, r#"{"delta":"x\ud83d"}"#, &mut answers);
+            append(&mut blocks, id, r#"{"delta":"x\ud83d"}"#, &mut answers);
         }
         for id in ["a", "b"] {
-            grow(&mut blocks, id, r#"{"delta":"\ude00"}"#, &mut answers);
+            append(&mut blocks, id, r#"{"delta":"\ude00"}"#, &mut answers);
         }
-        grow(&mut blocks, "a", r#"{"delta":"\ud83d"}"#, &mut answers);
+        append(&mut blocks, "a", r#"{"delta":"\ud83d"}"#, &mut answers);
         blocks.end(&mut answers).unwrap();
         assert_eq!(texts(answers), ["x😀\u{fffd}", "x😀"]);
     }
@@ -245,8 +245,8 @@ mod tests {
         assert_eq!(refused, Some(BotError::TooMany));
         let (mut blocks, mut answers) = (Blocks::default(), Answers::new());
         for _ in 0..100 {
-            grow(&mut blocks, "a", &piece(&"x".repeat(1_000)), &mut answers);
-            grow(&mut blocks, "b", &piece(&"y".repeat(1_000)), &mut answers);
+            append(&mut blocks, "a", &piece(&"x".repeat(1_000)), &mut answers);
+            append(&mut blocks, "b", &piece(&"y".repeat(1_000)), &mut answers);
         }
         assert!(blocks.wait[0].text.len() <= MAX_STREAMED_BYTES + 1_000);
         blocks.end(&mut answers).unwrap();

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::header::ACCEPT;
 use serde_json::Value;
 
-use crate::bot::asked::{Asked, let_end, refused};
+use crate::bot::asked::{BotEndpoint, let_end, refused};
 use crate::bot::{BotError, Class, Patience};
 use crate::config;
 use crate::outbound::{Answer, AnswerEvents, Outbound};
@@ -21,11 +21,11 @@ const EVENT_BYTES: usize = 2 * 1024 * 1024;
 const AFTER_END: Duration = Duration::from_secs(2);
 
 /// An agent at one address.
-pub(in crate::bot) struct Client(Asked);
+pub(in crate::bot) struct AgentClient(BotEndpoint);
 
 /// Its answer.
 pub(in crate::bot) struct Events {
-    place: String,
+    authority: String,
     stream: AnswerEvents,
     heard: bool,
 }
@@ -57,7 +57,7 @@ impl From<Wrong> for BotError {
     }
 }
 
-impl Client {
+impl AgentClient {
     /// `table` is the connector's, for what is wrong with its settings.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Client {
         outbound: &Outbound,
     ) -> Result<Self, BotError> {
         let (url, waiting) = (settings.url.url().clone(), settings.waiting());
-        Asked::open(table, url, &settings.headers, waiting, outbound).map(Self)
+        BotEndpoint::open(table, url, &settings.headers, waiting, outbound).map(Self)
     }
 
     /// Asks, and gives the answer once it says yes.
@@ -88,7 +88,7 @@ impl Client {
                 .into());
         }
         Ok(Events {
-            place: answer.place().to_owned(),
+            authority: answer.authority().to_owned(),
             stream: answer.events(EVENT_BYTES),
             heard: false,
         })
@@ -141,7 +141,7 @@ impl Events {
 
     /// It ended too early.
     pub(in crate::bot) fn broken(&self, what: &str) -> BotError {
-        let reason = format!("{}: its stream broke off: {what}", self.place);
+        let reason = format!("{}: its stream broke off: {what}", self.authority);
         self.once_heard(BotError::unavailable(Class::Unreadable, reason))
     }
 

@@ -9,7 +9,7 @@ mod said;
 mod words;
 
 pub(super) use blocks::Blocks;
-pub(super) use client::{Client, Wrong};
+pub(super) use client::{AgentClient, Wrong};
 pub(super) use question::{decided, details, yes_and_no};
 pub(super) use said::{Line, before};
 pub(super) use words::Words;

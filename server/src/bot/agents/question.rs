@@ -49,12 +49,12 @@ pub(in crate::bot) fn decided(id: &str, kind: &TurnKind, words: Words<'_>) -> Op
 pub(in crate::bot) fn details(input: &Value) -> String {
     let mut lines = String::new();
     let fields = input.as_object().into_iter().flatten();
-    let told = fields.filter_map(|(name, value)| match value {
+    let details = fields.filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text.clone())),
         Value::Number(_) | Value::Bool(_) => Some((name, value.to_string())),
         _ => None,
     });
-    for (name, value) in told.take(MAX_DETAILS) {
+    for (name, value) in details.take(MAX_DETAILS) {
         let name: String = name.chars().take(MAX_DETAIL_CHARS).collect();
         let value: String = value.chars().take(MAX_DETAIL_CHARS).collect();
         // A line of its own in markup; a string takes every letter.
@@ -80,9 +80,9 @@ mod tests {
     #[test]
     fn a_button_or_a_word_decides_and_nothing_else() {
         let titles = BTreeMap::new();
-        let mut told = turn(TurnKind::text("hi"));
-        told.language = Some("de".to_owned());
-        let words = Words::of(&told, &titles);
+        let mut german = turn(TurnKind::text("hi"));
+        german.language = Some("de".to_owned());
+        let words = Words::of(&german, &titles);
         for (text, expected) in [
             ("q1#yes", Some(true)),
             ("q1#no", Some(false)),

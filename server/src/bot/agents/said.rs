@@ -56,11 +56,11 @@ pub(in crate::bot) fn before(turn: &Turn) -> Vec<Line> {
 mod tests {
     use super::*;
     use crate::bot::tests::turn;
-    use crate::bot::{Said, TurnKind};
+    use crate::bot::{PastMessage, TurnKind};
     use crate::clock::Millis;
 
-    fn said(by: Speaker, at: u64, text: &str) -> Said {
-        Said {
+    fn said(by: Speaker, at: u64, text: &str) -> PastMessage {
+        PastMessage {
             by,
             text: text.to_owned(),
             at: Millis(at),

@@ -23,9 +23,9 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// What the agent does while it uses this tool. `told` is the agent's own title for it.
-    pub(in crate::bot) fn looking_up(self, tool: &str, told: Option<&str>) -> String {
-        let title = self.titles.get(tool).map(String::as_str).or(told);
+    /// What the agent does while it uses this tool. `offered` is the agent's own title for it.
+    pub(in crate::bot) fn looking_up(self, tool: &str, offered: Option<&str>) -> String {
+        let title = self.titles.get(tool).map(String::as_str).or(offered);
         match (self.language, title.map(short)) {
             (Language::English, Some(title)) => format!("Looking up {title} …"),
             (Language::English, None) => "Looking something up …".to_owned(),
@@ -37,8 +37,8 @@ impl<'a> Words<'a> {
     }
 
     /// May the agent use this tool?
-    pub(in crate::bot) fn may_i(self, tool: &str, told: Option<&str>) -> String {
-        let title = self.titles.get(tool).map(String::as_str).or(told);
+    pub(in crate::bot) fn may_i(self, tool: &str, offered: Option<&str>) -> String {
+        let title = self.titles.get(tool).map(String::as_str).or(offered);
         let title = title.map_or_else(|| spaced(&short(tool)), short);
         match self.language {
             Language::English => format!("May I do this: {title}?"),

@@ -33,7 +33,7 @@ pub(super) struct Message<'a> {
     blocks: Blocks,
     sources: Vec<Source>,
     /// Something was told besides that it begins.
-    has_told: bool,
+    has_content: bool,
     finished: bool,
     done: bool,
     /// Its id; empty: the agent gave none.
@@ -54,7 +54,7 @@ impl<'a> Message<'a> {
             words,
             blocks: Blocks::default(),
             sources: Vec::new(),
-            has_told: false,
+            has_content: false,
             finished: false,
             done: false,
             id: String::new(),
@@ -63,8 +63,8 @@ impl<'a> Message<'a> {
     }
 
     /// Was anything told besides that it begins, or that it failed?
-    pub(super) fn has_told(&self) -> bool {
-        self.has_told
+    pub(super) fn has_content(&self) -> bool {
+        self.has_content
     }
 
     /// Has the message come to its end?
@@ -90,7 +90,7 @@ impl<'a> Message<'a> {
         let Some(kind) = chunk["type"].as_str() else {
             return Err(unreadable("a piece of its stream is no chunk"));
         };
-        self.has_told |= !matches!(kind, "start" | "start-step" | "message-metadata" | "error");
+        self.has_content |= !matches!(kind, "start" | "start-step" | "message-metadata" | "error");
         let id = || chunk["id"].as_str().unwrap_or_default();
         match kind {
             "start" => {
@@ -103,7 +103,7 @@ impl<'a> Message<'a> {
             "text-delta" => {
                 let delta = chunk["delta"].as_str();
                 let delta = delta.ok_or_else(|| unreadable("a delta is not a text"))?;
-                self.blocks.grow(id(), delta, data, answers)?;
+                self.blocks.append(id(), delta, data, answers)?;
             }
             "text-end" => self.blocks.finish(id(), answers)?,
             "tool-input-start" | "tool-input-available" => self.call(kind, &chunk, answers),
@@ -183,10 +183,10 @@ impl<'a> Message<'a> {
     /// Changes a call, and forgets it when it is to be.
     fn change(&mut self, chunk: &Value, change: impl FnOnce(&mut Tool, &Value) -> bool) {
         let call = chunk["toolCallId"].as_str();
-        if let Some(place) = self.tools.iter().position(|tool| Some(&*tool.id) == call)
-            && !change(&mut self.tools[place], chunk)
+        if let Some(index) = self.tools.iter().position(|tool| Some(&*tool.id) == call)
+            && !change(&mut self.tools[index], chunk)
         {
-            self.tools.remove(place);
+            self.tools.remove(index);
         }
     }
 

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use self::memory::{Memory, Next};
 use self::message::Message;
 use self::request::request;
-use super::agents::{Client, Words, Wrong};
+use super::agents::{AgentClient, Words, Wrong};
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
 use crate::config;
@@ -28,7 +28,7 @@ const HISTORY_BYTES: usize = 128 * 1024;
 
 /// The bot.
 pub struct AiSdk {
-    client: Client,
+    client: AgentClient,
     settings: config::AgentStream,
 }
 
@@ -39,7 +39,7 @@ impl AiSdk {
     /// [`BotError::Setting`]: what is wrong, and where.
     pub fn open(settings: &config::AgentStream, outbound: &Outbound) -> Result<Self, BotError> {
         Ok(Self {
-            client: Client::open("ai_sdk", settings, outbound)?,
+            client: AgentClient::open("ai_sdk", settings, outbound)?,
             settings: settings.clone(),
         })
     }
@@ -57,7 +57,7 @@ impl AiSdk {
                 let nothing = Memory::default();
                 self.message(turn, &nothing, words, answers).await?
             }
-            told => told?,
+            outcome => outcome?,
         };
         memory = Memory::of(message);
         memory.ask(words, answers)?;
@@ -71,28 +71,28 @@ impl AiSdk {
         words: Words<'a>,
         answers: &mut Answers,
     ) -> Result<Message<'a>, Wrong> {
-        let mut told = self.client.ask(&request(turn, memory)).await?;
+        let mut events = self.client.ask(&request(turn, memory)).await?;
         let mut message = Message::new(words);
-        while let Some(data) = told.next().await? {
+        while let Some(data) = events.next().await? {
             match message.hear(&data, answers) {
                 Ok(false) => {}
                 Ok(true) => break,
-                Err(error) if message.has_told() => return Err(Wrong::Failed(error)),
+                Err(error) if message.has_content() => return Err(Wrong::Failed(error)),
                 Err(error) => return Err(Wrong::Refused(error)),
             }
         }
         if !message.has_ended() {
-            return Err(told.broken("it has no `finish`").into());
+            return Err(events.broken("it has no `finish`").into());
         }
         // A server may write more behind the end of what a model has said.
         while !message.is_done() {
-            match told.more().await {
+            match events.more().await {
                 Some(data) => message.hear(&data, answers)?,
                 None => break,
             };
         }
         message.end(answers)?;
-        told.let_end().await;
+        events.let_end().await;
         Ok(message)
     }
 }
@@ -104,8 +104,8 @@ impl Bot for AiSdk {
             TurnKind::Close => Ok(()),
             TurnKind::Connect => answers.greet(&self.settings.greeting),
             TurnKind::Message { .. } => {
-                let told = self.converse(&turn, answers).await;
-                told.map_err(|error| once_shown(error, answers))
+                let outcome = self.converse(&turn, answers).await;
+                outcome.map_err(|error| once_shown(error, answers))
             }
         }
     }

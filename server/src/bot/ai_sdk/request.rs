@@ -27,7 +27,7 @@ pub(super) fn request(turn: &Turn, memory: &Memory) -> Value {
             .rev()
             .filter(by_visitor)
             .nth(answered);
-        let first = first.map_or(0, |(place, _)| place + 1);
+        let first = first.map_or(0, |(index, _)| index + 1);
         let said = lines.split_off(first);
         asks = Some(asking(memory, &said));
     }

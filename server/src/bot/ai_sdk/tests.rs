@@ -11,7 +11,7 @@ use super::message::Message;
 use super::request::request;
 use crate::bot::agents::Words;
 use crate::bot::tests::turn;
-use crate::bot::{Answers, BotError, Class, MAX_STATE_BYTES, Said, Speaker, Turn, TurnKind};
+use crate::bot::{Answers, BotError, Class, MAX_STATE_BYTES, PastMessage, Speaker, Turn, TurnKind};
 use crate::clock::Millis;
 
 static NONE: BTreeMap<String, String> = BTreeMap::new();
@@ -108,7 +108,7 @@ fn what_is_not_for_the_visitor_is_not_shown() {
 #[test]
 fn tools_say_what_is_done() {
     let mut answers = Answers::new();
-    let growth = answers.growth();
+    let progress = answers.progress();
     let mut message = Message::new(words());
     for (title, doing) in [
         (Value::Null, "Looking something up …"),
@@ -116,7 +116,7 @@ fn tools_say_what_is_done() {
     ] {
         let chunk = json!({"type": "tool-input-start", "toolCallId": "t", "toolName": "find", "title": title});
         message.hear(&chunk.to_string(), &mut answers).unwrap();
-        assert_eq!(growth.borrow().doing.as_deref(), Some(doing));
+        assert_eq!(progress.borrow().doing.as_deref(), Some(doing));
     }
 }
 
@@ -204,7 +204,7 @@ fn failures_are_told_without_what_was_said() {
     }
     let mut message = Message::new(words());
     assert!(message.hear("<h1>secret", &mut Answers::new()).is_err());
-    assert!(!message.has_told());
+    assert!(!message.has_content());
     let many: Vec<_> = (0..1_000)
         .map(|id| of("text-start", &id.to_string()))
         .collect();
@@ -250,7 +250,7 @@ fn asked(chunks: &[Value]) -> (Option<String>, Vec<Content>) {
 
 /// A turn behind a question, in which the visitor says this.
 fn behind(state: Option<&str>, text: &str, recent: &[(Speaker, &str)]) -> Turn {
-    let said = |(at, (by, text)): (usize, &(Speaker, &str))| Said {
+    let said = |(at, (by, text)): (usize, &(Speaker, &str))| PastMessage {
         by: *by,
         text: (*text).to_owned(),
         at: Millis(at as u64),

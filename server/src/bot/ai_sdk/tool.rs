@@ -123,12 +123,12 @@ impl Tool {
                 part["output"] = output.clone();
             }
             (None, Some(approval)) => {
-                let mut told =
+                let mut sent =
                     json!({"id": approval.id, "approved": approval.approved == Some(true)});
                 if let Some(signature) = &approval.signature {
-                    told["signature"] = json!(signature);
+                    sent["signature"] = json!(signature);
                 }
-                part["approval"] = told;
+                part["approval"] = sent;
                 part["state"] = json!("approval-responded");
                 if approval.approved.is_none() {
                     // A message of another kind stands behind it: models want a result in between.

@@ -58,7 +58,7 @@ pub enum Called {
 
 /// What became of a call.
 #[derive(Debug)]
-pub enum Delivery {
+pub enum CallOutcome {
     /// An open turn has it.
     Taken,
     /// It answers a turn that was stopped.
@@ -145,19 +145,21 @@ impl Callbacks {
     pub fn open(&self, bot: &str, conversation: &str, turn: &str) -> Inbox {
         let (sender, receiver) = mpsc::channel(WAITING);
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
-        let place = (bot.to_owned(), conversation.to_owned());
+        let conversation = (bot.to_owned(), conversation.to_owned());
         let open = Open {
             number,
             turn: turn.to_owned(),
             sender,
         };
         let mut turns = self.0.lock();
-        turns.stopped.retain(|(stopped, _)| *stopped != place);
-        turns.open.insert(place.clone(), open);
+        turns
+            .stopped
+            .retain(|(stopped, _)| *stopped != conversation);
+        turns.open.insert(conversation.clone(), open);
         drop(turns);
         Inbox {
             callbacks: self.clone(),
-            place,
+            conversation,
             number,
             receiver,
             is_closed: false,
@@ -171,26 +173,29 @@ impl Callbacks {
         conversation: &str,
         activity: Option<&str>,
         called: Called,
-    ) -> Delivery {
+    ) -> CallOutcome {
         let turn = activity.map(|activity| activity.strip_suffix(SECOND).unwrap_or(activity));
-        let place = (bot.to_owned(), conversation.to_owned());
+        let conversation = (bot.to_owned(), conversation.to_owned());
         let sender = {
             let turns = self.0.lock();
             let is_it = |(at, stopped): &(Conversation, String)| {
-                *at == place && turn == Some(stopped.as_str())
+                *at == conversation && turn == Some(stopped.as_str())
             };
             if turns.stopped.iter().any(is_it) {
-                return Delivery::Stopped;
+                return CallOutcome::Stopped;
             }
-            let open = turns.open.get(&place).filter(|open| open.answers(turn));
+            let open = turns
+                .open
+                .get(&conversation)
+                .filter(|open| open.answers(turn));
             open.map(|open| open.sender.clone())
         };
         match sender {
             Some(sender) => match sender.send(called).await {
-                Ok(()) => Delivery::Taken,
-                Err(refused) => Delivery::NotOpen(refused.0),
+                Ok(()) => CallOutcome::Taken,
+                Err(refused) => CallOutcome::NotOpen(refused.0),
             },
-            None => Delivery::NotOpen(called),
+            None => CallOutcome::NotOpen(called),
         }
     }
 }
@@ -211,7 +216,7 @@ fn signed(bot: &str, conversation: &str) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Inbox {
     callbacks: Callbacks,
-    place: Conversation,
+    conversation: Conversation,
     number: u64,
     receiver: mpsc::Receiver<Called>,
     is_closed: bool,
@@ -234,16 +239,18 @@ impl Inbox {
 impl Drop for Inbox {
     fn drop(&mut self) {
         let mut turns = self.callbacks.0.lock();
-        let open = turns.open.get(&self.place);
+        let open = turns.open.get(&self.conversation);
         if open.is_none_or(|open| open.number != self.number) {
             return;
         }
-        let open = turns.open.remove(&self.place);
+        let open = turns.open.remove(&self.conversation);
         if let Some(open) = open.filter(|_| !self.is_closed) {
             if turns.stopped.len() == STOPPED {
                 turns.stopped.pop_front();
             }
-            turns.stopped.push_back((self.place.clone(), open.turn));
+            turns
+                .stopped
+                .push_back((self.conversation.clone(), open.turn));
         }
     }
 }
@@ -294,13 +301,18 @@ mod tests {
         assert!(!theirs.is_ours(&token, "st-a", "cv-1"));
     }
 
-    async fn deliver(callbacks: &Callbacks, place: [&str; 2], turn: &str, text: &str) -> bool {
-        let [bot, conversation] = place;
+    async fn deliver(
+        callbacks: &Callbacks,
+        conversation: [&str; 2],
+        turn: &str,
+        text: &str,
+    ) -> bool {
+        let [bot, conversation] = conversation;
         let delivery = callbacks.deliver(bot, conversation, Some(turn), said(text));
         match delivery.await {
-            Delivery::Taken => true,
-            Delivery::Stopped => panic!("it was not stopped"),
-            Delivery::NotOpen(called) => {
+            CallOutcome::Taken => true,
+            CallOutcome::Stopped => panic!("it was not stopped"),
+            CallOutcome::NotOpen(called) => {
                 assert_eq!(id(&called), text, "it is given back");
                 false
             }
@@ -316,12 +328,12 @@ mod tests {
         for text in ["one", "two", "three"] {
             assert!(deliver(&callbacks, here, "tn-1", text).await);
         }
-        for (place, turn) in [
+        for (conversation, turn) in [
             (["st-b", "cv-1"], "tn-1"),
             (["st-a", "cv-2"], "tn-1"),
             (here, "tn-0"),
         ] {
-            assert!(!deliver(&callbacks, place, turn, "x").await);
+            assert!(!deliver(&callbacks, conversation, turn, "x").await);
         }
         assert_eq!(id(&inbox.next().await.unwrap()), "one");
         let rest = inbox.close();
@@ -346,7 +358,7 @@ mod tests {
         let callbacks = callbacks("a secret");
         drop(callbacks.open("st-a", "cv-1", "tn-1"));
         let late = callbacks.deliver("st-a", "cv-1", Some("tn-1"), said("late"));
-        assert!(matches!(late.await, Delivery::Stopped));
+        assert!(matches!(late.await, CallOutcome::Stopped));
         // A reminder is none of its answers.
         assert!(!deliver(&callbacks, ["st-a", "cv-1"], "tn-0", "x").await);
         let again = callbacks.open("st-a", "cv-1", "tn-1");

@@ -31,7 +31,7 @@ mod callbacks;
 mod tokens;
 
 use callbacks::SECOND;
-pub use callbacks::{Callbacks, Called, Delivery, Inbox};
+pub use callbacks::{CallOutcome, Callbacks, Called, Inbox};
 use tokens::Tokens;
 
 /// How long an answer may be waited for beyond the configured time before the runner loses patience: the client's own

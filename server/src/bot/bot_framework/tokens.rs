@@ -120,7 +120,7 @@ impl Tokens {
         if answer.status().as_u16() == 400 {
             let reason = format!(
                 "{} gives no token for this app id and password",
-                answer.place()
+                answer.authority()
             );
             return Err(BotError::failed(Class::Refused, reason));
         }

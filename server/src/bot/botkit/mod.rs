@@ -115,15 +115,20 @@ impl BotKit {
         behind.answer(turn.clone(), &mut answers).await?;
         answers.end()?;
         let owner = answers.effects().owner.clone();
-        for (place, body) in answers.into_bodies().into_iter().enumerate() {
+        for (index, body) in answers.into_bodies().into_iter().enumerate() {
             let message: BotMessage = serde_json::from_str(&body).map_err(|_| {
                 BotError::failed(Class::Unreadable, "an answer behind it is no JSON")
             })?;
-            let answer = request.of_answer(&words, place).ok_or_else(|| {
+            let answer = request.of_answer(&words, index).ok_or_else(|| {
                 BotError::failed(Class::TooMuch, "app and bot talk with each other only")
             })?;
-            self.call("on_bot_message", &turn, &answer, said::told(&message))
-                .await?;
+            self.call(
+                "on_bot_message",
+                &turn,
+                &answer,
+                said::message_fields(&message),
+            )
+            .await?;
         }
         if owner.as_ref().is_some_and(|owner| *owner != Owner::Bot) {
             let callback = format!("{}/serviceCallback", self.calls);

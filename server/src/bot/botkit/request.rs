@@ -40,8 +40,8 @@ impl RequestId {
         }
     }
 
-    /// Of answer `place` that the bot behind gives to `words`. `None`: app and bot talk with each other only.
-    pub(super) fn of_answer(&self, words: &str, place: usize) -> Option<Self> {
+    /// Of answer `index` that the bot behind gives to `words`. `None`: app and bot talk with each other only.
+    pub(super) fn of_answer(&self, words: &str, index: usize) -> Option<Self> {
         let depth = self.depth + 1;
         let hash = self.hash(&["answer", words]);
         let [a, b, c, d, ..] = hash;
@@ -49,7 +49,7 @@ impl RequestId {
             conversation: self.conversation.clone(),
             turn: self.turn.clone(),
             depth,
-            part: format!("{a:02x}{b:02x}{c:02x}{d:02x}-{place}"),
+            part: format!("{a:02x}{b:02x}{c:02x}{d:02x}-{index}"),
         })
     }
 

@@ -22,10 +22,10 @@ pub fn said(body: &Value) -> Result<Option<BotMessage>, ReplyError> {
         return Err(type_of("the body", "an object"));
     };
     if let Some(payload) = field(fields, "overrideMessagePayload") {
-        let place = "overrideMessagePayload";
+        let path = "overrideMessagePayload";
         let payload = payload
             .as_object()
-            .ok_or_else(|| type_of(place, "an object"))?;
+            .ok_or_else(|| type_of(path, "an object"))?;
         let body = field(payload, "body").unwrap_or(&Value::Null);
         let is_template = flag(payload, "isTemplate")?;
         return one(body, is_template, "overrideMessagePayload.body");
@@ -39,22 +39,22 @@ pub fn said(body: &Value) -> Result<Option<BotMessage>, ReplyError> {
 }
 
 /// A text, or a template as an object or as its JSON.
-fn one(said: &Value, is_template: bool, place: &str) -> Result<Option<BotMessage>, ReplyError> {
+fn one(said: &Value, is_template: bool, path: &str) -> Result<Option<BotMessage>, ReplyError> {
     if is_template {
         let read = said
             .as_str()
             .map(|text| protocol::json::from_bytes::<Value>(text.as_bytes()));
         let inner = match read {
-            Some(read) => read.map_err(|_| type_of(place, "the JSON of a template"))?,
+            Some(read) => read.map_err(|_| type_of(path, "the JSON of a template"))?,
             None => said.clone(),
         };
-        return template(&inner, "", place).map(Some);
+        return template(&inner, "", path).map(Some);
     }
     match said {
         Value::Null => Ok(None),
         Value::String(text) if is_blank(text) => Ok(None),
         Value::String(text) => Ok(Some(BotMessage::text(text))),
-        _ => Err(type_of(place, "a text")),
+        _ => Err(type_of(path, "a text")),
     }
 }
 
@@ -67,7 +67,7 @@ fn unchanged(was: &Value, message: &Value) -> Option<BotMessage> {
 }
 
 /// The fields of `on_bot_message` that say what the bot says.
-pub(super) fn told(message: &BotMessage) -> Map<String, Value> {
+pub(super) fn message_fields(message: &BotMessage) -> Map<String, Value> {
     let (text, is_template) = words(message);
     let fields = json!({
         "message": text,
@@ -110,9 +110,9 @@ fn flag(fields: &Map<String, Value>, name: &'static str) -> Result<bool, ReplyEr
     }
 }
 
-fn type_of(place: &str, expected: &'static str) -> ReplyError {
+fn type_of(path: &str, expected: &'static str) -> ReplyError {
     ReplyError::Type {
-        place: place.to_owned(),
+        path: path.to_owned(),
         expected,
     }
 }
@@ -175,10 +175,10 @@ mod tests {
             BotMessage::text("Hi"),
             BotMessage::template(inner(), "Pick one"),
         ] {
-            let mut told = told(&message);
+            let mut fields = message_fields(&message);
             // What the SDK does not hand on.
-            told.remove("isTemplate");
-            let mut body = Value::Object(told);
+            fields.remove("isTemplate");
+            let mut body = Value::Object(fields);
             assert_eq!(said(&body), Ok(Some(message)));
             body["message"] = json!("The bot says hi");
             assert_eq!(said(&body), Ok(Some(BotMessage::text("The bot says hi"))));
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn wrong_types_are_told_by_their_place_and_not_repeated() {
-        for (body, place) in [
+        for (body, path) in [
             (json!(["hush"]), "the body"),
             (json!({"message": ["hush"]}), "message"),
             (json!({"message": 7}), "message"),
@@ -214,7 +214,7 @@ mod tests {
             ),
         ] {
             let error = said(&body).unwrap_err().to_string();
-            assert!(error.starts_with(place), "{error}");
+            assert!(error.starts_with(path), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
     }

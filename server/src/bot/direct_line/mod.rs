@@ -185,17 +185,17 @@ impl DirectLine {
         let mut pause = FIRST_PAUSE;
         loop {
             let set = line.hear().await?;
-            let news = listening.hear(set, hearing, answers);
+            let is_new = listening.hear(set, hearing, answers);
             let now = Instant::now();
             let is_over = match listening.last {
                 _ if listening.ended => true,
-                Some(last) => !news && (listening.awaits || now - last >= self.settings.quiet.0),
+                Some(last) => !is_new && (listening.awaits || now - last >= self.settings.quiet.0),
                 None => now - begun >= patience,
             };
             if is_over {
                 return Ok(listening.last.is_some() || !hearing.is_empty());
             }
-            if news {
+            if is_new {
                 pause = FIRST_PAUSE;
             }
             sleep(pause).await;
@@ -221,7 +221,7 @@ impl DirectLine {
 impl Listening {
     /// Takes what is new. True: there was a message of this turn in it.
     fn hear(&mut self, set: ActivitySet, hearing: &mut Hearing, answers: &mut Answers) -> bool {
-        let mut news = false;
+        let mut is_new = false;
         for value in set.activities {
             let Ok(activity) = read_value(value.clone()) else {
                 hearing.hear_value(value, answers);
@@ -239,11 +239,11 @@ impl Listening {
                 _ => {}
             }
             if counts {
-                news = true;
+                is_new = true;
                 self.last = Some(Instant::now());
             }
         }
-        news
+        is_new
     }
 
     /// Is it what the visitor said? Notes when it is that of this turn.

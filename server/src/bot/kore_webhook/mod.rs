@@ -196,7 +196,7 @@ async fn read(mut answer: Answer) -> Result<Heard, BotError> {
     if answer.status().is_success() {
         let bytes = answer.bytes().await?;
         return Heard::read(&bytes).map_err(|what| {
-            let reason = format!("{}: {what}", answer.place());
+            let reason = format!("{}: {what}", answer.authority());
             BotError::failed(Class::Unreadable, reason)
         });
     }

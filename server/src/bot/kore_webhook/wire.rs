@@ -145,34 +145,34 @@ fn poll_id(fields: &Map<String, Value>) -> Result<Option<String>, String> {
 }
 
 /// `{"type": "text" | "template", "val": …}`.
-fn message(entry: &Value, place: &str) -> Result<Option<BotMessage>, String> {
+fn message(entry: &Value, path: &str) -> Result<Option<BotMessage>, String> {
     let fields = entry
         .as_object()
-        .ok_or_else(|| format!("`{place}` is no object"))?;
+        .ok_or_else(|| format!("`{path}` is no object"))?;
     let is_template = fields.get("type").and_then(Value::as_str) == Some("template");
     let said = fields.get("val").unwrap_or(&Value::Null);
-    value(said, is_template, &format!("{place}.val"))
+    value(said, is_template, &format!("{path}.val"))
 }
 
-fn value(said: &Value, is_template: bool, place: &str) -> Result<Option<BotMessage>, String> {
+fn value(said: &Value, is_template: bool, path: &str) -> Result<Option<BotMessage>, String> {
     match said {
         Value::String(text) if is_blank(text) => Ok(None),
         Value::String(text) if is_template => {
             match protocol::json::from_bytes::<Value>(text.as_bytes()) {
-                Ok(inner @ Value::Object(_)) => made(&inner, place),
+                Ok(inner @ Value::Object(_)) => made(&inner, path),
                 // Called a template, and words all the same.
                 _ => Ok(Some(BotMessage::text(text))),
             }
         }
         Value::String(text) => Ok(Some(BotMessage::text(text))),
-        Value::Object(_) => made(said, place),
+        Value::Object(_) => made(said, path),
         Value::Null => Ok(None),
-        _ => Err(format!("`{place}` is neither a text nor a template")),
+        _ => Err(format!("`{path}` is neither a text nor a template")),
     }
 }
 
-fn made(inner: &Value, place: &str) -> Result<Option<BotMessage>, String> {
-    let made = template(inner, "", place).map_err(|error| error.to_string())?;
+fn made(inner: &Value, path: &str) -> Result<Option<BotMessage>, String> {
+    let made = template(inner, "", path).map_err(|error| error.to_string())?;
     Ok(Some(made))
 }
 

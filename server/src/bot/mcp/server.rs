@@ -81,13 +81,14 @@ pub(in crate::bot) enum McpError {
 
 impl McpError {
     /// For the operator, without the server's words.
-    pub(in crate::bot) fn into_error(self, place: &str) -> BotError {
+    pub(in crate::bot) fn into_error(self, authority: &str) -> BotError {
         match self {
             Self::Bot(error) => error,
-            Self::Reported { code, .. } => {
-                BotError::failed(Class::Error, format!("{place} answered with error {code}"))
-            }
-            Self::Session(status) => of_status(place, status, None),
+            Self::Reported { code, .. } => BotError::failed(
+                Class::Error,
+                format!("{authority} answered with error {code}"),
+            ),
+            Self::Session(status) => of_status(authority, status, None),
         }
     }
 }
@@ -119,8 +120,8 @@ impl McpServer {
     }
 
     /// Host and port.
-    pub(in crate::bot) fn place(&self) -> String {
-        self.address.place()
+    pub(in crate::bot) fn authority(&self) -> String {
+        self.address.authority()
     }
 
     /// The tools that it has and that may be used, as it listed them some minutes ago at most.
@@ -147,18 +148,18 @@ impl McpServer {
 
     /// Asks for the list, whatever is known of it. An error: which of the tools that may be used is not there.
     pub(in crate::bot) async fn check(&self) -> Result<(), BotError> {
-        let place = self.place();
+        let authority = self.authority();
         let tools = self
             .list()
             .await
-            .map_err(|error| error.into_error(&place))?;
+            .map_err(|error| error.into_error(&authority))?;
         match self
             .known
             .iter()
             .find(|name| tools.iter().all(|it| it.name != **name))
         {
             Some(missing) => {
-                let reason = format!("{place} has no tool `{missing}`");
+                let reason = format!("{authority} has no tool `{missing}`");
                 Err(BotError::failed(Class::Setup, reason))
             }
             None => Ok(()),
@@ -192,7 +193,7 @@ impl McpServer {
         timeout(self.wait, asked).await.unwrap_or_else(|_late| {
             let reason = format!(
                 "{}: too slow: it took longer than {:?}",
-                self.place(),
+                self.authority(),
                 self.wait
             );
             Err(McpError::Bot(BotError::unavailable(Class::TooSlow, reason)))
@@ -344,14 +345,14 @@ impl McpServer {
         Err(if misunderstood {
             McpError::Session(status)
         } else {
-            McpError::Bot(of_status(answer.place(), status, answer.retry_after()))
+            McpError::Bot(of_status(answer.authority(), status, answer.retry_after()))
         })
     }
 }
 
 /// The result, whole or in a stream. What comes before it in a stream are notifications.
 async fn result_of(mut answer: Answer) -> Result<Value, McpError> {
-    let place = answer.place().to_owned();
+    let authority = answer.authority().to_owned();
     if answer.content_type() != "text/event-stream" {
         let bytes = answer.bytes().await.map_err(bot_error)?;
         let unreadable = || McpError::Bot(answer.unreadable("a message of JSON-RPC").into());
@@ -363,7 +364,7 @@ async fn result_of(mut answer: Answer) -> Result<Value, McpError> {
             return result;
         }
     }
-    let reason = format!("{place}: its answer broke off before the result");
+    let reason = format!("{authority}: its answer broke off before the result");
     Err(McpError::Bot(BotError::unavailable(
         Class::Unreadable,
         reason,

@@ -196,19 +196,19 @@ async fn pages_are_read_to_the_end_and_not_for_ever() {
 async fn errors_are_told_apart_and_a_server_without_a_list_is_left_alone() {
     let (played, address) =
         Played::start([result(&json!({})), error(200, -32_602, "Unknown tool")]).await;
-    let told = server(&address)
+    let error = server(&address)
         .call("x", &Map::new(), "tn-1")
         .await
         .unwrap_err();
     let words = "Unknown tool".to_owned();
     assert_eq!(
-        told,
+        error,
         McpError::Reported {
             code: -32_602,
             words
         }
     );
-    let said = told.into_error("tools.test:443").to_string();
+    let said = error.into_error("tools.test:443").to_string();
     assert!(
         said.contains("-32602") && !said.contains("Unknown"),
         "{said}"

@@ -20,7 +20,7 @@ use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::asked::{Asked, PIECE_BYTES, once_heard, refused, whole as body_of};
+use super::asked::{BotEndpoint, PIECE_BYTES, once_heard, refused, whole as body_of};
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Class, Patience, Turn, TurnKind};
 use crate::config;
@@ -28,7 +28,7 @@ use crate::outbound::{Answer, Outbound};
 
 /// The bot.
 pub struct N8n {
-    asked: Asked,
+    asked: BotEndpoint,
     streamed: bool,
     greeting: String,
 }
@@ -44,7 +44,7 @@ impl N8n {
             reason,
         };
         let (url, waiting) = (settings.url.url().clone(), settings.waiting());
-        let mut asked = Asked::open("n8n", url, &settings.headers, waiting, outbound)?;
+        let mut asked = BotEndpoint::open("n8n", url, &settings.headers, waiting, outbound)?;
         if !settings.user.is_empty() {
             let (value, file) = (&settings.password, &settings.password_file);
             let password = config::secret("password", value.as_ref(), file.as_ref());
@@ -94,8 +94,8 @@ impl Bot for N8n {
             TurnKind::Close => Ok(()),
             TurnKind::Message { body, .. } => {
                 let said = said(&turn, body);
-                let told = self.converse(&said, answers).await;
-                told.map_err(|error| once_shown(once_heard(error), answers))
+                let outcome = self.converse(&said, answers).await;
+                outcome.map_err(|error| once_shown(once_heard(error), answers))
             }
         }
     }

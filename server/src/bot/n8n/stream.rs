@@ -46,7 +46,7 @@ impl Groups {
                 line.to_owned()
             };
             return match &self.grows {
-                Some(key) => self.grow(&key.clone(), &text, answers),
+                Some(key) => self.append(&key.clone(), &text, answers),
                 None => answers.write(&text),
             };
         };
@@ -57,8 +57,8 @@ impl Groups {
             Some("begin") => self.begin(key, answers),
             Some("item") => match &value["content"] {
                 Value::Null => Ok(()),
-                Value::String(text) => self.grow(&key, text, answers),
-                Value::Number(number) => self.grow(&key, &number.to_string(), answers),
+                Value::String(text) => self.append(&key, text, answers),
+                Value::Number(number) => self.append(&key, &number.to_string(), answers),
                 _ => Err(unreadable("the content of an item is not a text")),
             },
             Some("end") => self.finish(&key, answers),
@@ -105,7 +105,7 @@ impl Groups {
         Ok(&mut self.wait[last])
     }
 
-    fn grow(&mut self, key: &Key, text: &str, answers: &mut Answers) -> Result<(), BotError> {
+    fn append(&mut self, key: &Key, text: &str, answers: &mut Answers) -> Result<(), BotError> {
         if self.grows.as_ref() == Some(key) {
             return answers.write(text);
         }
@@ -120,7 +120,7 @@ impl Groups {
             .iter()
             .position(|waiting| waiting.key == *key && !waiting.ended);
         let waiting = match known {
-            Some(place) => &mut self.wait[place],
+            Some(index) => &mut self.wait[index],
             None => self.wait(key.clone())?,
         };
         if waiting.text.len() + text.len() > MAX_STREAMED_BYTES {

@@ -90,10 +90,10 @@ pub(super) async fn ask(
     tally.counted = completion.tokens();
     if full {
         tally.answers.cut().map_err(Refusal::Other)?;
-        return Ok(tally.told(Vec::new()));
+        return Ok(tally.generated(Vec::new()));
     }
-    let place = settings.completions.place();
-    ended(&mut completion, &mut tally, &place).map_err(Refusal::Other)
+    let authority = settings.completions.authority();
+    ended(&mut completion, &mut tally, &authority).map_err(Refusal::Other)
 }
 
 fn body(settings: &Settings, messages: Vec<Value>, tools: Given<'_>) -> Vec<u8> {
@@ -114,7 +114,7 @@ async fn stream(
     completion: &mut Completion,
     tally: &mut Tally<'_>,
 ) -> Result<bool, Refusal> {
-    let place = answer.place().to_owned();
+    let authority = answer.authority().to_owned();
     let mut events = answer.events(EVENT_BYTES);
     let mut patience = None;
     loop {
@@ -129,7 +129,7 @@ async fn stream(
         let piece = match completion.take(&event.data) {
             Ok(piece) => piece,
             Err(_) if completion.has_ended() => break,
-            Err(wrong) => return Err(wrong_answer(&place, wrong)),
+            Err(wrong) => return Err(wrong_answer(&authority, wrong)),
         };
         if !tally.say(&piece).map_err(Refusal::Other)? {
             return Ok(true);
@@ -143,7 +143,7 @@ async fn stream(
     if completion.has_ended() {
         return Ok(false);
     }
-    let reason = format!("{place}: its answer broke off before its end");
+    let reason = format!("{authority}: its answer broke off before its end");
     Err(Refusal::Other(BotError::unavailable(
         Class::Unreadable,
         reason,
@@ -154,7 +154,7 @@ async fn stream(
 async fn next(
     events: &mut AnswerEvents,
     until: Option<Instant>,
-) -> Option<Result<Option<crate::outbound::Event>, crate::outbound::OutboundError>> {
+) -> Option<Result<Option<crate::outbound::SseEvent>, crate::outbound::OutboundError>> {
     match until {
         Some(until) => timeout_at(until, events.next()).await.ok(),
         None => Some(events.next().await),
@@ -174,7 +174,7 @@ async fn whole(
     let text = String::from_utf8_lossy(&bytes);
     let said = completion
         .take(&text)
-        .map_err(|wrong| wrong_answer(answer.place(), wrong))?;
+        .map_err(|wrong| wrong_answer(answer.authority(), wrong))?;
     let fits = tally.say(&said).map_err(Refusal::Other)?;
     Ok(!fits)
 }
@@ -183,19 +183,19 @@ async fn whole(
 fn ended(
     completion: &mut Completion,
     tally: &mut Tally<'_>,
-    place: &str,
+    authority: &str,
 ) -> Result<Generated, BotError> {
     let rest = completion.rest();
     let fits = tally.say(&rest)?;
     let nothing = tally.text.trim().is_empty();
-    let failed = |class, what: &str| BotError::failed(class, format!("{place}: {what}"));
+    let failed = |class, what: &str| BotError::failed(class, format!("{authority}: {what}"));
     match completion.finish() {
         Finish::Filtered => Err(failed(
             Class::Error,
             "a filter does not let its answer through",
         )),
         Finish::Error => {
-            let reason = format!("{place}: its answer ended with an error");
+            let reason = format!("{authority}: its answer ended with an error");
             Err(BotError::unavailable(Class::Error, reason))
         }
         Finish::Length if nothing => Err(failed(
@@ -204,7 +204,7 @@ fn ended(
         )),
         Finish::Length => {
             tally.answers.cut()?;
-            Ok(tally.told(Vec::new()))
+            Ok(tally.generated(Vec::new()))
         }
         Finish::Whole => {
             let calls = completion.take_calls();
@@ -214,16 +214,16 @@ fn ended(
             if !fits {
                 tally.answers.cut()?;
             }
-            Ok(tally.told(calls))
+            Ok(tally.generated(calls))
         }
     }
 }
 
-fn wrong_answer(place: &str, wrong: Wrong) -> Refusal {
+fn wrong_answer(authority: &str, wrong: Wrong) -> Refusal {
     let failed =
-        |class, what: &str| Refusal::Other(BotError::failed(class, format!("{place}: {what}")));
+        |class, what: &str| Refusal::Other(BotError::failed(class, format!("{authority}: {what}")));
     match wrong {
-        Wrong::Reported(error) => refusal(place, None, None, &error),
+        Wrong::Reported(error) => refusal(authority, None, None, &error),
         Wrong::Unreadable => failed(Class::Unreadable, "a piece of its answer is no JSON"),
         Wrong::TooManyCalls => failed(
             Class::TooMuch,
@@ -249,7 +249,12 @@ async fn refused(mut answer: Answer) -> Refusal {
         &read["error"]
     };
     let status: StatusCode = answer.status();
-    refusal(answer.place(), Some(status), answer.retry_after(), error)
+    refusal(
+        answer.authority(),
+        Some(status),
+        answer.retry_after(),
+        error,
+    )
 }
 
 /// Writes what is said, and counts what it costs: at the end, or when the turn is stopped.
@@ -285,7 +290,7 @@ impl<'a> Tally<'a> {
         self.forgotten = true;
     }
 
-    fn told(&mut self, calls: Vec<ToolCall>) -> Generated {
+    fn generated(&mut self, calls: Vec<ToolCall>) -> Generated {
         Generated {
             text: self.text.clone(),
             calls,

@@ -155,7 +155,7 @@ impl OpenAi {
                 )
                 .await
             }
-            told => told,
+            outcome => outcome,
         }
     }
 
@@ -197,8 +197,8 @@ impl Bot for OpenAi {
             TurnKind::Close => Ok(()),
             TurnKind::Connect => answers.greet(&self.settings.greeting),
             TurnKind::Message { .. } => {
-                let told = self.converse(&turn, answers).await;
-                told.map_err(|refusal| once_shown(refusal.into_error(), answers))
+                let outcome = self.converse(&turn, answers).await;
+                outcome.map_err(|refusal| once_shown(refusal.into_error(), answers))
             }
         }
     }
@@ -237,7 +237,7 @@ impl Bot for OpenAi {
         match answer.status() {
             status if status.is_success() => {}
             http::StatusCode::NOT_FOUND | http::StatusCode::METHOD_NOT_ALLOWED => {}
-            status => return Err(of_status(answer.place(), status, answer.retry_after())),
+            status => return Err(of_status(answer.authority(), status, answer.retry_after())),
         }
         self.tools.check().await
     }

@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bot::{Said, Speaker, Turn};
+use crate::bot::{PastMessage, Speaker, Turn};
 
 /// Tokens are guessed from bytes.
 const BYTES_A_TOKEN: usize = 3;
@@ -153,7 +153,7 @@ fn cost(text: &str) -> usize {
     tokens_of(text.len()) + TOKENS_A_MESSAGE
 }
 
-fn message(said: &Said) -> Message {
+fn message(said: &PastMessage) -> Message {
     Message {
         by_visitor: said.by == Speaker::Visitor,
         text: said.to_model(),
@@ -167,15 +167,15 @@ mod tests {
     use crate::bot::tests::turn;
     use crate::clock::Millis;
 
-    fn said(by: Speaker, text: &str) -> Said {
-        Said {
+    fn said(by: Speaker, text: &str) -> PastMessage {
+        PastMessage {
             by,
             text: text.to_owned(),
             at: Millis(0),
         }
     }
 
-    fn prompt(recent: Vec<Said>, newest: &str) -> Prompt {
+    fn prompt(recent: Vec<PastMessage>, newest: &str) -> Prompt {
         let turn = Turn {
             recent,
             ..turn(TurnKind::text(newest))
@@ -222,13 +222,13 @@ mod tests {
     #[test]
     fn a_persons_words_are_marked_and_the_return_is_told() {
         let recent = vec![said(Visitor, "help"), said(Agent, "I am Ann.")];
-        let told = lines(&prompt(recent, "and now?"));
+        let shown = lines(&prompt(recent, "and now?"));
         assert!(
-            told[0].starts_with("system: Be kind.\n\nMessages that begin"),
-            "{told:?}"
+            shown[0].starts_with("system: Be kind.\n\nMessages that begin"),
+            "{shown:?}"
         );
         assert_eq!(
-            told[2],
+            shown[2],
             "assistant: [A member of the team wrote:] I am Ann."
         );
     }

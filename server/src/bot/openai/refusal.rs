@@ -37,7 +37,7 @@ impl Refusal {
 /// What an error means. `error` is the value of `error`, or null when there was none; `status` is that of the answer, or
 /// none in the middle of a stream.
 pub(super) fn refusal(
-    place: &str,
+    authority: &str,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
     error: &Value,
@@ -47,13 +47,13 @@ pub(super) fn refusal(
     let says = |name: &str| code == name || kind == name;
     // A number in the place of a name is a status (OpenRouter, llama.cpp).
     let number = error["code"].as_u64().and_then(|it| u16::try_from(it).ok());
-    let told = number
+    let in_body = number
         .filter(|it| (400..600).contains(it))
         .and_then(|it| StatusCode::from_u16(it).ok());
-    let status = status.filter(|it| !it.is_success()).or(told);
+    let status = status.filter(|it| !it.is_success()).or(in_body);
 
     if is_about_context(&code, &kind, error) && status.is_none_or(|it| it.is_client_error()) {
-        let reason = format!("{place} has no room for so much text; lower `context_tokens`");
+        let reason = format!("{authority} has no room for so much text; lower `context_tokens`");
         return Refusal::TooLong(failed(Class::Setup, status, reason));
     }
     if [
@@ -65,33 +65,39 @@ pub(super) fn refusal(
     .any(|name| says(name))
     {
         let reason = format!(
-            "{place} says that the quota is used up{}",
+            "{authority} says that the quota is used up{}",
             named(&code, &kind, error)
         );
         return Refusal::Other(failed(Class::Busy, status, reason));
     }
     if says("content_filter") || says("content_policy_violation") {
-        let reason = format!("{place} has a filter that does not let this through");
+        let reason = format!("{authority} has a filter that does not let this through");
         return Refusal::Other(failed(Class::Error, status, reason));
     }
     let found = match status {
-        Some(status) => of_status(place, status, retry_after),
-        None => without_status(place, &code, &kind),
+        Some(status) => of_status(authority, status, retry_after),
+        None => without_status(authority, &code, &kind),
     };
     Refusal::Other(with_names(found, &named(&code, &kind, error)))
 }
 
 /// An error in the middle of a stream that has no number: its name says whether to ask again.
-fn without_status(place: &str, code: &str, kind: &str) -> BotError {
+fn without_status(authority: &str, code: &str, kind: &str) -> BotError {
     let says = |part: &str| code.contains(part) || kind.contains(part);
     if says("rate_limit") || says("overloaded") {
-        BotError::unavailable(Class::Busy, format!("{place} has too much to do"))
+        BotError::unavailable(Class::Busy, format!("{authority} has too much to do"))
     } else if says("authentication") || says("permission") || says("api_key") {
-        BotError::failed(Class::Refused, format!("{place} does not let us in"))
+        BotError::failed(Class::Refused, format!("{authority} does not let us in"))
     } else if says("invalid_request") || says("not_found") {
-        BotError::failed(Class::Setup, format!("{place} does not accept the request"))
+        BotError::failed(
+            Class::Setup,
+            format!("{authority} does not accept the request"),
+        )
     } else {
-        BotError::unavailable(Class::Error, format!("{place} reports an error of its own"))
+        BotError::unavailable(
+            Class::Error,
+            format!("{authority} reports an error of its own"),
+        )
     }
 }
 
@@ -309,12 +315,12 @@ mod tests {
                 (temporary, class),
                 "{error}"
             );
-            let told = found.to_string();
+            let text = found.to_string();
             assert!(
-                told.contains(names) && told.contains("ai.test:443"),
-                "{told}"
+                text.contains(names) && text.contains("ai.test:443"),
+                "{text}"
             );
-            assert!(!told.contains("secret") && !told.contains("sk-"), "{told}");
+            assert!(!text.contains("secret") && !text.contains("sk-"), "{text}");
             if let BotError::Unavailable { retry_after, .. } = found
                 && status == 429
             {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::bot::played::{Asked, Played, Reply, Then, content, finish};
 use crate::bot::tests::turn;
-use crate::bot::{MAX_ANSWER_BYTES, Said, Speaker};
+use crate::bot::{MAX_ANSWER_BYTES, PastMessage, Speaker};
 use crate::clock::{Millis, SystemClock};
 use crate::config::test_config;
 
@@ -384,10 +384,10 @@ async fn who_stops_hangs_up_and_what_was_used_is_counted() {
     let (_, address) = Played::start([reply]).await;
     let bot = bot(&address, "");
     let mut answers = Answers::new();
-    let mut growth = answers.growth();
+    let mut progress = answers.progress();
     tokio::select! {
         ended = bot.answer(turn(TurnKind::text("Hi")), &mut answers) => panic!("{ended:?}"),
-        grown = growth.changed() => grown.unwrap(),
+        streamed = progress.changed() => streamed.unwrap(),
     }
     was_gone.await.expect("the server sees that we hung up");
     assert!(
@@ -450,7 +450,7 @@ async fn tokens_are_the_servers_count_or_our_guess() {
 }
 
 fn with_history() -> Turn {
-    let said = |by, text: String| Said {
+    let said = |by, text: String| PastMessage {
         by,
         text,
         at: Millis(0),

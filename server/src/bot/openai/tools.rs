@@ -62,7 +62,7 @@ impl Tools {
             let tools = match served.server.tools().await {
                 Ok(tools) => tools,
                 Err(error) => {
-                    let error = error.into_error(&served.server.place());
+                    let error = error.into_error(&served.server.authority());
                     tracing::warn!(server = served.name, error = %error, "a server of tools gave no list");
                     continue;
                 }
@@ -262,14 +262,14 @@ async fn run(offered: &Offered<'_>, arguments: &Map<String, Value>, turn: &Turn)
     let outcome = match called {
         Ok(outcome) => outcome,
         Err(error) => {
-            let told = match &error {
+            let message = match &error {
                 McpError::Reported { words, .. } => format!("The tool refused: {words}"),
                 _ if offered.writes => {
                     "The tool did not answer. Whether it did its work is not known.".to_owned()
                 }
                 _ => "The tool did not answer. Try to do without it.".to_owned(),
             };
-            let error = error.into_error(&server.place());
+            let error = error.into_error(&server.authority());
             tracing::warn!(
                 bot = turn.bot,
                 turn = turn.idempotence_key,
@@ -280,7 +280,7 @@ async fn run(offered: &Offered<'_>, arguments: &Map<String, Value>, turn: &Turn)
                 error = %error,
                 "a tool gave no result"
             );
-            return Outcome::failure(told);
+            return Outcome::failure(message);
         }
     };
     if offered.writes {

@@ -73,12 +73,12 @@ async fn a_tool_that_reads_is_called_and_its_result_goes_back() {
     .await;
     let bot = bot(&address, &more);
     let mut answers = Answers::new();
-    let growth = answers.growth();
-    let told = async {
-        let mut growth = growth;
+    let progress = answers.progress();
+    let watching = async {
+        let mut progress = progress;
         loop {
-            growth.changed().await.unwrap();
-            if let Some(doing) = growth.borrow_and_update().doing.clone() {
+            progress.changed().await.unwrap();
+            if let Some(doing) = progress.borrow_and_update().doing.clone() {
                 return doing;
             }
         }
@@ -87,7 +87,7 @@ async fn a_tool_that_reads_is_called_and_its_result_goes_back() {
         language: Some("de-AT".to_owned()),
         ..turn(TurnKind::text("Where is my parcel?"))
     };
-    let (answered, doing) = tokio::join!(bot.answer(german, &mut answers), told);
+    let (answered, doing) = tokio::join!(bot.answer(german, &mut answers), watching);
     answered.unwrap();
     assert_eq!(doing, "Schlägt nach: Orders …");
     let asked = model.asked();
@@ -118,7 +118,7 @@ async fn what_goes_wrong_with_a_tool_is_told_to_the_model() {
     let rpc_error =
         json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "q is missing"}});
     let failed = json!({"jsonrpc": "2.0", "id": 1, "result": {"isError": true, "content": [{"type": "text", "text": "no such order"}]}});
-    for (name, arguments, reply, told) in [
+    for (name, arguments, reply, expected) in [
         (
             "search_orders",
             json!({}),
@@ -161,7 +161,7 @@ async fn what_goes_wrong_with_a_tool_is_told_to_the_model() {
             Played::start([calling(name, &arguments), Reply::saying(&["Sorry."])]).await;
         let came = say(&bot(&address, &more), turn(TurnKind::text("Hi"))).await;
         assert_eq!((text(&came), came.result.clone()), (vec!["Sorry."], Ok(())));
-        assert_eq!(last(&model.asked())["content"], told);
+        assert_eq!(last(&model.asked())["content"], expected);
     }
 }
 
@@ -259,7 +259,7 @@ async fn a_tool_that_writes_runs_when_its_button_is_pressed_and_the_transcript_s
 
 #[tokio::test]
 async fn whatever_else_the_visitor_says_drops_the_call_and_the_model_hears_it() {
-    for (press_no, said, told) in [
+    for (press_no, said, expected) in [
         (true, "", "The visitor has said no to it."),
         (false, "yes", "but said something else"),
         (
@@ -277,7 +277,7 @@ async fn whatever_else_the_visitor_says_drops_the_call_and_the_model_hears_it() 
         let asked = model.asked();
         let system = asked[1].body["messages"][0]["content"].as_str().unwrap();
         assert!(
-            system.contains("cancel_order({\"number\":17})") && system.contains(told),
+            system.contains("cancel_order({\"number\":17})") && system.contains(expected),
             "{system}"
         );
         assert!(system.contains("It was not run"), "{system}");

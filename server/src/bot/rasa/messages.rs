@@ -30,34 +30,34 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<BotMessage>, BotError> {
     Ok(messages)
 }
 
-fn add(messages: &mut Vec<BotMessage>, value: &Value, place: &str) -> Result<(), ReplyError> {
+fn add(messages: &mut Vec<BotMessage>, value: &Value, path: &str) -> Result<(), ReplyError> {
     if !value.is_object() {
-        return Err(wrong(place, "an object"));
+        return Err(wrong(path, "an object"));
     }
     let said = match &value["text"] {
         Value::Null => "",
         Value::String(text) => text,
-        _ => return Err(wrong(&format!("{place}.text"), "a text")),
+        _ => return Err(wrong(&format!("{path}.text"), "a text")),
     };
-    let buttons = buttons(&value["buttons"], &format!("{place}.buttons"))?;
+    let buttons = buttons(&value["buttons"], &format!("{path}.buttons"))?;
     if !buttons.is_empty() || !is_blank(said) {
-        messages.push(with_buttons(said, &buttons, &format!("{place}.buttons"))?);
+        messages.push(with_buttons(said, &buttons, &format!("{path}.buttons"))?);
     }
     match &value["image"] {
         Value::Null => {}
-        Value::String(url) => messages.push(picture(url, &format!("{place}.image"))?),
-        _ => return Err(wrong(&format!("{place}.image"), "a text")),
+        Value::String(url) => messages.push(picture(url, &format!("{path}.image"))?),
+        _ => return Err(wrong(&format!("{path}.image"), "a text")),
     }
     match &value["attachment"] {
         Value::Null => {}
-        attachment => messages.push(attached(attachment, &format!("{place}.attachment"))?),
+        attachment => messages.push(attached(attachment, &format!("{path}.attachment"))?),
     }
     match &value["custom"] {
         Value::Null => {}
         custom => {
-            let place = format!("{place}.custom");
+            let path = format!("{path}.custom");
             let is_kores = custom.get("template_type").is_some() || custom.get("payload").is_some();
-            match template(custom, "", &place) {
+            match template(custom, "", &path) {
                 Ok(message) => messages.push(message),
                 // A word between the assistant and a page of its own, with nothing to read.
                 Err(ReplyError::Silent { .. }) if !is_kores => {}
@@ -69,43 +69,43 @@ fn add(messages: &mut Vec<BotMessage>, value: &Value, place: &str) -> Result<(),
 }
 
 /// `[{"title", "payload"}]`, and `{"title", "url"}` as assistants for Facebook have it.
-fn buttons(value: &Value, place: &str) -> Result<Vec<Button>, ReplyError> {
+fn buttons(value: &Value, path: &str) -> Result<Vec<Button>, ReplyError> {
     let listed = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(listed) => listed,
-        _ => return Err(wrong(place, "a list")),
+        _ => return Err(wrong(path, "a list")),
     };
     if listed.len() > MAX_BUTTONS {
-        let place = place.to_owned();
-        return Err(ReplyError::TooManyButtons { place });
+        let path = path.to_owned();
+        return Err(ReplyError::TooManyButtons { path });
     }
     let button = |(number, button): (usize, &Value)| {
         let title = button["title"].as_str();
-        let title = title.ok_or_else(|| wrong(&format!("{place}[{number}].title"), "a text"))?;
+        let title = title.ok_or_else(|| wrong(&format!("{path}[{number}].title"), "a text"))?;
         Ok(match (button["url"].as_str(), &button["payload"]) {
             (Some(url), _) => Button::opens(title, url),
             (None, Value::String(payload)) if !payload.is_empty() => Button::sends(title, payload),
             (None, Value::Null | Value::String(_)) => Button::sends(title, title),
-            (None, _) => return Err(wrong(&format!("{place}[{number}].payload"), "a text")),
+            (None, _) => return Err(wrong(&format!("{path}[{number}].payload"), "a text")),
         })
     };
     listed.iter().enumerate().map(button).collect()
 }
 
-fn picture(url: &str, place: &str) -> Result<BotMessage, ReplyError> {
-    crate::bot::reply::image(url, "", place)
+fn picture(url: &str, path: &str) -> Result<BotMessage, ReplyError> {
+    crate::bot::reply::image(url, "", path)
 }
 
 /// An address, or `{"type", "payload": {"src"}}` as the assistant's other channels have it.
-fn attached(value: &Value, place: &str) -> Result<BotMessage, ReplyError> {
+fn attached(value: &Value, path: &str) -> Result<BotMessage, ReplyError> {
     let source = ["src", "url"]
         .iter()
         .find_map(|key| value["payload"][*key].as_str());
     let Some(address) = value.as_str().or(source) else {
-        return Err(wrong(place, "a text"));
+        return Err(wrong(path, "a text"));
     };
     if value["type"].as_str() == Some("image") && safe_image(address).is_some() {
-        return picture(address, place);
+        return picture(address, path);
     }
     match sloppy_link(address) {
         Some(url) => {
@@ -115,7 +115,7 @@ fn attached(value: &Value, place: &str) -> Result<BotMessage, ReplyError> {
         // Words that stand where an address should.
         None if !is_blank(address) && value.is_string() => Ok(BotMessage::text(address)),
         None => Err(ReplyError::Address {
-            place: place.to_owned(),
+            path: path.to_owned(),
         }),
     }
 }
@@ -127,9 +127,9 @@ fn name_in(url: &str) -> &str {
     name.unwrap_or(url)
 }
 
-fn wrong(place: &str, expected: &'static str) -> ReplyError {
+fn wrong(path: &str, expected: &'static str) -> ReplyError {
     ReplyError::Type {
-        place: place.to_owned(),
+        path: path.to_owned(),
         expected,
     }
 }

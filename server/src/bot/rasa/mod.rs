@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::asked::{Asked, once_heard, refused, whole};
+use super::asked::{BotEndpoint, once_heard, refused, whole};
 use super::n8n::metadata;
 use super::{Answers, Bot, BotError, Patience, Turn, TurnKind};
 use crate::config;
@@ -22,7 +22,7 @@ use crate::outbound::{Address, Outbound};
 
 /// The bot.
 pub struct Rasa {
-    asked: Asked,
+    asked: BotEndpoint,
     /// Answers `{"status": "ok"}`.
     health: Address,
     connect: String,
@@ -52,7 +52,7 @@ impl Rasa {
         }
         let waiting = settings.waiting();
         Ok(Self {
-            asked: Asked::open("rasa", url, &settings.headers, waiting, outbound)?,
+            asked: BotEndpoint::open("rasa", url, &settings.headers, waiting, outbound)?,
             health: Address::configured(health)
                 .map_err(|error| setting("url", error.to_string()))?,
             connect: settings.connect.clone(),

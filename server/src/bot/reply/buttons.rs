@@ -47,19 +47,19 @@ impl Button {
 }
 
 /// `[{"title": …, "payload": …} | {"title": …, "url": …}]`; without a payload the title is sent.
-pub(super) fn read(value: &Value, place: &str) -> Result<Vec<Button>, ReplyError> {
-    let listed = list(value, place)?;
+pub(super) fn read(value: &Value, path: &str) -> Result<Vec<Button>, ReplyError> {
+    let listed = list(value, path)?;
     if listed.len() > MAX_BUTTONS {
-        let place = place.to_owned();
-        return Err(ReplyError::TooManyButtons { place });
+        let path = path.to_owned();
+        return Err(ReplyError::TooManyButtons { path });
     }
     let button = |(number, value): (usize, &Value)| {
-        let place = format!("{place}[{number}]");
-        let fields = object(value, &place)?;
+        let path = format!("{path}[{number}]");
+        let fields = object(value, &path)?;
         let get = |name: &str| {
             let value = field(fields, name);
             value
-                .map(|value| text(value, &format!("{place}.{name}")))
+                .map(|value| text(value, &format!("{path}.{name}")))
                 .transpose()
         };
         let title = get("title")?.unwrap_or_default();
@@ -71,34 +71,30 @@ pub(super) fn read(value: &Value, place: &str) -> Result<Vec<Button>, ReplyError
     listed.iter().enumerate().map(button).collect()
 }
 
-/// A text with buttons that stay usable: Kore's `button` template. `place` is what an error names.
+/// A text with buttons that stay usable: Kore's `button` template. `path` is what an error names.
 ///
 /// # Errors
 /// Too many, one without a title, or one that opens what no client may open.
-pub fn with_buttons(said: &str, buttons: &[Button], place: &str) -> Result<BotMessage, ReplyError> {
+pub fn with_buttons(said: &str, buttons: &[Button], path: &str) -> Result<BotMessage, ReplyError> {
     let kore = |title: &str, press: &Press| match press {
         Press::Sends(payload) => json!({"type": "postback", "title": title, "payload": payload}),
         Press::Opens(url) => json!({"type": "web_url", "title": title, "url": url}),
     };
-    choice("button", "buttons", said, buttons, place, kore)
+    choice("button", "buttons", said, buttons, path, kore)
 }
 
 /// A text with chips that go away once one is pressed: Kore's `quick_replies` template.
 ///
 /// # Errors
 /// As [`with_buttons`].
-pub fn quick_replies(
-    said: &str,
-    replies: &[Button],
-    place: &str,
-) -> Result<BotMessage, ReplyError> {
+pub fn quick_replies(said: &str, replies: &[Button], path: &str) -> Result<BotMessage, ReplyError> {
     let kore = |title: &str, press: &Press| match press {
         Press::Sends(payload) => {
             json!({"content_type": "text", "title": title, "payload": payload})
         }
         Press::Opens(url) => json!({"content_type": "web_url", "title": title, "url": url}),
     };
-    choice("quick_replies", "quick_replies", said, replies, place, kore)
+    choice("quick_replies", "quick_replies", said, replies, path, kore)
 }
 
 fn choice(
@@ -106,30 +102,30 @@ fn choice(
     list: &str,
     said: &str,
     buttons: &[Button],
-    place: &str,
+    path: &str,
     kore: impl Fn(&str, &Press) -> Value,
 ) -> Result<BotMessage, ReplyError> {
     if buttons.len() > MAX_BUTTONS {
-        let place = place.to_owned();
-        return Err(ReplyError::TooManyButtons { place });
+        let path = path.to_owned();
+        return Err(ReplyError::TooManyButtons { path });
     }
     if buttons.is_empty() {
         if is_blank(said) {
-            let place = place.to_owned();
-            return Err(ReplyError::Silent { place });
+            let path = path.to_owned();
+            return Err(ReplyError::Silent { path });
         }
-        return fits(BotMessage::text(said), place);
+        return fits(BotMessage::text(said), path);
     }
     let mut made = Vec::with_capacity(buttons.len());
     for (number, button) in buttons.iter().enumerate() {
         if is_blank(&button.title) {
-            let place = format!("{place}[{number}].title");
-            return Err(ReplyError::Silent { place });
+            let path = format!("{path}[{number}].title");
+            return Err(ReplyError::Silent { path });
         }
         let press = match &button.press {
             Press::Opens(url) => {
-                let place = || format!("{place}[{number}].url");
-                let url = sloppy_link(url).ok_or_else(|| ReplyError::Address { place: place() })?;
+                let path = || format!("{path}[{number}].url");
+                let url = sloppy_link(url).ok_or_else(|| ReplyError::Address { path: path() })?;
                 &Press::Opens(url)
             }
             sends @ Press::Sends(_) => sends,
@@ -143,20 +139,20 @@ fn choice(
     } else {
         said.to_owned()
     };
-    fits(BotMessage::template(inner, fallback), place)
+    fits(BotMessage::template(inner, fallback), path)
 }
 
 /// A picture. `alt` says what is on it, for who does not see it.
 ///
 /// # Errors
 /// It is not at an address of the web.
-pub fn image(url: &str, alt: &str, place: &str) -> Result<BotMessage, ReplyError> {
+pub fn image(url: &str, alt: &str, path: &str) -> Result<BotMessage, ReplyError> {
     // A bitmap inside of the address would be stored with every transcript.
     let url = safe_image(url).filter(|url| !url.starts_with("data:"));
     let url = url.ok_or_else(|| ReplyError::Address {
-        place: place.to_owned(),
+        path: path.to_owned(),
     })?;
     let payload = json!({"url": url, "name": alt});
     let fallback = if is_blank(alt) { &*url } else { alt };
-    fits(BotMessage::media("image", payload, fallback), place)
+    fits(BotMessage::media("image", payload, fallback), path)
 }

@@ -11,7 +11,7 @@
 //!  "handover": {"to": "agent", "name": "Ada"}, "close": false, "typing": false}
 //! ```
 //!
-//! Every field may be missing; `{"text": "Hello"}` alone is one message. A stream says the same in [`Pieces`].
+//! Every field may be missing; `{"text": "Hello"}` alone is one message. A stream says the same in [`ReplyPieces`].
 //!
 //! In the path: a connector or the way in gives bytes, takes a [`Reply`], and gives it to [`Answers`].
 //!
@@ -36,7 +36,7 @@ mod tests;
 
 pub use buttons::{Button, MAX_BUTTONS, Press, image, quick_replies, with_buttons};
 pub(super) use halves::Halves;
-pub use pieces::{Piece, Pieces};
+pub use pieces::{ReplyPiece, ReplyPieces};
 
 /// The longest name of a person who answers: what fits above a bubble.
 pub const MAX_NAME_CHARS: usize = 100;
@@ -68,18 +68,18 @@ pub enum ReplyError {
     #[error("it is no JSON")]
     NoJson,
     /// A field has another type.
-    #[error("{place} is not {expected}")]
+    #[error("{path} is not {expected}")]
     Type {
         /// Where: `messages[2].text`.
-        place: String,
+        path: String,
         /// What belongs there.
         expected: &'static str,
     },
     /// A message without anything to read.
-    #[error("{place} has nothing to read: give it a text")]
+    #[error("{path} has nothing to read: give it a text")]
     Silent {
         /// Where.
-        place: String,
+        path: String,
     },
     /// A message beside a list of messages: which comes first is not said.
     #[error("`messages` stands beside a message; put it into the list")]
@@ -88,22 +88,22 @@ pub enum ReplyError {
     #[error("it has more than {MAX_ANSWERS} messages")]
     TooManyMessages,
     /// More than [`MAX_BUTTONS`].
-    #[error("{place} has more than {MAX_BUTTONS} entries")]
+    #[error("{path} has more than {MAX_BUTTONS} entries")]
     TooManyButtons {
         /// Where.
-        place: String,
+        path: String,
     },
     /// More than [`MAX_ANSWER_BYTES`].
-    #[error("{place} has more than {MAX_ANSWER_BYTES} bytes")]
+    #[error("{path} has more than {MAX_ANSWER_BYTES} bytes")]
     TooBig {
         /// Where.
-        place: String,
+        path: String,
     },
     /// A link that no client may open, or a picture that none may load.
-    #[error("{place} is no address of the web (https, http; for links mailto and tel as well)")]
+    #[error("{path} is no address of the web (https, http; for links mailto and tel as well)")]
     Address {
         /// Where.
-        place: String,
+        path: String,
     },
 }
 
@@ -193,13 +193,13 @@ fn is_message(object: &Map<String, Value>) -> bool {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn message(value: &Value, place: &str) -> Result<Option<BotMessage>, ReplyError> {
-    let fields = object(value, place)?;
+pub(super) fn message(value: &Value, path: &str) -> Result<Option<BotMessage>, ReplyError> {
+    let fields = object(value, path)?;
     let at = |name: &str| {
-        if place == WHOLE {
+        if path == WHOLE {
             name.to_owned()
         } else {
-            format!("{place}.{name}")
+            format!("{path}.{name}")
         }
     };
     let said = match field(fields, "text") {
@@ -227,14 +227,14 @@ pub(super) fn message(value: &Value, place: &str) -> Result<Option<BotMessage>, 
         image(url, alt, &at("image.url"))?
     } else if field(fields, "text").is_none() {
         return Err(ReplyError::Silent {
-            place: place.to_owned(),
+            path: path.to_owned(),
         });
     } else if is_blank(said) {
         return Ok(None);
     } else {
         BotMessage::text(said)
     };
-    fits(message, place).map(Some)
+    fits(message, path).map(Some)
 }
 
 /// A template of the bot's as it is, with the words that stand for it where it is not known.
@@ -243,11 +243,11 @@ pub(super) fn message(value: &Value, place: &str) -> Result<Option<BotMessage>, 
 ///
 /// # Errors
 /// There is nothing to read: no text beside it, and no words inside.
-pub fn template(inner: &Value, said: &str, place: &str) -> Result<BotMessage, ReplyError> {
+pub fn template(inner: &Value, said: &str, path: &str) -> Result<BotMessage, ReplyError> {
     if !inner.is_object() {
         // What was meant is lost, its words are not.
         if is_blank(said) {
-            return Err(type_of(place, "an object"));
+            return Err(type_of(path, "an object"));
         }
         return Ok(BotMessage::text(said));
     }
@@ -271,18 +271,18 @@ pub fn template(inner: &Value, said: &str, place: &str) -> Result<BotMessage, Re
     let titles: Vec<_> = content.buttons().iter().map(|one| &*one.title).collect();
     if titles.is_empty() {
         return Err(ReplyError::Silent {
-            place: place.to_owned(),
+            path: path.to_owned(),
         });
     }
     Ok(make(&titles.join(", ")))
 }
 
 /// The message, if a socket can carry it.
-fn fits(message: BotMessage, place: &str) -> Result<BotMessage, ReplyError> {
+fn fits(message: BotMessage, path: &str) -> Result<BotMessage, ReplyError> {
     let bytes = serde_json::to_vec(&message).map_err(|_| ReplyError::NoJson)?;
     if bytes.len() > MAX_ANSWER_BYTES {
-        let place = place.to_owned();
-        return Err(ReplyError::TooBig { place });
+        let path = path.to_owned();
+        return Err(ReplyError::TooBig { path });
     }
     Ok(message)
 }
@@ -298,7 +298,7 @@ fn owner(value: &Value) -> Result<Owner, ReplyError> {
         Some("bot") => Ok(Owner::Bot),
         Some("queue") => Ok(Owner::Queue),
         Some("agent") if is_blank(named) => Err(ReplyError::Silent {
-            place: "handover.name".to_owned(),
+            path: "handover.name".to_owned(),
         }),
         Some("agent") => Ok(Owner::Agent(named.chars().take(MAX_NAME_CHARS).collect())),
         _ => Err(type_of("handover.to", "`bot`, `queue` or `agent`")),
@@ -319,22 +319,22 @@ fn flag(object: &Map<String, Value>, name: &'static str) -> Result<Option<bool>,
     field(object, name).map(read).transpose()
 }
 
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, ReplyError> {
-    value.as_object().ok_or_else(|| type_of(place, "an object"))
+fn object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, ReplyError> {
+    value.as_object().ok_or_else(|| type_of(path, "an object"))
 }
 
-fn list<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], ReplyError> {
-    let listed = value.as_array().ok_or_else(|| type_of(place, "a list"))?;
+fn list<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], ReplyError> {
+    let listed = value.as_array().ok_or_else(|| type_of(path, "a list"))?;
     Ok(listed)
 }
 
-fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, ReplyError> {
-    value.as_str().ok_or_else(|| type_of(place, "a text"))
+fn text<'a>(value: &'a Value, path: &str) -> Result<&'a str, ReplyError> {
+    value.as_str().ok_or_else(|| type_of(path, "a text"))
 }
 
-fn type_of(place: impl Into<String>, expected: &'static str) -> ReplyError {
+fn type_of(path: impl Into<String>, expected: &'static str) -> ReplyError {
     ReplyError::Type {
-        place: place.into(),
+        path: path.into(),
         expected,
     }
 }

@@ -24,7 +24,7 @@ const MAX_DOING_CHARS: usize = 200;
 
 /// One piece.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Piece {
+pub struct ReplyPiece {
     /// What the bot does at the moment.
     pub doing: Option<String>,
     /// What the answer grows by.
@@ -37,20 +37,20 @@ pub struct Piece {
 
 /// Reads the pieces of one stream, in order.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub struct ReplyPieces {
     halves: Halves,
 }
 
-impl Pieces {
+impl ReplyPieces {
     /// Reads the next piece.
     ///
     /// # Errors
     /// What is wrong with it, or the bot's own word that it failed.
-    pub fn read(&mut self, said: &str) -> Result<Piece, BotError> {
+    pub fn read(&mut self, said: &str) -> Result<ReplyPiece, BotError> {
         if said.trim() == DONE {
-            return Ok(Piece {
+            return Ok(ReplyPiece {
                 done: true,
-                ..Piece::default()
+                ..ReplyPiece::default()
             });
         }
         let value: Value = protocol::json::from_text(said).map_err(|_| ReplyError::NoJson)?;
@@ -72,14 +72,14 @@ impl Pieces {
             reply.messages.extend(message(whole, "message")?);
         }
         let done = flag(fields, "done")?.unwrap_or_default();
-        let piece = Piece {
+        let piece = ReplyPiece {
             doing,
             delta,
             reply,
             done,
         };
         // A piece of another format is not passed over: all that it says would be lost without a word.
-        if piece == Piece::default() && !fields.is_empty() && !is_known(fields) {
+        if piece == ReplyPiece::default() && !fields.is_empty() && !is_known(fields) {
             let what = "an object with `delta`, `message`, `doing` or `done`";
             return Err(type_of("a piece", what).into());
         }
@@ -101,7 +101,7 @@ fn is_known(fields: &serde_json::Map<String, Value>) -> bool {
     ours.iter().any(|name| fields.contains_key(*name))
 }
 
-impl Piece {
+impl ReplyPiece {
     /// Says and does it all.
     ///
     /// # Errors

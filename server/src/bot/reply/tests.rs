@@ -272,7 +272,7 @@ fn half_an_emoji_breaks_nothing() {
 
 fn pieces(said: &[&str]) -> Result<(Vec<String>, bool), BotError> {
     let mut answers = Answers::new();
-    let mut reader = Pieces::default();
+    let mut reader = ReplyPieces::default();
     let mut done = false;
     for said in said {
         let piece = reader.read(said)?;
@@ -315,7 +315,7 @@ fn deltas_grow_one_answer_and_messages_stand_behind_it() {
         (texts, done),
         (["a", "b", "c"].map(str::to_owned).to_vec(), true)
     );
-    let mut reader = Pieces::default();
+    let mut reader = ReplyPieces::default();
     let last = reader.read(r#"{"done": true, "close": true, "handover": {"to": "queue"}}"#);
     let last = last.unwrap();
     assert!(last.done && last.reply.close);
@@ -450,7 +450,7 @@ proptest! {
         if let Ok(reply) = Reply::read(&value) {
             bounded(reply)?;
         }
-        let mut reader = Pieces::default();
+        let mut reader = ReplyPieces::default();
         if let Ok(piece) = reader.read(&value.to_string()) {
             bounded(piece.reply)?;
         }
@@ -461,6 +461,6 @@ proptest! {
         if let Ok(reply) = Reply::from_bytes(&bytes) {
             bounded(reply)?;
         }
-        drop(Pieces::default().read(&String::from_utf8_lossy(&bytes)));
+        drop(ReplyPieces::default().read(&String::from_utf8_lossy(&bytes)));
     }
 }

@@ -4,7 +4,7 @@ use protocol::timestamp::to_iso;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::bot::{File, Said, Speaker, Turn, TurnKind, Visitor};
+use crate::bot::{File, PastMessage, Speaker, Turn, TurnKind, Visitor};
 use crate::clock::Millis;
 use crate::records::Owner;
 
@@ -175,7 +175,7 @@ fn attached(file: &File) -> Attached<'_> {
     }
 }
 
-fn before(said: &Said) -> Before<'_> {
+fn before(said: &PastMessage) -> Before<'_> {
     Before {
         by: match said.by {
             Speaker::Visitor => "visitor",

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::bot::asked::{PIECE_BYTES, let_end, refused, whole};
-use crate::bot::reply::{Pieces, Reply};
+use crate::bot::reply::{Reply, ReplyPieces};
 use crate::bot::{Answers, BotError, Class, Fault};
 use crate::outbound::{Answer, AnswerEvents, AnswerLines, OutboundError};
 
@@ -18,7 +18,7 @@ pub(super) async fn hear(answer: Answer, answers: &mut Answers) -> Result<(), Bo
         StatusCode::GONE => Err(BotError::Failed(Fault {
             class: Class::Setup,
             status: Some(StatusCode::GONE.as_u16()),
-            reason: format!("{} is switched off", answer.place()),
+            reason: format!("{} is switched off", answer.authority()),
         })),
         status if status.is_success() => said(answer, answers).await,
         _ => Err(refused(&answer)),
@@ -72,7 +72,7 @@ impl Stream {
 }
 
 async fn streamed(mut stream: Stream, answers: &mut Answers) -> Result<(), BotError> {
-    let mut pieces = Pieces::default();
+    let mut pieces = ReplyPieces::default();
     while let Some(said) = stream.next().await? {
         let piece = pieces.read(&said)?;
         let done = piece.done;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 
 use self::event::Event;
-use super::asked::Asked;
+use super::asked::BotEndpoint;
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Class, Patience, Recent, Surroundings, Turn, TurnKind};
 use crate::clock::Clock;
@@ -28,7 +28,7 @@ const HISTORY_BYTES: usize = 32 * 1024;
 
 /// The bot.
 pub struct Webhook {
-    asked: Asked,
+    asked: BotEndpoint,
     /// None: the bot has no key, and nothing is signed.
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
@@ -55,7 +55,7 @@ impl Webhook {
         let waiting = settings.waiting();
         let secrets = keys::of(bot)?;
         Ok(Self {
-            asked: Asked::open("webhook", url, &settings.headers, waiting, &around.outbound)?,
+            asked: BotEndpoint::open("webhook", url, &settings.headers, waiting, &around.outbound)?,
             // Without a key there is no way in to name.
             own_url: secrets.is_some().then(|| {
                 let own = around.reached_at(settings.own_url.as_ref());
@@ -101,8 +101,8 @@ impl Bot for Webhook {
         if !is_message && !self.sessions {
             return Ok(());
         }
-        let told = self.converse(&turn, answers).await;
-        told.map_err(|error| once_shown(error, answers))
+        let outcome = self.converse(&turn, answers).await;
+        outcome.map_err(|error| once_shown(error, answers))
     }
 
     fn recent(&self) -> Recent {

@@ -30,7 +30,7 @@ const NEWEST: u32 = 20;
 
 /// What the address of a page may ask for; the loader writes it.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageParams {
     /// The origin of the page around the frame.
     origin: Option<String>,
     /// The app, where several may open the bot.
@@ -51,7 +51,7 @@ pub(super) struct Visit<'a> {
     pub(super) config: Arc<Config>,
     pub(super) headers: &'a HeaderMap,
     pub(super) own_origin: Option<String>,
-    pub(super) asked: Asked,
+    pub(super) asked: PageParams,
     pub(super) embedded: bool,
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn page<const EMBEDDED: bool>(
     Extension(client): Extension<Client>,
     Extension(looks): Extension<Arc<Looks>>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageParams>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
@@ -101,7 +101,7 @@ impl<'a> Visit<'a> {
         client: Client,
         headers: &'a HeaderMap,
         uri: &Uri,
-        asked: Asked,
+        asked: PageParams,
         embedded: bool,
     ) -> Self {
         let config = state.config();
@@ -342,10 +342,10 @@ impl<'a> Visit<'a> {
             ApiError::TooMany(_) => Problem::TooMany,
             _ => Problem::Server,
         };
-        let told = error.into_response();
-        let mut page = self.problem(problem, told.status()).await;
-        page.extensions_mut().extend(told.extensions().clone());
-        if let Some(wait) = told.headers().get(header::RETRY_AFTER) {
+        let response = error.into_response();
+        let mut page = self.problem(problem, response.status()).await;
+        page.extensions_mut().extend(response.extensions().clone());
+        if let Some(wait) = response.headers().get(header::RETRY_AFTER) {
             page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
         }
         page

@@ -20,7 +20,7 @@ use protocol::message::UserBody;
 use protocol::visible::is_blank;
 use serde::Deserialize;
 
-use super::chat::{Asked, Destination, Visit};
+use super::chat::{Destination, PageParams, Visit};
 use super::language;
 use crate::bus::{Event, Received, Subscription, Wake};
 use crate::error::ApiError;
@@ -32,10 +32,10 @@ use crate::rtm::limits::MAX_TEXT_CHARS;
 use crate::rtm::socket::{TicketContext, turn_context};
 use crate::rtm::{Rtm, answers};
 use crate::security::client_ip::{AddressKey, Client};
-use crate::security::origin::{Caller, caller};
+use crate::security::origin::{PageOrigin, caller};
 use crate::security::refusals::Refused;
 use crate::state::AppState;
-use crate::store::{NewMessage, NextJob, OpenMode, OpenSession, Words};
+use crate::store::{Fingerprint, NewMessage, NextJob, OpenMode, OpenSession};
 
 /// How long the answer is waited for before the page is shown without it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ pub(super) async fn post(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageParams>,
     uri: Uri,
     headers: HeaderMap,
     form: Result<Form<Composed>, axum::extract::rejection::FormRejection>,
@@ -133,9 +133,9 @@ pub(super) async fn post(
 /// Did a page of ours post this? Browsers say so themselves; what says nothing is no browser.
 fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
     match caller(own_origin, headers) {
-        Caller::Own => true,
-        Caller::Foreign(_) => false,
-        Caller::Nobody => headers
+        PageOrigin::Own => true,
+        PageOrigin::Foreign(_) => false,
+        PageOrigin::Nobody => headers
             .get(FETCH_SITE)
             .is_none_or(|site| site == "same-origin"),
     }
@@ -236,7 +236,7 @@ async fn keep(
             conversation,
             message_id: rtm.ids.message(),
             client_message_id: None,
-            words: Words::of(&body),
+            words: Fingerprint::of(&body),
             body,
             session_id: opened.session_id,
             context,
@@ -259,7 +259,7 @@ async fn answered(
         while let Ok(NextJob::Ready(_) | NextJob::NotBefore(_)) =
             rtm.store.next_job(conversation, rtm.clock.now()).await
         {
-            let told = async {
+            let answered = async {
                 // An answer that grows has not ended.
                 while let Received::Wake(Wake {
                     event: Event::Streaming(_),
@@ -267,7 +267,7 @@ async fn answered(
                 }) = subscription.recv().await
                 {}
             };
-            let _ = tokio::time::timeout(LOOK_AGAIN, told).await;
+            let _ = tokio::time::timeout(LOOK_AGAIN, answered).await;
         }
     };
     // Too late is no failure: the answer is stored when it comes, and the page shows it then.

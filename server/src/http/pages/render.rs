@@ -56,7 +56,7 @@ pub(super) async fn render(
     let policy = PagePolicy {
         nonce: &nonce,
         own_origin: frame.own_origin.as_deref(),
-        own_place: own_place(&config),
+        own_base: own_base(&config),
         connect: &config.platform.connect_sources(),
         images: &frame.images,
         embedders: &frame.embedders,
@@ -112,7 +112,7 @@ async fn draw(
 }
 
 /// Our own address, where it has a path that narrows `'self'`. An address of IPv6 is no source that a policy can name.
-fn own_place(config: &Config) -> Option<&str> {
+fn own_base(config: &Config) -> Option<&str> {
     let url = config.server.public_url.as_ref()?;
     let narrows = !config.base_path().is_root() && !url.as_str().contains('[');
     narrows.then(|| url.as_str())

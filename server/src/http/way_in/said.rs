@@ -83,13 +83,13 @@ fn speaker(value: &Value) -> Result<Option<String>, NotReadable> {
     Ok(first)
 }
 
-fn agent(value: &Value, place: impl Fn() -> String) -> Result<Option<String>, NotReadable> {
+fn agent(value: &Value, path: impl Fn() -> String) -> Result<Option<String>, NotReadable> {
     if value.is_null() {
         return Ok(None);
     }
     let name = value["name"].as_str().map(str::trim);
     let name = name.filter(|name| !protocol::visible::is_blank(name));
-    let name = name.ok_or_else(|| NotReadable::Agent(place()))?;
+    let name = name.ok_or_else(|| NotReadable::Agent(path()))?;
     // As a hand-over cuts it: it is the same person.
     Ok(Some(name.chars().take(MAX_NAME_CHARS).collect()))
 }

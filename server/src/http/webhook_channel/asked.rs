@@ -6,11 +6,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::rtm::conversation::{Said, Step};
+use crate::rtm::conversation::{Step, VisitorMessage};
 
 /// A request that was read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct ChannelRequest {
     /// `session.new`.
     pub(super) new_session: bool,
     /// `from.id`.
@@ -26,10 +26,10 @@ pub(super) enum What {
     /// `SESSION_CLOSURE`.
     Close,
     /// Something for the bot, ready to be stored.
-    Message(Box<Said>),
+    Message(Box<VisitorMessage>),
 }
 
-impl Asked {
+impl ChannelRequest {
     /// Reads a body of either version. `key`: by which the client marks a request that it sends again.
     ///
     /// # Errors
@@ -111,25 +111,25 @@ static NOTHING: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::n
 
 fn object<'a>(
     value: Option<&'a Value>,
-    place: &str,
+    path: &str,
 ) -> Result<Option<&'a Map<String, Value>>, ApiError> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(fields)) => Ok(Some(fields)),
-        Some(_) => Err(wrong(place, "an object")),
+        Some(_) => Err(wrong(path, "an object")),
     }
 }
 
-fn wrong(place: &str, expected: &str) -> ApiError {
-    ApiError::Invalid(format!("{place} is not {expected}"))
+fn wrong(path: &str, expected: &str) -> ApiError {
+    ApiError::Invalid(format!("{path} is not {expected}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(body: &Value) -> Result<Asked, String> {
-        Asked::read(body, None).map_err(|error| error.to_string())
+    fn read(body: &Value) -> Result<ChannelRequest, String> {
+        ChannelRequest::read(body, None).map_err(|error| error.to_string())
     }
 
     fn stored(body: &Value) -> Value {

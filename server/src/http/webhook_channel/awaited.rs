@@ -87,7 +87,7 @@ impl Awaited {
         let Some(job) = self.job else {
             return Vec::new();
         };
-        let id = |place| stream::answer_id_of(JobId(job), &self.origin, place);
+        let id = |index| stream::answer_id_of(JobId(job), &self.origin, index);
         (0..=MAX_ANSWERS).map(id).collect()
     }
 

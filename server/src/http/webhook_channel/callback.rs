@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{Kept, data, is_closed};
 use crate::bus::{Event, Received, Subscription, Wake};
 use crate::error::ApiError;
-use crate::outbound::{Address, Call, Fault, OutboundError};
+use crate::outbound::{Address, Call, CallFault, OutboundError};
 use crate::records::{ConversationId, Sender, StoredMessage};
 use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
-use crate::signing::Caller;
+use crate::signing::BearerCaller;
 use crate::state::AppState;
 
 /// How long a conversation is followed in which nothing happens.
@@ -35,12 +35,12 @@ const ACKNOWLEDGEMENT_BYTES: usize = 64 * 1024;
 /// Who is called, about whom.
 #[derive(Clone)]
 pub(super) struct Receiver {
-    caller: Caller,
+    caller: BearerCaller,
     bot: String,
 }
 
 impl Receiver {
-    pub(super) fn new(caller: &Caller, bot: &str) -> Self {
+    pub(super) fn new(caller: &BearerCaller, bot: &str) -> Self {
         Self {
             caller: caller.clone(),
             bot: bot.to_owned(),
@@ -67,7 +67,7 @@ pub(super) async fn forward(
         state: state.clone(),
         receiver,
         conversation,
-        told: awaited.after,
+        last_seq: awaited.after,
         subscription,
     };
     state
@@ -81,7 +81,7 @@ struct Follow {
     receiver: Receiver,
     conversation: ConversationId,
     /// The newest sequence that was dealt with.
-    told: u64,
+    last_seq: u64,
     subscription: Subscription,
 }
 
@@ -90,7 +90,7 @@ impl Follow {
         let shutdown = self.state.shutdown.clone();
         let following = async {
             loop {
-                self.tell_all().await;
+                self.send_all().await;
                 let until = Instant::now() + FOLLOWED;
                 let quiet = tokio::select! {
                     () = stored(&mut self.subscription) => false,
@@ -112,12 +112,12 @@ impl Follow {
     }
 
     /// Everything that the app has not been told.
-    async fn tell_all(&mut self) {
+    async fn send_all(&mut self) {
         let rtm = &self.state.rtm;
         loop {
             let missed = rtm
                 .store
-                .since(self.conversation, self.told, MAX_REPLAY, REPLAY_BYTES)
+                .since(self.conversation, self.last_seq, MAX_REPLAY, REPLAY_BYTES)
                 .await;
             let missed = match missed {
                 Ok(missed) => missed,
@@ -127,19 +127,19 @@ impl Follow {
                 }
             };
             if missed.truncated || missed.messages.is_empty() {
-                self.told = self.told.max(missed.last_seq);
+                self.last_seq = self.last_seq.max(missed.last_seq);
                 return;
             }
             for message in missed.messages {
                 if message.sender == Sender::Bot {
-                    self.tell(&message).await;
+                    self.send(&message).await;
                 }
-                self.told = message.seq;
+                self.last_seq = message.seq;
             }
         }
     }
 
-    async fn tell(&self, message: &StoredMessage) {
+    async fn send(&self, message: &StoredMessage) {
         let Receiver { caller, bot } = &self.receiver;
         let closed = is_closed(&self.state, caller, bot)
             .await
@@ -186,8 +186,8 @@ impl Follow {
         };
         let address = Address::configured(url.url().clone())?;
         let unsendable = || OutboundError {
-            place: "an address".to_owned(),
-            fault: Fault::Unsendable("its id cannot be signed"),
+            authority: "an address".to_owned(),
+            fault: CallFault::Unsendable("its id cannot be signed"),
         };
         let signed = secrets.sign(id, self.state.clock.now(), body.as_bytes());
         let call = Call::post(address)

@@ -9,7 +9,7 @@ use crate::rtm::access::bot_of_app;
 use crate::rtm::bearer::{check_page, paced};
 use crate::security::client_ip::Client;
 use crate::security::refusals::Refused;
-use crate::signing::{AssertionError, Caller, claimed_app, verify_bearer};
+use crate::signing::{AssertionError, BearerCaller, claimed_app, verify_bearer};
 use crate::state::AppState;
 
 /// The caller and its app's channel, when the token holds and the app may open the bot.
@@ -24,7 +24,7 @@ pub(super) async fn caller<'a>(
     headers: &HeaderMap,
     uri: &Uri,
     bot: &str,
-) -> Result<(Caller, &'a WebhookChannel), ApiError> {
+) -> Result<(BearerCaller, &'a WebhookChannel), ApiError> {
     paced(&state.rtm, client)?;
     let token = token(headers).ok_or(ApiError::Unauthorized(
         "send the app's token as Authorization: bearer …",

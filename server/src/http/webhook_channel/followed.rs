@@ -9,14 +9,14 @@ use crate::records::ConversationId;
 use crate::swap::Swap;
 
 /// The conversations that are followed here, and the apps' secrets.
-pub struct Callbacks {
+pub struct ChannelCallbacks {
     pub(super) followed: Mutex<HashSet<ConversationId>>,
     pub(super) secrets: Swap<ByApp>,
 }
 
 type ByApp = HashMap<String, Secrets>;
 
-impl Callbacks {
+impl ChannelCallbacks {
     /// Reads the secrets of all channels.
     ///
     /// # Errors

@@ -24,12 +24,12 @@ use crate::bus::Subscription;
 use crate::error::{ApiError, KoreJson};
 use crate::limits::ROOM_CHECK;
 use crate::records::{ConversationId, JobId};
-use crate::rtm::conversation::Said;
+use crate::rtm::conversation::VisitorMessage;
 use crate::rtm::socket::{TicketContext, turn_context};
 use crate::rtm::{Rtm, answers};
 use crate::security::client_ip::{AddressKey, Client};
 use crate::security::refusals::Refused;
-use crate::signing::Caller;
+use crate::signing::BearerCaller;
 use crate::state::AppState;
 use crate::store::{NewMessage, OpenMode, OpenSession, TicketRecord, User};
 
@@ -41,9 +41,9 @@ mod data;
 mod followed;
 mod poll_id;
 
-pub use followed::Callbacks;
+pub use followed::ChannelCallbacks;
 
-use asked::{Asked, What};
+use asked::{ChannelRequest, What};
 use awaited::Awaited;
 use poll_id::PollId;
 
@@ -109,7 +109,7 @@ async fn say(
     let bot = hook.bot.as_str();
     let (caller, channel) = caller::caller(&state, &config, client, &headers, &uri, bot).await?;
     let KoreJson(body) = KoreJson::<Value>::from_request(request, &state).await?;
-    let asked = Asked::read(&body, idempotency_key(&headers)?)?;
+    let asked = ChannelRequest::read(&body, idempotency_key(&headers)?)?;
     drop(body);
     if asked.from != caller.identity.subject {
         state
@@ -230,7 +230,7 @@ async fn poll(
     Ok(private(answer))
 }
 
-async fn user(state: &AppState, caller: &Caller) -> Result<User, ApiError> {
+async fn user(state: &AppState, caller: &BearerCaller) -> Result<User, ApiError> {
     let rtm = &state.rtm;
     let (app, identity) = (&caller.app, &caller.identity.subject);
     let new_id = rtm.ids.user();
@@ -241,10 +241,10 @@ async fn user(state: &AppState, caller: &Caller) -> Result<User, ApiError> {
 /// Counts a message, and refuses one too many.
 fn allowed(
     state: &AppState,
-    caller: &Caller,
+    caller: &BearerCaller,
     user: &User,
     client: Client,
-    said: &Said,
+    said: &VisitorMessage,
 ) -> Result<(), ApiError> {
     let rtm = &state.rtm;
     if rtm.room.is_short() {
@@ -262,10 +262,10 @@ fn allowed(
 /// Opens the session and stores what was said; wakes who answers.
 async fn keep(
     rtm: Arc<Rtm>,
-    caller: Caller,
+    caller: BearerCaller,
     user: User,
     bot: String,
-    asked: Asked,
+    asked: ChannelRequest,
     context: String,
 ) -> Result<Kept, ApiError> {
     let opened = rtm.store.open_session(OpenSession {
@@ -357,7 +357,7 @@ async fn keep(
 }
 
 /// Has the session ended?
-async fn is_closed(state: &AppState, caller: &Caller, bot: &str) -> Result<bool, ApiError> {
+async fn is_closed(state: &AppState, caller: &BearerCaller, bot: &str) -> Result<bool, ApiError> {
     let user = user(state, caller).await?;
     let found = state.rtm.store.conversation(&user.id, bot).await?;
     Ok(found.is_some_and(|conversation| !conversation.session_open))
@@ -366,7 +366,7 @@ async fn is_closed(state: &AppState, caller: &Caller, bot: &str) -> Result<bool,
 /// An id by which the answer can be fetched, on any node and after a restart.
 async fn poll_later(
     state: &AppState,
-    caller: &Caller,
+    caller: &BearerCaller,
     bot: &str,
     awaited: Awaited,
 ) -> Result<String, ApiError> {

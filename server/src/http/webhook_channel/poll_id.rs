@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::awaited::Awaited;
 use crate::clock::Millis;
-use crate::signing::{Caller, Visitors};
+use crate::signing::{BearerCaller, Visitors};
 use crate::store::SecretHash;
 
 /// The longest one that is looked at; ours have about 300 bytes.
@@ -32,7 +32,12 @@ pub(super) struct PollId {
 }
 
 impl PollId {
-    pub(super) fn new(awaited: Awaited, caller: &Caller, asked: Millis, nonce: String) -> Self {
+    pub(super) fn new(
+        awaited: Awaited,
+        caller: &BearerCaller,
+        asked: Millis,
+        nonce: String,
+    ) -> Self {
         Self {
             awaited,
             asked,
@@ -55,7 +60,7 @@ impl PollId {
     pub(super) fn read(
         text: &str,
         bot: &str,
-        caller: &Caller,
+        caller: &BearerCaller,
         visitors: &Visitors,
     ) -> Option<Self> {
         if text.len() > MAX_BYTES {
@@ -79,7 +84,7 @@ fn marked(bot: &str, words: &str) -> String {
     format!("poll\n{bot}\n{words}")
 }
 
-fn whose(caller: &Caller) -> String {
+fn whose(caller: &BearerCaller) -> String {
     let hash = Sha256::digest(format!("{}\0{}", caller.app, caller.identity.subject));
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
@@ -91,8 +96,8 @@ mod tests {
     use super::*;
     use crate::signing::{Identity, install_crypto};
 
-    fn caller(app: &str, subject: &str) -> Caller {
-        Caller {
+    fn caller(app: &str, subject: &str) -> BearerCaller {
+        BearerCaller {
             app: app.to_owned(),
             identity: Identity {
                 subject: subject.to_owned(),

@@ -55,9 +55,9 @@ async fn again<T>(
             std::future::pending::<std::convert::Infallible>().await
         } => match never {},
     };
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("1 passed"), "{told}");
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output_text}");
+    assert!(output_text.contains("1 passed"), "{output_text}");
     done.expect("the child asked for all that it should")
 }
 
@@ -120,14 +120,14 @@ async fn through_the_proxy(port: u16) {
     assert_eq!(answer.bytes().await.unwrap(), "by proxy");
     // What it refuses is not the bot's fault.
     let refused = outbound.send(get("https://bot.invalid/")).await;
-    assert_eq!(fault(refused), Fault::Proxy);
+    assert_eq!(fault(refused), CallFault::Proxy);
     let direct = get(&format!("http://127.0.0.1:{port}/direct"));
     let mut answer = outbound.send(direct).await.unwrap();
     assert_eq!(answer.bytes().await.unwrap(), "direct");
     // A stranger's name is looked up here, where it is refused. The proxy would have answered anything.
     let stranger = Address::guarded_without_tls("http://localhost:1/");
     let refused = outbound.send(Call::get(stranger).waits(PATIENT)).await;
-    assert_eq!(fault(refused), Fault::Guarded(Range::Loopback));
+    assert_eq!(fault(refused), CallFault::Guarded(Range::Loopback));
 }
 
 #[tokio::test]
@@ -139,9 +139,9 @@ async fn a_machine_without_certificates_says_so_when_one_is_needed() {
             .await
             .unwrap();
         assert_eq!(answer.bytes().await.unwrap(), "plain");
-        let (bot, _told) = SecureBot::listen(BOT).await;
+        let (bot, _calls) = SecureBot::listen(BOT).await;
         let refused = beside(&bot, outbound.send(bot.call("localhost"))).await;
-        assert_eq!(fault(refused), Fault::Tls(TlsFault::NoAuthorities));
+        assert_eq!(fault(refused), CallFault::Tls(TlsFault::NoAuthorities));
         return;
     }
     let peer = Peer::listen().await;
@@ -166,10 +166,10 @@ async fn a_machine_without_certificates_says_so_when_one_is_needed() {
 async fn a_certificate_of_the_operators_own_is_believed() {
     if port_of_parent().is_some() {
         let outbound = real();
-        let (bot, _told) = SecureBot::listen(BOT).await;
+        let (bot, _calls) = SecureBot::listen(BOT).await;
         // Believed, but for another name: that is what tells that it was.
         let refused = beside(&bot, outbound.send(bot.call("localhost"))).await;
-        assert_eq!(fault(refused), Fault::Tls(TlsFault::Name));
+        assert_eq!(fault(refused), CallFault::Tls(TlsFault::Name));
         return;
     }
     let file = concat!(

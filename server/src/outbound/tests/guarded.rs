@@ -71,11 +71,11 @@ async fn a_name_is_looked_up_once_and_connected_to_what_was_checked() {
     let refused = loop {
         match outbound.send(call(&peer)).await.unwrap_err() {
             // The end of the old connection was not noticed yet.
-            error if error.fault == Fault::Broken => {}
+            error if error.fault == CallFault::Broken => {}
             error => break error,
         }
     };
-    assert_eq!(refused.fault, Fault::Guarded(Range::Private));
+    assert_eq!(refused.fault, CallFault::Guarded(Range::Private));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     let port = peer.port();
     assert_eq!(
@@ -90,7 +90,7 @@ async fn the_real_guard_refuses_names_of_this_machine() {
     let lookup = |_: &str| Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
     let names = Names::new(lookup, ranges::must_be_public);
     let refused = outbound_over(names).send(call(&peer)).await;
-    assert_eq!(fault(refused), Fault::Guarded(Range::Loopback));
+    assert_eq!(fault(refused), CallFault::Guarded(Range::Loopback));
     let silent = tokio::time::timeout(Duration::ZERO, peer.accept()).await;
     assert!(silent.is_err(), "nobody was connected to");
 }
@@ -119,6 +119,6 @@ async fn the_two_clients_share_no_connection() {
     assert_eq!(inside.unwrap(), "inside");
     // An unused connection to the same name is there, but it was never checked.
     let refused = outbound.send(call(&peer)).await;
-    assert_eq!(fault(refused), Fault::Guarded(Range::Private));
+    assert_eq!(fault(refused), CallFault::Guarded(Range::Private));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

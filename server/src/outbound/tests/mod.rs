@@ -61,7 +61,7 @@ async fn with<T>(call: Call, part: impl Future<Output = T>) -> (Result<Answer, O
     tokio::join!(outbound.send(call), part)
 }
 
-fn fault<T: std::fmt::Debug>(result: Result<T, OutboundError>) -> Fault {
+fn fault<T: std::fmt::Debug>(result: Result<T, OutboundError>) -> CallFault {
     result.unwrap_err().fault
 }
 
@@ -147,7 +147,7 @@ async fn a_bot_that_says_nothing_is_hung_up_on() {
     let silent = async { peer.asked().await.0.hung_up().await };
     let (answer, ()) = with(call, silent).await;
     let error = answer.unwrap_err();
-    let too_slow = Fault::TooSlow {
+    let too_slow = CallFault::TooSlow {
         wait: Wait::FirstByte,
         limit: SOON,
     };
@@ -243,7 +243,7 @@ async fn a_gigabyte_that_is_announced_is_not_read() {
         connection.hung_up().await;
     };
     let (read, ()) = tokio::join!(reading, answering);
-    assert_eq!(fault(read), Fault::TooBig(1_000));
+    assert_eq!(fault(read), CallFault::TooBig(1_000));
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_gigabyte_in_pieces_is_hung_up_on() {
         connection.flood(piece.as_bytes()).await
     };
     let (read, taken) = tokio::join!(reading, answering);
-    assert_eq!(fault(read), Fault::TooBig(100_000));
+    assert_eq!(fault(read), CallFault::TooBig(100_000));
     // The rest is what the kernel holds between the two.
     assert!(taken < 50_000_000, "{taken}");
 }
@@ -318,7 +318,7 @@ async fn an_answer_that_breaks_off_is_not_taken_for_whole() {
             }
         };
         let (read, ()) = tokio::join!(reading, answering);
-        assert_eq!(fault(read), Fault::Broken, "{said:?} {reset}");
+        assert_eq!(fault(read), CallFault::Broken, "{said:?} {reset}");
     }
 }
 
@@ -453,11 +453,11 @@ async fn events_arrive_one_by_one() {
     let reading = async {
         let answer = outbound().send(call(&peer)).await.unwrap();
         let mut events = answer.events(1_000);
-        let mut told = Vec::new();
+        let mut arrived = Vec::new();
         while let Some(event) = events.next().await.unwrap() {
-            told.push((event.name, event.data));
+            arrived.push((event.name, event.data));
         }
-        told
+        arrived
     };
     let answering = async {
         let (mut connection, _) = peer.asked().await;
@@ -468,9 +468,9 @@ async fn events_arrive_one_by_one() {
         }
         connection.end().await;
     };
-    let (told, ()) = tokio::join!(reading, answering);
+    let (arrived, ()) = tokio::join!(reading, answering);
     let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(told, [owned("a", "é😀"), owned("message", "2")]);
+    assert_eq!(arrived, [owned("a", "é😀"), owned("message", "2")]);
 }
 
 #[tokio::test]
@@ -479,11 +479,11 @@ async fn lines_arrive_one_by_one_and_the_last_needs_no_end() {
     let reading = async {
         let answer = outbound().send(call(&peer)).await.unwrap();
         let mut lines = answer.lines(1_000);
-        let mut told = Vec::new();
+        let mut arrived = Vec::new();
         while let Some(line) = lines.next().await.unwrap() {
-            told.push(line);
+            arrived.push(line);
         }
-        told
+        arrived
     };
     let answering = async {
         let (mut connection, _) = peer.asked().await;
@@ -493,8 +493,8 @@ async fn lines_arrive_one_by_one_and_the_last_needs_no_end() {
         }
         connection.end().await;
     };
-    let (told, ()) = tokio::join!(reading, answering);
-    assert_eq!(told, ["{\"a\":1}", "{}", "end"]);
+    let (arrived, ()) = tokio::join!(reading, answering);
+    assert_eq!(arrived, ["{\"a\":1}", "{}", "end"]);
 }
 
 #[tokio::test]
@@ -520,7 +520,7 @@ async fn an_event_or_a_line_that_is_too_large_is_hung_up_on() {
             connection.hung_up().await;
         };
         let ((refused, again), ()) = tokio::join!(reading, answering);
-        assert_eq!(refused, Fault::TooBig(100));
+        assert_eq!(refused, CallFault::TooBig(100));
         assert!(again, "it does not go on");
     }
 }
@@ -531,7 +531,10 @@ async fn nobody_there_is_a_connection_that_was_refused() {
     let call = call(&peer);
     drop(peer);
     let refused = fault(outbound().send(call).await);
-    assert_eq!(refused, Fault::Connect(io::ErrorKind::ConnectionRefused));
+    assert_eq!(
+        refused,
+        CallFault::Connect(io::ErrorKind::ConnectionRefused)
+    );
     assert!(refused.is_temporary());
 }
 
@@ -564,7 +567,7 @@ async fn who_does_not_speak_tls_is_told_as_that() {
         connection.hung_up().await;
     };
     let (answer, ()) = with(call, answering).await;
-    assert_eq!(fault(answer), Fault::Tls(TlsFault::Handshake));
+    assert_eq!(fault(answer), CallFault::Tls(TlsFault::Handshake));
 }
 
 #[tokio::test]
@@ -581,10 +584,10 @@ async fn a_call_that_cannot_be_sent_says_why_without_repeating_it() {
         call(&peer).header("connection", "close"),
         call(&peer).json(&unwritable),
     ] {
-        let told = format!("{call:?}");
+        let debug = format!("{call:?}");
         let error = outbound().send(call).await.unwrap_err();
         assert_eq!(error.fault.class(), "unsendable");
-        let told = format!("{told} {error} {error:?}");
-        assert!(!told.contains("secret"), "{told}");
+        let debug = format!("{debug} {error} {error:?}");
+        assert!(!debug.contains("secret"), "{debug}");
     }
 }

@@ -52,13 +52,13 @@ impl SecureBot {
             .with_single_cert(chain, key)
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let (asked, told) = mpsc::channel(8);
+        let (asked, calls) = mpsc::channel(8);
         let bot = Self {
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             tls: TlsAcceptor::from(Arc::new(config)),
             asked,
         };
-        (bot, told)
+        (bot, calls)
     }
 
     pub(super) fn call(&self, host: &str) -> Call {
@@ -80,12 +80,12 @@ impl SecureBot {
                 let (head, sent) = oneshot::channel();
                 let (pieces, stream) = mpsc::channel(8);
                 let version = request.version();
-                let told = asked.send(Asked {
+                let given = asked.send(Asked {
                     version,
                     head,
                     pieces,
                 });
-                told.await.map_err(|_| "nobody is there")?;
+                given.await.map_err(|_| "nobody is there")?;
                 sent.await.map_err(|_| "no head")?;
                 let stream = unfold(stream, async |mut stream| {
                     let piece = Bytes::from_static(stream.recv().await?.as_bytes());
@@ -124,7 +124,7 @@ fn believing(certificate: &[u8]) -> Outbound {
 
 #[tokio::test]
 async fn calls_share_an_http2_connection_and_each_hangs_up_alone() {
-    let (bot, mut told) = SecureBot::listen(BOT).await;
+    let (bot, mut calls) = SecureBot::listen(BOT).await;
     let outbound = believing(BOT);
     let asking = async {
         let call = || outbound.send(bot.call("bot.example"));
@@ -132,7 +132,7 @@ async fn calls_share_an_http2_connection_and_each_hangs_up_alone() {
         let mut first = Box::pin(call());
         let asked = tokio::select! {
             answer = &mut first => panic!("{answer:?}"),
-            asked = told.recv() => asked.unwrap(),
+            asked = calls.recv() => asked.unwrap(),
         };
         assert_eq!(asked.version, Version::HTTP_2);
         drop(first);
@@ -143,7 +143,7 @@ async fn calls_share_an_http2_connection_and_each_hangs_up_alone() {
         let heads = async {
             let mut pieces = Vec::new();
             for _ in 0..2 {
-                let asked = told.recv().await.unwrap();
+                let asked = calls.recv().await.unwrap();
                 asked.head.send(()).unwrap();
                 asked.pieces.send("one").await.unwrap();
                 pieces.push(asked.pieces);
@@ -174,16 +174,16 @@ async fn a_certificate_that_is_not_believed_is_told_by_its_reason() {
         (BOT, BOT, "other.example", TlsFault::Name),
         (OLD, OLD, "old.example", TlsFault::Expired),
     ] {
-        let (bot, _told) = SecureBot::listen(shown).await;
+        let (bot, _calls) = SecureBot::listen(shown).await;
         let outbound = believing(believed);
         let refused = beside(&bot, outbound.send(bot.call(host))).await;
-        assert_eq!(fault(refused), Fault::Tls(why), "{host}");
+        assert_eq!(fault(refused), CallFault::Tls(why), "{host}");
     }
 }
 
 #[tokio::test]
 async fn a_stranger_is_asked_over_tls_by_the_name_that_it_gave() {
-    let (bot, mut told) = SecureBot::listen(BOT).await;
+    let (bot, mut calls) = SecureBot::listen(BOT).await;
     let certificate = reqwest::Certificate::from_pem(BOT).unwrap();
     let here = |_: &str| Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
     let outbound = outbound_with(Ways {
@@ -194,7 +194,7 @@ async fn a_stranger_is_asked_over_tls_by_the_name_that_it_gave() {
     let port = bot.listener.local_addr().unwrap().port();
     let address = Address::foreign(&format!("https://bot.example:{port}/"), &[]).unwrap();
     let answering = async {
-        let asked = told.recv().await.unwrap();
+        let asked = calls.recv().await.unwrap();
         asked.head.send(()).unwrap();
         asked.pieces.send("hello").await.unwrap();
     };

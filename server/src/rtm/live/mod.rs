@@ -13,7 +13,7 @@
 //! nothing and sends nothing. Work that an idle socket does not do is boxed, so that an idle socket costs hardly more
 //! than its buffers.
 
-mod tell;
+mod send;
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::conversation::{
-    Listener, Offence, Said, Step, ack, day_is_full, not_stored, pong, resync,
+    Listener, Offence, Step, VisitorMessage, ack, day_is_full, not_stored, pong, resync,
 };
 use super::cursor::{Cursor, Position};
 use super::delivered::{Delivered, Reads};
@@ -146,7 +146,7 @@ async fn enter(
     // If a person has the conversation, the client hears of that first. If the peer is gone by now, the next write
     // notices.
     let there = Event::Owner(opened.owner);
-    let _ = live.tell_presence(&there).await;
+    let _ = live.send_presence(&there).await;
     Some((live, opened.job.is_some()))
 }
 
@@ -177,7 +177,7 @@ impl Live {
             answers::wake(&self.rtm, self.conversation);
             // A new session is the bot's. Sockets of the session before may still show a person.
             let event = Event::Owner(Owner::Bot);
-            Box::pin(self.rtm.tell(self.conversation, event)).await;
+            Box::pin(self.rtm.publish_event(self.conversation, event)).await;
         }
         if let Err(end) = caught_up {
             return end;
@@ -206,12 +206,12 @@ impl Live {
                         timer.as_mut().reset(heard + PING_AFTER);
                     }
                     match self.on_frame(frame).await {
-                        Ok(()) => self.tell_what_waits().await,
+                        Ok(()) => self.send_backlog().await,
                         end => end,
                     }
                 }
                 event = self.subscription.recv() => match self.on_event(event).await {
-                    Ok(()) => self.tell_what_waits().await,
+                    Ok(()) => self.send_backlog().await,
                     end => end,
                 },
                 () = &mut ending, if waiting != WaitFor::Turn => {
@@ -328,7 +328,7 @@ impl Live {
 
     /// Stores the message, then tells the others and the bot, then acknowledges. The bot's answer cannot overtake the
     /// acknowledgement, because only this task writes to the socket.
-    async fn store(&mut self, said: Said) -> Result<(), End> {
+    async fn store(&mut self, said: VisitorMessage) -> Result<(), End> {
         if self
             .refusing_until
             .is_some_and(|until| Instant::now() < until)
@@ -402,7 +402,7 @@ impl Live {
     /// Asks to stop an answer. The task that runs the turn, here or on another node, stores what was said until then.
     async fn stop(&mut self, message_id: String) -> Result<(), End> {
         let event = Event::Stop(message_id.into());
-        self.rtm.tell(self.conversation, event).await;
+        self.rtm.publish_event(self.conversation, event).await;
         Ok(())
     }
 
@@ -447,7 +447,7 @@ impl Live {
     /// Sends what came over the bus while a frame was stored, together with the acknowledgement. `select!` chooses by
     /// chance: with a peer that writes without a pause, frames would win four times of five, until the backlog is
     /// full and the socket is closed.
-    async fn tell_what_waits(&mut self) -> Result<(), End> {
+    async fn send_backlog(&mut self) -> Result<(), End> {
         for _ in 0..BACKLOG {
             let Some(event) = self.subscription.recv().now_or_never() else {
                 break;
@@ -485,15 +485,15 @@ impl Live {
                 Event::Access => Box::pin(self.look_at_access()).await,
                 Event::Stored(message) => {
                     let done = match self.cursor.meet(message.seq) {
-                        Position::Next => self.tell(&message).await,
+                        Position::Next => self.send_message(&message).await,
                         Position::Own | Position::Past => Ok(()),
                         Position::Gap => Box::pin(self.catch_up()).await,
                     };
                     self.delivered.forget(&message.message_id);
                     done
                 }
-                Event::Streaming(streaming) => self.grow(&streaming).await,
-                event => Box::pin(self.tell_presence(&event)).await,
+                Event::Streaming(streaming) => self.send_piece(&streaming).await,
+                event => Box::pin(self.send_presence(&event)).await,
             },
             Received::Lagged => Err(SLOW),
         }
@@ -528,7 +528,7 @@ impl Live {
         }
         for message in &missed.messages {
             if self.cursor.meet(message.seq) == Position::Next {
-                self.tell(message).await?;
+                self.send_message(message).await?;
             }
         }
         Ok(self.cursor.seen() < missed.last_seq)

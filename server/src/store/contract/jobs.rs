@@ -102,8 +102,8 @@ pub(crate) async fn what_comes_next_is_told_without_asking(database: &dyn Databa
     let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     let first = append(store.as_ref(), here, "1").await;
-    let told = first.ready.expect("nothing stands before it");
-    assert_eq!(*told, ready(store.as_ref(), here).await);
+    let next = first.ready.expect("nothing stands before it");
+    assert_eq!(*next, ready(store.as_ref(), here).await);
     for id in ["2", "3"] {
         assert_eq!(append(store.as_ref(), here, id).await.ready, None);
     }

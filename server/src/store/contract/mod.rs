@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    Appended, ConversationId, NewAnswer, NewMessage, OpenMode, OpenSession, Store, StoreError,
-    TurnEnd, Words,
+    Appended, ConversationId, Fingerprint, NewAnswer, NewMessage, OpenMode, OpenSession, Store,
+    StoreError, TurnEnd,
 };
 use crate::clock::Millis;
 use crate::ids::{Ids as _, RandomIds};
@@ -199,7 +199,7 @@ fn new_message(conversation: ConversationId, client_id: Option<&str>, text: &str
         conversation,
         message_id: format!("ms-{text}"),
         client_message_id: client_id.map(str::to_owned),
-        words: Words::of(text),
+        words: Fingerprint::of(text),
         body: format!(r#"{{"body":"{text}"}}"#),
         session_id: "ss-1".to_owned(),
         context: String::new(),

@@ -6,10 +6,10 @@ use super::messages::all;
 use super::{Database, NOW, answer, conversation, new_message, said};
 use crate::clock::Millis;
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryQuery, NextJob, Retention, Store, StoredMessage,
+    ConversationId, HistoryFrom, HistoryQuery, NextJob, RetentionLimits, Store, StoredMessage,
 };
 
-const NOTHING: Retention = Retention {
+const NOTHING: RetentionLimits = RetentionLimits {
     sent_again_from: Millis(u64::MAX),
     older_than: None,
     newest: None,
@@ -31,7 +31,7 @@ async fn talk(store: &dyn Store, here: ConversationId, turns: u64) {
 }
 
 /// Every step; how many messages went.
-async fn prune(store: &dyn Store, retention: Retention) -> u32 {
+async fn prune(store: &dyn Store, retention: RetentionLimits) -> u32 {
     let (mut gone, mut after) = (0, None);
     loop {
         let pruned = store.prune(retention, after).await.expect("prunes");
@@ -47,15 +47,15 @@ fn sequences(messages: &[StoredMessage]) -> Vec<u64> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-fn newest(count: u64) -> Retention {
-    Retention {
+fn newest(count: u64) -> RetentionLimits {
+    RetentionLimits {
         newest: Some(count),
         ..NOTHING
     }
 }
 
-fn older_than(moment: Millis) -> Retention {
-    Retention {
+fn older_than(moment: Millis) -> RetentionLimits {
+    RetentionLimits {
         older_than: Some(moment),
         ..NOTHING
     }
@@ -75,7 +75,7 @@ pub(crate) async fn what_may_be_sent_again_stays(database: &dyn Database) {
     let store = database.open().await;
     let here = conversation(store.as_ref(), "ann").await;
     talk(store.as_ref(), here, 5).await;
-    let flood = Retention {
+    let flood = RetentionLimits {
         sent_again_from: NOW.plus(Duration::from_mins(2)),
         ..newest(1)
     };
@@ -162,7 +162,7 @@ pub(crate) async fn an_open_job_keeps_its_message_and_all_after_it(database: &dy
             .expect("appends");
     }
     let later = NOW.plus(Duration::from_hours(1));
-    let both = Retention {
+    let both = RetentionLimits {
         older_than: Some(later),
         newest: Some(1),
         ..NOTHING

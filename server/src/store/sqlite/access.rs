@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{store_error, user as user_row};
 use crate::clock::Millis;
-use crate::limits::ERASURE_TOLD;
+use crate::limits::ERASURE_KEPT;
 use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
 
 /// Rows that one sweep removes from each table: bounds how long the writer is busy with it.
@@ -279,7 +279,7 @@ pub(super) fn sweep(connection: &Connection, now: Millis) -> Result<Swept, Store
                 "DELETE FROM erasures WHERE number IN
                  (SELECT number FROM erasures WHERE at <= ?1 LIMIT ?2)",
             )
-            .and_then(|mut delete| delete.execute(params![now.minus(ERASURE_TOLD), SWEEP_ROWS]))
+            .and_then(|mut delete| delete.execute(params![now.minus(ERASURE_KEPT), SWEEP_ROWS]))
             .map_err(store_error)?,
         signed_out: remove(
             "DELETE FROM signed_out WHERE hash IN

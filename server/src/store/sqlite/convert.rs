@@ -5,8 +5,8 @@ use rusqlite::{ErrorCode, Row, ffi};
 
 use crate::clock::Millis;
 use crate::store::{
-    ConversationId, JobId, JobKind, Owner, SecretHash, Sender, StoreError, StoredMessage, User,
-    Words,
+    ConversationId, Fingerprint, JobId, JobKind, Owner, SecretHash, Sender, StoreError,
+    StoredMessage, User,
 };
 
 /// A count or time as SQLite's signed integer. What does not fit is the end of time.
@@ -71,7 +71,7 @@ impl FromSql for SecretHash {
     }
 }
 
-impl ToSql for Words {
+impl ToSql for Fingerprint {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
     }

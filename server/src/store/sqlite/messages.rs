@@ -3,13 +3,13 @@
 use rusqlite::{Connection, params};
 
 use super::convert::{integer, message_columns, store_error};
-use crate::store::{StoreError, StoredMessage, Words};
+use crate::store::{Fingerprint, StoreError, StoredMessage};
 
 /// `words` of a visitor's message with an id; none for what is never sent again.
 pub(super) fn insert(
     connection: &Connection,
     message: &StoredMessage,
-    words: Option<Words>,
+    words: Option<Fingerprint>,
 ) -> Result<(), StoreError> {
     const SQL: &str = concat!(
         "INSERT INTO messages (",

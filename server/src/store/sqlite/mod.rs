@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use super::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
     Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
-    Owner, Pruned, PrunedUsers, Retention, SecretHash, SessionOpened, Spending, Store, StoreError,
-    StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
+    Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
+    StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
 };
 use crate::clock::Millis;
 
@@ -356,7 +356,7 @@ impl Store for SqliteStore {
 
     async fn prune(
         &self,
-        retention: Retention,
+        retention: RetentionLimits,
         after: Option<ConversationId>,
     ) -> Result<Pruned, StoreError> {
         let found = self

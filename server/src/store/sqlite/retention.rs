@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::convert::{integer, store_error, unsigned};
 use crate::clock::Millis;
-use crate::store::{ConversationId, Pruned, Retention, StoreError};
+use crate::store::{ConversationId, Pruned, RetentionLimits, StoreError};
 
 /// Conversations that one step looks at: one row each, a few milliseconds of a reader.
 const LOOKED_AT: u32 = 500;
@@ -25,7 +25,7 @@ pub(super) struct Found {
 /// The conversations after `after` whose first message may go. Only reads.
 pub(super) fn find(
     connection: &Connection,
-    retention: Retention,
+    retention: RetentionLimits,
     after: Option<ConversationId>,
 ) -> Result<Found, StoreError> {
     let look = || {
@@ -60,7 +60,7 @@ pub(super) fn find(
 /// Removes what may go from the found conversations, at most [`REMOVED`] messages.
 pub(super) fn remove(
     connection: &Connection,
-    retention: Retention,
+    retention: RetentionLimits,
     found: &Found,
 ) -> Result<Pruned, StoreError> {
     let mut removed = 0;
@@ -84,7 +84,7 @@ pub(super) fn remove(
 
 fn remove_from(
     connection: &Connection,
-    retention: Retention,
+    retention: RetentionLimits,
     conversation: ConversationId,
     at_most: u32,
 ) -> rusqlite::Result<u32> {

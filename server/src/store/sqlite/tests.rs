@@ -13,8 +13,8 @@ use super::{SqliteOptions, SqliteStore, Synchronous, migrations};
 use crate::clock::Millis;
 use crate::store::contract::{Database, run_contract};
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode, OpenSession, Owner,
-    Store, StoreError, Words,
+    ConversationId, Fingerprint, HistoryFrom, HistoryQuery, NewMessage, NextJob, OpenMode,
+    OpenSession, Owner, Store, StoreError,
 };
 
 /// A folder that is gone with the test.
@@ -92,7 +92,7 @@ fn message(conversation: ConversationId, id: u32, bytes: usize) -> NewMessage {
         conversation,
         message_id: format!("ms-{id}"),
         client_message_id: Some(id.to_string()),
-        words: Words::of(id.to_string()),
+        words: Fingerprint::of(id.to_string()),
         body: "x".repeat(bytes),
         session_id: "ss-1".to_owned(),
         context: String::new(),

@@ -6,7 +6,9 @@ use rusqlite::{Connection, params};
 
 use super::convert::{integer, owner, store_error, unsigned, user as user_row};
 use crate::clock::Millis;
-use crate::store::{Dossier, Erasure, Forgotten, Kept, PrunedUsers, StoreError, User};
+use crate::store::{
+    Dossier, Erasure, ExportedConversation, Forgotten, PrunedUsers, StoreError, User,
+};
 
 /// Messages that one step of forgetting removes: a few milliseconds of the writer, which a server beside this
 /// process waits for.
@@ -56,7 +58,7 @@ fn dossier(
          FROM conversations WHERE user = ?1 ORDER BY id",
     )?;
     let conversations = query.query_map([&user.id], |row| {
-        Ok(Kept {
+        Ok(ExportedConversation {
             id: row.get(0)?,
             bot: row.get(1)?,
             app: row.get(2)?,
@@ -70,7 +72,8 @@ fn dossier(
             jobs: Vec::new(),
         })
     })?;
-    let mut conversations: Vec<Kept> = conversations.collect::<rusqlite::Result<_>>()?;
+    let mut conversations: Vec<ExportedConversation> =
+        conversations.collect::<rusqlite::Result<_>>()?;
     let mut jobs = connection
         .prepare_cached("SELECT context FROM jobs WHERE conversation = ?1 ORDER BY id")?;
     for kept in &mut conversations {

@@ -1,4 +1,4 @@
-//! What a socket sends: messages, growing answers, who answers. Every frame to a client is written here.
+//! What a socket sends: messages, answers that stream, who answers. Every frame to a client is written here.
 //!
 //! In the path: `live` calls these for what the bus and the store bring, and for its own answers.
 
@@ -12,7 +12,7 @@ use crate::rtm::end::End;
 use crate::rtm::limits::WRITE_WITHIN;
 
 impl Live {
-    pub(super) async fn tell(&mut self, message: &StoredMessage) -> Result<(), End> {
+    pub(super) async fn send_message(&mut self, message: &StoredMessage) -> Result<(), End> {
         let frame = if let Some(rest) = self.delivered.rest(message) {
             self.listener.last_piece(message, &rest)
         } else {
@@ -27,7 +27,7 @@ impl Live {
     }
 
     /// Who comes and goes, and who types.
-    pub(super) async fn tell_presence(&mut self, event: &Event) -> Result<(), End> {
+    pub(super) async fn send_presence(&mut self, event: &Event) -> Result<(), End> {
         let frames = self
             .presence
             .frames(&self.listener, &self.session_id, event);
@@ -37,7 +37,7 @@ impl Live {
         Ok(())
     }
 
-    pub(super) async fn grow(&mut self, streaming: &Streaming) -> Result<(), End> {
+    pub(super) async fn send_piece(&mut self, streaming: &Streaming) -> Result<(), End> {
         let piece = self.delivered.piece(streaming);
         let frame = piece.and_then(|(at, piece)| self.listener.piece(streaming, at, piece));
         match frame {
