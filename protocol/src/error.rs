@@ -1,4 +1,4 @@
-//! Kore's error shape, and the classes of failure that a client tells apart.
+//! The shape of Kore's errors, and the kinds of failure that a client handles differently.
 //!
 //! Source: `docs/kore-protocol.md` 2.4 and 3.5.
 
@@ -9,7 +9,7 @@ wire! {
     /// The body of every failed request: `{"errors":[{"msg":"…","code":4002}]}`.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorBody {
-        /// At least one, the first is the one clients read.
+        /// At least one. Clients read the first.
         pub errors: Vec<ErrorItem>,
     }
 }
@@ -38,8 +38,8 @@ impl ErrorBody {
         }
     }
 
-    /// Whether this answer says that the access token has ended: the client must ask for a new
-    /// grant (`docs/kore-protocol.md` 3.5).
+    /// Whether this answer says that the access token has ended. Then the client must ask for a new grant
+    /// (`docs/kore-protocol.md` 3.5).
     #[must_use]
     pub fn token_expired(&self) -> bool {
         self.errors.iter().any(|error| {
@@ -53,16 +53,16 @@ impl ErrorBody {
 /// What a client can do about a failed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Network, 5xx, 429, a body that cannot be read: the same request later.
+    /// The network failed, or the answer was 5xx, 429 or not readable: try the same request later.
     Retry,
-    /// The token ended: a new grant first.
+    /// The token has ended: get a new grant first.
     Reauthorize,
-    /// The platform said no; only a person (or a new assertion) can change that.
+    /// The platform refused. Only a person or a new assertion can change that.
     Refused,
 }
 
 impl Failure {
-    /// Sorts an answer that was not a success. `status` 0 means that none came.
+    /// The kind of an answer that was not a success. `status` 0 means that no answer came.
     #[must_use]
     pub fn of(status: u16, body: Option<&ErrorBody>) -> Self {
         if body.is_some_and(ErrorBody::token_expired) || status == 401 {

@@ -1,4 +1,4 @@
-//! Short words in texts. std's search is made for long ones: 4 kB of the widget.
+//! Search for short words. The search in std is made for long words and costs 4 kB of the widget.
 
 /// Where `word` begins in `text`, in bytes.
 #[must_use]

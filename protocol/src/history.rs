@@ -42,7 +42,7 @@ wire! {
         /// `incoming` from the visitor, `outgoing` from the bot.
         #[serde(rename = "type")]
         pub direction: Direction,
-        /// One entry.
+        /// Exactly one entry.
         pub components: Vec<HistoryComponent>,
         /// ISO 8601.
         #[serde(rename = "createdOn", default)]
@@ -54,13 +54,13 @@ wire! {
         pub tags: Option<Tags>,
         /// Ours: the visitor's files, as they were sent.
         pub attachments: Option<Vec<Value>>,
-        /// Ours: the message's place in the conversation.
+        /// Ours: the message's position in the conversation.
         pub seq: Option<u64>,
-        /// Ours: an answer that was stopped before its end.
+        /// Ours: the answer was stopped before its end.
         pub stopped: Option<bool>,
-        /// Ours: an answer that was told while it grew stands behind this sequence.
+        /// Ours: an answer that was shown while it streamed stands behind this sequence.
         pub behind: Option<u64>,
-        /// Who wrote it, when that was not the bot: see [`person`](crate::reply::person).
+        /// The author, if it was not the bot: see [`person`](crate::reply::person).
         pub author: Option<Value>,
         /// `lang`, `botId`, `channels`, `status`, …
         #[serde(flatten)]
@@ -152,7 +152,7 @@ impl HistoryMessage {
         tags.next().map(|tag| tag.value.as_str())
     }
 
-    /// What the visitor said, if this is from one.
+    /// What the visitor said, if the visitor wrote this message.
     #[must_use]
     pub fn said(&self) -> UserBody {
         UserBody {

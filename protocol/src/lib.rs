@@ -1,8 +1,8 @@
-//! What is said: the Kore RTM protocol in types, the widget's connection as a state machine, and
-//! the markup of messages.
+//! The words of a conversation: the Kore RTM protocol in types, the widget's connection as a state machine, and the
+//! markup of messages.
 //!
-//! No I/O, no clock, no randomness: everything comes in as a value, so the browser, the server,
-//! the tests and the load generator run the same code.
+//! There is no I/O, no clock and no randomness. Everything comes in as a value, so the browser, the server, the tests
+//! and the load generator run the same code.
 //!
 //! # Layout, in the order of a conversation
 //! - [`auth`]: the assertion's claims, the grant, the signing request.
@@ -16,11 +16,11 @@
 //! - [`find`]: words in texts; [`visible`]: whether a text shows anything; [`link`]: which addresses are safe; [`timestamp`]: ISO 8601 to milliseconds and back.
 //!
 //! # Invariants
-//! - What is read is written back unchanged: fields without a name here live in `extra`
-//!   (`tests/golden.rs`). The browser leaves them out: it never writes back what it read.
-//! - Nothing here can panic on input from outside.
+//! - What is read is written back unchanged: fields without a name here are kept in `extra` (`tests/golden.rs`). The
+//!   browser drops them, because it never writes back what it read.
+//! - No input from outside can cause a panic.
 
-// The macro `wire!` names this crate by its name, here as in others.
+// The macro `wire!` uses the name of this crate, here as in other crates.
 extern crate self as protocol;
 
 pub mod auth;
@@ -45,5 +45,5 @@ pub mod visible;
 pub mod wire;
 pub mod write;
 
-/// Fields of a wire object that have no name here, kept so that they are written back.
+/// The fields of a wire object that have no name here. They are kept, so that they are written back.
 pub type Extra = json::Map;

@@ -1,14 +1,14 @@
 //! Which addresses a message may point to.
 //!
-//! Bots echo what visitors typed, so every address is hostile until it is one of these.
+//! Bots echo what visitors typed, so every address is hostile until it has been checked here.
 
-/// Longer addresses are no links.
+/// A longer address is not a link.
 const MAX_LINK_BYTES: usize = 4096;
 
-/// Longer addresses are no pictures; long enough for a small one in the address itself.
+/// A longer address is not a picture. The limit leaves room for a small picture inside the address itself.
 const MAX_IMAGE_BYTES: usize = 512 * 1024;
 
-/// An address that may be opened: http, https, mailto or tel; `www.…` gets `https://`.
+/// An address that may be opened: http, https, mailto or tel. `www.…` gets `https://`.
 ///
 /// ```
 /// use protocol::link::safe_link;
@@ -24,14 +24,14 @@ pub fn safe_link(address: &str) -> Option<String> {
     let schemes = ["http://", "https://", "mailto:", "tel:"];
     let known = schemes.iter().any(|scheme| has_more_than(&address, scheme));
     if known && has_more_than(&address, "tel:") {
-        // A number is written with blanks, and dialled without.
+        // A telephone number is written with blanks and dialled without them.
         return Some(address.replace("%20", ""));
     }
     known.then_some(address)
 }
 
-/// An address that a button or a template opens. Bots write such without a scheme, and never one that is meant to lead
-/// to another page of the same place: what looks like a host gets `https://`.
+/// An address that a button or a template opens. Bots often leave out the scheme, and they never mean another page of
+/// the same site. So a text that looks like a host gets `https://`.
 ///
 /// ```
 /// use protocol::link::sloppy_link;
@@ -48,8 +48,8 @@ pub fn sloppy_link(address: &str) -> Option<String> {
     })
 }
 
-/// `shop.test` or `shop.test:8080`. The last part has two letters at least, so neither a number nor an abbreviation is
-/// a host.
+/// Whether this looks like `shop.test` or `shop.test:8080`. The last part must have two letters, so that a number or an
+/// abbreviation is not taken for a host.
 fn looks_like_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').unwrap_or((text, "443"));
     let mut parts = name.rsplit('.');
@@ -84,8 +84,8 @@ pub fn safe_image(address: &str) -> Option<String> {
     known.then_some(address)
 }
 
-/// Whether a picture comes from one of these sources: `https:` is any host, else it is an exact origin. What stands
-/// behind the origin must end it: `https://a.test@evil.test` is another host.
+/// Whether a picture comes from one of these sources. `https:` is any host, every other source is an exact origin. The
+/// origin must end there: `https://a.test@evil.test` is another host.
 ///
 /// ```
 /// use protocol::link::comes_from;
@@ -102,8 +102,8 @@ pub fn comes_from(address: &str, sources: &[String]) -> bool {
     })
 }
 
-/// Without what browsers drop (and what could hide a scheme), and without characters that are
-/// not seen or turn the text around; an inner blank becomes `%20`.
+/// The address without the characters that browsers drop and that could hide a scheme, and without characters that are
+/// invisible or turn the text around. A blank inside becomes `%20`.
 fn clean(address: &str, limit: usize) -> Option<String> {
     if address.len() > limit {
         return None;
@@ -125,7 +125,7 @@ fn clean(address: &str, limit: usize) -> Option<String> {
     Some(out)
 }
 
-/// Whether the address begins with `prefix`, in any case, and goes on.
+/// Whether the address begins with `prefix`, in any case, and has more behind it.
 fn has_more_than(address: &str, prefix: &str) -> bool {
     let start = address.get(..prefix.len());
     address.len() > prefix.len() && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))

@@ -24,7 +24,7 @@ wire! {
         /// The bot's id, `st-…`.
         #[serde(rename = "taskBotId", default)]
         pub task_bot_id: String,
-        /// `v3` where the client can show streamed answers; v2 sends none.
+        /// `v3` if the client can show streamed answers. A v2 client sends nothing.
         #[serde(rename = "uiVersion")]
         pub ui_version: Option<String>,
         /// `customData`, `metaTags`, `tenanturl`, …
@@ -36,7 +36,7 @@ wire! {
 /// A frame from a client, sorted by what it asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientFrame {
-    /// Delivery receipt for a `bot_response`; wants no answer.
+    /// A delivery receipt for a `bot_response`. It gets no answer.
     Ack(DeliveryAck),
     /// Ends the session; the next connection starts a new one.
     CloseSession(Envelope),
@@ -46,7 +46,7 @@ pub enum ClientFrame {
     Message(UserMessage),
     /// Keep-alive. Never a message, although its `resourceid` says so.
     Ping(Envelope),
-    /// Ours: ends the answer that grows.
+    /// Ours: stops the answer that is streaming.
     Stop(Stop),
     /// Anything else with a JSON object's shape: acknowledged when it has an id, else ignored.
     Unknown(Envelope),
@@ -59,13 +59,13 @@ pub enum FrameError {
     /// Not JSON at all.
     #[error("the frame is not JSON")]
     NotJson,
-    /// JSON, but no object.
+    /// JSON, but not an object.
     #[error("the frame is not a JSON object")]
     NotAnObject,
-    /// A field has the wrong type. `replyto` is the frame's id where it has a usable one.
+    /// A field has the wrong type. `replyto` is the id of the frame, if it has a usable one.
     #[error("{field}")]
     Field {
-        /// serde's sentence, which names the field and never its value.
+        /// The sentence of serde, which names the field and never its value.
         field: String,
         /// The id to answer to.
         replyto: Option<MessageRef>,
@@ -84,7 +84,7 @@ wire! {
         pub resource_id: String,
         /// What was said.
         pub message: UserBody,
-        /// The bot it is for; the socket knows better.
+        /// The bot that it is for. The server trusts the socket's own bot instead.
         #[serde(rename = "botInfo")]
         pub bot_info: Option<BotInfo>,
         /// `sdk` unless configured.
@@ -100,7 +100,7 @@ wire! {
 }
 
 impl UserMessage {
-    /// A message of our widget. `id` is milliseconds since the epoch, unique within the outbox.
+    /// A message of our widget. `id` is in milliseconds since the epoch, and unique within the outbox.
     #[must_use]
     pub fn new(id: u64, body: UserBody, bot_info: BotInfo) -> Self {
         Self {
@@ -115,7 +115,7 @@ impl UserMessage {
         }
     }
 
-    /// The id to acknowledge: `clientMessageId`, else `id`.
+    /// The id to acknowledge: `clientMessageId`, or else `id`.
     #[must_use]
     pub fn reference(&self) -> Option<&MessageRef> {
         self.client_message_id.as_ref().or(self.id.as_ref())
@@ -123,7 +123,7 @@ impl UserMessage {
 }
 
 wire! {
-    /// What a visitor said, as it is sent, stored and fanned out.
+    /// What a visitor said: the same type is sent, stored and sent to other sessions.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct UserBody {
         /// Text or postback payload; absent when only files are sent.
@@ -158,7 +158,7 @@ impl UserBody {
         }
     }
 
-    /// What to show: `renderMsg`, else the body, else the files' names.
+    /// What to show: `renderMsg`, or else the body, or else the names of the files.
     #[must_use]
     pub fn shown(&self) -> String {
         match self.render_msg.as_ref().or(self.body.as_ref()) {
@@ -179,7 +179,7 @@ impl UserBody {
     }
 }
 
-/// Adds a word to a list of words. `join` would be a kilobyte of the widget.
+/// Adds a word to a list of words. The `join` of std costs a kilobyte of the widget.
 pub(crate) fn add(words: &mut String, between: &str, word: &str) {
     if !words.is_empty() && !word.is_empty() {
         words.push_str(between);
@@ -205,21 +205,21 @@ wire! {
 }
 
 wire! {
-    /// Ours: `{"type":"stop","messageId":"ms-…"}`. The visitor has read enough of this answer. It wants no
-    /// acknowledgement: the answer comes, as far as it got.
+    /// Ours: `{"type":"stop","messageId":"ms-…"}`. The visitor stops this answer. The frame gets no acknowledgement:
+    /// the answer arrives, as far as it got.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Stop {
         /// `stop`.
         #[serde(rename = "type")]
         pub kind: String,
-        /// The answer that grows.
+        /// The answer that is streaming.
         #[serde(rename = "messageId")]
         pub message_id: String,
     }
 }
 
 impl Stop {
-    /// Ends this answer.
+    /// A frame that stops this answer.
     #[must_use]
     pub fn new(message_id: &str) -> Self {
         Self {
@@ -230,7 +230,7 @@ impl Stop {
 }
 
 wire! {
-    /// The frames of which only id and purpose matter here.
+    /// A frame of which only the id and the purpose matter.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Envelope {
         /// `ping`, …
@@ -253,7 +253,7 @@ wire! {
 }
 
 impl Envelope {
-    /// The id to acknowledge: `clientMessageId`, else `id`.
+    /// The id to acknowledge: `clientMessageId`, or else `id`.
     #[must_use]
     pub fn reference(&self) -> Option<&MessageRef> {
         self.client_message_id.as_ref().or(self.id.as_ref())
@@ -264,7 +264,7 @@ impl ClientFrame {
     /// Reads a frame.
     ///
     /// # Errors
-    /// [`FrameError`] when it is no JSON object or a field that matters has a wrong type.
+    /// [`FrameError`] if the text is not a JSON object, or if a field that matters has a wrong type.
     ///
     /// ```
     /// use protocol::message::ClientFrame;

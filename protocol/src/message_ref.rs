@@ -1,7 +1,7 @@
-//! A client's own id of a message: a number or a string, echoed with its JSON type.
+//! A client's own id of a message: a number or a string. The server echoes it with the same JSON type.
 //!
-//! The web clients send milliseconds as a number; v2 resends a failed message with the same
-//! digits as a string (`docs/kore-protocol.md` 4.3).
+//! The web clients send milliseconds as a number. A v2 client that sends a failed message again writes the same digits
+//! as a string (`docs/kore-protocol.md` 4.3).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::json::{Number, Value};
 use crate::read::Read;
 use crate::write::Write;
 
-/// The longest string id that is taken, in bytes. Ids are stored and echoed, so they are bounded.
+/// The longest string id, in bytes. Ids are stored and echoed, so they are bounded.
 pub const MAX_ID_BYTES: usize = 256;
 
 /// A `clientMessageId`, `id` or `replyto`.
@@ -26,14 +26,14 @@ pub const MAX_ID_BYTES: usize = 256;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MessageRef {
-    /// A JSON number, kept as written as far as JSON numbers go.
+    /// A JSON number, kept as it was written if JSON numbers allow it.
     Number(Number),
     /// A JSON string of at most [`MAX_ID_BYTES`].
     Text(String),
 }
 
 impl MessageRef {
-    /// The id as JSON text: the store's idempotence key, which tells `5` from `"5"`.
+    /// The id as JSON text. It is the store's idempotence key, and `5` is not `"5"`.
     #[must_use]
     pub fn json_text(&self) -> String {
         match self {
@@ -42,13 +42,13 @@ impl MessageRef {
         }
     }
 
-    /// The id that [`Self::json_text`] gave.
+    /// Reads the text that [`Self::json_text`] made.
     #[must_use]
     pub fn from_json_text(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// The id as milliseconds since the epoch, where it is one (or its digits).
+    /// The id as milliseconds since the epoch, if it is a number or a string of digits.
     #[must_use]
     pub fn as_millis(&self) -> Option<u64> {
         match self {

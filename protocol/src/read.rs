@@ -1,14 +1,13 @@
-//! Reading by name: what a client hears, taken out of one JSON value.
+//! Reads fields by name: a client takes what it needs out of one JSON value.
 //!
-//! In the path: a body or a frame becomes a [`Value`] once; then each type asks for its fields.
-//! serde's derive would make a parser of its own for every type: a fifth of the whole widget.
-//! What the server hears is read by serde, which says what is wrong with it.
+//! In the path: a body or a frame becomes a [`Value`] once. Then each type asks for its fields. serde's derive would
+//! make a parser for every type, which is a fifth of the whole widget. The server reads by serde, which says what is
+//! wrong with a body.
 //!
 //! # Invariants
-//! - A field of a wrong type counts as absent, so that a careless platform costs a time or a
-//!   picture and never the message. `None` is only for what a type is nothing without.
-//! - What is not asked for by name is `extra`. The browser leaves it out: it never writes back
-//!   what it read.
+//! - A field of a wrong type counts as absent. So a careless platform loses a time or a picture, but never the message.
+//!   A type is `None` only if it lacks a field that it needs.
+//! - Fields that nobody asked for are `extra`. The browser drops them, because it never writes back what it read.
 
 use std::borrow::Cow;
 #[cfg(not(target_arch = "wasm32"))]
@@ -17,7 +16,7 @@ use std::cell::RefCell;
 use crate::Extra;
 use crate::json::Value;
 
-/// Something that is read by name.
+/// A type that is read by field names.
 ///
 /// ```
 /// use protocol::{read::Read, start::StartReply};
@@ -25,10 +24,10 @@ use crate::json::Value;
 /// assert_eq!(reply.nonce, None);
 /// ```
 pub trait Read: Sized {
-    /// Takes itself out of a value.
+    /// Reads the type from a value.
     fn read(value: &Value) -> Option<Self>;
 
-    /// Takes itself out of JSON text.
+    /// Reads the type from JSON text.
     #[must_use]
     fn parse(text: &str) -> Option<Self> {
         Self::read(&Value::parse(text)?)
@@ -43,7 +42,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None`: the value is no object.
+    /// `None`: the value is not an object.
     #[must_use]
     pub fn of(value: &'a Value) -> Option<Self> {
         value.as_object().map(|object| Self {
@@ -53,7 +52,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The field of this name, if it is there and can be read.
+    /// The field of this name, if it is present and readable.
     #[must_use]
     pub fn get<T: Read>(&self, name: &'static str) -> Option<T> {
         #[cfg(not(target_arch = "wasm32"))]
@@ -61,7 +60,7 @@ impl<'a> Fields<'a> {
         T::read(self.object.get(name)?)
     }
 
-    /// The field of this name, if it is there, is not null and can be read.
+    /// The field of this name, if it is present, not null and readable.
     #[must_use]
     pub fn get_some<T: Read>(&self, name: &'static str) -> Option<T> {
         #[cfg(not(target_arch = "wasm32"))]
@@ -70,13 +69,13 @@ impl<'a> Fields<'a> {
         (*value != Value::Null).then(|| T::read(value))?
     }
 
-    /// The field of this name, or what stands for its absence.
+    /// The field of this name, or the default that stands for its absence.
     #[must_use]
     pub fn get_or_default<T: Read + Default>(&self, name: &'static str) -> T {
         self.get(name).unwrap_or_default()
     }
 
-    /// What was not asked for by name until now.
+    /// The fields that nobody has asked for yet.
     #[must_use]
     #[cfg(not(target_arch = "wasm32"))]
     pub fn extra(&self) -> Extra {
@@ -89,7 +88,7 @@ impl<'a> Fields<'a> {
         extra
     }
 
-    /// Nothing.
+    /// No fields.
     #[must_use]
     #[cfg(target_arch = "wasm32")]
     pub fn extra(&self) -> Extra {
@@ -145,7 +144,7 @@ impl Read for Extra {
     }
 }
 
-/// A list; what cannot be read in it is left out.
+/// Items of the list that cannot be read are left out.
 impl<T: Read> Read for Vec<T> {
     fn read(value: &Value) -> Option<Self> {
         let values = value.as_array()?;

@@ -14,7 +14,7 @@ use crate::message_ref::MessageRef;
 use crate::read::Read;
 use crate::wire;
 
-/// A frame from the server. Written untagged: each variant carries its own `type`.
+/// A frame from the server. It is written untagged, because each variant has its own `type`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum ServerFrame {
@@ -24,9 +24,9 @@ pub enum ServerFrame {
     BotResponse(BotResponse),
     /// Ours: the frame with this id was refused.
     Error(ErrorFrame),
-    /// Agent and session events, and what nobody knows yet.
+    /// Agent and session events, and frames of an unknown type.
     Other(Value),
-    /// Answer to a ping.
+    /// The answer to a ping.
     Pong(Pong),
     /// Ours: what was missed cannot be replayed; load the transcript anew.
     Resync(Resync),
@@ -48,7 +48,7 @@ wire! {
         /// `ack`.
         #[serde(rename = "type")]
         pub kind: AckKind,
-        /// Ours: the message's place in the conversation.
+        /// Ours: the message's position in the conversation.
         pub seq: Option<u64>,
         /// Ours: the message's id in the history.
         #[serde(rename = "messageId")]
@@ -60,13 +60,13 @@ wire! {
     /// The `type` of an [`Ack`].
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum AckKind {
-        /// Its only value.
+        /// The only value.
         Ack = "ack",
     }
 }
 
 impl Ack {
-    /// Delivered, and for our widget: where.
+    /// An acknowledgement; for our widget with the position of the message.
     #[must_use]
     pub fn new(replyto: Option<MessageRef>, seq: Option<u64>, message_id: Option<String>) -> Self {
         Self {
@@ -91,7 +91,7 @@ wire! {
         pub from: Option<String>,
         /// One entry: v3 shows only the first.
         pub message: Vec<BotMessage>,
-        /// Dedupe key of the clients; the history's `_id`. Lean frames have none.
+        /// By this id clients recognise duplicates; it is the `_id` of the history. Lean frames have none.
         #[serde(rename = "messageId")]
         pub message_id: Option<String>,
         /// The bot as the client named it.
@@ -112,9 +112,9 @@ wire! {
         pub end_chunk: Option<bool>,
         /// Ours, streamed: how many bytes of the text (as UTF-8) come before this piece.
         pub at: Option<u64>,
-        /// Ours: the message's place in the conversation.
+        /// Ours: the message's position in the conversation.
         pub seq: Option<u64>,
-        /// Who wrote it, when that was not the bot: see [`person`].
+        /// The author, if it was not the bot: see [`person`].
         pub author: Option<Value>,
         /// `fromAgent`, `sessionId`, `traceId`, `key`, `botLanguage`, …
         #[serde(flatten)]
@@ -122,8 +122,8 @@ wire! {
     }
 }
 
-/// The name of the person behind the bot that an `author` names: `{"type":"AGENT","firstName":"Ann","lastName":"Lee"}`. The
-/// history of other platforms leaves the type out. `None`: it is nobody by name, or the visitor.
+/// The name of the person that an `author` names: `{"type":"AGENT","firstName":"Ann","lastName":"Lee"}`. The history of
+/// other platforms leaves the type out. `None`: the author has no name, or is the visitor.
 #[must_use]
 pub fn person(author: &Value) -> Option<String> {
     if !matches!(author["type"].as_str(), None | Some("AGENT")) {
@@ -136,7 +136,7 @@ pub fn person(author: &Value) -> Option<String> {
 }
 
 wire! {
-    /// One entry of a `bot_response`; as JSON it is also what the store keeps of a bot's answer.
+    /// One entry of a `bot_response`. The store keeps a bot's answer as this JSON, too.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct BotMessage {
         /// `text`.
@@ -147,9 +147,9 @@ wire! {
         /// The fallback text, never JSON.
         #[serde(rename = "cInfo")]
         pub c_info: Option<CInfo>,
-        /// Ours: the visitor stopped it, or it broke off; this is what was said until then.
+        /// Ours: the visitor stopped the answer, or it broke off. This is what was said until then.
         pub stopped: Option<bool>,
-        /// Ours: it was told while it grew, and began behind this sequence: there it stands.
+        /// Ours: the answer was shown while it streamed, and it stands behind this sequence, where it began.
         pub behind: Option<u64>,
         /// Everything else.
         #[serde(flatten)]
@@ -196,7 +196,7 @@ impl BotMessage {
         Self::new("text", payload, text)
     }
 
-    /// A template: `inner` is the payload with `template_type`, nested as the clients demand.
+    /// A template. `inner` is the payload with the `template_type`; it is nested as the clients expect.
     #[must_use]
     pub fn template(inner: impl Into<Value>, fallback: impl Into<String>) -> Self {
         let payload = object([("type", "template".into()), ("payload", inner.into())]);
@@ -259,7 +259,7 @@ wire! {
         /// Ours: the message's id in the history.
         #[serde(rename = "messageId")]
         pub message_id: Option<String>,
-        /// Ours: the message's place in the conversation.
+        /// Ours: the message's position in the conversation.
         pub seq: Option<u64>,
         /// Everything else.
         #[serde(flatten)]
@@ -311,7 +311,7 @@ impl Default for Resync {
     }
 }
 
-/// The code of an error frame for a message that a day has no room for: a person sends it again, tomorrow.
+/// The code of an error frame for a message beyond the limit of a day. A person can send it again the next day.
 pub const DAY_IS_FULL: u64 = 429;
 
 wire! {
@@ -329,7 +329,7 @@ wire! {
 }
 
 impl ErrorFrame {
-    /// One reason.
+    /// A frame with one reason.
     #[must_use]
     pub fn new(replyto: Option<MessageRef>, msg: impl Into<String>, code: u64) -> Self {
         let errors = vec![ErrorItem {
@@ -345,8 +345,8 @@ impl ErrorFrame {
 }
 
 impl ServerFrame {
-    /// Reads a frame. `None` for what is no JSON object with a `type`, or lacks what its type
-    /// needs: a client ignores it.
+    /// Reads a frame. `None`: it is not a JSON object with a `type`, or it lacks a field that its type needs. A client
+    /// ignores such a frame.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let value = Value::parse_piece(text)?;

@@ -6,7 +6,7 @@ use crate::Extra;
 use crate::message::BotInfo;
 use crate::wire;
 
-/// How long a socket URL opens, in milliseconds, and it does so once.
+/// How long the URL of a socket is valid, in milliseconds. It works once.
 pub const TICKET_LIFE_MS: u64 = 30_000;
 
 wire! {
@@ -49,7 +49,7 @@ pub enum ConnectionMode {
     Reconnect,
 }
 
-/// The query of the socket's URL.
+/// The query string of the socket's URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SocketQuery {
     /// The ticket.
@@ -61,7 +61,7 @@ pub struct SocketQuery {
 }
 
 impl SocketQuery {
-    /// Reads the pairs of a query string; unknown keys are left alone, as hosts may add any.
+    /// Reads the pairs of a query string. Unknown keys are ignored, because hosts may add any.
     pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         let mut mode = None;
@@ -88,8 +88,7 @@ impl SocketQuery {
     }
 }
 
-/// The socket URL with what a client appends: the connection mode and, where the server counts,
-/// the cursor.
+/// The socket's URL with what a client appends: the connection mode and, if the server counts, the cursor.
 #[must_use]
 pub fn socket_url(url: &str, mode: ConnectionMode, after: Option<u64>) -> String {
     let mode = match mode {

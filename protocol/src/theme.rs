@@ -1,5 +1,5 @@
-//! `GET websdkthemes/{bot}/activetheme`. The v3 client shows nothing until this answers with a
-//! truthy `activeTheme` (`docs/kore-protocol.md` 11).
+//! `GET websdkthemes/{bot}/activetheme`. The v3 client shows nothing until the answer has a truthy `activeTheme`
+//! (`docs/kore-protocol.md` 11).
 
 use crate::Extra;
 use crate::wire;
@@ -8,7 +8,7 @@ wire! {
     /// The active theme of a bot.
     #[derive(Clone, Debug, PartialEq)]
     pub struct ActiveTheme {
-        /// Always true in an answer; the v3 client waits for it.
+        /// Always true in an answer, because the v3 client waits for it.
         #[serde(rename = "activeTheme")]
         pub active_theme: bool,
         /// `generalAttributes`, `userMessage`, `v3`, …: the v2 sections and the v3 branding.

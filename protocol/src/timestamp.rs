@@ -1,13 +1,14 @@
 //! ISO 8601 in UTC to milliseconds since the epoch and back.
 //!
-//! Thirty lines instead of a crate: the smallest date library adds 11 kB to the widget.
+//! These thirty lines replace a crate: the smallest date library adds 11 kB to the widget.
 
 /// `1795227301830` → `2026-11-21T02:15:01.830Z`.
 #[must_use]
 pub fn to_iso(millis: u64) -> String {
     let (days, of_day) = (millis / 86_400_000, millis % 86_400_000);
     let (year, month, day) = civil(days);
-    // By hand: a page of messages writes some sixty of them, and the formatting machinery took a twentieth of it.
+    // It is written by hand: a page of messages writes some sixty times, and the formatting code of std took a
+    // twentieth of the time.
     let mut text = String::with_capacity("2026-11-21T02:15:01.830Z".len());
     for (value, width, after) in [
         (year, 4, '-'),
@@ -24,7 +25,7 @@ pub fn to_iso(millis: u64) -> String {
     text
 }
 
-/// At least so many digits.
+/// Writes at least this many digits.
 fn push_digits(text: &mut String, value: u64, width: u32) {
     if width > 1 || value > 9 {
         push_digits(text, value / 10, width.saturating_sub(1));
@@ -34,8 +35,8 @@ fn push_digits(text: &mut String, value: u64, width: u32) {
     text.push(char::from(b'0' + digit));
 }
 
-/// `2026-11-21T02:15:01.830Z` → `1795227301830`. Only UTC, any number of fraction digits; `None`
-/// for everything else and for years outside 1970 to 9999.
+/// `2026-11-21T02:15:01.830Z` → `1795227301830`. Only UTC, with any number of fraction digits. `None` for everything
+/// else, and for years outside 1970 to 9999.
 #[must_use]
 pub fn from_iso(text: &str) -> Option<u64> {
     let text = text.strip_suffix('Z')?;

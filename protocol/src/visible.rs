@@ -1,9 +1,9 @@
-//! Whether there is anything to see in a text.
+//! Whether a text shows anything.
 //!
-//! Only texts of nothing else are meant: inside a text, joiners make an emoji of several and Persian words of their
-//! parts.
+//! This is about whole texts only. Inside a text, joiners combine several characters into an emoji, and Persian words
+//! need them.
 
-/// Whether nothing of this text is seen: a message of it would be an empty bubble.
+/// Whether this text shows nothing. A message of it would be an empty bubble.
 ///
 /// ```
 /// use protocol::visible::is_blank;
@@ -15,7 +15,7 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_unseen(c))
 }
 
-/// Whether a character is drawn as nothing: controls, joiners, direction marks, fillers, variation selectors, tags.
+/// Whether a character is invisible: controls, joiners, direction marks, fillers, variation selectors, tags.
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
     c.is_control()

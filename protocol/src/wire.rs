@@ -1,8 +1,8 @@
-//! A type of the wire, said once: `wire!` makes both ways of reading and writing from one declaration.
+//! A type of the wire, declared once: `wire!` makes both ways of reading and writing it.
 //!
 //! The server reads and writes by serde, which says what is wrong with a body. The browser reads by [`crate::read`] and
-//! writes by [`mod@crate::write`]: serde's derives would make a parser of its own for every type, a fifth of the whole
-//! widget. What one writes the other reads (`tests/wire.rs`).
+//! writes by [`mod@crate::write`], because serde's derives would make a parser for every type, a fifth of the whole
+//! widget. Each side reads what the other writes (`tests/wire.rs`).
 
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};

@@ -1,8 +1,8 @@
-//! What an assertion says, as real identity providers write it.
+//! The claims of an assertion, as real identity providers write them.
 //!
-//! Read as liberally as the documentation's own examples demand: `kore_iss` beside or for `iss`, milliseconds for
-//! seconds, `"false"` for `false`, whole numbers for texts. Liberal in form only: a time that is not a number is an
-//! error, never an absent claim, and the error names the claim.
+//! The reader accepts what the documentation's own examples hold: `kore_iss` beside `iss` or instead of it,
+//! milliseconds instead of seconds, `"false"` instead of `false`, and whole numbers instead of texts. A time that is
+//! not a number is an error, and never counts as an absent claim. The error names the claim.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::json::{Map, Value};
 /// Values above this are milliseconds, below it seconds (`docs/kore-protocol.md` 1.1).
 const FIRST_MILLISECONDS: f64 = 1e11;
 
-/// The claims of an assertion. Only [`Claims::read`] reads them: serde would round a long number.
+/// The claims of an assertion. [`Claims::read`] reads them, because serde would round a long number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Claims {
     /// Client id of the app.
@@ -57,11 +57,11 @@ pub enum Audience {
     Many(Vec<String>),
 }
 
-/// Which claim is wrong, and how. Never what it says.
+/// Which claim is wrong, and how. The error never holds the claim's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claim \"{name}\" {fault}")]
 pub struct ClaimError {
-    /// As it is written in the assertion.
+    /// The claim's name as it is written in the assertion.
     pub name: &'static str,
     /// What is wrong with it.
     pub fault: ClaimFault,
@@ -74,31 +74,31 @@ pub enum ClaimFault {
     /// The audience is something else.
     #[error("is neither a text nor a list of texts")]
     Audience,
-    /// It ends before it begins.
+    /// The assertion ends before it begins.
     #[error("lies before \"iat\"")]
     BeforeIssue,
-    /// A text of no letters.
+    /// The text has no letters.
     #[error("is empty")]
     Empty,
-    /// A flag is something else.
+    /// The flag is something else.
     #[error("is neither true nor false")]
     Flag,
-    /// It is needed.
+    /// A required claim is absent.
     #[error("is missing")]
     Missing,
-    /// A time is something else, a text for instance.
+    /// The time is something else, for example a text.
     #[error("is not a number of seconds")]
     Time,
-    /// A text is something else.
+    /// The text is something else.
     #[error("is neither a text nor a whole number")]
     Text,
-    /// It cannot be kept.
+    /// The text cannot be stored.
     #[error("is too long or has control characters")]
     Unfit,
 }
 
 impl ClaimFault {
-    /// Of this claim.
+    /// An error about the claim of this name.
     #[must_use]
     pub fn of(self, name: &'static str) -> ClaimError {
         ClaimError { name, fault: self }
@@ -120,7 +120,7 @@ impl Claims {
     /// Reads the claims. An absent one is `None`.
     ///
     /// # Errors
-    /// The first claim that is of a wrong type.
+    /// The first claim that has a wrong type.
     pub fn read(object: &Map) -> Result<Self, ClaimError> {
         let named = Named { object };
         let mut extra = Extra::new();
@@ -164,8 +164,8 @@ struct Named<'a> {
 }
 
 impl Named<'_> {
-    /// The claim of an identity provider's own may mean something else to it: what is meant for the platform comes
-    /// first.
+    /// The first of two claims. The platform's own claim comes first, because an identity provider may use the other
+    /// name for something else.
     fn either(
         &self,
         first: &'static str,
@@ -177,7 +177,7 @@ impl Named<'_> {
         })
     }
 
-    /// A text, or a whole number with each of its digits. `null` says as much as nothing.
+    /// A text, or a whole number with all of its digits. `null` counts as absent.
     fn text(&self, name: &'static str) -> Result<Option<String>, ClaimError> {
         let text = match self.object.get(name) {
             None | Some(Value::Null) => return Ok(None),

@@ -1,4 +1,4 @@
-//! Who is speaking: the signing request, the assertion's claims, the grant.
+//! Who is speaking: the signing request, the claims of an assertion, and the grant.
 //!
 //! Source: `docs/kore-protocol.md` 1 and 2.
 
@@ -27,7 +27,7 @@ wire! {
         pub identity: Option<String>,
         /// Audience; old clients leave it empty.
         pub aud: Option<String>,
-        /// Whether the identity is a passing one.
+        /// Whether the identity is temporary.
         #[serde(rename = "isAnonymous", default, deserialize_with = "bool_or_text")]
         pub is_anonymous: Option<bool>,
         /// Ours: the bot whose app signs, when the caller is the widget's own frame.
@@ -72,7 +72,7 @@ wire! {
     pub struct GrantReply {
         /// The bearer of every later call.
         pub authorization: Authorization,
-        /// Who the platform takes the caller for.
+        /// The user that the platform sees.
         #[serde(rename = "userInfo")]
         pub user_info: Option<UserInfo>,
         /// Everything else.

@@ -1,6 +1,7 @@
-//! An assertion that comes in packing: a website's backend hands over what it got around the token, or instead of it.
+//! An assertion with something around it. A website's backend may hand over what it got around the token, or something
+//! else instead of the token.
 
-/// What was found where a token should be. Never the token.
+/// What stands where a token should be. It never holds the token itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Packing {
@@ -22,7 +23,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// The word for it in an event of the loader.
+    /// The name of this case in an event of the loader.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -35,7 +36,7 @@ impl Packing {
     }
 }
 
-/// The token without blanks around it. Whether it is one is for the platform to say.
+/// The token without the blanks around it. The platform decides whether the token is valid.
 ///
 /// ```
 /// use protocol::auth::{Packing, unpacked};
@@ -44,7 +45,7 @@ impl Packing {
 /// ```
 ///
 /// # Errors
-/// What it is instead.
+/// What stands there instead of a token.
 pub fn unpacked(text: &str) -> Result<&str, Packing> {
     // Files of some editors begin with U+FEFF.
     let token = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
@@ -60,7 +61,7 @@ pub fn unpacked(text: &str) -> Result<&str, Packing> {
     }
 }
 
-/// Whether the text goes on after "bearer" as a word does: then it is not the scheme.
+/// Whether the text goes on after "bearer" without a blank. Then "bearer" is not the scheme.
 fn is_word(token: &str) -> bool {
     let next = token.as_bytes().get("bearer".len());
     next.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))

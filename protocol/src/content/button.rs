@@ -25,7 +25,7 @@ wire! {
     /// What a button does.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum Action {
-        /// Nothing: what it would open is refused, so its title is text.
+        /// Nothing: the address was refused, so the title is shown as text.
         None {},
         /// Opens a page in a new tab and sends nothing.
         Open {
@@ -41,13 +41,13 @@ wire! {
 }
 
 impl Button {
-    /// A button that sends its `payload`, else its `value`, else its title.
+    /// A button that sends its `payload`, or else its `value`, or else its title.
     pub(crate) fn of(button: &Value) -> Option<Self> {
         Self::sending(button, ["payload", "value", "title"])
     }
 
-    /// A button that sends the first of these fields. One of the type `url` opens a page and sends nothing. When that
-    /// address is unsafe, the title stays, as text.
+    /// A button that sends the first of these fields. A button of the type `url` opens a page and sends nothing. If its
+    /// address is unsafe, the title is shown as text.
     pub(crate) fn sending(button: &Value, fields: [&str; 3]) -> Option<Self> {
         let kind = ["type", "content_type"]
             .iter()

@@ -1,14 +1,14 @@
-//! The words of what this widget does not draw.
+//! The words of a template that the widget does not draw.
 
 use super::json_text::{is_json, scalar, sentence_in};
 use crate::find::find;
 use crate::json::{Map, Value};
 use crate::message::add;
 
-/// Lines of words at most: the fallback of a long list is a glimpse of it.
+/// The most lines of words. The fallback of a long list shows only its beginning.
 const MAX_LINES: usize = 12;
 
-/// How deep words are sought: the answers template has them at seven.
+/// How deep the reader looks for words: the answers template has them at level seven.
 const MAX_DEPTH: u8 = 8;
 
 /// Keys whose values people read, in reading order.
@@ -27,7 +27,7 @@ const WORDS: [&str; 12] = [
     "answer_fragment",
 ];
 
-/// The sentence of `cInfo.body`, unless it is none: bots put a template's JSON there.
+/// The sentence of `cInfo.body`. Empty when `cInfo.body` holds a template's JSON, as some bots write it.
 pub(super) fn sentence(body: Option<&Value>) -> String {
     body.and_then(scalar)
         .and_then(|text| sentence_in(&text))
@@ -70,7 +70,7 @@ fn collect(object: &Map, lines: &mut Vec<String>, depth: u8) {
             match value {
                 _ if lines.len() >= MAX_LINES => return,
                 Value::Object(inner) => collect(inner, lines, depth - 1),
-                // A table's row: in `Values` itself, or one of the rows in `additional`.
+                // A row of a table: it stands in `Values` itself, or is one of the rows in `additional`.
                 Value::Array(row) if key == "additional" => {
                     let cells: Vec<_> = row.iter().filter_map(scalar).collect();
                     add_line(lines, joined(&cells, ", "));
@@ -85,7 +85,7 @@ fn collect(object: &Map, lines: &mut Vec<String>, depth: u8) {
     }
 }
 
-/// Buttons cannot be pressed here, and what is behind them is not on screen.
+/// Whether this key holds a button or its target. Buttons cannot be pressed in a fallback.
 fn leads_away(key: &str) -> bool {
     find(key, "utton").is_some()
         || ["default_action", "moreData", "postback", "sources"].contains(&key)

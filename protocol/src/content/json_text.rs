@@ -1,13 +1,13 @@
-//! JSON that stands in a text: templates as the history keeps them, and sentences in objects.
+//! JSON inside a text: templates as the history stores them, and sentences in objects.
 
 use crate::find::find;
 use crate::json::Value;
 
-/// How deep a payload may nest: `component` → `template` → media, and one for luck.
+/// How deep a payload may nest: `component` → `template` → media, and one level more to be safe.
 pub(super) const MAX_NESTING: u8 = 4;
 
-/// Whether a text is a JSON object, judged by its ends: one that nests too deep to be read is
-/// one too.
+/// Whether a text is a JSON object, judged by its first and last character. A text that nests too deep to be read
+/// counts too.
 pub(super) fn is_json(text: &str) -> bool {
     let inner = text.trim().strip_prefix('{');
     inner
@@ -15,8 +15,8 @@ pub(super) fn is_json(text: &str) -> bool {
         .is_some_and(|inner| inner.trim().is_empty() || inner.trim_start().starts_with('"'))
 }
 
-/// The template that a text is, as the history keeps it; null when it cannot be read. Other JSON
-/// is what the bot wanted to say.
+/// The template that the history stores as this text. Null when the template cannot be read. Other JSON counts as a
+/// text of the bot.
 pub(super) fn template_in(text: &str) -> Option<Value> {
     if !is_json(text) {
         return None;
@@ -33,7 +33,8 @@ pub(super) fn is_template(value: &Value) -> bool {
     value.get("payload").is_some() || value.get("template_type").is_some() || is_sentence(value)
 }
 
-/// A text template: a sentence, and at most how it is to be read. JSON that says more is what the bot wanted to say.
+/// Whether this is a text template: a sentence, and at most a note on how to read it. Other JSON counts as a text of
+/// the bot.
 fn is_sentence(value: &Value) -> bool {
     let beside = ["text", "type", "color", "speech_hint", "speechHint", "lang"];
     let is_known = |name: &str| beside.contains(&name);
@@ -44,7 +45,7 @@ fn is_sentence(value: &Value) -> bool {
             .is_some_and(|object| object.keys().all(is_known))
 }
 
-/// The sentence of a text template, also of one inside of another. `None`: it is other JSON.
+/// The sentence of a text template, also when it stands inside another text template. `None`: the text is other JSON.
 pub(super) fn sentence_in(text: &str) -> Option<String> {
     sentence_within(text.trim(), MAX_NESTING)
 }

@@ -1,14 +1,14 @@
-//! What a bot's message shows: the wire's nesting, strings in strings and fallbacks sorted into
-//! one enum that the widget draws.
+//! What a message of a bot shows. The wire nests payloads and puts JSON into strings; here all of that becomes one
+//! enum, which the widget draws.
 //!
-//! Source: `docs/kore-protocol.md` 4.6, 6.2 and 8. Only links of safe schemes survive; text is text,
-//! read by [`crate::markup`], never HTML.
+//! Source: `docs/kore-protocol.md` 4.6, 6.2 and 8. Only links with a safe scheme are kept. Text stays text, which
+//! [`crate::markup`] reads. It is never HTML.
 //!
-//! In the path: [`crate::transcript`] makes a row of it, the widget draws it.
+//! In the path: [`crate::transcript`] makes a row of a [`Content`], and the widget draws it.
 //!
 //! # Invariants
 //! - A message shows the same live and from the history.
-//! - No JSON is shown for a template: what cannot be drawn shows its words.
+//! - No JSON is shown for a template. A template that cannot be drawn shows its words.
 //! - Every address went through [`crate::link`].
 
 mod button;
@@ -26,7 +26,7 @@ use crate::message::add;
 use crate::reply::BotMessage;
 use crate::wire;
 
-/// Bytes of JSON text of a payload that is kept; beyond it only the words stay.
+/// The longest payload that is kept, in bytes of its JSON. Of a longer one only the words stay.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
 wire! {
@@ -59,9 +59,9 @@ wire! {
             /// What to call it.
             title: String,
         },
-        /// Text with chips that go away once one is chosen.
+        /// Text with quick replies, which disappear once one is chosen.
         QuickReplies {
-            /// Text with markup above the chips.
+            /// Text with markup above the quick replies.
             text: String,
             /// In order.
             replies: Vec<Button>,
@@ -70,7 +70,7 @@ wire! {
         Said {
             /// The words as they were shown, without markup; empty where only files were sent.
             text: String,
-            /// What the bot got, where that is something else: a button's payload.
+            /// What the bot got, if the visitor saw something else: the payload of a button.
             payload: Option<String>,
             /// In order.
             files: Vec<File>,
@@ -94,25 +94,26 @@ wire! {
     /// A template as the bot sent it.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Template {
-        /// Its `template_type`. Empty: it is none, and cannot be read.
+        /// The `template_type`. Empty when the template cannot be read.
         pub name: String,
-        /// The object with the `template_type`; null where it is longer than [`MAX_PAYLOAD_BYTES`]. Nothing in it has been
-        /// checked: addresses in it are what the bot wrote.
+        /// The object with the `template_type`; null when it is longer than [`MAX_PAYLOAD_BYTES`]. Its contents are
+        /// unchecked: addresses stand as the bot wrote them.
         #[serde(default)]
         pub payload: Value,
-        /// Its words, for who does not draw it: a sentence of the bot, else the words found in it.
+        /// The words for a reader that does not draw the template: the bot's sentence, or else the words found in the
+        /// payload.
         pub fallback: String,
     }
 }
 
-/// The next piece of a streamed answer. It may be cut inside of a character.
+/// The next piece of a streamed answer. Its ends may cut a character in two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Piece<'a> {
-    /// With U+FFFD for half a character at an end.
+    /// The text, with U+FFFD for half a character at an end.
     pub text: &'a str,
-    /// That half at the beginning.
+    /// The half character at the beginning.
     pub first: Option<u16>,
-    /// That half at the end.
+    /// The half character at the end.
     pub last: Option<u16>,
 }
 
@@ -140,13 +141,13 @@ impl<'a> From<&'a str> for Piece<'a> {
 }
 
 impl Content {
-    /// Words of a bot.
+    /// A text of a bot.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into() }
     }
 
-    /// Words that a visitor typed.
+    /// A text that a visitor typed.
     #[must_use]
     pub fn said(text: impl Into<String>) -> Self {
         Self::Said {
@@ -175,8 +176,8 @@ impl Content {
         }
     }
 
-    /// What a message of the history shows: text, or a template as a JSON string. Such a string
-    /// may hold the live frame's `cInfo` too, so that its fallback is not lost.
+    /// What a message of the history shows: text, or a template as a JSON string. The string may also hold the `cInfo`
+    /// of the live frame, so that the fallback is not lost.
     #[must_use]
     pub fn of_history_text(text: &str) -> Self {
         match json_text::template_in(text) {
@@ -189,8 +190,8 @@ impl Content {
         }
     }
 
-    /// The next piece of a streamed answer exactly as it was sent: blanks at its ends are blanks
-    /// between words.
+    /// The next piece of a streamed answer, exactly as it was sent. Blanks at its ends stay, because they separate
+    /// words.
     #[must_use]
     pub fn piece(message: &BotMessage) -> Piece<'_> {
         let text = message.component.as_ref().map(|component| {
@@ -205,7 +206,7 @@ impl Content {
     #[must_use]
     pub fn spoken(&self) -> String {
         match self {
-            // As it was typed.
+            // A visitor's words are shown as they were typed, without markup.
             Self::Said { text, files, .. } => {
                 let mut words = text.clone();
                 add(&mut words, "\n", &said::names_of(files));
@@ -231,7 +232,7 @@ impl Content {
         }
     }
 
-    /// What can be chosen, in order.
+    /// What the visitor can choose, in order.
     #[must_use]
     pub fn buttons(&self) -> &[Button] {
         match self {

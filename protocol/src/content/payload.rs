@@ -7,7 +7,7 @@ use super::{Content, MAX_PAYLOAD_BYTES, Template};
 use crate::json::Value;
 use crate::link::{safe_image, sloppy_link};
 
-/// What a component of this kind shows. `fallback` stands in where it has no words of its own.
+/// What a component of this kind shows. `fallback` is used if the component has no words of its own.
 pub(super) fn read(kind: &str, payload: &Value, fallback: String) -> Content {
     match of_payload(kind, payload, MAX_NESTING) {
         Some(Content::Template(template)) => template.or_in_words(payload, fallback),
@@ -20,10 +20,10 @@ pub(super) fn read(kind: &str, payload: &Value, fallback: String) -> Content {
 }
 
 impl Template {
-    /// A template that has no variant of its own. Its payload is kept up to a size: a frame may be larger than what a
-    /// page should hold.
+    /// A template that has no variant of its own. Long payloads are dropped, because a frame may be larger than what a
+    /// page should keep.
     fn kept(name: &str, payload: &Value) -> Content {
-        // Read from its text again, so that it is the same as from the history.
+        // The payload is read from its text again, so that it is the same as from the history.
         let text = payload.to_text();
         let kept = (text.len() <= MAX_PAYLOAD_BYTES).then(|| Value::parse(&text));
         Content::Template(Self {
@@ -33,7 +33,7 @@ impl Template {
         })
     }
 
-    /// With its fallback: this sentence, else the words found in it.
+    /// Adds the fallback: this sentence, or else the words found in the payload.
     fn or_in_words(mut self, payload: &Value, fallback: String) -> Content {
         self.fallback = fallback;
         if self.fallback.is_empty() {
@@ -43,7 +43,8 @@ impl Template {
     }
 }
 
-/// A template that has no variant of its own comes without its fallback. `None`: it is nothing that we know.
+/// What a payload shows. A template without a variant of its own still lacks its fallback. `None`: the payload is
+/// unknown.
 fn of_payload(kind: &str, payload: &Value, nesting: u8) -> Option<Content> {
     if let Some(text) = payload.as_str() {
         // The payload may be a JSON string, or simply the text (`docs/kore-protocol.md` 4.6).
@@ -301,7 +302,7 @@ mod tests {
             assert!(matches!(&stored, Content::Template(_)));
             assert!(!stored.plain_text().contains('{'));
         }
-        // Deeper than the JSON reader goes.
+        // This payload nests deeper than the JSON reader goes.
         let deep = [
             r#"{"payload":"#.repeat(200),
             button.to_string(),
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!(crate::json::Value::parse(&deep), None);
         assert_eq!(shown(json!(deep)), fallback);
         assert!(Content::of_history_text(&deep).is_empty());
-        // Strings in strings.
+        // These payloads are strings inside strings.
         let strings = (0..6).fold(button, |inner, _| json!({"payload": inner.to_string()}));
         assert_eq!(shown(strings), fallback);
     }

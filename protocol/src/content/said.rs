@@ -1,4 +1,4 @@
-//! What a visitor said: the words, what they chose, and the files.
+//! What a visitor said: the words, the choice, and the files.
 
 use super::{Content, MAX_PAYLOAD_BYTES};
 use crate::json::Value;
@@ -15,7 +15,7 @@ wire! {
     pub struct File {
         /// Its name, with the ending.
         pub name: String,
-        /// Where it can be opened, where the platform says it: http or https.
+        /// The address, http or https, if the platform gives one.
         pub url: Option<String>,
         /// What kind of file it is.
         pub kind: FileKind,
@@ -38,15 +38,15 @@ wire! {
 }
 
 impl Content {
-    /// What a message of the visitor's shows, from whichever way it comes.
+    /// What a message of the visitor shows, live or from the history.
     ///
-    /// What was chosen is kept, so that a widget can find it among the choices. Words that mask a secret keep none: the
-    /// secret has no business in a page.
+    /// The payload of a choice is kept, so that the widget can find the choice again. It is dropped when the words mask
+    /// a secret, because the secret must not stand in a page.
     #[must_use]
     pub fn of_user_body(said: &UserBody) -> Self {
         let names = said.file_names();
         let mut text = said.render_msg.as_ref().or(said.body.as_ref()).cloned();
-        // The history puts the names of the files where nothing was said.
+        // The history shows the names of the files when the visitor wrote no text.
         text = text.filter(|text| names.is_empty() || *text != names);
         let text = text.unwrap_or_default();
         let payload = said.body.as_ref().filter(|body| {
@@ -64,7 +64,8 @@ impl Content {
     }
 }
 
-/// Whether the words hold a masked secret: a star, a sign twice or a letter three times (`piiReductionChar` may be any).
+/// Whether the words hold a masked secret: a star, or another sign twice, or a letter three times. The platform may use
+/// any sign (`piiReductionChar`).
 fn masks_something(text: &str) -> bool {
     let mut before = None;
     let mut times = 0;
@@ -171,7 +172,7 @@ mod tests {
         assert_eq!(content, said("", None, files.clone()));
         assert_eq!(content.spoken(), "pic.png, b.pdf");
         assert!(!content.is_empty());
-        // As the history tells it.
+        // As the history has it.
         let named = UserBody {
             body: Some(only_files.shown()),
             ..only_files.clone()

@@ -1,32 +1,32 @@
-//! Half a character: JSON writes those beyond U+FFFF as two escapes, and programs that cut a text by
-//! JavaScript's count of letters send one without the other.
+//! Half a character. JSON writes characters beyond U+FFFF as two escapes. Programs that cut a text by JavaScript's
+//! count of letters send one escape without the other.
 //!
-//! In the path: `text` reads by the same rules; [`from_text`] and [`from_bytes`] bring `serde_json`,
-//! which refuses the whole text for it, to do the same.
+//! In the path: the reader in `text` accepts half a character. `serde_json` refuses the whole text because of it, so
+//! [`from_text`] and [`from_bytes`] repair the text first.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde::de::DeserializeOwned;
 
-/// The first halves.
+/// The numbers of first halves.
 pub(super) const HIGH: RangeInclusive<u16> = 0xD800..=0xDBFF;
 
-/// The second halves.
+/// The numbers of second halves.
 pub(super) const LOW: RangeInclusive<u16> = 0xDC00..=0xDFFF;
 
-/// The bytes of an escape by number: `\ud83d`.
+/// The length of a numeric escape in bytes: `\ud83d`.
 const ESCAPE: usize = 6;
 
-/// What stands in the place of a half alone: as long as it, so that places in the text stay.
+/// What replaces a lone half. It has the same length, so that positions in the text do not move.
 const REPLACEMENT: &[u8; ESCAPE] = b"\\ufffd";
 
-/// The character of two halves.
+/// The character that two halves make.
 pub(crate) fn whole(high: u16, low: u16) -> Option<char> {
     char::decode_utf16([high, low]).next()?.ok()
 }
 
-/// Reads JSON that came from outside by serde. Half a character is read as U+FFFD.
+/// Reads JSON from outside by serde. Half a character is read as U+FFFD.
 ///
 /// ```
 /// let read: String = protocol::json::from_text(r#""thanks \ud83d""#).unwrap();
@@ -42,7 +42,7 @@ pub fn from_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     }
 }
 
-/// The same for bytes.
+/// Reads bytes in the same way as [`from_text`].
 ///
 /// # Errors
 /// Those of [`serde_json::from_slice`].
@@ -50,7 +50,7 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(&mended(bytes))
 }
 
-/// Looks at each backslash once, and copies only where there is something to mend.
+/// Repairs lone halves. It looks at each backslash once, and copies only when there is something to repair.
 fn mended(json: &[u8]) -> Cow<'_, [u8]> {
     let mut mended = Cow::Borrowed(json);
     let mut at = 0;
@@ -75,7 +75,7 @@ fn next_escape(json: &[u8]) -> Option<usize> {
     json.iter().position(|byte| *byte == b'\\')
 }
 
-/// The half that is escaped here.
+/// The half character that is escaped here.
 fn half(json: &[u8], at: usize) -> Option<u16> {
     let digits = json.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?;
     let half = u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;

@@ -1,16 +1,15 @@
-//! JSON as a client hears and says it: a small value with a reader and a writer of its own.
+//! JSON for a client: a small value type with its own reader and writer.
 //!
 //! In the path: a body or a frame becomes a [`Value`] once; [`crate::read`] takes fields out of it,
 //! [`mod@crate::write`] makes one. The server reads and writes by serde, through the same types.
 //!
-//! Not `serde_json`'s value: with its maps, errors and floats it was a tenth of the widget.
+//! This is not `serde_json`'s value: its maps, errors and floats were a tenth of the widget.
 //!
 //! # Invariants
-//! - The reader takes what `serde_json` takes, and nothing else (`tests/json.rs`), save numbers too
-//!   great for a float, which stay text, and half a character, which is U+FFFD. Where `serde_json`
-//!   reads what comes from outside, it reads by [`from_text`] and [`from_bytes`], which see to the
-//!   same.
-//! - A number is its text, so none loses a digit on its way through.
+//! - The reader accepts exactly what `serde_json` accepts (`tests/json.rs`), with two exceptions: a number that is too
+//!   great for a float stays text, and half a character becomes U+FFFD. Where `serde_json` reads what comes from
+//!   outside, it goes through [`from_text`] and [`from_bytes`], which do the same.
+//! - A number is kept as text, so it loses no digit.
 
 mod halves;
 mod text;
@@ -34,7 +33,7 @@ pub enum Value {
     Number(Number),
     /// Text.
     String(String),
-    /// Text that begins or ends with half a character; only from [`Value::parse_piece`].
+    /// Text that begins or ends with half a character. Only [`Value::parse_piece`] makes it.
     Torn(Torn),
     /// A list.
     Array(Vec<Value>),
@@ -46,15 +45,15 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Number(String);
 
-/// Text that begins or ends with half a character: the piece of an answer that was cut inside of an
-/// emoji. The other half is in the piece beside it.
+/// Text that begins or ends with half a character: a piece of an answer that was cut inside an emoji. The other half
+/// stands in the neighbouring piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Torn {
-    /// With U+FFFD for each half.
+    /// The text, with U+FFFD for each half.
     pub text: String,
-    /// The second half of a character, at the beginning.
+    /// The second half of a character, at the beginning of the text.
     pub first: Option<u16>,
-    /// The first half of one, at the end.
+    /// The first half of a character, at the end of the text.
     pub last: Option<u16>,
 }
 
@@ -63,7 +62,7 @@ pub struct Torn {
 pub struct Map(Vec<(String, Value)>);
 
 impl Value {
-    /// The value of this name in an object.
+    /// The value of this name, if this is an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?.get(name)
@@ -87,7 +86,7 @@ impl Value {
         }
     }
 
-    /// The text, if this is one.
+    /// The text, if this is a text.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -98,7 +97,7 @@ impl Value {
     }
 }
 
-/// The value of this name; null where there is none.
+/// Gives the value of this name, or null if there is none.
 impl Index<&str> for Value {
     type Output = Self;
 
@@ -114,7 +113,7 @@ impl Number {
         &self.0
     }
 
-    /// The number, if it is whole, not negative and written so.
+    /// The number, if it is whole, not negative, and written without a fraction or an exponent.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
@@ -128,7 +127,7 @@ impl From<u64> for Number {
 }
 
 impl Map {
-    /// No fields.
+    /// An empty object.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
@@ -147,7 +146,7 @@ impl Map {
         Some(value)
     }
 
-    /// Adds a field, in the place of one of the same name.
+    /// Adds a field. It replaces a field of the same name.
     pub fn insert(&mut self, name: String, value: Value) {
         match self.0.iter_mut().find(|(key, _)| *key == name) {
             Some((_, there)) => *there = value,
@@ -166,7 +165,7 @@ impl Map {
     }
 }
 
-/// Whatever the order.
+/// Two objects are equal whatever the order of their fields.
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
@@ -178,7 +177,7 @@ impl PartialEq for Map {
 
 impl Eq for Map {}
 
-// The server's side: everything by serde_json's value. The widget calls none of this.
+// The server converts through `serde_json`'s value. The widget calls none of this.
 
 impl From<serde_json::Value> for Value {
     fn from(value: serde_json::Value) -> Self {
@@ -236,7 +235,7 @@ impl Serialize for Value {
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Its text is a number by its making; one too great for `serde_json` is none to it.
+        // The text of a number is always a number. `serde_json` refuses only one that is too great.
         let number: Option<serde_json::Number> = serde_json::from_str(&self.0).ok();
         number.serialize(serializer)
     }

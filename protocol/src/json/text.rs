@@ -1,13 +1,13 @@
-//! JSON text to a value and back (RFC 8259).
+//! From JSON text to a value and back (RFC 8259).
 
 use super::halves::{HIGH, LOW, whole};
 use super::{Map, Number, Torn, Value};
 
-/// How deep values may nest, as for `serde_json`: a reader that calls itself must not end the page.
+/// How deep values may nest, as in `serde_json`. The reader is recursive, so the limit keeps it from a stack overflow.
 const MAX_DEPTH: u8 = 127;
 
 impl Value {
-    /// Reads a value. `None`: the text is no JSON, or nests deeper than 127 levels.
+    /// Reads a value. `None`: the text is not JSON, or nests deeper than 127 levels.
     ///
     /// ```
     /// use protocol::json::Value;
@@ -20,8 +20,8 @@ impl Value {
         Self::read_all(text, false)
     }
 
-    /// The same for a frame that may hold a piece of a longer text: half a character at the end of
-    /// a text is kept, for the next piece to begin with the other half.
+    /// Reads a frame that may hold a piece of a longer text. Half a character at the end of a text is kept, so that the
+    /// next piece can complete it.
     #[must_use]
     pub fn parse_piece(text: &str) -> Option<Self> {
         Self::read_all(text, true)
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Past blanks, then this byte.
+    /// Skips blanks and then this byte. False: another byte stands there.
     fn mark(&mut self, byte: u8) -> bool {
         self.blank();
         self.eat(byte)
@@ -127,7 +127,7 @@ impl Reader<'_> {
         Some(value)
     }
 
-    /// From the opening bracket, which is there, past the closing one.
+    /// Reads from the opening bracket, which the caller has seen, past the closing one.
     fn list(&mut self, end: u8, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.at += 1;
         if self.mark(end) {
@@ -158,7 +158,7 @@ impl Reader<'_> {
         Some(Value::Number(Number(text.to_owned())))
     }
 
-    /// At least one.
+    /// Reads one digit or more.
     fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -217,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A character by its number, or by the two of its halves; the error is a half alone.
+    /// Reads a character by its number, or by the numbers of its two halves. The error is a lone half.
     fn unicode(&mut self) -> Option<Result<char, u16>> {
         let first = self.hex()?;
         let at = self.at;

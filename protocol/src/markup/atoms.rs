@@ -1,4 +1,4 @@
-//! What stands for itself inside a line: addresses, code, and the few tags.
+//! The small parts of a line: addresses, code, and the few known tags.
 
 use super::Span;
 use super::brackets::code_end;
@@ -8,7 +8,7 @@ use crate::find::find;
 use crate::link::safe_link;
 
 impl Reader<'_> {
-    /// The length of `https://` and its like at the beginning of a word.
+    /// The length of a scheme such as `https://` at the beginning of a word.
     pub(super) fn address_prefix(&self, at: usize) -> Option<usize> {
         if !matches!(self.byte(at)?, b'h' | b'H' | b'w' | b'W') || is_word(self.before(at)) {
             return None;
@@ -58,8 +58,8 @@ impl Reader<'_> {
         }
     }
 
-    /// One to three backquotes, or `'''`. A run without an end is sought to the end of the text,
-    /// but then no other run of its length follows: there are four such searches at most.
+    /// Code between one to three backquotes, or between `'''`. If a run has no end, the search goes to the end of the
+    /// text. No other run of the same length follows then, so there are at most four such searches.
     pub(super) fn code(&mut self, sign: u8) {
         let rest = &self.text[self.at..];
         let count = |text: &str| text.bytes().take_while(|byte| *byte == sign).count();
@@ -79,7 +79,7 @@ impl Reader<'_> {
         self.add(Span::Code(code.replace('\n', " ")), end);
     }
 
-    /// The few tags that Kore's clients know; any other is text.
+    /// The few tags that Kore's clients know. Any other tag is text.
     pub(super) fn tag(&mut self) {
         let rest = &self.text[self.at + 1..];
         let end = rest.bytes().position(|byte| b"<>\n".contains(&byte));
@@ -130,7 +130,7 @@ fn href(attributes: &str) -> Option<String> {
     value.map(written)
 }
 
-/// Where an address ends that an entity follows, `&gt;` for instance. `&amp;` is part of it.
+/// Where an address ends because an entity such as `&gt;` follows. `&amp;` is part of the address.
 fn entity_end(address: &str) -> usize {
     let ends = |(at, _): &(usize, &str)| {
         let found = entity(&address[*at..]);

@@ -1,13 +1,13 @@
-//! A message cut into blocks, line by line.
+//! Cuts a message into blocks, line by line.
 //!
-//! A block that does not end (a fence while its text still streams in) ends with the message. What is a fence and what
-//! only looks like one is told in `fences`.
+//! A block without an end, for example a fence in an answer that still streams, ends with the message. `fences` decides
+//! what is a fence and what only looks like one.
 
 use super::fences::{self, Fence};
 use super::{Block, Span, spans};
 
-/// Columns beyond these stay in the last cell, bars and all: a chat window shows no more, and
-/// every row is padded to the head.
+/// The most columns of a table. Everything beyond stays in the last cell, with its bars. A chat window shows no more,
+/// and every row is padded to the length of the head.
 const MAX_COLUMNS: usize = 16;
 
 /// An indent that makes a line part of the list item above it.
@@ -17,7 +17,8 @@ pub(super) fn parse(text: &str) -> Vec<Block> {
     parse_counting(text).0
 }
 
-/// With the bytes of lines that were looked at: each line a few times, whatever the text.
+/// Also gives the bytes of the lines that were looked at. Each line is looked at a few times at most, whatever the
+/// text.
 pub(super) fn parse_counting(text: &str) -> (Vec<Block>, usize) {
     let (fences, ends) = fences::count(text);
     let mut lines = Lines {
@@ -70,16 +71,16 @@ fn add_line(text: &mut String, line: &str) {
     }
 }
 
-/// What is left of the message.
+/// The rest of the message.
 #[derive(Clone)]
 struct Lines<'a> {
     rest: &'a str,
-    /// So many columns of the line are taken off already.
+    /// This many columns of the line are cut off already.
     cut: usize,
-    /// Lines that begin or end a block of code by being a fence, and those that end with one.
+    /// The number of lines that are fences, and of lines that end with a fence.
     fences: usize,
     ends: usize,
-    /// A `'''` was already sought to the end in vain, or a `~~~`.
+    /// A search for the end of `'''` has failed already, or a search for the end of `~~~`.
     no_more_quotes: bool,
     no_more_tildes: bool,
     steps: usize,
@@ -101,7 +102,7 @@ impl<'a> Lines<'a> {
         Some(line)
     }
 
-    /// Leaves the beginning of a line, so that a fence within it stands at the beginning of one.
+    /// Cuts off the beginning of a line, so that a fence within it stands at the beginning.
     fn cut_to(&mut self, at: usize) {
         self.cut += at;
         self.rest = &self.rest[at..];
@@ -109,13 +110,14 @@ impl<'a> Lines<'a> {
         self.fences += usize::from(fences::is_fence_line(line));
     }
 
-    /// Where a fence opens within `text`, the end of this line: behind "Try this:", or behind the mark of a list's item.
+    /// Where a fence opens within `text`, which is the end of this line: behind "Try this:", or behind the marker of a
+    /// list item.
     fn fence_within(&self, line: &str, text: &str) -> Option<usize> {
         let later = self.ends - usize::from(fences::ends_with_fence(line)).min(self.ends);
         fences::opening_within(text, later > 0)
     }
 
-    /// The block that begins with this line, taken off; `None` for a line of a paragraph.
+    /// Takes off the block that begins with this line. `None`: the line belongs to a paragraph.
     fn block(&mut self, line: &'a str) -> Option<Block> {
         let text = line.trim();
         match text.as_bytes().first()? {
@@ -148,11 +150,12 @@ impl<'a> Lines<'a> {
         Block::Quote(spans::parse(&text))
     }
 
-    /// A fence: on one line as Kore's bots write it, or over several as in Markdown. `None`: it is none.
+    /// Takes off a fenced block: on one line as Kore's bots write it, or over several lines as in Markdown. `None`:
+    /// this is not a fence.
     fn code(&mut self, line: &'a str) -> Option<Block> {
         let fence = Fence::of(line)?;
         if let Some((code, after)) = fence.on_one_line() {
-            // With words after it, it is code inside a line.
+            // With words after it, this is code inside a line.
             return after.trim().is_empty().then(|| {
                 self.next();
                 code_block(None, code.trim().to_owned())
@@ -194,7 +197,7 @@ impl<'a> Lines<'a> {
                 break;
             }
             if let Some(last) = fence.last_code(line, lines.fences) {
-                // Kore's way to close: then the first line was no language either.
+                // Kore's bots close a block this way. Then the first line was not a language either.
                 if let Some(first) = language.take() {
                     code.insert(0, '\n');
                     code.insert_str(0, &first);
@@ -214,7 +217,7 @@ impl<'a> Lines<'a> {
         let mut items: Vec<String> = Vec::new();
         while let Some(line) = self.peek() {
             if line.trim().is_empty() {
-                // All blank lines at once, or a message of them would be read again and again.
+                // Skip all blank lines at once. Otherwise a message of blank lines would be read again and again.
                 let mut after = self.clone();
                 while after.peek().is_some_and(|line| line.trim().is_empty()) {
                     after.next();
@@ -243,7 +246,7 @@ impl<'a> Lines<'a> {
                     (_, Some(item)) => add_line(item, before),
                     _ => {}
                 }
-                // The code is a block of its own behind the item.
+                // The code becomes a block of its own behind the item.
                 self.cut_to(marker.map_or(0, |marker| marker.start) + at);
                 break;
             }
@@ -295,7 +298,7 @@ impl<'a> Lines<'a> {
 struct Marker<'a> {
     indent: usize,
     number: Option<u32>,
-    /// Where its text begins in the line.
+    /// Where the text of the item begins in the line.
     start: usize,
     text: &'a str,
 }

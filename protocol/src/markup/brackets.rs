@@ -1,26 +1,27 @@
-//! Which brackets of a text are links: known before the marks are read, because brackets nest and marks do not.
+//! Finds the brackets of a text that are links. This runs before the marks are read, because brackets nest and marks do
+//! not.
 //!
-//! One pass. `[Invoice [2024]](https://a.test)` is a link whose words hold brackets; of two links inside each other the
-//! reader takes the inner one.
+//! One pass is enough. `[Invoice [2024]](https://a.test)` is a link with brackets in its words. If one link stands
+//! inside another, the inner one counts.
 
 /// A pair of brackets with an address behind it.
 pub(super) struct Bracketed {
-    /// Where the opening one stands.
+    /// Where the opening bracket stands.
     pub(super) open: usize,
-    /// Where the closing one stands.
+    /// Where the closing bracket stands.
     pub(super) close: usize,
-    /// As it was written, without a title.
+    /// The address as it was written, without a title.
     pub(super) url: String,
-    /// The bytes of the address and its parentheses.
+    /// The length of the address with its parentheses, in bytes.
     pub(super) len: usize,
 }
 
-/// The links of a text in the order of their ends, and the steps that it took.
+/// The links of a text, ordered by their ends, and the number of steps that this took.
 pub(super) fn links(text: &str) -> (Vec<Bracketed>, usize) {
     let bytes = text.as_bytes();
     let (mut links, mut waiting) = (Vec::new(), Vec::new());
     let (mut at, mut steps) = (0, 0);
-    // A run of so many quotes without an end: no later one has an end either.
+    // A run of this many quotes has no end. Then no later run has one either.
     let mut endless = [[false; 4]; 2];
     while let Some(byte) = bytes.get(at) {
         steps += 1;
@@ -32,7 +33,7 @@ pub(super) fn links(text: &str) -> (Vec<Bracketed>, usize) {
                     .take_while(|other| *other == byte)
                     .count();
                 let endless = &mut endless[usize::from(*byte == b'`')];
-                // As the reader of code does it.
+                // The reader of code decides in the same way.
                 let is_code = (1..=3).contains(&run) && (*byte == b'`' || run == 3);
                 let mut end = None;
                 if is_code && !endless[run] {
@@ -70,8 +71,8 @@ pub(super) fn links(text: &str) -> (Vec<Bracketed>, usize) {
     (links, steps)
 }
 
-/// `(https://… "title")`: the address and the length of it all; and the steps. Ends at the next `](`, so that no byte
-/// is read for two links.
+/// Reads `(https://… "title")`. Gives the address with the length of everything, and the number of steps. The search
+/// stops at the next `](`, so that no byte is read for two links.
 fn destination(text: &str, from: usize) -> (Option<(String, usize)>, usize) {
     let byte = |at: usize| text.as_bytes().get(at).copied();
     let (mut depth, mut end) = (1_usize, from + 1);
@@ -94,13 +95,14 @@ fn destination(text: &str, from: usize) -> (Option<(String, usize)>, usize) {
     let url = if is_title { first } else { inner };
     let url = url.strip_prefix('<').unwrap_or(url);
     let url = url.strip_suffix('>').unwrap_or(url);
-    // "list[0](x)" is no link at all, while a link that leads nowhere shows its words.
+    // "list[0](x)" is not a link at all. A link that leads nowhere shows its words.
     let address = url.contains([':', '/', '.', '#']);
     let found = address.then(|| (url.to_owned(), end - from));
     (found, end - from)
 }
 
-/// Where the code ends that begins here with a run of so many quotes: behind the next run of as many. And the steps.
+/// Where code ends that begins here with a run of this many quotes: behind the next run of the same length. Also gives
+/// the number of steps.
 pub(super) fn code_end(text: &str, at: usize, run: usize) -> (Option<usize>, usize) {
     let bytes = text.as_bytes();
     let Some(sign) = bytes.get(at) else {

@@ -1,9 +1,9 @@
-//! What hostile text costs: counted in steps, never in time.
+//! The cost of hostile text, counted in steps and never in time.
 
 use super::{blocks, spans};
 
-/// 64 KiB of each; `spans::steps` is `None` when the reader ran out of fuel, which would mean
-/// that something is read again and again.
+/// Each text has 64 KiB. `spans::steps` is `None` if the reader ran out of fuel. That would mean that it reads
+/// something again and again.
 #[test]
 fn hostile_text_costs_steps_in_proportion_to_its_length() {
     for unit in [

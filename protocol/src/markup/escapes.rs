@@ -1,14 +1,14 @@
-//! Characters that stand for others: `\*`, Kore's calls (`\d(…)`), and HTML's entities.
+//! Characters that stand for others: `\*`, Kore's calls (`\d(…)`), and the entities of HTML.
 
 use super::spans::{Reader, add_text};
 
-/// Longer names of entities are none that we know.
+/// A longer name is not the name of a known entity.
 const MAX_ENTITY: usize = 10;
 
-/// The longest value of a call: a date with its words.
+/// The longest value of a call: a date in words.
 const MAX_VALUE: usize = 64;
 
-/// The entities that bots write. Any other stays as it is.
+/// The entities that bots write. Any other entity stays as it is.
 const ENTITIES: [(&str, char); 46] = [
     ("amp", '&'),
     ("apos", '\''),
@@ -59,8 +59,8 @@ const ENTITIES: [(&str, char); 46] = [
 ];
 
 impl Reader<'_> {
-    /// `\*` is a star, as is every mark behind a backslash. `\d(date,"format")` and its like show the date: the server
-    /// knows no time zone and no language.
+    /// Reads a backslash. `\*` is a star, and the same is true for every other mark behind a backslash. A call such as
+    /// `\d(date,"format")` shows the date as it is, because the server knows neither the time zone nor the language.
     pub(super) fn escape(&mut self) {
         let rest = &self.text[self.at + 1..];
         let name = ["dt(", "d(", "t(", "#(", "$("]
@@ -68,7 +68,7 @@ impl Reader<'_> {
             .find(|name| rest.starts_with(**name));
         if let Some(name) = name {
             let inner = &rest[name.len()..];
-            // Ends at the next backslash, so that no byte is read for two calls.
+            // The search ends at the next backslash, so that no byte is read for two calls.
             let end = inner.bytes().position(|byte| b")\\\n".contains(&byte));
             let end = end.unwrap_or(inner.len());
             self.burn(end);
@@ -80,7 +80,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        // Two backslashes are how a server's folder begins: they stay.
+        // A path of a Windows server begins with two backslashes, so they stay.
         match rest.as_bytes().first() {
             Some(byte) if byte.is_ascii_punctuation() && *byte != b'\\' => {
                 self.at += 1;
@@ -90,7 +90,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `&amp;` is `&`, and only once: `&amp;lt;` is the text `&lt;`.
+    /// `&amp;` becomes `&`, and only once: `&amp;lt;` becomes the text `&lt;`.
     pub(super) fn entity(&mut self) {
         match entity(&self.text[self.at..]) {
             Some((character, len)) => {
@@ -125,7 +125,7 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
     Some((character, end + 2))
 }
 
-/// What a call shows. `None`: this is no value, so it is no call but a regular expression or a path.
+/// What a call shows. `None`: this is not a value, so the text is not a call but a regular expression or a path.
 fn value_of(name: &str, inner: &str) -> Option<String> {
     let comma = match name {
         "#(" => None,
@@ -158,8 +158,8 @@ fn is_number(value: &str) -> bool {
             .all(|c| c.is_numeric() || " .,'+-".contains(c))
 }
 
-/// A date or a time: two numbers, a long one (milliseconds), or one with the name of a month or a half of the day; and
-/// no other words than those of a date.
+/// Whether this is a date or a time: two numbers, or one long number (milliseconds), or a number with the name of a
+/// month or with AM or PM. It may hold no other words than those of a date.
 fn is_time(value: &str) -> bool {
     let known = |c: char| c.is_alphanumeric() || " :./+-".contains(c);
     let mut numbers = value

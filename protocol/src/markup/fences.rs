@@ -1,11 +1,11 @@
-//! Fences around code, told from what only looks like one: three backquotes inside of a sentence, or at the end of a
-//! line of code.
+//! Fences around code. Some text only looks like a fence: three backquotes inside a sentence, or at the end of a line
+//! of code.
 //!
-//! Two ways to write are known: Markdown's, where a fence stands on a line of its own, and Kore's, where code may begin
-//! and end on the lines of its fences. A line of code that ends with three backquotes looks like Kore's end: it is one
-//! unless another fence is left to end the block.
+//! There are two ways to write a fence. In Markdown a fence stands on a line of its own. Kore's bots may begin and end
+//! the code on the lines of the fences. A line of code that ends with three backquotes looks like Kore's closing fence,
+//! and is taken for it unless another fence follows that can end the block.
 
-/// The longest words behind a fence that are taken for its info.
+/// The longest text behind a fence that is taken for its info string.
 const MAX_INFO: usize = 80;
 
 /// A fence that may open here.
@@ -14,9 +14,9 @@ pub(super) struct Fence<'a> {
     pub(super) quote: u8,
     /// Blanks before it.
     pub(super) indent: usize,
-    /// Itself.
+    /// The quotes of the fence.
     quotes: &'a str,
-    /// What stands behind them.
+    /// The text behind the quotes.
     pub(super) first: &'a str,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Fence<'a> {
         if run < 3 || !b"`'~".contains(&quote) {
             return None;
         }
-        // Single quotes and tildes know no longer fences.
+        // Single quotes and tildes have no longer fences.
         let (quotes, first) = text.split_at(if quote == b'`' { run } else { 3 });
         Some(Self {
             quote,
@@ -39,7 +39,7 @@ impl<'a> Fence<'a> {
         })
     }
 
-    /// Code that ends on the line on which it begins, and what stands behind it.
+    /// Code that ends on the line on which it begins, and the text behind it.
     pub(super) fn on_one_line(&self) -> Option<(&'a str, &'a str)> {
         let mut run = 0;
         let last = self.first.bytes().position(|byte| {
@@ -51,7 +51,7 @@ impl<'a> Fence<'a> {
         (self.quote != b'~').then(|| (code, &after[self.quotes.len()..]))
     }
 
-    /// Whether a block begins here. `later` fences stand on the lines behind this one.
+    /// Whether a block begins here. `later` is the number of fences on the lines behind this one.
     pub(super) fn opens(&self, later: usize) -> bool {
         let is_info = self.first.trim().is_empty() || self.language().is_some();
         match self.quote {
@@ -61,7 +61,7 @@ impl<'a> Fence<'a> {
         }
     }
 
-    /// Whether it is no fence when nothing ends it. Others may be ended by what still streams in.
+    /// Whether this is only a fence if something ends it. Other fences may be ended by text that still streams in.
     pub(super) fn needs_end(&self) -> bool {
         match self.quote {
             b'`' => false,
@@ -70,19 +70,20 @@ impl<'a> Fence<'a> {
         }
     }
 
-    /// What is written about the code: its language, a path, a title.
+    /// The info string of the code: its language, a path, a title.
     pub(super) fn language(&self) -> Option<String> {
         let info = self.first.trim();
         (self.quote != b'\'' && is_info(info)).then(|| info.to_owned())
     }
 
-    /// Whether the block ends with this line, which is nothing but a fence.
+    /// Whether this line ends the block and holds nothing else.
     pub(super) fn is_ended_by(&self, line: &str) -> bool {
         let line = line.trim();
         line.len() >= self.quotes.len() && line.bytes().all(|byte| byte == self.quote)
     }
 
-    /// The last of the code, when the block ends behind it on the same line. `later` fences stand behind it.
+    /// The last code of the block, if the closing fence stands on the same line. `later` is the number of fences behind
+    /// it.
     pub(super) fn last_code<'line>(&self, line: &'line str, later: usize) -> Option<&'line str> {
         let ends = self.quote == b'\'' || (self.quote == b'`' && later.is_multiple_of(2));
         line.trim_end().strip_suffix(self.quotes).filter(|_| ends)
@@ -110,8 +111,8 @@ pub(super) fn ends_with_fence(line: &str) -> bool {
     line.trim_end().ends_with("```")
 }
 
-/// Where a fence opens within a line, behind "Try this:". `ended`: a later line ends with one; without that, it is what
-/// a sentence is about.
+/// Where a fence opens within a line, for example behind "Try this:". `ended`: a later line ends with a fence.
+/// Otherwise the sentence only talks about a fence.
 pub(super) fn opening_within(text: &str, ended: bool) -> Option<usize> {
     let mut matches = text.match_indices("```");
     let mut open = None;
@@ -123,7 +124,8 @@ pub(super) fn opening_within(text: &str, ended: bool) -> Option<usize> {
     (ended && (info.is_empty() || is_info(info))).then_some(at)
 }
 
-/// `rust`, `src/main.rs`, `ts title="a.ts"`, `js {1,3}`: a word, and then only what says more about it.
+/// Whether this is an info string such as `rust`, `src/main.rs`, `ts title="a.ts"` or `js {1,3}`: one word, and behind
+/// it only attributes.
 fn is_info(info: &str) -> bool {
     let mut words = info.split_whitespace();
     let Some(first) = words.next() else {
@@ -138,7 +140,7 @@ fn is_info(info: &str) -> bool {
     };
     let is_path =
         |word: &str| word.chars().all(in_word) && word.trim_end_matches('.').contains(['/', '.']);
-    // The words of a title in quotes.
+    // The words of a quoted title.
     let mut in_title = false;
     let mut says_more = |word: &str| {
         let quotes = word.matches('"').count();

@@ -1,15 +1,15 @@
-//! The text markup of messages as a tree. Never HTML: what is not markup is text.
+//! The markup of messages as a tree. It is never HTML: what is not markup is text.
 //!
 //! Source: `docs/kore-protocol.md` 10, and the safe subset of Markdown that bots write today.
 //!
-//! In the path: [`crate::content`] has the text, the widget draws the tree. `blocks` cuts a
-//! message into blocks by its lines, `spans`, `brackets`, `atoms` and `escapes` read what is inside a line.
+//! In the path: [`crate::content`] has the text, and the widget draws the tree. `blocks` cuts a message into blocks by
+//! its lines. `spans`, `brackets`, `atoms` and `escapes` read what is inside a line.
 //!
 //! # Invariants
-//! - Work grows with the length of the text, whatever the text (`spans::FUEL_PER_BYTE`).
+//! - The work grows linearly with the length of the text, whatever the text (`spans::FUEL_PER_BYTE`).
 //! - Spans nest at most [`MAX_DEPTH`] deep; a link never holds a link.
 //! - Every address in the tree went through [`crate::link`].
-//! - Words are never lost: markup that does not close, or that is not known, stays visible.
+//! - No words are lost: markup that does not close or is not known stays visible.
 
 mod atoms;
 mod blocks;
@@ -24,7 +24,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-/// How deep spans nest at most, the innermost text counted.
+/// How deep spans nest at most, including the innermost text.
 pub const MAX_DEPTH: usize = 8;
 
 /// Reads a message's text.
@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> Vec<Block> {
     blocks::parse(text)
 }
 
-/// The words alone, for a preview or a screen reader: a line a block, item or row.
+/// The words alone, for a preview or a screen reader. Each block, item and row is a line.
 ///
 /// ```
 /// let text = protocol::markup::plain("## Open\n- *Mon* [9-17](https://a.test)\n- Tue");
@@ -104,10 +104,10 @@ pub enum Block {
     },
     /// `- …`, `* …` or `1. …`; an indented item is a line of the item above it.
     List {
-        /// Numbered.
+        /// Whether the items are numbered.
         ordered: bool,
-        /// The first item's number; 1 where it is not numbered. Bots write a paragraph between
-        /// two items, so a list may begin anywhere.
+        /// The first item's number; 1 if the list is not numbered. Bots write paragraphs between items, so a list may
+        /// begin with any number.
         start: u32,
         /// In order.
         items: Vec<Vec<Span>>,
@@ -152,7 +152,7 @@ pub enum Span {
     },
     /// `*bold*`, `**bold**` or `__bold__`.
     Strong(Vec<Span>),
-    /// As it is.
+    /// Plain text.
     Text(String),
 }
 

@@ -1,18 +1,18 @@
 //! The runs inside a block: strong, emphasis, code, links, images, breaks.
 //!
-//! One pass with a short stack of what is open. A mark opens at most once at a time: the inner
-//! one wins, the outer one becomes text again, so the stack stays short without counting levels.
+//! One pass with a short stack of open marks. Each mark is open at most once: the inner one counts, and the outer one
+//! becomes text again. So the stack stays short without counting levels.
 
 use super::Span;
 use super::brackets::{self, Bracketed};
 use crate::link::{safe_image, safe_link};
 
-/// Marks open at once. With the two levels of `***`, a bare address and its text,
+/// The most marks that are open at once. With the two levels of `***`, a bare address and its text, this makes
 /// [`super::MAX_DEPTH`].
 const MAX_OPEN: usize = 5;
 
-/// Steps for each byte of text. The passes below need far fewer; should one of them turn out to
-/// read something again and again, the rest of the text stays as it is.
+/// Steps for each byte of text. The passes below need far fewer. If one of them reads something again and again, the
+/// rest of the text stays as it is.
 const FUEL_PER_BYTE: usize = 32;
 
 pub(super) fn parse(text: &str) -> Vec<Span> {
@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Vec<Span> {
     reader.spans
 }
 
-/// How many steps a text takes; `None` when the fuel did not last.
+/// How many steps a text takes. `None`: the fuel ran out.
 #[cfg(test)]
 pub(super) fn steps(text: &str) -> Option<usize> {
     let mut reader = Reader::new(text);
@@ -50,7 +50,7 @@ pub(super) enum Mark {
 /// A mark that waits for its end.
 pub(super) struct Open<'a> {
     pub(super) mark: Mark,
-    /// As it was written, in case that it does not end.
+    /// The mark as it was written, for the case that nothing closes it.
     source: &'a str,
     /// The address of an anchor.
     url: Option<String>,
@@ -65,9 +65,9 @@ pub(super) struct Reader<'a> {
     pub(super) open: Vec<Open<'a>>,
     spans: Vec<Span>,
     fuel: usize,
-    /// By where they end.
+    /// The links of the text, ordered by their ends.
     links: Vec<Bracketed>,
-    /// Where they begin, in order.
+    /// Where the links begin, in order.
     openings: Vec<usize>,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         self.fuel = self.fuel.saturating_sub(steps);
     }
 
-    /// Where spans go: into the innermost open mark.
+    /// Where new spans go: into the innermost open mark.
     pub(super) fn out(&mut self) -> &mut Vec<Span> {
         match self.open.last_mut() {
             Some(open) => &mut open.spans,
@@ -172,8 +172,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `*`, `_`, `~`: opens before a word and closes after one, but never inside: `snake_case`
-    /// and `2*3*4` are words.
+    /// `*`, `_` and `~` open before a word and close after one, but never inside one: `snake_case` and `2*3*4` are
+    /// words.
     fn run(&mut self, sign: u8) {
         let rest = self.text.as_bytes()[self.at..].iter();
         let run = rest.take_while(|byte| **byte == sign).count();
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
             b'_' => run <= 2,
             _ => run == 1,
         };
-        // "**Note:**text" is what bots write, so two stars may also close before a word.
+        // Bots write "**Note:**text", so two stars may also close before a word.
         let closes = !is_blank(before) && (!is_word(after) || (sign == b'*' && run > 1));
         let opens = !is_blank(after) && !is_word(before);
         let mark = Mark::Run(sign, run);
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
         self.text[..at].chars().next_back()
     }
 
-    /// Opens a mark of `len` bytes. The same mark, open already, is text.
+    /// Opens a mark of `len` bytes. If the same mark is open already, that one becomes text.
     pub(super) fn push(&mut self, mark: Mark, len: usize, url: Option<String>) {
         if let Some(index) = self.open.iter().position(|open| open.mark == mark) {
             self.give_up(index);
@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// An open mark does not end: it is text, and what it holds belongs to the one around it.
+    /// Nothing closes this open mark. It becomes text, and its contents move into the mark around it.
     fn give_up(&mut self, index: usize) {
         let open = self.open.remove(index);
         self.burn(open.spans.len());
@@ -268,7 +268,7 @@ impl<'a> Reader<'a> {
         add_all(out, open.spans);
     }
 
-    /// An open mark ends here, with `len` bytes. What is open inside it is text.
+    /// Closes an open mark with `len` bytes. Marks that are open inside it become text.
     pub(super) fn close(&mut self, index: usize, len: usize) {
         while self.open.len() > index + 1 {
             self.give_up(self.open.len() - 1);
@@ -345,13 +345,14 @@ fn is_blank(c: Option<char>) -> bool {
     c.is_none_or(char::is_whitespace)
 }
 
-/// An address as it is meant: inside of markup that was made for HTML, its `&` is an entity.
+/// The address that was meant. Inside markup that was made for HTML, its `&` is written as an entity.
 pub(super) fn written(address: &str) -> String {
     address.replace("&amp;", "&")
 }
 
-/// Whether a mark beside this character is inside a word. Scripts without blanks between words (Chinese, Japanese,
-/// Korean; Thai, Lao, Burmese, Khmer and their neighbours) mark up inside of sentences, so their letters are none here.
+/// Whether a mark beside this character stands inside a word. Some scripts have no blanks between words (Chinese,
+/// Japanese, Korean, Thai, Lao, Burmese, Khmer and others) and put markup inside a sentence, so their letters do not
+/// count.
 pub(super) fn is_word(c: Option<char>) -> bool {
     c.is_some_and(|c| match c {
         '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{1aaf}' => false,
@@ -360,7 +361,7 @@ pub(super) fn is_word(c: Option<char>) -> bool {
     })
 }
 
-/// Marks of other scripts that stand where ours have a comma, a full stop or a quote.
+/// Signs of other scripts for a comma, a full stop or a quote.
 pub(super) fn ends_sentence(c: char) -> bool {
     matches!(
         c,

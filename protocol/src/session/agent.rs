@@ -1,11 +1,11 @@
-//! A person behind the bot, and the bot at work: who has the conversation, whether they type, what the bot does
-//! meanwhile, and what of the visitor's messages a person got and saw.
+//! A person behind the bot, and the bot at work: who has the conversation, whether they type, what the bot is doing,
+//! and which of the visitor's messages a person received and read.
 //!
-//! In the path: a platform says so in frames of its own (`docs/kore-protocol.md` 4.8),
+//! In the path: a platform says so in frames of its own (`docs/kore-protocol.md` 4.8), for example
 //! `{"type":"events","message":{"type":"agent_connected","author":{"type":"AGENT","firstName":"Ann"}}}`,
 //! `{"type":"events","message":{"type":"typing","author":{"type":"AGENT"}}}` and
-//! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`). Ours says `typing` for
-//! its bot, too, with what it does as `doing` (`docs/protocol.md`).
+//! `{"type":"events","message":{"type":"message_read","clientMessageId":1795227303240}}` (or `"all"`). Our platform
+//! also sends `typing` for its bot, and says in `doing` what the bot is doing (`docs/protocol.md`).
 
 use super::stream::STREAM_TIMEOUT_MS;
 use super::{Effect, Session, TYPING_FOR_MS, Timer, Typing};
@@ -22,14 +22,14 @@ impl Session {
         self.agent.as_deref()
     }
 
-    /// What the bot does meanwhile, in its own words.
+    /// What the bot is doing, in its own words.
     #[must_use]
     pub fn doing(&self) -> Option<&str> {
         let shows = matches!(self.typing, Typing::Shown | Typing::Streaming);
         self.doing.as_deref().filter(|_| shows)
     }
 
-    /// A frame of no other kind: what it says of who answers, if it does.
+    /// Reads a frame of another kind: it may say who answers.
     pub(super) fn event(&mut self, frame: &Value, effects: &mut Vec<Effect>) {
         let event = &frame["message"];
         let author = &event["author"];
@@ -48,7 +48,7 @@ impl Session {
         }
     }
 
-    /// This person has the conversation from now on; none: the bot.
+    /// From now on this person has the conversation, or the bot when there is none.
     fn joined(&mut self, agent: Option<String>, effects: &mut Vec<Effect>) {
         let left = std::mem::replace(&mut self.agent, agent.clone());
         if left == agent {
@@ -58,7 +58,7 @@ impl Session {
         let speaker = rows.find(|row| row.author == Author::Bot);
         let speaker = speaker.and_then(|row| row.agent.as_ref());
         match (agent, left) {
-            // After a reconnect or a reload: the visitor knows whose words these are.
+            // After a reconnect or a reload the visitor knows already who is speaking.
             (Some(agent), _) if speaker == Some(&agent) => {}
             (Some(agent), _) => effects.push(Effect::Joined(agent)),
             (None, Some(left)) => effects.push(Effect::Left(left)),
@@ -112,7 +112,7 @@ mod tests {
         entropy: 7,
     };
 
-    /// A session that is online and has said `hello` with the id 1000; its attempt.
+    /// A session that is online and has said `hello` with the id 1000, and the number of its attempt.
     fn online() -> (Session, Attempt) {
         let mut session = Session::new(Settings {
             bot_info: BotInfo::default(),
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(agent_changes(hear(&mut session, attempt, CONNECTED)), []);
         let left = agent_changes(hear(&mut session, attempt, DISCONNECTED));
         assert_eq!((session.agent(), left), (None, vec![Effect::Left(ann)]));
-        // A name is needed to be told.
+        // A person without a name is not announced.
         let nameless = r#"{"type":"agent_connected","author":{"type":"AGENT"}}"#;
         assert_eq!(agent_changes(hear(&mut session, attempt, nameless)), []);
     }
@@ -298,7 +298,7 @@ mod tests {
         };
         session.handle(AT, Event::Text(attempt, piece(0, "Hel")));
         assert_eq!((session.typing(), session.doing()), (false, None));
-        // In the middle of an answer, too.
+        // The same in the middle of an answer.
         let effects = hear(&mut session, attempt, &typing(r#""Asking the shop""#));
         let timer = Timer::Typing;
         let after_ms = super::STREAM_TIMEOUT_MS;

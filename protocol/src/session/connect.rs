@@ -1,4 +1,4 @@
-//! The session's way to a socket: grant, history, start, open; and back after a failure.
+//! How the session gets a socket: grant, history, start, open; and the way back after a failure.
 
 use super::{
     Attempt, Effect, Event, Moment, NewestPage, PING_AFTER_MS, Phase, Session, Timer, Typing,
@@ -7,34 +7,35 @@ use crate::error::Failure;
 use crate::start::{ConnectionMode, socket_url};
 use crate::transcript::{Author, Delivery, Entry};
 
-/// A step of connecting that takes longer has failed.
+/// If a step of connecting takes longer, it has failed.
 const STEP_DEADLINE: Effect = Effect::Arm {
     timer: Timer::Deadline,
     after_ms: 15_000,
 };
-/// The first pause is at most this long, each later one twice as long…
+/// The first pause is at most this long, and each later one twice as long…
 const BACK_OFF_BASE_MS: u64 = 500;
 /// …up to this.
 const BACK_OFF_MAX_MS: u64 = 30_000;
-/// A connection that held this long was a good one: the back-off starts anew.
+/// A connection that lasted this long was good: the back-off starts anew.
 const GOOD_AFTER_MS: u64 = 10_000;
-/// Hints (`online`, visible again, the visitor's hand) shorten a pause, but not below this.
+/// Hints (`online`, the page is visible again, an action of the visitor) shorten a pause, but not below this.
 const HURRY_MS: u64 = 1_000;
-/// Refusals of the token in a row before a person has to decide.
+/// After this many refusals of the token in a row, a person has to decide.
 const MAX_UNAUTHORIZED: u8 = 3;
 /// A token is renewed when a tenth of its life is left, but not sooner than this before its end…
 const RENEW_BEFORE_MS: u64 = 5 * 60 * 1000;
-/// …however short it lives not sooner than this after the last grant, and as late as a browser can wait (24 days)…
+/// …and never sooner than this after the last grant, however short the token lives, nor later than a browser's timer
+/// can wait (24 days)…
 const RENEW_AFTER_MS: std::ops::RangeInclusive<u64> = 10_000..=20 * 24 * 3_600_000;
-/// …and once more after this where the renewal failed: there is a socket, so nobody waits for it.
+/// …and once more after this if the renewal failed. There is a socket, so nobody waits for it.
 const RENEW_AGAIN_MS: u64 = 60_000;
 
 impl Session {
-    /// Everything about getting and losing the connection.
+    /// Handles every event about getting and losing the connection.
     pub(super) fn connect(&mut self, at: Moment, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Start if self.phase == Phase::Idle => self.begin(at, effects),
-            // A token is good for whatever is tried by now: a tab that follows meanwhile has one, too.
+            // A token is good for any attempt by now. A tab that has become a follower in the meantime has it, too.
             Event::Granted(attempt, lasts_ms) => self.granted(attempt, lasts_ms, effects),
             Event::NotGranted(attempt, failure)
                 if attempt == self.attempt
@@ -94,7 +95,7 @@ impl Session {
         }
     }
 
-    /// The connection, or the attempt at one, is gone: pause, then again.
+    /// The connection, or the attempt to get one, has failed: pause and try again.
     pub(super) fn lost(&mut self, at: Moment, effects: &mut Vec<Effect>) {
         let held = at.now_ms.saturating_sub(self.online_since_ms);
         if self.phase == Phase::Online && held >= GOOD_AFTER_MS {
@@ -104,7 +105,7 @@ impl Session {
         self.phase = Phase::Waiting;
         let longest = BACK_OFF_BASE_MS << self.failures.min(10);
         self.failures += 1;
-        // Full jitter: a server that comes back is not met by everybody at once.
+        // Full jitter, so that not everybody comes back to a restarted server at once.
         let after_ms = at.entropy % (longest.min(BACK_OFF_MAX_MS) + 1);
         effects.extend([
             Effect::Arm {
@@ -115,7 +116,7 @@ impl Session {
         ]);
     }
 
-    /// A hint that it may work now, or that the visitor waits.
+    /// A hint that the network may work again, or that the visitor waits.
     pub(super) fn hurry(&mut self, at: Moment, effects: &mut Vec<Effect>) {
         match self.phase {
             Phase::Waiting => {
@@ -131,7 +132,7 @@ impl Session {
                 }
             }
             Phase::Following if !self.awaiting_pong => self.ask(effects),
-            // Is the socket still alive after a nap or a change of network?
+            // Ask whether the socket is still alive after sleep or a change of network.
             Phase::Online
                 if !self.awaiting_pong
                     && at.now_ms.saturating_sub(self.online_since_ms) > HURRY_MS =>
@@ -146,7 +147,7 @@ impl Session {
         attempt == self.attempt && self.phase == phase
     }
 
-    /// A new attempt, from the first step that is needed.
+    /// Begins a new attempt, with the first step that is needed.
     fn begin(&mut self, at: Moment, effects: &mut Vec<Effect>) {
         self.leave(effects);
         self.attempt = Attempt(self.attempt.0.wrapping_add(1));
@@ -192,11 +193,11 @@ impl Session {
         }
     }
 
-    /// Gets a new token while the old one still holds, beside whatever else goes on.
+    /// Gets a new token while the old one is still valid, beside everything else.
     fn renew(&mut self, effects: &mut Vec<Effect>) {
         match self.phase {
             Phase::Granting | Phase::Idle | Phase::Refused => {}
-            // The next attempt begins with it.
+            // The next attempt begins with the renewal.
             Phase::Waiting => self.has_token = false,
             _ => effects.extend([
                 Effect::Grant(self.attempt),
@@ -208,13 +209,13 @@ impl Session {
         }
     }
 
-    /// Leaves whatever there is of a connection.
+    /// Drops everything that there is of a connection.
     pub(super) fn leave(&mut self, effects: &mut Vec<Effect>) {
         self.awaiting_pong = false;
         for timer in [Timer::Ack, Timer::BackOff, Timer::Deadline, Timer::Ping] {
             effects.push(Effect::Disarm(timer));
         }
-        // What grew goes on growing after a reconnect; without sequences nobody could tell what was missed.
+        // A streamed answer continues after a reconnect. Without sequences nobody could tell what was missed.
         if self.typing == Typing::Streaming && self.cursor.is_none() {
             self.broke_off(effects);
         }
@@ -240,7 +241,7 @@ impl Session {
     }
 
     fn history(&mut self, page: NewestPage, effects: &mut Vec<Effect>) {
-        // Only what comes after a row of the server's that is whole is news.
+        // A row is new only if it comes after a complete row of the server.
         let is_whole =
             |row: &&Entry| row.message_id.is_some() && row.delivery != Delivery::Streaming;
         let known = self.transcript.entries().iter().rev().find(is_whole);
@@ -274,7 +275,7 @@ impl Session {
         }
     }
 
-    /// What the history holds need not be sent any more.
+    /// Drops from the outbox what the history holds.
     fn forget_stored(&mut self, effects: &mut Vec<Effect>) {
         let ids: Vec<u64> = self.outbox.all().iter().map(|message| message.id).collect();
         for id in ids {
@@ -296,7 +297,7 @@ impl Session {
         self.unauthorized = 0;
         self.online_since_ms = at.now_ms;
         self.awaiting_pong = false;
-        // A server says it again with each socket.
+        // A server says it again on each socket.
         self.agent = None;
         effects.push(Effect::Disarm(Timer::Deadline));
         effects.push(Effect::Arm {
@@ -304,8 +305,8 @@ impl Session {
             after_ms: PING_AFTER_MS,
         });
         if self.cursor.is_none() {
-            // Nothing will be replayed (this platform does not count), so only a page that is
-            // loaded now, with the socket open, leaves no gap.
+            // This platform does not count, so nothing will be replayed. Only a page that is loaded now, while the
+            // socket is open, leaves no gap.
             self.needs_history = true;
             effects.push(Effect::LoadHistory(self.attempt));
         }
@@ -315,12 +316,13 @@ impl Session {
 
     fn step_failed(&mut self, at: Moment, failure: Failure, effects: &mut Vec<Effect>) {
         if self.phase == Phase::Waiting {
-            // Too late: the next attempt asks for all of it again.
+            // It came too late: the next attempt asks for everything again.
             self.has_token &= failure != Failure::Reauthorize;
             return;
         }
         if self.follows() || self.phase == Phase::Online {
-            // Only the history can fail here; it is asked for again with the next ping. The token may have ended since.
+            // Only the history can fail here. It is requested again with the next ping. The token may have ended in the
+            // meantime.
             self.needs_history = failure != Failure::Refused;
             if failure == Failure::Reauthorize && self.unauthorized < MAX_UNAUTHORIZED {
                 self.unauthorized += 1;
@@ -330,7 +332,7 @@ impl Session {
         }
         match failure {
             Failure::Retry => self.lost(at, effects),
-            // A platform that shows no history still lets people talk.
+            // Without a history people can still talk.
             Failure::Refused if self.phase == Phase::Loading => {
                 self.needs_history = false;
                 self.next_step(effects);

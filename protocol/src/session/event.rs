@@ -1,21 +1,21 @@
-//! What happens to a session, and what it wants done: the vocabulary of [`super::Session`].
+//! The events that happen to a session, and the effects that it asks for: the vocabulary of [`super::Session`].
 
 use super::outbox::Outgoing;
 use crate::error::Failure;
 use crate::message::UserBody;
 use crate::transcript::Entry;
 
-/// When, and some randomness. The session has neither clock nor dice of its own.
+/// The time, and some randomness. The session has neither a clock nor a source of randomness.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Milliseconds since the epoch by the caller's clock. May jump; order never depends on it.
+    /// Milliseconds since the epoch by the caller's clock. The clock may jump; no order depends on it.
     pub now_ms: u64,
     /// Any number, new for each event, from a good source: the back-off's jitter.
     pub entropy: u64,
 }
 
-/// Numbers the attempts. What comes back for an older attempt is ignored, so a late answer can
-/// never disturb a newer connection.
+/// The number of an attempt. Results of an older attempt are ignored, so a late answer cannot disturb a newer
+/// connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempt(pub(super) u32);
 
@@ -28,17 +28,18 @@ pub enum Event {
     Heard(String),
     /// This tab has the lead.
     Lead,
-    /// A page of older messages came; they stand before the others.
+    /// A page of older messages came. They stand before all others.
     OlderLoaded(Vec<Entry>),
     /// The visitor takes a failed message back.
     Delete(u64),
     /// A timer that the session armed has run out.
     Fired(Timer),
-    /// The grant succeeded; the driver holds the token, which lasts for so many milliseconds from now on (`None`: it was not said).
+    /// The grant succeeded, and the driver holds the token. It lasts this many milliseconds from now on (`None`: the
+    /// platform did not say).
     Granted(Attempt, Option<u64>),
     /// The newest page of the transcript.
     HistoryLoaded(Attempt, NewestPage),
-    /// What an earlier page of this visitor kept and could not send.
+    /// An earlier page of this visitor kept these messages and could not send them.
     Kept(Vec<Outgoing>),
     /// The browser says whether there is a network.
     Network {
@@ -49,12 +50,11 @@ pub enum Event {
     NewConversation,
     /// The grant failed.
     NotGranted(Attempt, Failure),
-    /// The visitor wants it tried now, also after a refusal.
+    /// The visitor wants a new attempt now, also after a refusal.
     Reconnect,
     /// The visitor sends a failed message again.
     Retry(u64),
-    /// The visitor said something. `id` is from [`super::Session::next_id`], or from before the
-    /// page was alive.
+    /// The visitor said something. `id` comes from [`super::Session::next_id`], or from before the wasm had started.
     Said {
         /// The client's own id.
         id: u64,
@@ -65,11 +65,11 @@ pub enum Event {
     SocketClosed(Attempt, u16),
     /// The socket of this attempt is open.
     SocketOpened(Attempt),
-    /// Please connect: sent once.
+    /// Connect now. It is sent once.
     Start,
-    /// The visitor has enough of the answer that grows.
+    /// The visitor stops the answer that is streaming.
     Stop,
-    /// Text came over this attempt's socket: a frame, for this tab and those that follow it.
+    /// A text came over the socket of this attempt: a frame, for this tab and for its followers.
     Text(Attempt, String),
     /// `rtm/start` gave the socket's URL.
     Started(Attempt, String),
@@ -79,12 +79,12 @@ pub enum Event {
     Woken,
 }
 
-/// What a page of the transcript says.
+/// A page of the transcript.
 #[derive(Clone, Debug, Default)]
 pub struct NewestPage {
     /// Oldest first.
     pub entries: Vec<Entry>,
-    /// The conversation's head, where the server counts.
+    /// The conversation's last sequence, if the server counts.
     pub last_seq: Option<u64>,
 }
 
@@ -101,28 +101,28 @@ pub enum Timer {
     Ping,
     /// The token ends soon.
     Token,
-    /// Show that the bot is at it, or stop showing it.
+    /// Show that the bot is typing, or stop showing it.
     Typing,
 }
 
-/// Something the session wants done, in this order.
+/// Something that the session wants done. The driver carries effects out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Start this timer, or start it anew.
     Arm {
-        /// Which.
+        /// Which timer.
         timer: Timer,
         /// From now, in milliseconds.
         after_ms: u64,
     },
-    /// A message has come that was not there before: tell those who cannot see it.
+    /// A new message has come: announce it to those who cannot see it.
     Arrived {
         /// The row's key.
         key: String,
     },
     /// Close the socket, if there is one, and forget it.
     Close,
-    /// A message was refused because the visitor has sent as much as a day holds: tell them.
+    /// A message was refused, because the visitor has sent as many as a day allows: tell the visitor.
     DayFull,
     /// Stop this timer.
     Disarm(Timer),
@@ -132,7 +132,7 @@ pub enum Effect {
     Forget(u64),
     /// Get an access token: identity, assertion, grant.
     Grant(Attempt),
-    /// A row has grown by a piece: show it with the next frame, since the next piece comes soon.
+    /// A piece was added to a row. Show it with the next animation frame, because the next piece comes soon.
     ShowPiece,
     /// This message of the outbox is new, or has changed: keep it.
     Keep(u64),
@@ -150,7 +150,7 @@ pub enum Effect {
     Send(String),
     /// Ask `rtm/start` for a socket URL.
     Start(Attempt),
-    /// The leader is silent: take its place.
+    /// The leader is silent: take over the lead.
     Steal,
     /// Say this to the visitor's other tabs.
     Tell(String),
@@ -159,12 +159,12 @@ pub enum Effect {
 /// How the connection stands, for the visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// For the first time.
+    /// Connecting for the first time.
     Connecting,
     /// Messages go through.
     Online,
-    /// It was there, or it failed; the session tries by itself.
+    /// The connection was there, or it failed; the session tries by itself.
     Reconnecting,
-    /// The platform said no; only a person can go on.
+    /// The platform refused. Only a person can go on.
     Refused,
 }

@@ -1,7 +1,7 @@
 //! The widget's connection as a state machine: events in, effects out.
 //!
-//! In the path: the widget says what the visitor did, a driver (`app/src/transport.rs`, the tests,
-//! the load generator) carries out the effects and reports what happened.
+//! In the path: the widget says what the visitor did. A driver (`app/src/transport`, the tests, the load generator)
+//! carries out the effects and reports what happened.
 //!
 //! ```text
 //! Idle ─Start─► Granting ─► Loading ─► Starting ─► Opening ─► Online
@@ -13,12 +13,12 @@
 //! Where another tab of the visitor leads (`tabs`), the session is `Following` instead.
 //!
 //! # Invariants
-//! - What was said is in the outbox until it is acknowledged, comes back as an echo, or a person
-//!   deletes it. Each new socket gets all of it again, in order; the server knows doubles by id.
+//! - A message stays in the outbox until it is acknowledged, comes back as an echo, or is deleted by a person. Each new
+//!   socket gets the whole outbox again, in order. The server recognises duplicates by their ids.
 //! - While connecting, waiting or online some timer is armed: the machine cannot stand still.
 //! - The cursor is the end of the unbroken run of sequences shown: a reconnect asks for what
 //!   comes after it, so nothing is missed, and [`Transcript`] lets nothing in twice.
-//! - What grows ends: by its last piece, by the stored message, or by a timer.
+//! - Every answer that streams ends: by its last piece, by the stored message, or by a timer.
 
 mod agent;
 mod connect;
@@ -40,28 +40,28 @@ use crate::message_ref::MessageRef;
 use crate::reply::{Ack, DAY_IS_FULL, ErrorFrame, ServerFrame};
 use crate::transcript::{Author, Entry, Transcript, own_key};
 
-/// A message unacknowledged for this long means that the peer is gone.
+/// A message that is unacknowledged for this long means that the peer is gone.
 const ACK_WITHIN_MS: u64 = 10_000;
-/// Silence for this long is questioned with a ping…
+/// After this much silence the session sends a ping…
 const PING_AFTER_MS: u64 = 10_000;
 /// …and an unanswered ping for this long means that the peer is gone: 22 s in all.
 const PONG_WITHIN_MS: u64 = 12_000;
-/// A platform that never answered a ping is taken for dead this often; then it just does not.
+/// A platform that never answered a ping is taken for dead this many times. After that, the session assumes that it
+/// does not answer pings.
 const MAX_MUTE: u8 = 2;
 /// The bot's typing is shown after this (a quick answer needs no indicator)…
 const TYPING_AFTER_MS: u64 = 300;
-/// …and for at most this long without an answer (`docs/kore-protocol.md` 4.8).
+/// …and is hidden after this long without an answer (`docs/kore-protocol.md` 4.8).
 const TYPING_FOR_MS: u64 = 10_000;
-/// A refused message that may be tried again waits this long at least.
+/// A refused message that may be tried again waits at least this long.
 const BUSY_MS: u64 = 2_000;
-/// More than this at once and a server may refuse some for their pace, and take those behind them:
-/// then each waits for the acknowledgement of the one before it.
+/// The most messages that go out at once. A server may refuse some messages of a longer burst and accept later ones.
+/// Then each message waits for the acknowledgement of the one before it.
 const AT_ONCE: usize = 20;
-/// Sequences seen beyond a gap; more than these and the transcript is loaded anew.
+/// The most sequences beyond a gap. With more, the transcript is loaded anew.
 const MAX_BEYOND_GAP: usize = 512;
 
-/// An id tells its tab by its remainder: two tabs that speak in the same millisecond do not take
-/// the same one.
+/// The remainder of an id identifies its tab, so two tabs that send in the same millisecond take different ids.
 const SLOTS: u64 = 128;
 
 /// What a session starts with.
@@ -73,15 +73,14 @@ pub struct Settings {
     pub meta: Option<Value>,
     /// The rows that the page came with.
     pub entries: Vec<Entry>,
-    /// The conversation's head as the page shows it. `None`: the page shows no transcript (the
-    /// identity was not known, or another platform keeps it), so it is loaded first.
+    /// The last sequence that the page shows. `None`: the page shows no transcript, because the identity was unknown or
+    /// because another platform keeps it. Then the transcript is loaded first.
     pub cursor: Option<u64>,
     /// What an earlier page could not send.
     pub outbox: Vec<Outgoing>,
     /// [`Session::last_id`] of an earlier page; 0 where none is known.
     pub last_id: u64,
-    /// Where several sessions of the visitor may speak at once: any number that tells this one
-    /// from the others.
+    /// A number that differs from tab to tab, if several sessions of the visitor may speak at once.
     pub slot: Option<u64>,
 }
 
@@ -96,34 +95,35 @@ pub struct Session {
     meta: Option<Value>,
     transcript: Transcript,
     outbox: Outbox,
-    /// One message at a time, until the outbox is empty.
+    /// Send one message at a time, until the outbox is empty.
     careful: bool,
     last_id: u64,
     slot: Option<u64>,
     phase: Phase,
     attempt: Attempt,
-    /// Failed attempts in a row: the back-off's exponent.
+    /// The number of failed attempts in a row. It is the exponent of the back-off.
     failures: u32,
-    /// Refusals of the token in a row: a new grant each time would be a tight loop.
+    /// The number of refusals of the token in a row. Without a limit, getting a new grant each time would be a tight
+    /// loop.
     unauthorized: u8,
     has_token: bool,
-    /// There has been a socket: the next one is a reconnect.
+    /// There has been a socket, so the next one is a reconnect.
     was_online: bool,
     online_since_ms: u64,
     last_attempt_ms: u64,
     wants_new: bool,
     needs_history: bool,
-    /// Where the server counts: the end of the unbroken run shown.
+    /// If the server counts: the end of the unbroken run of sequences shown.
     cursor: Option<u64>,
-    /// Those that are shown beyond it, in order.
+    /// The sequences that are shown beyond it, in order.
     beyond_gap: Vec<u64>,
     awaiting_pong: bool,
-    /// This platform answers pings, so silence after one means something…
+    /// This platform answers pings, so silence after a ping means something…
     pongs: bool,
-    /// …and how often it was believed without having seen that.
+    /// …and how many times a silence was believed although no ping was ever answered.
     mute: u8,
     typing: Typing,
-    /// What the bot does meanwhile, in its own words.
+    /// What the bot is doing, in its own words.
     doing: Option<String>,
     /// The person who has the conversation.
     agent: Option<String>,
@@ -149,12 +149,12 @@ enum Typing {
     /// Until [`TYPING_AFTER_MS`] has passed.
     Soon,
     Shown,
-    /// It shows itself: an answer grows.
+    /// An answer is streaming, which shows it.
     Streaming,
 }
 
 impl Session {
-    /// A session that has not started.
+    /// A session that is not started yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let mut transcript = Transcript::new(settings.entries);
@@ -197,20 +197,20 @@ impl Session {
         &self.transcript
     }
 
-    /// What is not acknowledged yet, oldest first: to be kept by the driver.
+    /// What is not acknowledged yet, oldest first. The driver must keep it.
     #[must_use]
     pub fn outbox(&self) -> &[Outgoing] {
         self.outbox.all()
     }
 
-    /// Whether another message may be said; else the composer keeps it.
+    /// Whether another message fits. If not, the composer keeps the text.
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.outbox.is_full()
     }
 
-    /// An id for the next message: the time, or later than every id that is known here, so that
-    /// a clock that was set back cannot make a new message look like an old one.
+    /// An id for the next message: the time, or a later value than every known id. So a clock that was set back cannot
+    /// make a new message look like an old one.
     #[must_use]
     pub fn next_id(&self, now_ms: u64) -> u64 {
         let entries = self.transcript.entries().iter();
@@ -220,13 +220,13 @@ impl Session {
         first.saturating_add((slot % SLOTS + SLOTS - first % SLOTS) % SLOTS)
     }
 
-    /// The latest id given out, to be kept beside the outbox.
+    /// The latest id that was given out. It is kept beside the outbox.
     #[must_use]
     pub fn last_id(&self) -> u64 {
         self.last_id
     }
 
-    /// Whether the bot is at an answer.
+    /// Whether the bot is working on an answer.
     #[must_use]
     pub fn typing(&self) -> bool {
         match self.company.stands.filter(|_| self.follows()) {
@@ -251,7 +251,7 @@ impl Session {
         }
     }
 
-    /// Takes in what happened and says what to do, in order.
+    /// Takes in an event and gives the effects, in order.
     pub fn handle(&mut self, at: Moment, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
@@ -298,7 +298,7 @@ impl Session {
         self.take(at, frame, effects);
     }
 
-    /// What a frame says, from this tab's socket or the leader's.
+    /// Handles a frame from this tab's socket or from the leader's.
     fn take(&mut self, at: Moment, frame: ServerFrame, effects: &mut Vec<Effect>) {
         match frame {
             ServerFrame::Ack(ack) => self.acknowledged(ack, effects),
@@ -353,7 +353,7 @@ impl Session {
             self.flush(effects);
         }
         if self.outbox.unsent_count() > 0 {
-            // The timer runs already: it sends what the server was too busy for.
+            // The timer runs already. It will send what the server was too busy for.
         } else if self.outbox.awaits_ack() {
             effects.push(Effect::Arm {
                 timer: Timer::Ack,
@@ -372,7 +372,7 @@ impl Session {
         }
     }
 
-    /// The server would not take a frame: later (503), or never.
+    /// The server refused a frame: try it later (503), or never.
     fn refused_frame(&mut self, error: &ErrorFrame, effects: &mut Vec<Effect>) {
         let Some(id) = error.replyto.as_ref().and_then(MessageRef::as_millis) else {
             return;
@@ -413,7 +413,7 @@ impl Session {
     fn see(&mut self, seq: Option<u64>, effects: &mut Vec<Effect>) {
         let Some(seq) = seq else { return };
         if self.cursor.is_none_or(|cursor| seq > cursor) {
-            // Nearly always the end. A set would be eight kilobytes of the widget.
+            // It nearly always goes to the end. A set would cost eight kilobytes of the widget.
             let index = self.beyond_gap.iter().rposition(|other| *other <= seq);
             if index.is_none_or(|index| self.beyond_gap[index] != seq) {
                 self.beyond_gap
@@ -426,7 +426,7 @@ impl Session {
         }
     }
 
-    /// What was missed cannot be known piece by piece: take the newest page instead.
+    /// What was missed cannot be replayed piece by piece: load the newest page instead.
     fn reload(&mut self, effects: &mut Vec<Effect>) {
         self.cursor = None;
         self.beyond_gap.clear();

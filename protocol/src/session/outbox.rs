@@ -1,21 +1,21 @@
-//! What the visitor said and the server has not acknowledged yet, in order.
+//! The messages that the server has not acknowledged yet, in order.
 
 use crate::json::Value;
 use crate::message::UserBody;
 use crate::read::{Fields, Read};
 use crate::write::{Object, Write};
 
-/// How many messages may wait. Beyond it the composer says that it is full and keeps the text.
+/// How many messages may wait. If there are more, the composer says that the outbox is full and keeps the text.
 pub const MAX_WAITING: usize = 100;
 
 /// How many bytes may wait: a hundred long messages, and far less than a browser lets a site keep.
 pub const MAX_WAITING_BYTES: usize = 512 * 1024;
 
-/// What waited longer goes out only when a person says so: nobody expects it any more.
+/// A message that waited longer goes out only if a person says so, because nobody expects it any more.
 pub const GIVE_UP_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
-/// How often a message goes out, over all connections, before it counts as failed. A server that
-/// acknowledges nothing would otherwise get it for ever.
+/// How many times a message goes out, over all connections, before it counts as failed. Otherwise a server that
+/// acknowledges nothing would get it for ever.
 pub const MAX_SENDS: u8 = 8;
 
 /// One message on its way.
@@ -27,9 +27,9 @@ pub struct Outgoing {
     pub body: UserBody,
     /// How often it was put on a socket.
     pub sends: u8,
-    /// It is on the socket that is open now, and waits for its acknowledgement.
+    /// The message is on the socket that is open now, and waits for its acknowledgement.
     pub on_wire: bool,
-    /// Given up; only a person sends it again.
+    /// The session gave up. Only a person sends the message again.
     pub failed: bool,
 }
 
@@ -52,8 +52,9 @@ impl Outgoing {
     }
 }
 
-/// How it is kept over pages and told to other tabs, and how `app/src/early.js` hands it over: `{id, text, payload?, failed?}` with
-/// what is shown, and what the bot gets when that is not the text. (Files are not among what this session sends.)
+/// The form in which a message is kept over pages and sent to other tabs, and in which `frontend/scripts/page/early.ts`
+/// hands it over: `{id, text, payload?, failed?}`. `text` is shown; `payload` is what the bot gets if that differs. A
+/// session sends no files.
 impl Write for Outgoing {
     fn write(&self) -> Value {
         let shown = self.body.shown();
@@ -105,7 +106,7 @@ impl Outbox {
         self.waiting.push(message);
     }
 
-    /// Puts in what was said before this page, or in another tab, at the place of its id.
+    /// Adds a message that was said before this page or in another tab, ordered by its id.
     pub(super) fn adopt(&mut self, message: Outgoing) {
         let later = |other: &Outgoing| other.id > message.id;
         let index = self.waiting.iter().position(later);
@@ -113,8 +114,7 @@ impl Outbox {
             .insert(index.unwrap_or(self.waiting.len()), message);
     }
 
-    /// Those that go onto the socket now, in order; from here on they wait for their
-    /// acknowledgement.
+    /// The messages that go onto the socket now, in order. From here on they wait for their acknowledgement.
     pub(super) fn unsent(&mut self) -> impl Iterator<Item = &Outgoing> {
         self.waiting
             .iter_mut()
@@ -135,7 +135,7 @@ impl Outbox {
         self.waiting.iter().any(|message| message.on_wire)
     }
 
-    /// Those that were sent [`MAX_SENDS`] times in vain.
+    /// The messages that were sent [`MAX_SENDS`] times without success.
     pub(super) fn tired(&self) -> Vec<u64> {
         let tired =
             |message: &&Outgoing| !message.failed && !message.on_wire && message.sends >= MAX_SENDS;
@@ -165,7 +165,7 @@ impl Outbox {
         self.waiting.iter().any(|message| message.id == id)
     }
 
-    /// Whether anything has been put on the wire and still waits for its acknowledgement.
+    /// Whether any message is on the wire and unacknowledged.
     pub(super) fn awaits_ack(&self) -> bool {
         self.waiting
             .iter()
@@ -195,7 +195,7 @@ impl Outbox {
         }
     }
 
-    /// Puts a failed message at the end again, as if it were said now.
+    /// Puts a failed message at the end again, as if the visitor had just said it.
     pub(super) fn revive(&mut self, id: u64) -> bool {
         let Some(at) = self
             .waiting

@@ -1,4 +1,4 @@
-//! What the visitor says, on its way to the server: taken in, sent, given up, taken back.
+//! The visitor's messages on their way to the server: accepted, sent, given up, deleted.
 
 use super::{
     ACK_WITHIN_MS, AT_ONCE, Effect, GIVE_UP_AFTER_MS, Moment, Outgoing, Phase, Session, Timer,
@@ -22,7 +22,7 @@ impl Session {
         self.hurry(at, effects);
     }
 
-    /// Takes over what others kept. What is stored already needs no place any more.
+    /// Takes over messages that others kept. Stored ones are dropped.
     pub(super) fn adopt(&mut self, at: Moment, messages: Vec<Outgoing>, effects: &mut Vec<Effect>) {
         for mut message in messages {
             let id = message.id;
@@ -43,7 +43,7 @@ impl Session {
             self.last_id = self.last_id.max(id);
             self.outbox.adopt(message);
         }
-        // On the screen in the order in which they go out.
+        // The rows stand in the order in which the messages go out.
         for message in self.outbox.all().iter().filter(|message| !message.failed) {
             self.transcript
                 .mark(&own_key(&message.id.into()), Delivery::Sending);
@@ -52,14 +52,14 @@ impl Session {
         self.flush(effects);
     }
 
-    /// Whether the transcript knows that the server has this message.
+    /// Whether the transcript knows that the server has stored this message.
     pub(super) fn is_stored(&self, id: u64) -> bool {
         let key = own_key(&id.into());
         let mut rows = self.transcript.entries().iter().rev();
         rows.any(|row| row.key == key && row.delivery.is_stored())
     }
 
-    /// Puts everything on the socket that has not been put on this one yet.
+    /// Sends everything that has not been sent on this socket yet.
     pub(super) fn flush(&mut self, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Online {
             return;
@@ -98,7 +98,7 @@ impl Session {
         self.tell_act("failed", id, effects);
     }
 
-    /// A failed message goes out again.
+    /// Sends a failed message again.
     pub(super) fn revive(&mut self, id: u64, effects: &mut Vec<Effect>) -> bool {
         let revived = self.outbox.revive(id);
         if revived {
@@ -110,7 +110,7 @@ impl Session {
         revived
     }
 
-    /// A message is taken back.
+    /// Deletes a message.
     pub(super) fn delete(&mut self, id: u64, effects: &mut Vec<Effect>) -> bool {
         let deleted = self.outbox.remove(id);
         if deleted {
@@ -121,7 +121,7 @@ impl Session {
     }
 }
 
-/// The row of a message on its way.
+/// The row of a message that is on its way.
 pub(super) fn entry_of(message: &Outgoing) -> Entry {
     let mut entry = Entry::own(message.id, &message.body, message.id);
     if message.failed {

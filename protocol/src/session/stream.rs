@@ -1,6 +1,6 @@
-//! Answers that come in pieces: shown as they grow, stopped by the visitor, never left growing for ever.
+//! Answers that come in pieces: they are shown while they stream, the visitor can stop them, and none streams for ever.
 //!
-//! In the path: `frame` hands over what the bot says in pieces; the stored message comes like any other.
+//! In the path: the session hands over the pieces of an answer; the stored message comes like any other.
 
 use super::tabs::tell_stop;
 use super::{Connection, Effect, Moment, Phase, Session, Timer, Typing};
@@ -10,12 +10,12 @@ use crate::reply::BotResponse;
 use crate::transcript::{Entry, PieceOutcome};
 use crate::write::Write;
 
-/// An answer that has not grown for this long, over all reconnects, has broken off. Longer than a server lets its bot
-/// be silent (30 s).
+/// If no piece of an answer came for this long, over all reconnects, it has broken off. This is longer than a server
+/// lets its bot be silent (30 s).
 pub(super) const STREAM_TIMEOUT_MS: u64 = 40_000;
 
 impl Session {
-    /// Whether the visitor may stop the bot: something grows, and the server knows how (one that counts is ours).
+    /// Whether the visitor may stop the bot: an answer is streaming, and the server is ours, because it counts.
     #[must_use]
     pub fn may_stop(&self) -> bool {
         self.connection() == Connection::Online
@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// The next piece of an answer.
+    /// Adds the next piece of an answer.
     pub(super) fn add_piece(&mut self, at: Moment, frame: &BotResponse, effects: &mut Vec<Effect>) {
         let row = Entry::streaming(frame, at.now_ms);
         let key = row.key.clone();
@@ -64,14 +64,14 @@ impl Session {
                 self.see(frame.seq, effects);
                 effects.extend([Effect::Arrived { key }, Effect::Show]);
             }
-            // It is stored, so it can be had.
+            // The answer is stored, so it can be loaded.
             PieceOutcome::Torn if end => self.reload(effects),
             PieceOutcome::Known | PieceOutcome::Torn => {}
         }
         self.watch_stream(effects);
     }
 
-    /// Sees to it that what grows ends.
+    /// Makes sure that every streaming answer ends.
     pub(super) fn watch_stream(&mut self, effects: &mut Vec<Effect>) {
         if self.transcript.streaming().is_some() {
             if self.typing == Typing::Shown {
@@ -88,7 +88,7 @@ impl Session {
         }
     }
 
-    /// Nothing more comes of what grows.
+    /// Nothing more comes of the streaming answers.
     pub(super) fn broke_off(&mut self, effects: &mut Vec<Effect>) {
         self.typing = Typing::Hidden;
         for key in self.transcript.stop_streaming() {

@@ -1,15 +1,15 @@
-//! Several tabs of one visitor: one leads and has the socket, the others follow it.
+//! Several tabs of one visitor: one tab leads and has the socket, the others follow it.
 //!
-//! In the path: the driver says who leads ([`Event::Lead`], [`Event::Follow`]) and carries what the
-//! tabs say to each other ([`Effect::Tell`], [`Event::Heard`]); a tab that is alone says nothing.
+//! In the path: the driver says who leads ([`Event::Lead`], [`Event::Follow`]) and carries the messages between tabs
+//! ([`Effect::Tell`], [`Event::Heard`]). A tab that is alone sends none.
 //!
 //! # Invariants
-//! - What a visitor does in one tab is told to all, and each takes it in once: every tab has the
-//!   same outbox. Only the leader sends it.
-//! - Frames that the leader's socket brings are told as they came. What the leader sent itself is
-//!   told as the server tells it to other devices, so a tab needs to know nothing about it before.
-//! - A follower that hears nothing asks, and a leader that does not answer loses the lead. The
-//!   question says what the follower shows, the answer brings what it lacks.
+//! - What a visitor does in one tab is sent to all tabs, and each takes it in once. So every tab has the same outbox.
+//!   Only the leader sends it to the server.
+//! - The leader forwards the frames of its socket unchanged. What the leader itself sent, it forwards in the form in
+//!   which the server tells other devices. So a tab needs no earlier knowledge.
+//! - A follower that hears nothing asks the leader. A leader that does not answer loses the lead. The question says
+//!   what the follower shows, and the answer brings what it lacks.
 
 use super::{
     Attempt, Connection, Effect, Event, Moment, Outgoing, PING_AFTER_MS, Phase, Session, Timer,
@@ -21,19 +21,19 @@ use crate::reply::ServerFrame;
 use crate::transcript::{Delivery, own_key};
 use crate::write::Object;
 
-/// A leader that is asked has this long to answer. Then it is frozen, or gone without a word.
+/// A leader has this long to answer. After that it is frozen, or has gone without a word.
 const ANSWER_WITHIN_MS: u64 = 4_000;
-/// So many frames can be told again to a tab that lacks them; one that lacks more loads a page.
+/// The most frames that are kept for a tab that lacks them. A tab that lacks more loads a page.
 const RETOLD: usize = 64;
 
 /// What a session knows of its visitor's other tabs.
 #[derive(Debug, Default)]
 pub(super) struct Company {
-    /// Somebody else is there, so it is worth telling.
+    /// There is another tab, so it is worth telling it.
     pub(super) there: bool,
-    /// How the leader's connection stands, and whether its bot types.
+    /// The state of the leader's connection, and whether its bot types.
     pub(super) stands: Option<(Connection, bool)>,
-    /// What was told of that last.
+    /// The state that was last sent to the other tabs.
     reported: Option<(Connection, bool)>,
     /// The latest frames with their sequences, oldest first.
     frames: Vec<(u64, String)>,
@@ -55,12 +55,12 @@ impl Session {
         effects.push(Effect::Show);
     }
 
-    /// Has this tab a leader?
+    /// Whether another tab leads.
     pub(super) fn follows(&self) -> bool {
         self.phase == Phase::Following
     }
 
-    /// This tab leads from now on: those who are there shall say what they know.
+    /// From now on this tab leads. It asks the other tabs what they know.
     pub(super) fn hail(&mut self, effects: &mut Vec<Effect>) {
         self.company.reported = None;
         let mut word = Object::new();
@@ -68,7 +68,7 @@ impl Session {
         tell(word, effects);
     }
 
-    /// Tells the leader what this tab shows and wants to have sent, and expects an answer.
+    /// Tells the leader what this tab shows and what it wants sent, and expects an answer.
     pub(super) fn ask(&mut self, effects: &mut Vec<Effect>) {
         self.awaiting_pong = true;
         let mut word = Object::new();
@@ -104,7 +104,7 @@ impl Session {
         tell(word, effects);
     }
 
-    /// Tells the others something about one message, or about nothing in particular.
+    /// Tells the others about an act on one message, or about an act on none.
     pub(super) fn tell_act(&self, act: &str, id: u64, effects: &mut Vec<Effect>) {
         if self.in_company() {
             let mut word = Object::new();
@@ -117,7 +117,7 @@ impl Session {
         self.company.there || self.follows()
     }
 
-    /// Tells how it stands here, when that is something else than what was told last.
+    /// Tells the others the state of the connection, if it differs from what was last sent.
     pub(super) fn tell_state(&mut self, effects: &mut Vec<Effect>) {
         let now = (self.connection(), self.typing());
         if !self.follows() && self.company.there && self.company.reported.replace(now) != Some(now)
@@ -141,7 +141,7 @@ impl Session {
         word
     }
 
-    /// A frame came over this tab's own socket: the others get it as it came.
+    /// A frame came over this tab's own socket. The others get it unchanged.
     pub(super) fn text(&mut self, at: Moment, text: &str, effects: &mut Vec<Effect>) {
         let Some(frame) = ServerFrame::parse(text) else {
             return;
@@ -159,7 +159,7 @@ impl Session {
         self.frame(at, frame, effects);
     }
 
-    /// What this tab sent is stored: the others hear it as other devices do.
+    /// The server stored what this tab sent. The others learn of it as other devices do.
     pub(super) fn relay_stored(&mut self, message: &Outgoing, effects: &mut Vec<Effect>) {
         let key = own_key(&message.id.into());
         let row = self.transcript.entries().iter().rev();
@@ -205,7 +205,7 @@ impl Session {
             return;
         }
         self.company.there = true;
-        // What a visitor did: for everybody.
+        // An act of the visitor concerns every tab.
         if let Some(message) = fields.get::<Outgoing>("said") {
             self.adopt(at, vec![message], effects);
         }
@@ -270,7 +270,7 @@ impl Session {
         self.company.stands = Some((stands, fields.get_or_default("typing")));
         self.agent = fields.get("agent");
         effects.push(Effect::Show);
-        // A leader that is back without sequences has loaded what was missed, and tells nothing of it.
+        // A leader without sequences has loaded what it missed after a reconnect, and forwards nothing of it.
         if self.cursor.is_none()
             && stands == Connection::Online
             && stood.is_some_and(|(stood, _)| stood != Connection::Online)
@@ -281,7 +281,7 @@ impl Session {
         let answer = fields.get::<Vec<Outgoing>>("unsent");
         let behind = fields.get::<u64>("cursor") > self.cursor;
         match answer {
-            // What could be told has been told: the rest is in the history.
+            // Everything that could be forwarded has been. The rest is in the history.
             Some(unsent) => {
                 if behind && !self.needs_history {
                     self.needs_history = true;
@@ -320,7 +320,7 @@ impl Session {
         }
         if fields.get::<Value>("said").is_some() || fields.get::<u64>("retry").is_some() {
             self.hurry(at, effects);
-            // An answer, so that the follower knows that somebody leads.
+            // This answer shows the follower that somebody leads.
             tell(self.state(), effects);
         }
         if fields.get::<bool>("hello").is_none() {

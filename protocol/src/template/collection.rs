@@ -5,21 +5,21 @@ use crate::content::{Action, Button, Template};
 use crate::json::Value;
 use crate::link::safe_image;
 
-/// Cards of a message, those of its tabs counted.
+/// The most cards of a message, including those in its tabs.
 const MAX_CARDS: usize = 200;
 
-/// Buttons of a card.
+/// The most buttons of a card.
 const MAX_CARD_BUTTONS: usize = 10;
 
-/// Tabs behind "see more".
+/// The most tabs behind "see more".
 const MAX_TABS: usize = 20;
 
-/// Cards, and how they stand.
+/// Cards, and their arrangement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collection {
     /// Above the cards, with markup.
     pub heading: Option<String>,
-    /// How they stand.
+    /// The arrangement.
     pub layout: Layout,
     /// In order; at least one.
     pub cards: Vec<Card>,
@@ -27,27 +27,27 @@ pub struct Collection {
     pub more: Option<More>,
 }
 
-/// How cards stand.
+/// The arrangement of cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Beside each other, to be turned over.
+    /// Side by side; the visitor turns them over.
     Carousel,
-    /// Below each other.
+    /// One below the other.
     List,
 }
 
 /// One card. Its texts have markup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Card {
-    /// What it is.
+    /// The title.
     pub title: Option<String>,
     /// A line below the title.
     pub subtitle: Option<String>,
     /// A paragraph.
     pub description: Option<String>,
-    /// A price, a time: at the end of the line.
+    /// A price or a time, at the end of the line.
     pub value: Option<String>,
-    /// An address that is safe for a picture.
+    /// The address of a picture, which is safe.
     pub image: Option<String>,
     /// What a click on the whole card does.
     pub tap: Option<Button>,
@@ -62,7 +62,7 @@ pub enum More {
     Button(Button),
     /// It shows more cards, sorted into tabs.
     Tabs {
-        /// What the button says; the widget has a word where the bot has none.
+        /// The label of the button. Without one, the widget uses its own word.
         title: Option<String>,
         /// In order; at least one.
         tabs: Vec<Tab>,
@@ -72,18 +72,18 @@ pub enum More {
 /// Some of the cards behind "see more".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tab {
-    /// What the tab says.
+    /// The label of the tab.
     pub title: String,
     /// In order; at least one.
     pub cards: Vec<Card>,
 }
 
 impl Collection {
-    /// Reads a template. `None`: it is of another kind, or has no cards.
+    /// Reads a template. `None`: it is another kind of template, or has no cards.
     #[must_use]
     pub fn of(template: &Template) -> Option<Self> {
         let payload = &template.payload;
-        // A list sends in this order, a list view in that, all others as buttons do.
+        // Each kind of template has its own order of the fields that a click sends.
         let (layout, sends) = match template.name.as_str() {
             "list" => (Layout::List, ["payload", "title", "value"]),
             "listView" => (Layout::List, ["title", "payload", "value"]),
@@ -136,8 +136,8 @@ impl Card {
     }
 }
 
-/// A list's first button. The official client opens a sheet with all elements for any that is no postback; here all
-/// elements are on screen, so it is only for what leads elsewhere.
+/// The first button of a list. If it is not a postback, the official client opens a sheet with all elements. Here all
+/// elements are on the screen, so only a button that leads elsewhere is kept.
 fn more_button(buttons: &Value, sends: [&str; 3]) -> Option<More> {
     let button = list(buttons, 1).next()?;
     let kind = button["type"].as_str().unwrap_or_default();
@@ -149,7 +149,7 @@ fn more_button(buttons: &Value, sends: [&str; 3]) -> Option<More> {
     }
 }
 
-/// The tabs of a list view, unless they hold nothing else than what is on screen.
+/// The tabs of a list view. `None`: they hold nothing but what is on the screen already.
 fn more_tabs(payload: &Value, shown: &[Card], sends: [&str; 3], room: &mut usize) -> Option<More> {
     if payload["seeMore"] == Value::Bool(false) {
         return None;

@@ -1,10 +1,10 @@
-//! Fields of a payload, read with the same care by all templates.
+//! Reads the fields of a payload, with the same care for all templates.
 
 use crate::content::{Action, Button, scalar};
 use crate::json::Value;
 use crate::link::sloppy_link;
 
-/// Letters of a text; what is longer is cut. The longest that the platform documents has 640.
+/// The most letters of a text. Longer texts are cut. The longest that the platform documents has 640.
 const MAX_CHARS: usize = 4000;
 
 /// The words of a value: a text, a number, or yes or no.
@@ -25,13 +25,13 @@ pub(super) fn first(object: &Value, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| words(&object[*name]))
 }
 
-/// The first values of a list; nothing where there is no list.
+/// The first values of a list. It is empty if the value is not a list.
 pub(super) fn list(value: &Value, most: usize) -> impl Iterator<Item = &Value> {
     value.as_array().unwrap_or_default().iter().take(most)
 }
 
-/// What a click on a whole card or row does: its `default_action`. It is shown under `title` where it has none of its
-/// own. An action with an address and no type opens it.
+/// What a click on a whole card or row does: its `default_action`. It is shown with `title` if it has no title of its
+/// own. An action with an address and without a type opens the address.
 pub(super) fn tap(action: &Value, title: Option<&str>, sends: [&str; 3]) -> Option<Button> {
     let address = ["link", "url"].iter().find_map(|key| scalar(&action[*key]));
     let address = address.as_deref();
@@ -50,7 +50,7 @@ pub(super) fn tap(action: &Value, title: Option<&str>, sends: [&str; 3]) -> Opti
     }
     let mut button = match Button::sending(action, sends) {
         Some(button) => button,
-        // Only an address: the card gives it its title.
+        // There is only an address: the card gives it its title.
         None => Button {
             title: title?.to_owned(),
             action: Action::Open {

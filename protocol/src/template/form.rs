@@ -5,13 +5,13 @@ use crate::content::{Action, Button, Template};
 use crate::json::{Map, Value};
 use crate::message::add;
 
-/// Fields of a form.
+/// The most fields of a form.
 const MAX_FIELDS: usize = 50;
 
-/// Buttons of a form: more the official client does not show.
+/// The most buttons of a form. The official client shows no more.
 const MAX_BUTTONS: usize = 3;
 
-/// What masks a password where the bot names no character.
+/// What masks a password if the bot names no character.
 const MASK: char = '*';
 
 /// A form. All of its fields must be filled in.
@@ -28,17 +28,17 @@ pub struct Form {
 /// A field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field {
-    /// The name of its value in the answer.
+    /// The name of the value in the answer.
     pub key: Option<String>,
-    /// What it asks for, without markup; may be empty.
+    /// The label, without markup; may be empty.
     pub label: String,
-    /// What stands in it while it is empty; may be empty.
+    /// The text that an empty field shows; may be empty.
     pub placeholder: String,
-    /// What it takes.
+    /// What the field takes.
     pub kind: FieldKind,
     /// The most letters.
     pub max_length: Option<u64>,
-    /// What is shown in the place of each letter once it is sent. `None`: the letters.
+    /// The character that replaces each letter once the form is sent. `None`: the letters stay.
     pub masked: Option<char>,
 }
 
@@ -69,26 +69,26 @@ pub enum FieldKind {
 pub enum FormButton {
     /// Empties the fields.
     Cancel {
-        /// What it says.
+        /// The label.
         title: String,
     },
     /// Opens a page and sends nothing.
     Open {
-        /// What it says.
+        /// The label.
         title: String,
         /// http, https, mailto or tel.
         url: String,
     },
     /// Sends its payload instead of the fields; the title is shown.
     Post {
-        /// What it says.
+        /// The label.
         title: String,
         /// What the bot gets.
         payload: String,
     },
     /// Sends the fields.
     Submit {
-        /// What it says; the widget has a word where the bot has none.
+        /// The label. Without one, the widget uses its own word.
         title: Option<String>,
     },
 }
@@ -149,7 +149,7 @@ impl Field {
         }
     }
 
-    /// The value as it is shown once it is sent. JavaScript counts letters in units of UTF-16.
+    /// The value as it is shown once the form is sent. JavaScript counts letters in units of UTF-16.
     fn shown(&self, value: &str) -> String {
         match self.masked {
             Some(mask) => value.encode_utf16().map(|_| mask).collect(),
@@ -159,7 +159,7 @@ impl Field {
 }
 
 impl Form {
-    /// Reads a template. `None`: it is of another kind, or has no fields.
+    /// Reads a template. `None`: it is another kind of template, or has no fields.
     #[must_use]
     pub fn of(template: &Template) -> Option<Self> {
         if template.name != "form_template" {
@@ -187,8 +187,8 @@ impl Form {
         })
     }
 
-    /// What is sent for these values, one a field: the values with commas between them, or a JSON object of them where
-    /// every field has a key. A visitor sees the values with commas, whatever is sent: an object is nothing to read.
+    /// The answer for these values, one for each field. If every field has a key, a JSON object of the values is sent;
+    /// otherwise the values with commas between them. The visitor always sees the values with commas.
     ///
     /// ```
     /// use protocol::content::Template;
@@ -231,8 +231,9 @@ impl Form {
         self.fields.iter().all(|field| field.key.is_some())
     }
 
-    /// A used form to read: each field's label with its value, out of what was shown when it was sent. One line without a
-    /// label where it cannot be told which field is which: a value may hold commas.
+    /// The record of a used form: the label of each field with its value, taken from what was shown when the form was
+    /// sent. A value may hold commas. If it is unclear which value belongs to which field, the record is one line
+    /// without a label.
     #[must_use]
     pub fn record(&self, shown: &str) -> Vec<(String, String)> {
         // Other clients show the object.
@@ -293,7 +294,7 @@ impl FormButton {
                     Action::Post { payload } => Some(Self::Post { title, payload }),
                 }
             }
-            // Whatever else a bot writes here submits, as in the official client.
+            // Every other button submits, as in the official client.
             _ => button.as_object().map(|_| Self::Submit { title }),
         }
     }

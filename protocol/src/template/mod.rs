@@ -1,15 +1,15 @@
-//! Templates that the widget draws by parts it loads when it needs them: what their payloads say, in types.
+//! The templates that the widget draws with parts that it loads on demand: their payloads as types.
 //!
 //! Source: `docs/kore-protocol.md` 8.1 to 8.3. A click sends what the official client sends.
 //!
-//! In the path: [`crate::content`] keeps a template's payload; the widget asks [`part_of`] which part draws it, and
-//! that part (or the server, for the first page) reads it.
+//! In the path: [`crate::content`] keeps the payload of a template. The widget asks [`part_of`] which part draws it.
+//! That part (or the server, for the first page) reads the payload.
 //!
 //! # Invariants
-//! - A reader answers `None` where there is nothing to draw; then the template's fallback is shown.
+//! - A reader gives `None` if there is nothing to draw. Then the template's fallback is shown.
 //! - Every address went through [`crate::link`]; the number of cards, rows, cells, fields and buttons and the length
 //!   of texts are bounded, whatever the payload.
-//! - Nothing is lost that the official client shows on a second screen: there is no "first three only" here.
+//! - Everything is shown that the official client shows on a second screen: there is no "first three only" here.
 
 pub mod collection;
 mod fields;
@@ -20,7 +20,7 @@ pub use collection::Collection;
 pub use form::Form;
 pub use table::Tables;
 
-/// Which reader, and which part of the widget, a template is for.
+/// The reader of a template, which is also the part of the widget that draws it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Cards in a list or a row: [`Collection`].
@@ -31,7 +31,7 @@ pub enum Part {
     Table,
 }
 
-/// The part that draws the template of this name. `None`: none does, its fallback is shown.
+/// The part that draws the template of this name. `None`: no part does, and the fallback is shown.
 #[must_use]
 pub fn part_of(name: &str) -> Option<Part> {
     Some(match name {

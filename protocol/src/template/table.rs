@@ -6,13 +6,13 @@ use crate::json::Value;
 use crate::link::{safe_image, sloppy_link};
 use crate::message::add;
 
-/// Tables of a message.
+/// The most tables of a message.
 const MAX_TABLES: usize = 20;
 
-/// Columns of a table.
+/// The most columns of a table.
 const MAX_COLUMNS: usize = 20;
 
-/// Cells of a message.
+/// The most cells of a message.
 const MAX_CELLS: usize = 4000;
 
 /// What a click on a cell or row sends.
@@ -32,11 +32,11 @@ pub struct Tables {
 pub struct Table {
     /// Above this table, with markup.
     pub caption: Option<String>,
-    /// In order. Their titles may all be empty: then there is no head to draw.
+    /// In order. If all titles are empty, there is no head to draw.
     pub columns: Vec<Column>,
     /// In order.
     pub rows: Vec<Vec<Cell>>,
-    /// It is drawn as a list of rows, each with the columns' titles, wherever it is narrow.
+    /// A narrow widget draws it as a list of rows, each with the titles of the columns.
     pub stacked: bool,
 }
 
@@ -45,19 +45,19 @@ pub struct Table {
 pub struct Column {
     /// With markup; may be empty.
     pub title: String,
-    /// Where its cells stand.
+    /// The alignment of its cells.
     pub align: Align,
 }
 
-/// Where the cells of a column stand.
+/// The alignment of the cells of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
-    /// Where a line of text begins.
+    /// At the beginning of the line.
     #[default]
     Start,
     /// In the middle.
     Center,
-    /// Where a line of text ends: numbers.
+    /// At the end of the line, for numbers.
     End,
 }
 
@@ -68,12 +68,12 @@ pub struct Cell {
     pub text: String,
     /// What a click does.
     pub action: Option<Button>,
-    /// An address that is safe for a picture.
+    /// The address of a picture, which is safe.
     pub image: Option<String>,
 }
 
 impl Tables {
-    /// Reads a template. `None`: it is of another kind, or has no rows.
+    /// Reads a template. `None`: it is another kind of template, or has no rows.
     #[must_use]
     pub fn of(template: &Template) -> Option<Self> {
         let payload = &template.payload;
@@ -107,7 +107,7 @@ impl Tables {
 }
 
 impl Table {
-    /// A table of these rows. What is wider than the head gets columns without a title; a short row gets empty cells.
+    /// A table of these rows. Columns beyond the head get no title; a short row gets empty cells.
     fn of<'a>(
         mut columns: Vec<Column>,
         rows: impl Iterator<Item = &'a Value>,
@@ -237,7 +237,7 @@ fn row_of_item(item: &Value) -> Vec<Cell> {
     vec![head, tail]
 }
 
-/// The link of a title or value that is one.
+/// The link of a title or a value, if it is one.
 fn opening(said: &Value, title: Option<&str>) -> Option<Button> {
     let address = said.get("link").or_else(|| said.get("url"))?.as_str()?;
     let url = sloppy_link(address)?;

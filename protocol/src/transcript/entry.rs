@@ -1,4 +1,4 @@
-//! One row of the visible list, and where rows come from.
+//! One row of the visible list, made from a frame, from the history, or from what the visitor typed.
 
 use crate::content::Content;
 use crate::history::{Direction, HistoryMessage};
@@ -16,19 +16,19 @@ wire! {
         pub key: String,
         /// Who said it.
         pub author: Author,
-        /// Milliseconds since the epoch: for display, never for order.
+        /// Milliseconds since the epoch. It is only displayed; no order depends on it.
         pub at_ms: u64,
         /// What it shows.
         pub content: Content,
-        /// How far it got.
+        /// How far the message got.
         pub delivery: Delivery,
-        /// Its place in the conversation, where the server counts.
+        /// The position in the conversation, if the server counts.
         pub seq: Option<u64>,
-        /// It was told while it grew, and began behind this sequence: there it stands.
+        /// The sequence behind which an answer stands that was shown while it streamed.
         pub behind: Option<u64>,
         /// The server's id, where it has one.
         pub message_id: Option<String>,
-        /// The person who wrote it in the bot's place.
+        /// The person who wrote it instead of the bot.
         pub agent: Option<String>,
     }
 }
@@ -47,12 +47,12 @@ wire! {
 }
 
 wire! {
-    /// How far a message got: one of the visitor's to the server, one of the bot's to its end.
+    /// How far a message got: the visitor's on its way to the server, the bot's on its way to its end.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Delivery {
         /// On the screen of the person behind the bot.
         Delivered,
-        /// Given up or refused; the text is kept, with Retry and Delete.
+        /// The session gave up, or the message was refused. The text is kept, with Retry and Delete.
         Failed,
         /// The bot is still saying it.
         Streaming,
@@ -60,15 +60,15 @@ wire! {
         Read,
         /// On its way.
         Sending,
-        /// Acknowledged: stored by the server. What others said is that when it comes.
+        /// The server has stored the visitor's message. Messages of others are always in this state.
         Sent,
-        /// The bot was stopped, or broke off: this is what it had said.
+        /// The bot was stopped, or broke off. The row shows what it had said.
         Stopped,
     }
 }
 
 impl Delivery {
-    /// Whether the server has it as it stands here.
+    /// Whether the server has stored the message.
     #[must_use]
     pub fn is_stored(self) -> bool {
         matches!(self, Self::Delivered | Self::Read | Self::Sent)
@@ -83,7 +83,7 @@ impl Delivery {
     }
 }
 
-/// The key of a row of the visitor's own: by the id that the client gave it.
+/// The key of a row of the visitor, made of the client's own id.
 #[must_use]
 pub fn own_key(client_message_id: &MessageRef) -> String {
     match client_message_id {
@@ -93,22 +93,22 @@ pub fn own_key(client_message_id: &MessageRef) -> String {
 }
 
 impl Entry {
-    /// What the list is sorted by, where the server counts: an answer that grew stands behind what was there when it
-    /// began, and before everything that was said meanwhile.
+    /// The key by which the list is sorted, if the server counts. A streamed answer stands behind what was there when
+    /// it began, and before everything that was said later.
     pub(super) fn sort_key(&self) -> Option<(u64, u64)> {
         let behind = self
             .behind
             .filter(|behind| Some(*behind) < self.seq.or(Some(u64::MAX)));
         match (self.seq, behind) {
             (Some(seq), behind) => Some((behind.unwrap_or(seq), seq)),
-            // It is stored after everything that there is.
+            // It will be stored after everything that is there now.
             (None, Some(behind)) => Some((behind, u64::MAX)),
             (None, None) => None,
         }
     }
 
-    /// Whether both are rows of the same message. The client's id decides only where the server has not named both: it may
-    /// come again with other words.
+    /// Whether both are rows of the same message. The client's id decides only if the server has not named both,
+    /// because the same id may come again with other words.
     pub(super) fn is(&self, other: &Self) -> bool {
         let named = self.message_id.as_ref().zip(other.message_id.as_ref());
         let counted = self.seq.zip(other.seq);
@@ -117,7 +117,7 @@ impl Entry {
             || (named.is_none() && counted.is_none() && self.key == other.key)
     }
 
-    /// A row for what the visitor has just typed or chosen.
+    /// A row for a text or a choice that the visitor has just made.
     #[must_use]
     pub fn own(client_message_id: u64, said: &UserBody, at_ms: u64) -> Self {
         Self {
@@ -133,7 +133,7 @@ impl Entry {
         }
     }
 
-    /// A row for a frame of the bot. `now_ms` dates a lean frame that has no time.
+    /// A row for a frame of the bot. `now_ms` is the time of a lean frame, which has none.
     #[must_use]
     pub fn of_bot_response(frame: &BotResponse, now_ms: u64) -> Self {
         let at = frame
@@ -166,7 +166,7 @@ impl Entry {
         }
     }
 
-    /// A row for a streamed answer of this frame's message, before its first piece.
+    /// A row for an answer that begins to stream, before its first piece.
     #[must_use]
     pub fn streaming(frame: &BotResponse, now_ms: u64) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl Entry {
         }
     }
 
-    /// A row for what the same visitor said on another session.
+    /// A row for a message that the same visitor sent on another session.
     #[must_use]
     pub fn of_echo(frame: &EchoedMessage, now_ms: u64) -> Self {
         let id = frame.client_message_id.as_ref().unwrap_or(&frame.id);

@@ -1,15 +1,15 @@
-//! The visible list: one row a message, in order, none twice.
+//! The visible list: one row for each message, in order, and no message twice.
 //!
-//! In the path: [`crate::session`] tells what came and what went, the widget shows the rows.
+//! In the path: [`crate::session`] says what came and what went, and the widget shows the rows.
 //!
 //! # Invariants
-//! - A message is there once, however often and by whichever way it comes: live, replayed after
-//!   a reconnect, in the history, or as the echo of what this widget sent itself. Where the server has named two
-//!   messages, they are two, also under the same id of a client.
-//! - Rows with a sequence stand in its order. A row of the visitor's that is on its way stands
-//!   at the end until the server has said where it belongs; a failed one stays where it failed.
-//! - An answer that grows stays where it began (see [`PieceOutcome`]), also when it is stored, later than what was said
-//!   meanwhile: the order on the screen is the order after a reload.
+//! - A message is in the list once, however often and on whichever way it comes: live, replayed after a reconnect, in
+//!   the history, or as the echo of what this widget sent itself. Two messages that the server has named are two, even
+//!   with the same id of the client.
+//! - Rows with a sequence stand in its order. A row of the visitor that is on its way stands at the end until the
+//!   server has given it a position. A failed row stays where it failed.
+//! - A streamed answer stays where it began (see [`PieceOutcome`]), also when it is stored later than what was said in
+//!   the meantime. So the order on the screen is the order after a reload.
 
 mod entry;
 mod streaming;
@@ -21,12 +21,12 @@ pub use streaming::{MAX_JOINED_BYTES, PieceOutcome};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     entries: Vec<Entry>,
-    /// The last piece of a row that grows ended inside of a character.
+    /// The last piece of a streaming row ended inside a character.
     half: Option<streaming::Half>,
 }
 
 impl Transcript {
-    /// The rows that the page came with.
+    /// A list of the rows that the page came with.
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
         let mut transcript = Self::default();
@@ -36,13 +36,13 @@ impl Transcript {
         transcript
     }
 
-    /// Oldest first.
+    /// The rows, oldest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The same, for one who needs nothing else.
+    /// Takes the rows out of the list.
     #[must_use]
     pub fn into_entries(self) -> Vec<Entry> {
         self.entries
@@ -54,14 +54,14 @@ impl Transcript {
         self.entries.iter().filter_map(|entry| entry.seq).min()
     }
 
-    /// Puts a message where it belongs. False: it was there already (what the server knows of
-    /// it now, its sequence and that it is stored, is taken over). One that grew until now is news.
+    /// Puts a message where it belongs. False: the list had it already; then it only takes over the sequence and the
+    /// delivery state. A row that was streaming until now counts as new.
     pub fn insert(&mut self, entry: Entry) -> bool {
         self.put(entry, false)
     }
 
-    /// The same for a message that a frame has brought. Where the platform does not count, frames come in the order in
-    /// which they are shown (`docs/kore-protocol.md` 4.6): the times of its clock and of this browser's say nothing together.
+    /// Puts in a message that a frame has brought. If the platform does not count, frames come in the order in which
+    /// they are shown (`docs/kore-protocol.md` 4.6), because its clock cannot be compared with this browser's.
     pub fn arrive(&mut self, entry: Entry) -> bool {
         self.put(entry, true)
     }
@@ -96,7 +96,7 @@ impl Transcript {
             return ended;
         }
         if self.entries.iter().any(|known| known.key == entry.key) {
-            // The same id of a client with other words.
+            // This is the same id of a client with other words.
             let unlike = match (&entry.message_id, entry.seq) {
                 (Some(id), _) => id.clone(),
                 (None, seq) => seq.unwrap_or_default().to_string(),
@@ -113,7 +113,7 @@ impl Transcript {
         true
     }
 
-    /// The server has stored the visitor's message. False: no such row waits.
+    /// The server has stored the visitor's message. False: no such row was waiting.
     pub fn delivered(&mut self, key: &str, seq: Option<u64>, message_id: Option<String>) -> bool {
         let Some(at) = self.entries.iter().rposition(|entry| entry.key == key) else {
             return false;
@@ -131,7 +131,7 @@ impl Transcript {
         true
     }
 
-    /// Marks a row of the visitor's as on its way again, or as failed.
+    /// Marks a row of the visitor as on its way again, or as failed.
     pub fn mark(&mut self, key: &str, delivery: Delivery) {
         let Some(at) = self.entries.iter().rposition(|entry| entry.key == key) else {
             return;
@@ -145,7 +145,7 @@ impl Transcript {
         }
     }
 
-    /// The person behind the bot got (or saw) this stored row of the visitor's, or all (`None`). False: that was known.
+    /// A person received or read this stored row of the visitor, or all rows (`None`). False: that was known.
     pub fn received(&mut self, key: Option<&str>, how_far: Delivery) -> bool {
         let mut is_new = false;
         for entry in &mut self.entries {
@@ -168,8 +168,8 @@ impl Transcript {
         self.entries.retain(|entry| entry.key != key);
     }
 
-    /// Starts over with the server's newest page, which ends at `last_seq`: what was missed could
-    /// not be replayed. Rows that are not stored yet stay, and what came after the page.
+    /// Starts again with the newest page of the server, which ends at `last_seq`, because what was missed could not be
+    /// replayed. Rows that are not stored yet stay, and so do rows that came after the page.
     pub fn replace(&mut self, page: Vec<Entry>, last_seq: Option<u64>) {
         let stays = |entry: &Entry| match entry.seq {
             Some(seq) => Some(seq) > last_seq,
@@ -181,8 +181,8 @@ impl Transcript {
         }
     }
 
-    /// Every message: those that the server has stored, oldest first, and those that only this list knows. Not made
-    /// by inserting one after the other, which for a long conversation would take minutes.
+    /// All messages: those that the server has stored, oldest first, and those that only this list has. The list is
+    /// sorted once, because inserting rows one by one takes minutes for a long conversation.
     #[must_use]
     pub fn with_all(&self, stored: Vec<Entry>) -> Vec<Entry> {
         let mut all = stored;
@@ -206,8 +206,9 @@ impl Transcript {
         self.entries.iter().rposition(|known| known.is(entry))
     }
 
-    /// Where a row goes. With a key (see [`Entry::sort_key`]): behind the last smaller one. Without: a row on its way, or
-    /// one that begins to grow, goes to the end; a stored one (a platform that does not count) goes by its time.
+    /// The index at which a row goes in. A row with a key (see [`Entry::sort_key`]) goes behind the last smaller one.
+    /// Without a key, a row that is on its way or begins to stream goes to the end, and a stored row (of a platform
+    /// that does not count) goes by its time.
     fn index_for(&self, entry: &Entry) -> usize {
         match entry.sort_key() {
             Some(key) => {
@@ -243,7 +244,7 @@ impl Transcript {
         }
     }
 
-    /// Before what is on its way.
+    /// The index of the first row that is on its way.
     fn end_of_stored(&self) -> usize {
         let mut entries = self.entries.iter();
         let last = entries.rposition(|known| known.delivery != Delivery::Sending);
@@ -324,7 +325,7 @@ mod tests {
         let mut transcript = Transcript::new(vec![echo(1)]);
         assert!(transcript.arrive(echo(3)));
         assert!(transcript.insert(bot(2)));
-        // Replayed, in a history page, and in a new one.
+        // Replayed, in a page of the history, and in a newer page.
         assert!(!transcript.arrive(echo(3)) && !transcript.insert(echo(1)));
         assert_eq!(keys(&transcript), ["own-1", "ms-2", "own-1-ms-3"]);
         transcript.replace(vec![echo(1), bot(2), echo(3)], Some(3));
@@ -353,7 +354,7 @@ mod tests {
         let order = ["ms-1", "ms-4", "ms-2", "ms-3", "ms-5"];
         let rows = [bot(1), bot(2), bot(3), grew(4, 1), bot(5)];
         assert_eq!(keys(&Transcript::new(rows.to_vec())), order);
-        // Its question is on the page before.
+        // The question stands on the page before.
         let mut transcript = Transcript::new(vec![bot(3), grew(4, 1), bot(5)]);
         assert_eq!(keys(&transcript), ["ms-4", "ms-3", "ms-5"]);
         assert_eq!(transcript.first_seq(), Some(3));
@@ -361,7 +362,7 @@ mod tests {
             transcript.insert(earlier);
         }
         assert_eq!(keys(&transcript), order);
-        // Two of one turn keep their order; a place that cannot be is none.
+        // Two answers of one turn keep their order. An impossible position is ignored.
         let list = Transcript::new(vec![bot(1), bot(2), grew(3, 1), grew(4, 1), grew(5, 9)]);
         assert_eq!(keys(&list), ["ms-1", "ms-3", "ms-4", "ms-2", "ms-5"]);
     }

@@ -1,48 +1,48 @@
-//! Rows that grow: an answer that comes in pieces.
+//! Rows that stream: an answer that comes in pieces.
 //!
-//! In the path: the session hands in each piece; the stored message, which comes through
-//! [`Transcript::insert`], has the last word.
+//! In the path: the session hands in each piece. The stored message, which comes through [`Transcript::insert`],
+//! replaces the pieces.
 //!
 //! # Invariants
-//! - A row stays where it began, where the server says that, also after it is stored: what is said meanwhile comes
-//!   below it. Where the server does not say it, it stays where it is until it is stored.
-//! - A piece that says where it begins can come twice, late or never: the text is never anything but a part of
-//!   what was said. One that does not say so is taken for the next.
-//! - A text grows to [`MAX_JOINED_BYTES`] at most.
-//! - A character that was cut in two is whole again with its second piece; until then U+FFFD stands there.
+//! - A row stays where it began, if the server says where that is, also after it is stored. What is said in the
+//!   meantime comes below it. If the server does not say it, the row stays where it is until it is stored.
+//! - A piece that says where it begins can come twice, late or never. The text is always a part of what was said. A
+//!   piece that does not say so is taken for the next one.
+//! - A text has at most [`MAX_JOINED_BYTES`].
+//! - A character that was cut in two is whole again with its second piece. Until then the text shows U+FFFD.
 
 use super::{Delivery, Entry, Transcript};
 use crate::content::{Content, Piece};
 use crate::json::whole;
 
-/// The longest text that is put together of pieces; the rest comes with the stored message.
+/// The longest text that is joined from pieces. The rest comes with the stored message.
 pub const MAX_JOINED_BYTES: usize = 64 * 1024;
 
-/// The first half of a character, at the end of what a row shows.
+/// The first half of a character, at the end of the text of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Half {
     key: String,
-    /// The length of the row's text then: a longer one has gone on without the other half.
+    /// The length of the row's text at that time. If the text is longer, it went on without the other half.
     len: usize,
     unit: u16,
 }
 
-/// What became of a piece.
+/// What happened to a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceOutcome {
-    /// It was the last one, and the row is whole.
+    /// It was the last piece, and the row is complete.
     Ended,
-    /// It is shown already.
+    /// The row shows it already.
     Known,
-    /// The row has grown.
+    /// The piece was added to the row.
     Shown,
     /// Something before it is missing, so it cannot be shown.
     Torn,
 }
 
 impl Transcript {
-    /// Adds a piece to its row; `row` (see [`Entry::streaming`]) is what it is if it is new. `at` is where in the text the
-    /// piece begins, where the server says so.
+    /// Adds a piece to its row. `row` (see [`Entry::streaming`]) is used if there is no such row yet. `at` is where the
+    /// piece begins in the text, if the server says so.
     pub fn add_piece<'a>(
         &mut self,
         row: Entry,
@@ -66,7 +66,7 @@ impl Transcript {
         let known = &mut self.entries[index];
         match known.delivery {
             Delivery::Streaming => {}
-            // It was taken for dead, and lives.
+            // The row was stopped, but the answer goes on.
             Delivery::Stopped if known.seq.is_none() && at.is_some() => {}
             Delivery::Stopped if known.seq.is_none() => return PieceOutcome::Torn,
             _ => return PieceOutcome::Known,
@@ -108,7 +108,7 @@ impl Transcript {
         }
         if end {
             let mut whole = self.entries.remove(index);
-            // A platform that stores nothing may stream a template's text.
+            // A platform that stores nothing may stream the text of a template.
             if whole.content.plain_text().trim_start().starts_with('{') {
                 whole.content = Content::of_history_text(whole.content.plain_text());
             }
@@ -127,7 +127,7 @@ impl Transcript {
         let lives =
             std::mem::replace(&mut known.delivery, Delivery::Streaming) != Delivery::Streaming;
         if known.behind != behind {
-            // The turn is run again, and began anew.
+            // The turn is run again, and the answer begins anew.
             let mut row = self.entries.remove(index);
             row.behind = behind;
             let index = self.index_for(&row);
@@ -138,14 +138,14 @@ impl Transcript {
         PieceOutcome::Shown
     }
 
-    /// The row that grows now.
+    /// The row that is streaming.
     #[must_use]
     pub fn streaming(&self) -> Option<&Entry> {
         let mut rows = self.entries.iter().rev();
         rows.find(|entry| entry.delivery == Delivery::Streaming)
     }
 
-    /// Nothing more is expected of the rows that grow: they stay as they are. Gives their keys.
+    /// Stops all streaming rows: they stay as they are. Gives their keys.
     pub fn stop_streaming(&mut self) -> Vec<String> {
         let mut stopped = Vec::new();
         for entry in &mut self.entries {
@@ -158,8 +158,8 @@ impl Transcript {
     }
 }
 
-/// Where the character begins whose first half `text` ends with, and the piece with all of it. Servers count a half as
-/// nothing, as U+FFFD or as half of the character: what begins there, begins with its second half.
+/// Completes a character of which `text` ends with the first half. Gives where it begins, and the piece with the whole
+/// character. Servers count a half as nothing, as U+FFFD or as half of the character, so `from` may be any of these.
 fn join(high: u16, text: &str, from: usize, piece: &Piece<'_>) -> Option<(usize, String)> {
     let whole = whole(high, piece.first?)?;
     let before = text.strip_suffix(char::REPLACEMENT_CHARACTER)?.len();
@@ -275,7 +275,7 @@ mod tests {
             first: Some(0xde00),
             ..Piece::from("\u{fffd} b")
         };
-        // Whatever a server that counts takes for the length of a half.
+        // A server may count a half in any of these ways.
         for at in [None, Some(2), Some(4), Some(5)] {
             let mut list = Transcript::default();
             list.add_piece(row("b", None), at.and(Some(0)), first(), false);
@@ -286,7 +286,7 @@ mod tests {
             list.add_piece(row("b", None), at.and(Some(8)), "!", true);
             assert_eq!(shown(&list)[0].1, "a 😀 b!");
         }
-        // Nothing between the halves changes nothing.
+        // An empty piece between the halves changes nothing.
         let mut list = Transcript::default();
         list.add_piece(row("b", None), None, first(), false);
         list.add_piece(row("b", None), None, "", false);
@@ -322,7 +322,7 @@ mod tests {
         );
         assert_eq!(shown(&list), [("b", "Hello", Delivery::Sent)]);
         assert_eq!(list.entries()[0].seq, Some(2));
-        // Torn off by a lost connection: nobody knows what is missing.
+        // A lost connection tore it off, so nobody knows what is missing.
         list.add_piece(row("c", None), None, "Hel", false);
         list.stop_streaming();
         assert_eq!(
@@ -364,7 +364,7 @@ mod tests {
         list.insert(Entry::own(7, &UserBody::text("hi"), 5));
         list.add_piece(began_behind(2, row("c", None)), Some(0), "Hel", false);
         assert_eq!(keys(&list), ["a", "b", "c", "own-7"]);
-        // The turn is run again after a crash, and what was said is stored by then.
+        // The turn is run again after a crash, and by then what was said is stored.
         list.delivered("own-7", Some(3), None);
         list.add_piece(began_behind(3, row("c", None)), Some(0), "Hel", false);
         assert_eq!(keys(&list), ["a", "b", "own-7", "c"]);
