@@ -1,4 +1,4 @@
-//! What every bus must do: run [`passes`] on an empty one.
+//! What every bus must do. Run [`passes`] on an empty one.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ async fn every_subscriber_of_the_conversation_is_woken_in_order(bus: &dyn Bus) {
 }
 
 async fn nobody_is_woken_for_another_conversation(bus: &dyn Bus) {
-    // The same shard, and one beside it.
+    // A conversation of the same shard, and one of the next shard.
     for other in [2 + 16, 3] {
         let mut here = bus.subscribe(ConversationId(2)).await.expect("subscribes");
         let mut there = bus
@@ -77,7 +77,7 @@ async fn a_slow_subscriber_is_told_that_it_missed_some(bus: &dyn Bus) {
             .expect("publishes without waiting");
     }
     assert_eq!(slow.recv().await, Received::Lagged);
-    // After that it goes on, up to the newest.
+    // After that the subscription goes on, up to the newest event.
     loop {
         match slow.recv().await {
             Received::Wake(wake) if matches!(&wake.event, Event::Stored(it) if it.seq == last) => {

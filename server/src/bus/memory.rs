@@ -1,7 +1,7 @@
 //! The bus of a single node: a backlog for each subscriber of a conversation.
 //!
-//! Invariant: a conversation without subscribers takes no memory; the last one to leave removes
-//! its entry.
+//! Invariant: a conversation without subscribers takes no memory. The last subscriber to leave removes the
+//! conversation's entry.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{Backlog, Bus, BusError, Subscription, Wake};
 use crate::records::ConversationId;
 
-/// Locks are held for a map operation only; sixteen of them keep cores out of each other's way.
+/// Locks are held for one map operation only. Sixteen of them keep threads from waiting for each other.
 const SHARDS: usize = 16;
 
 type Subscribers = HashMap<ConversationId, Vec<Arc<Backlog>>>;
@@ -24,12 +24,12 @@ pub struct MemoryBus {
 }
 
 impl MemoryBus {
-    /// Nobody listens yet.
+    /// A bus without subscribers.
     pub fn new() -> MemoryBus {
         MemoryBus::default()
     }
 
-    /// Conversations that somebody listens to.
+    /// The number of conversations with a subscriber.
     pub fn conversations(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
@@ -51,7 +51,7 @@ impl MemoryBus {
 }
 
 fn lock(shard: &Mutex<Subscribers>) -> MutexGuard<'_, Subscribers> {
-    // The map is whole after every single operation, so a panic elsewhere does not spoil it.
+    // The map is consistent after every single operation, so a panic elsewhere does not spoil it.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

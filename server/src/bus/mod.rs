@@ -3,9 +3,9 @@
 //! In the path: after a commit the writer of a message publishes a [`Wake`]; every socket of the
 //! conversation holds a [`Subscription`].
 //!
-//! Invariants: the store is the truth, the bus only wakes. A bus may lose: whoever sees a gap in the
-//! sequences reads the store. A slow subscriber is told [`Received::Lagged`], and costs the others
-//! nothing: publishing never waits for a subscriber.
+//! Invariants: the store is the truth, the bus only wakes. A bus may lose an event: whoever sees a gap in the sequences
+//! reads the store. A slow subscriber gets [`Received::Lagged`], and does not slow down the others, because publishing
+//! never waits for a subscriber.
 
 use std::sync::Arc;
 
@@ -22,28 +22,28 @@ mod subscription;
 pub use memory::MemoryBus;
 pub use subscription::{Backlog, Subscription};
 
-/// Events that one subscriber may be behind. A turn has a message and a few answers, and a socket that
-/// reads takes each at once; more than this means a peer that does not read.
+/// The most events that one subscriber may be behind. A turn has a message and a few answers, and a socket that reads
+/// takes each at once. More than this means that the peer does not read.
 pub const BACKLOG: usize = 256;
 
-/// Bytes of bodies and ids that one subscriber may be behind: four of the largest answers.
+/// The most bytes of bodies and ids that one subscriber may be behind: four of the largest answers.
 pub const BACKLOG_BYTES: usize = 256 * 1024;
 
 /// Something happened in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wake {
-    /// In which conversation.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// What.
+    /// The event.
     pub event: Event,
 }
 
 /// What happened. A stored message is in the store, so no socket can miss it for good. Any other event may get lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Some access of the visitor has ended: each socket asks the store whether its own token is revoked.
+    /// A grant of the visitor has ended. Each socket asks the store whether its own token is revoked.
     Access,
-    /// A bot's answer has grown.
+    /// A bot's answer has a new piece.
     Streaming(Arc<Streaming>),
     /// Somebody else answers from now on.
     Owner(Owner),
@@ -51,10 +51,10 @@ pub enum Event {
     SessionEnded(Arc<str>),
     /// The visitor stops the answer with this id.
     Stop(Arc<str>),
-    /// A message was stored. It comes along, so that the usual case needs no read.
+    /// A message was stored. The event carries it, so that a socket usually need not read the store.
     Stored(Arc<StoredMessage>),
-    /// Somebody who answers begins to type, or stops. It holds for a few seconds; whoever goes on typing publishes it
-    /// again.
+    /// Somebody who answers begins to type, or stops. The event counts for a few seconds; whoever goes on typing
+    /// publishes it again.
     Typing(Typing),
 }
 
@@ -63,13 +63,13 @@ pub enum Event {
 pub struct Typing {
     /// The person, by name; none for the bot.
     pub agent: Option<Arc<str>>,
-    /// They type, or do something that takes a while.
+    /// Whether they type, or do something that takes a while.
     pub types: bool,
-    /// What the bot does meanwhile, in the visitor's language.
+    /// What the bot is doing, in the visitor's language.
     pub doing: Option<Arc<str>>,
 }
 
-/// Leaves out what is shown to the visitor.
+/// Leaves out what the visitor sees.
 impl std::fmt::Debug for Typing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Typing")
@@ -78,19 +78,19 @@ impl std::fmt::Debug for Typing {
     }
 }
 
-/// An answer as far as the bot has said it. It is always the whole text, so that the next event makes up for a lost
+/// An answer as far as the bot has said it. The event always has the whole text, so the next event makes up for a lost
 /// one. A bus between nodes may carry the difference.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Streaming {
-    /// The id that it will be stored with.
+    /// The id with which it will be stored.
     pub message_id: String,
-    /// Which try of the turn it belongs to: another one begins anew.
+    /// The try of the turn that it belongs to. Another try begins anew.
     pub attempt: u32,
     /// When this answer began.
     pub began: Millis,
     /// The conversation's newest sequence at that moment: the answer stands behind it.
     pub behind: Option<u64>,
-    /// Where the text was the last time; 0 at the beginning.
+    /// The length of the text in the event before; 0 at the beginning.
     pub from: usize,
     /// What was said so far.
     pub text: String,
@@ -98,7 +98,7 @@ pub struct Streaming {
     pub session_id: String,
 }
 
-/// Leaves the text out: it is never logged.
+/// Leaves out the text, which is never logged.
 impl std::fmt::Debug for Streaming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Streaming")
@@ -109,7 +109,7 @@ impl std::fmt::Debug for Streaming {
 }
 
 impl Wake {
-    /// What it costs to keep it.
+    /// The memory that it takes.
     fn bytes(&self) -> usize {
         match &self.event {
             Event::Access | Event::Owner(Owner::Bot | Owner::Queue) => 0,
@@ -124,8 +124,8 @@ impl Wake {
         }
     }
 
-    /// Whether `newer` says all of this and more. Then a subscriber that has not taken this one needs only the newer.
-    /// The first event of an answer stays, so that everybody knows when it began.
+    /// Whether `newer` says all of this and more. Then a subscriber that has not taken this event needs only the newer
+    /// one. The first event of an answer stays, so that everybody knows when it began.
     fn is_outgrown_by(&self, newer: &Self) -> bool {
         match (&self.event, &newer.event) {
             (Event::Streaming(old), Event::Streaming(new)) => {
@@ -152,18 +152,18 @@ pub enum BusError {
 /// A bus.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
-    /// Wakes every subscriber of the conversation. Nobody there is no error.
+    /// Wakes every subscriber of the conversation. It is not an error if there is none.
     async fn publish(&self, wake: Wake) -> Result<(), BusError>;
 
-    /// Wakes from now on. Subscribe first, then read the store: what lies between comes twice (and
-    /// is recognised by its sequence) instead of never.
+    /// Subscribes to wakes from now on. Subscribe first, then read the store: then an event in between comes twice, and
+    /// is recognised by its sequence, instead of never.
     async fn subscribe(&self, conversation: ConversationId) -> Result<Subscription, BusError>;
 }
 
-/// What a subscriber is told.
+/// What a subscriber gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// A message was stored.
+    /// Something happened.
     Wake(Wake),
     /// Some events were dropped because the subscriber was too slow: it reads the store.
     Lagged,

@@ -1,11 +1,10 @@
-//! A subscription to a conversation: what was published and not yet taken.
+//! A subscription to a conversation: the events that were published and not taken yet.
 //!
-//! In the path: a bus puts wakes into the [`Backlog`]s of a conversation, each socket takes them out of
-//! its own by [`Subscription::recv`].
+//! In the path: a bus puts wakes into the [`Backlog`]s of a conversation, and each socket takes them out of its own
+//! with [`Subscription::recv`].
 //!
-//! Invariants: putting never waits. A backlog holds at most [`BACKLOG`] events and [`BACKLOG_BYTES`]. When it is
-//! full, all of it is dropped and the subscriber gets [`Received::Lagged`]. An empty backlog owns no memory besides
-//! itself.
+//! Invariants: putting never waits. A backlog holds at most [`BACKLOG`] events and [`BACKLOG_BYTES`]. When it is full,
+//! all of it is dropped and the subscriber gets [`Received::Lagged`]. An empty backlog owns no memory besides itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +13,10 @@ use tokio::sync::Notify;
 
 use super::{BACKLOG, BACKLOG_BYTES, Received, Wake};
 
-/// An empty queue keeps room for so many: a turn's worth.
+/// The room that an empty queue keeps, in events: enough for a turn.
 const KEPT_ROOM: usize = 8;
 
-/// The events that wait for one subscriber: the bus puts them in.
+/// The events that wait for one subscriber. The bus puts them in.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: Mutex<Waiting>,
@@ -64,7 +63,7 @@ impl Backlog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,7 +75,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// For the makers of buses: `leave` runs when nobody listens any more.
+    /// For implementations of a bus. `leave` runs when the subscription is dropped.
     pub fn new(
         backlog: Arc<Backlog>,
         leave: impl FnOnce() + Send + Sync + 'static,
@@ -97,7 +96,7 @@ impl Subscription {
         }
     }
 
-    /// Resolves when too much waits: the next event is [`Received::Lagged`]. Takes nothing.
+    /// Resolves when the backlog is full and the next event is [`Received::Lagged`]. It takes nothing out.
     pub async fn lagged(&mut self) {
         while !self.backlog.lock().lagged {
             self.backlog.arrived.notified().await;

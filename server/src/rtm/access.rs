@@ -1,11 +1,11 @@
-//! Whether somebody's access still stands, and how it ends.
+//! Whether a grant is still valid, and how it ends.
 //!
-//! In the path: every call with an access token and every socket that opens asks [`Rtm::access`]. A revocation, a
-//! logout and a key or app that is removed come through here to the sockets.
+//! In the path: every call with an access token and every new socket asks [`Rtm::access`]. A revocation, a logout, and
+//! the removal of a key or an app reach the sockets through this file.
 //!
-//! Invariants: what ended is gone in the store before anybody is told. The sockets of this process are ended by the
-//! registry. Those of others are woken over the bus and ask the store; should the wake be lost, they end with their
-//! token.
+//! Invariants: what ended is deleted in the store before anybody is notified. The registry ends the sockets of this
+//! process. Sockets of other processes are woken over the bus and ask the store. If the wake is lost, they end with
+//! their token.
 
 use super::Rtm;
 use super::limits::SIGNED_OUT_KEPT;
@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::store::{SecretHash, StoreError, TokenRecord};
 
 impl Rtm {
-    /// The access token with this hash, while it holds and the key that vouched for it is there.
+    /// The access token with this hash, if it is valid and the key that vouched for it still exists.
     ///
     /// # Errors
     /// When the store cannot be asked.
@@ -44,7 +44,8 @@ impl Rtm {
         self.notify_sockets_of(user).await
     }
 
-    /// Ends everything that an identity has been granted in any app, and all that could prove it until now.
+    /// Ends everything that an identity has been granted in any app, and everything that could prove the identity until
+    /// now.
     ///
     /// # Errors
     /// When the store did not take it.
@@ -58,7 +59,7 @@ impl Rtm {
         Ok(())
     }
 
-    /// Ends the sockets whose key or app is not in the key table any more. Called after a table was replaced.
+    /// Ends the sockets whose key or app is no longer in the key table. It is called after a table was replaced.
     pub fn end_removed(&self) {
         let table = self.keys.table();
         let ended = self
@@ -80,10 +81,10 @@ impl Rtm {
     }
 }
 
-/// The bot, if the app may open it, and for somebody without a name if `anonymous`.
+/// The bot, if the app may open it. `anonymous`: the caller has no name, and the bot must allow that.
 ///
 /// # Errors
-/// 404 for a bot that there is not, 403 for one of other apps or for signed-in people.
+/// 404 if there is no such bot, 403 if it belongs to other apps or is for signed-in people.
 pub fn bot_of_app<'a>(
     config: &'a Config,
     app: &str,

@@ -123,7 +123,7 @@ pub(super) fn resume(rtm: &Arc<Rtm>) {
 }
 
 impl Claim {
-    /// The task is about to ask the store, which knows everything that was stored until now.
+    /// Notes that the task asks the store, which knows everything that was stored until now.
     fn looks(&self) {
         if let Some(unseen) = self.rtm.busy.lock().get_mut(&self.conversation) {
             *unseen = Unseen::Nothing;
@@ -172,8 +172,8 @@ enum After {
 
 async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     let rtm = &Arc::clone(&claim.rtm);
-    // An ending server begins no further turn: a backlog would take the disk from the sockets, which have
-    // messages to acknowledge and a goodbye to say. The jobs stay stored.
+    // A server that shuts down begins no further turn. A backlog of turns would take the disk from the sockets, which
+    // have messages to acknowledge and a goodbye to send. The jobs stay stored.
     let mut handed_over = ready.map(NextJob::Ready);
     let mut last: Option<(JobId, Instant)> = None;
     while !rtm.shutdown.is_cancelled() {
@@ -260,12 +260,12 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
             log_left_out(&job);
             (Vec::new(), Effects::default())
         }
-        // The server ends and the bot is not done: the next start asks again.
+        // The server shuts down before the bot has answered. The next start asks the bot again.
         None => return After::Stop,
         Some(Err(error)) => {
             let attempts = job.attempts + 1;
-            // The visitor has seen a part: it is stored, and the bot is not asked again, since it would use other
-            // words.
+            // The visitor has seen a part of the answer. It is stored, and the bot is not asked again, because it would
+            // use other words.
             let again = (!answers.has_streamed())
                 .then(|| again(&error, attempts, begun.elapsed(), &turn_id(&job)))
                 .flatten();
@@ -302,9 +302,9 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
     finish(claim, &job, placed(bodies, &published), effects).await
 }
 
-/// Counts the first try of a turn that may cost money. `Some`: it is one too many.
+/// Counts the first try of a turn that may cost money. `Some`: the turn is beyond the limit.
 async fn over_budget(rtm: &Rtm, job: &Job) -> Result<Option<Over>, StoreError> {
-    // A goodbye costs nothing, and a turn that is tried again was counted at its first try.
+    // A goodbye costs nothing. A later try of a turn was counted at its first try.
     if job.kind == JobKind::Close || job.attempts > 0 {
         return Ok(None);
     }
@@ -319,7 +319,7 @@ async fn over_budget(rtm: &Rtm, job: &Job) -> Result<Option<Over>, StoreError> {
     Ok(over)
 }
 
-/// What is answered in the place of a bot that must not be asked.
+/// The answer in place of a bot that must not be asked.
 fn enough(job: &Job, over: Over) -> Vec<String> {
     let sentence = over.sentence(budget::language_of(job));
     let message = BotMessage::text(sentence);
@@ -334,7 +334,7 @@ fn log_left_out(job: &Job) {
     );
 }
 
-/// Writes into each answer where it stands in the transcript, if that is not at the end.
+/// Writes into each answer where it stands in the transcript, unless that is the end.
 fn placed(bodies: Vec<String>, published: &[PublishedAnswer]) -> Vec<String> {
     let note = |(body, behind): (String, Option<u64>)| {
         let read = behind.and_then(|_| serde_json::from_str::<BotMessage>(&body).ok());
@@ -356,7 +356,7 @@ enum Ended {
     TakenOver,
 }
 
-/// Gives the job to its bot. `None`: the server ends before the bot has answered.
+/// Gives the job to its bot. `None`: the server shuts down before the bot has answered.
 async fn ask(
     rtm: &Rtm,
     job: &Job,
@@ -403,7 +403,7 @@ async fn ask(
     }
 }
 
-/// Waits until the bot may be given another turn. There is a limit that depends on when the turn has `begun`.
+/// Waits until the bot may get another turn. The limit depends on when the turn has `begun`.
 async fn enter(
     staffed: &Staffed,
     begun: Instant,
@@ -425,7 +425,7 @@ async fn enter(
     }
 }
 
-/// The messages before, when the bot wants them. If they can never be read, the bot is asked without them.
+/// The messages before this one, if the bot wants them. If they can never be read, the bot is asked without them.
 async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<PastMessage> {
     loop {
         match recent(rtm.store.as_ref(), job, wanted).await {
@@ -441,7 +441,7 @@ async fn before(rtm: &Rtm, job: &Job, wanted: Recent) -> Vec<PastMessage> {
     }
 }
 
-/// Gives the turn to the bot, shows its answer while it grows, and listens for Stop. A turn is stopped by dropping
+/// Gives the turn to the bot, shows its answer while it streams, and listens for Stop. A turn is stopped by dropping
 /// the bot's future, which also drops its calls to others.
 async fn give(
     rtm: &Rtm,
@@ -474,7 +474,7 @@ async fn give(
     }
 }
 
-/// Stores answers and end of the job, and tells everybody.
+/// Stores the answers together with the end of the job, and publishes both.
 async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects) -> After {
     let rtm = &claim.rtm;
     let answers: Vec<NewAnswer> = bodies
@@ -501,7 +501,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
                 if completed.refused.is_some() {
                     log_left_out(job);
                 }
-                // No next step: the job had ended before, and everybody was told then.
+                // Without a next step the job had ended before, and the changes were published then.
                 let changed = completed.refused.is_none() && completed.next.is_some();
                 for message in completed.answers {
                     rtm.publish(message).await;

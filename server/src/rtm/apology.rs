@@ -1,8 +1,8 @@
-//! What a visitor is told in the place of an answer that did not come.
+//! The message for a visitor when an answer did not come.
 //!
 //! In the path: `answers` stores it when a turn has failed for good.
 //!
-//! Invariant: nothing of the fault is in it.
+//! Invariant: the message says nothing about the fault.
 
 use app::text::Language;
 use protocol::Extra;
@@ -11,8 +11,8 @@ use protocol::reply::{BotMessage, CInfo, Component};
 use crate::config;
 use crate::store::JobKind;
 
-/// One message for a turn of this kind, in the visitor's language as the client named it. Nobody waits for the answer to
-/// a goodbye.
+/// One message for a turn of this kind, in the language that the client named. A goodbye gets none, because nobody
+/// waits for its answer.
 pub(super) fn apology(
     kind: JobKind,
     bot: Option<&config::Bot>,
@@ -40,8 +40,8 @@ pub(super) fn apology(
     serde_json::to_string(&message).ok()
 }
 
-/// The operator's words in the visitor's language, else ours in it; where we do not speak it, the same two in the bot's
-/// first language.
+/// The operator's words in the visitor's language, or else our words in that language. If we do not know the language,
+/// the same two in the bot's first language.
 fn text<'a>(bot: Option<&'a config::Bot>, language: Option<&str>) -> &'a str {
     let of_bot = |tag: &str| bot.and_then(|bot| bot.apology.of_tag(tag));
     let in_language =

@@ -21,7 +21,7 @@ use crate::security::rate::RetryAfter;
 use crate::security::refusals::Refused;
 use crate::store::{SecretHash, TokenRecord};
 
-/// Longest token that is looked at; ours have 43 characters.
+/// The longest token that is looked at. Our tokens have 43 characters.
 const MAX_TOKEN: usize = 128;
 
 /// A caller with a valid access token, from a page that its app allows.
@@ -57,8 +57,8 @@ where
     }
 }
 
-/// Counts a request of the platform's routes by the caller's address. Grant and socket, which bring no access token,
-/// call it themselves.
+/// Counts a request to the platform's routes by the caller's address. The grant and the socket, which bring no access
+/// token, call this themselves.
 ///
 /// # Errors
 /// 503 with `Retry-After` when there were too many.
@@ -68,13 +68,13 @@ pub fn paced(rtm: &Rtm, client: Client) -> Result<(), ApiError> {
     allowed.map_err(|wait| too_many(rtm, None, client, wait))
 }
 
-/// What somebody is answered who asks too often, noted.
+/// The answer to a caller who asks too often. It is counted in the log.
 pub(super) fn too_many(rtm: &Rtm, app: Option<&str>, client: Client, wait: RetryAfter) -> ApiError {
     rtm.refusals.note(Refused::Limit, app, client.ip);
     ApiError::Paced(wait)
 }
 
-/// Refuses a page that this app does not list. Callers without an origin are no pages.
+/// Refuses a page that this app does not list. A caller without an origin is not a page.
 ///
 /// # Errors
 /// 403 for such a page.
@@ -101,7 +101,7 @@ pub fn check_page(
     }
 }
 
-/// `Authorization: bearer …`, the scheme in any case.
+/// The token of `Authorization: bearer …`, with the scheme in any case.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

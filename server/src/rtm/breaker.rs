@@ -1,10 +1,12 @@
-//! A circuit breaker for each bot. A bot that fails again and again is left alone, and tried now and then.
+//! A circuit breaker for each bot. A bot that fails again and again gets no more turns for a while, except for one now
+//! and then.
 //!
-//! In the path: `answers` asks [`Breaker::enter`] before each turn and says by the [`Pass`] how it went.
+//! In the path: `answers` asks [`Breaker::enter`] before each turn, and reports the outcome through the [`Pass`].
 //!
-//! Invariants: while a bot is left alone, one turn at a time may try whether it is back; success lets all of them in.
-//! Only faults that say the bot is away or overloaded count: a bot that refuses a turn is there. Nothing is lost here, for
-//! the turn's job stays stored while it waits. One line in the log when it begins and one when it ends.
+//! Invariants: while the breaker is open, one turn at a time may try whether the bot is back; a success closes the
+//! breaker. Only faults that say that the bot is away or overloaded count, because a bot that refuses a turn is there.
+//! Nothing is lost, because the job of a waiting turn stays stored. The log gets one line when the breaker opens and
+//! one when it closes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,19 +26,19 @@ pub(super) struct Breaker {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// Closed: the bot is asked. So many turns in a row have failed.
+    /// Closed: the bot gets turns. `faults` turns in a row have failed.
     Closed { faults: u32 },
-    /// Open: the bot is left alone until then, and was for so long.
+    /// Open: the bot gets no turns until then. The pause was this long.
     Open { until: Instant, pause: Duration },
     /// Half open: one turn finds out whether the bot is back.
     Probing { pause: Duration },
 }
 
-/// May a turn be given?
+/// Whether a turn may be given.
 pub(super) enum Admission<'a> {
-    /// Yes. The pass wants to know how it went.
+    /// Yes. Report the outcome through the pass.
     Pass(Pass<'a>),
-    /// Not now; ask again after so long at the earliest.
+    /// Not now. Ask again after this long at the earliest.
     Wait(Duration),
 }
 
@@ -55,7 +57,7 @@ impl Breaker {
         }
     }
 
-    /// Lets a turn in, or not now.
+    /// Lets a turn in, or says how long it has to wait.
     pub(super) fn enter(&self) -> Admission<'_> {
         let mut state = self.state();
         let probes = match *state {
@@ -75,7 +77,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,7 +97,7 @@ impl Breaker {
             }
             State::Closed { .. } => BREAKER_FIRST_PAUSE,
             State::Probing { pause } if probes => pause * 2,
-            // A turn from before: nothing new.
+            // This turn began earlier, so it says nothing new.
             State::Open { .. } | State::Probing { .. } => return,
         };
         let asked_for = error.retry_after().unwrap_or_default();
@@ -117,7 +119,7 @@ impl Breaker {
 }
 
 impl Pass<'_> {
-    /// How the turn went.
+    /// Reports the outcome of the turn.
     pub(super) fn report<T>(mut self, outcome: &Result<T, BotError>) {
         let probes = std::mem::take(&mut self.probes);
         match outcome {
@@ -128,7 +130,7 @@ impl Pass<'_> {
     }
 }
 
-/// When a probe is given up, for example because the server ends, the next turn becomes the probe.
+/// If a probe is dropped, for example because the server shuts down, the next turn becomes the probe.
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.breaker.state();
@@ -139,7 +141,7 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// Is a bot with this fault away, or overloaded?
+/// Whether a bot with this fault is away or overloaded.
 fn is_away(class: Class) -> bool {
     matches!(
         class,
@@ -183,7 +185,7 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(wait(&breaker), pause);
             advance(pause).await;
-            // One finds out; the others wait for it.
+            // One turn finds out; the others wait for it.
             let Admission::Pass(probe) = breaker.enter() else {
                 panic!("the pause is over");
             };
@@ -195,7 +197,7 @@ mod tests {
         advance(pause).await;
         turn(&breaker, Ok(()));
         assert_eq!(wait(&breaker), Duration::ZERO);
-        // It begins to count anew.
+        // The count begins anew.
         turn(&breaker, away());
         assert_eq!(wait(&breaker), Duration::ZERO);
     }
@@ -254,7 +256,7 @@ mod tests {
         assert_eq!(wait(&breaker), BREAKER_LOOK);
         drop(probe);
         assert_eq!(wait(&breaker), Duration::ZERO);
-        // One from before that is answered after all is as good as a probe.
+        // An earlier turn that is answered after all counts as a probe.
         turn(&breaker, away());
         assert_eq!(wait(&breaker), BREAKER_FIRST_PAUSE * 2);
         later.report(&Ok(()));

@@ -1,6 +1,7 @@
-//! What a bot with a connector may be asked for: turns by visitor, address and bot, tokens of a day.
+//! The limits of a bot with a connector: turns by visitor, address and bot, and tokens of a day.
 //!
-//! In the path: the answerer asks [`spend`] before the first try of a turn, and tells [`used`] how many tokens it took.
+//! In the path: `answers` asks [`spend`] before the first try of a turn, and reports to [`used`] how many tokens the
+//! turn took.
 //!
 //! Invariants: a turn is counted in the store before the bot is asked, so neither a restart nor another node gives
 //! anybody more. A counter's name is a hash. A turn that is tried again is counted once.
@@ -18,7 +19,7 @@ use crate::store::{Job, SecretHash, Spending, StoreError};
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// More was asked for than a limit allows.
+/// A limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Over {
     /// Wait a moment.
@@ -28,7 +29,7 @@ pub(super) enum Over {
 }
 
 impl Over {
-    /// What the visitor is told in the bot's place.
+    /// The message for the visitor in place of the bot's answer.
     pub(super) fn sentence(self, language: Language) -> &'static str {
         match self {
             Self::Minute => language.too_fast(),
@@ -50,7 +51,7 @@ pub(super) fn language_of(job: &Job) -> Language {
     Language::for_tag(context.language.as_deref())
 }
 
-/// Counts a turn. `Some`: it is one too many, and the bot must not be asked.
+/// Counts a turn. `Some`: the turn is beyond the limit, and the bot must not be asked.
 pub(super) async fn spend(
     rtm: &Rtm,
     job: &Job,
@@ -64,7 +65,7 @@ pub(super) async fn spend(
     Ok(over.and_then(|index| means.get(index).copied()))
 }
 
-/// Counts the tokens that a turn took, also those beyond the limit: they are spent.
+/// Counts the tokens that a turn took, also those beyond the limit, because they are spent.
 pub(super) async fn used(rtm: &Rtm, job: &Job, tokens: u64) -> Result<(), StoreError> {
     if tokens == 0 {
         return Ok(());
@@ -73,7 +74,7 @@ pub(super) async fn used(rtm: &Rtm, job: &Job, tokens: u64) -> Result<(), StoreE
     rtm.store.spend(vec![spending]).await.map(drop)
 }
 
-/// What is counted for a turn, and what it means when one of it is used up.
+/// The counters of a turn, each with the limit that is reached when it is full.
 fn spendings_of(job: &Job, limits: &BotLimits, now: Millis) -> (Vec<Spending>, Vec<Over>) {
     let from: From = serde_json::from_str(&job.context).unwrap_or_default();
     let from = from.from.unwrap_or_default();
@@ -98,7 +99,7 @@ fn spendings_of(job: &Job, limits: &BotLimits, now: Millis) -> (Vec<Spending>, V
     turns.chain(tokens).map(|(over, one)| (one, over)).unzip()
 }
 
-/// One counter: of one bot, for one stretch of time.
+/// One counter, for one stretch of time.
 struct Counted {
     counter: SecretHash,
     until: Millis,

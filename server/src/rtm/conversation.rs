@@ -30,13 +30,13 @@ pub enum Step {
     Ack(MessageRef),
     /// End the session, then acknowledge.
     CloseSession(Option<MessageRef>),
-    /// Nothing: receipts, and events without an id.
+    /// Do nothing: receipts, and events without an id.
     Ignore,
     /// Answer with a pong.
     Pong(Option<MessageRef>),
-    /// Stop the answer with this id, if it grows.
+    /// Stop the answer with this id, if it is streaming.
     Stop(String),
-    /// Count it; answer with an error when it has an id.
+    /// Count it, and answer with an error if it has an id.
     Refuse(Offence, Option<MessageRef>),
     /// Store, then acknowledge.
     Store(Box<VisitorMessage>),
@@ -60,23 +60,23 @@ pub struct VisitorMessage {
 /// Why a frame was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offence {
-    /// Not JSON, no object.
+    /// It is not JSON, or not an object.
     Unreadable,
     /// A field has a wrong type.
     WrongType,
-    /// Neither text nor a file.
+    /// It has neither text nor a file.
     Empty,
     /// Longer than [`MAX_TEXT_CHARS`] or [`MAX_ID_BYTES`], more than [`MAX_ATTACHMENTS`], or too much besides.
     TooLong,
-    /// Faster than the limits.
+    /// It came faster than the limits allow.
     TooFast,
     /// A binary frame.
     Binary,
 }
 
 impl Offence {
-    /// The code and sentence of the error frame. 503 means: send it again later, as our widget does by itself. Any
-    /// other code means: do not.
+    /// The code and the sentence of the error frame. 503 means: send it again later, as our widget does. Any other code
+    /// means: do not send it again.
     pub fn reason(self) -> (u64, &'static str) {
         match self {
             Self::Unreadable => (400, "the frame is not a JSON object"),
@@ -88,7 +88,7 @@ impl Offence {
         }
     }
 
-    /// The close code when it goes on and on.
+    /// The close code when there are too many of them.
     pub fn close_code(self) -> u16 {
         match self {
             Self::Binary => 1003,
@@ -123,7 +123,7 @@ impl Step {
         }
     }
 
-    /// What a frame asks for when it came too fast: only its id is looked at.
+    /// What a frame asks for that came too fast. Only its id is read.
     pub fn of_too_fast(text: &str) -> Self {
         #[derive(Default, serde::Deserialize)]
         struct Id {
@@ -191,7 +191,7 @@ fn extra_bytes(said: &UserBody, body: &str) -> usize {
     serde_json::to_string(&rest).map_or(usize::MAX, |rest| rest.len())
 }
 
-/// What one socket needs to know to write its frames.
+/// What is needed to write the frames of one socket.
 #[derive(Clone, Debug, Default)]
 pub struct Listener {
     /// The bot as the client named it.
@@ -200,7 +200,7 @@ pub struct Listener {
     pub icon: Option<Box<str>>,
 }
 
-/// A `bot_response`. The entry of a whole answer is the stored JSON: it is not parsed and written again.
+/// A `bot_response`. The entry of a complete answer is the stored JSON, which is not parsed and written again.
 #[derive(Serialize)]
 struct LiveAnswer<'a, Entry> {
     #[serde(rename = "type")]
@@ -250,8 +250,7 @@ struct LiveEcho<'a> {
 }
 
 impl Listener {
-    /// The frame for a stored message. `None` only for a body that is not JSON, which no store
-    /// gives.
+    /// The frame for a stored message. `None` only if the body is not JSON, which no store gives.
     pub fn frame(&self, message: &StoredMessage, echo_id: u64) -> Option<String> {
         let body: &RawValue = serde_json::from_str(&message.body).ok()?;
         let frame = match message.sender {
@@ -283,7 +282,7 @@ impl Listener {
         frame.ok()
     }
 
-    /// The frame for the next piece of an answer that grows.
+    /// The frame for the next piece of an answer that streams.
     pub fn piece(&self, streaming: &Streaming, at: usize, piece: &str) -> Option<String> {
         let entry = BotMessage {
             behind: streaming.behind,
@@ -359,7 +358,7 @@ pub fn pong(reply_to: Option<MessageRef>) -> ServerFrame {
     ServerFrame::Pong(Pong::new(reply_to))
 }
 
-/// "Load the transcript anew."
+/// Asks the client to load the transcript anew.
 pub fn resync() -> ServerFrame {
     ServerFrame::Resync(Resync::default())
 }

@@ -1,26 +1,26 @@
-//! Which messages one socket has got, and what to do with the next one. Without I/O.
+//! Which messages one socket has, and what to do with the next one. Without I/O.
 //!
 //! In the path: `live` asks [`Cursor::meet`] about everything that the bus or the store brings.
 //!
 //! Invariant: a socket gets every message once and in the order of sequences, although events may be lost, doubled or
 //! reordered on the way.
 
-/// Which messages a socket has got.
+/// Which messages a socket has.
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     /// The last sequence that the socket knows.
     seen: u64,
-    /// Sequences after `seen` of messages that came in on this socket: its client got an ack and needs no echo. At
-    /// most as many as a socket may send before their events come back.
+    /// Sequences after `seen` of messages that came in on this socket. Its client got an ack and needs no echo. There
+    /// are at most as many as a socket may send before their events come back.
     own: Vec<u64>,
     /// The last `user_message.id`. Clients take it as id and time, so it must be new each time.
     last_echo: u64,
 }
 
-/// Where a message stands for a socket.
+/// The position of a message relative to a socket's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// The socket has got it already.
+    /// The socket has it already.
     Past,
     /// It is the next one: send it.
     Next,
@@ -44,7 +44,7 @@ impl Cursor {
         self.seen
     }
 
-    /// Where a message stands. The next one and an own one count as sent from now on.
+    /// Where a message stands. [`Position::Next`] and [`Position::Own`] count as sent from now on.
     pub fn meet(&mut self, seq: u64) -> Position {
         if seq <= self.seen {
             return Position::Past;
@@ -69,20 +69,19 @@ impl Cursor {
         }
     }
 
-    /// Skips to the newest: what lies between cannot be sent.
+    /// Skips to the newest message, because what lies between cannot be sent.
     pub fn jump(&mut self, head: u64) {
         self.seen = self.seen.max(head);
         self.own.retain(|own| *own > head);
         self.own.shrink_to_fit();
     }
 
-    /// Takes the place of a client's cursor that lies beyond the newest message (the store was
-    /// replaced by an older copy).
+    /// Replaces a cursor beyond the newest message, as a client has it after the store was replaced by an older copy.
     pub fn rewind(&mut self, head: u64) {
         *self = Self::at(head);
     }
 
-    /// The id of the next `user_message`: its time, moved forward where that was used.
+    /// The id of the next `user_message`: its time, or a later one if that was used.
     pub fn echo_id(&mut self, created_ms: u64) -> u64 {
         self.last_echo = created_ms.max(self.last_echo + 1);
         self.last_echo

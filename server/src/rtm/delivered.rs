@@ -1,9 +1,10 @@
-//! How much of each growing answer one socket has got, and what it still lacks. Without I/O.
+//! How much of each streaming answer was delivered to one socket, and what it still lacks. Without I/O.
 //!
-//! In the path: `live` asks [`Delivered::piece`] about everything that grows, and [`Delivered::rest`] about what is stored.
+//! In the path: `live` asks [`Delivered::piece`] about each piece of an answer, and [`Delivered::rest`] about each
+//! stored message.
 //!
-//! Invariants: a socket gets each letter of an answer at most once, unless its client can put a piece where it
-//! belongs. When a piece is lost, the next one or the stored message makes up for it.
+//! Invariants: a socket gets each letter of an answer at most once, unless its client can put a piece where it belongs.
+//! If a piece is lost, the next one or the stored message makes up for it.
 
 use protocol::content::Content;
 use protocol::reply::BotMessage;
@@ -15,11 +16,11 @@ use crate::records::{Sender, StoredMessage};
 /// What the client does with pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reads {
-    /// It shows the first piece only (v2), so it gets whole answers.
+    /// The client shows only the first piece (v2), so it gets complete answers.
     Whole,
-    /// Adds each piece to those before (v3).
+    /// The client adds each piece to those before (v3).
     Added,
-    /// Puts each piece where it belongs, and takes the stored message for the last word: our widget.
+    /// Our widget: it puts each piece where it belongs, and replaces the pieces by the stored message.
     Placed,
 }
 
@@ -27,7 +28,7 @@ pub(super) enum Reads {
 #[derive(Debug)]
 pub(super) struct Delivered {
     reads: Reads,
-    /// Those that grow, of one turn.
+    /// The streaming answers of one turn.
     answers: Vec<Answer>,
 }
 
@@ -35,9 +36,9 @@ pub(super) struct Delivered {
 struct Answer {
     message_id: Box<str>,
     attempt: u32,
-    /// So many bytes of the text were delivered.
+    /// The number of bytes of the text that were delivered.
     bytes: usize,
-    /// What was delivered is of an earlier try.
+    /// What was delivered belongs to an earlier try.
     torn: bool,
     /// The stored message was delivered.
     ended: bool,
@@ -51,7 +52,7 @@ impl Delivered {
         }
     }
 
-    /// What the socket lacks of an answer that grows, and where in the text that is.
+    /// The piece of a streaming answer that the socket lacks, and where in the text it begins.
     pub(super) fn piece<'a>(&mut self, streaming: &'a Streaming) -> Option<(usize, &'a str)> {
         let reads = self.reads;
         let known = self.find(&streaming.message_id);
@@ -104,7 +105,7 @@ impl Delivered {
         }
     }
 
-    /// The message has come over the bus: nothing of it grows after this.
+    /// The message has come over the bus: no piece of it comes after this.
     pub(super) fn forget(&mut self, message_id: &str) {
         if let Some(known) = self.find(message_id) {
             self.answers.remove(known);
@@ -118,7 +119,7 @@ impl Delivered {
     }
 
     fn add(&mut self, message_id: &str, attempt: u32) -> &mut Answer {
-        // There are more only when the end of a turn was lost on the bus.
+        // There are more only if the end of a turn was lost on the bus.
         if self.answers.len() == MAX_ANSWERS {
             self.answers.remove(0);
         }
@@ -194,7 +195,7 @@ mod tests {
             "it came late"
         );
         delivered.forget("ms-1");
-        // One that came in the middle gets the whole at the end.
+        // A socket that came in the middle gets the complete answer at the end.
         let mut delivered = Delivered::new(Reads::Added);
         assert_eq!(delivered.piece(&streaming(3, "Hello", 0)), None);
         assert_eq!(delivered.rest(&stored("Hello")), None);

@@ -1,6 +1,6 @@
 //! How a socket ends: with a code, or without a word.
 //!
-//! In the path: `live` ends with an [`End`] and says it by [`goodbye`].
+//! In the path: a socket's task in `live` ends with an [`End`], and sends its code with [`goodbye`].
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::records::ConversationId;
 /// Why a socket ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Say goodbye with this code.
+    /// Send a close frame with this code.
     Close(u16, &'static str),
-    /// The peer is gone, or does not read: there is nobody to say goodbye to.
+    /// The peer is gone or does not read, so nobody would get a close frame.
     Gone,
 }
 
-/// How long this socket waits before it says goodbye: spread evenly over the window, the same for all
-/// tabs of a visitor.
+/// How long this socket waits before it closes. The waits are spread evenly over the window, and all tabs of a visitor
+/// have the same one.
 pub(super) fn turn(conversation: ConversationId, window: Duration) -> Duration {
     let window = whole_millis(window).max(1);
-    // Fibonacci hashing: neighbours in the database end up far apart.
+    // Fibonacci hashing: conversations with neighbouring numbers end up far apart.
     let mixed = conversation
         .0
         .unsigned_abs()
@@ -36,7 +36,7 @@ pub(super) fn turn(conversation: ConversationId, window: Duration) -> Duration {
     Duration::from_millis(mixed % window)
 }
 
-/// What a broken frame is answered.
+/// How a socket ends after a broken frame.
 pub(super) fn broken(error: &tungstenite::Error) -> End {
     match error {
         tungstenite::Error::Capacity(_) => End::Close(1009, "the frame is too large"),
@@ -57,7 +57,7 @@ pub(super) fn broken(error: &tungstenite::Error) -> End {
     }
 }
 
-/// Closes politely: sends the code, then waits for the peer's own close, but not long.
+/// Closes politely: sends the code, then waits a short time for the peer's own close frame.
 pub(super) async fn goodbye(socket: &mut Socket, code: u16, reason: &'static str) {
     let close = Message::Close(Some(CloseFrame {
         code: code.into(),
@@ -72,14 +72,14 @@ pub(super) async fn goodbye(socket: &mut Socket, code: u16, reason: &'static str
             match socket.next().await {
                 Some(Ok(Message::Close(_))) => answered = true,
                 Some(Ok(_)) => {}
-                // A frame before this was broken, so nothing can be read any more. To hang up over unread
-                // bytes resets the connection, and the peer would lose the code: it gets its time.
+                // A frame before this was broken, so nothing more can be read. Closing the connection over unread bytes
+                // would reset it, and the peer would lose the code. So the peer gets time to read it.
                 None if !answered => std::future::pending().await,
                 None | Some(Err(_)) => return,
             }
         }
     };
-    // A peer that does not answer is left.
+    // If a peer does not answer, the connection is dropped.
     let _ = tokio::time::timeout(GOODBYE_WITHIN, polite).await;
 }
 

@@ -1,9 +1,9 @@
 //! What is known of a socket when it opens, and the session that it opens.
 //!
-//! In the path: `socket` makes an [`Handshake`] of ticket and address, `live` opens the session.
+//! In the path: `socket` makes a [`Handshake`] from the ticket and the address, and `live` opens the session.
 //!
-//! Invariant: the session comes first (it names the conversation), then the subscription, then the store. What happens in
-//! between is seen twice and recognised by its sequence; nothing is lost.
+//! Invariant: the session comes first, because it names the conversation, then the subscription, then the store. What
+//! happens in between is seen twice and recognised by its sequence, so nothing is lost.
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ use crate::store::{OpenMode, OpenSession, SessionOpened};
 pub struct Handshake {
     /// Counts the socket while it is open.
     pub registration: Registration,
-    /// When the socket ends with its access token, and its grace.
+    /// When the access token and its grace period end, and with them the socket.
     pub ends: Millis,
     /// The app the user came through.
     pub app: String,
     /// The bot.
     pub bot: String,
-    /// How its frames are worded.
+    /// Writes the socket's frames.
     pub listener: Listener,
     /// JSON for the bot's turns.
     pub context: String,
     /// What the connection wants of the session.
     pub mode: ConnectionMode,
-    /// The client said that it can show answers that grow.
+    /// The client said that it can show answers that stream.
     pub streams: bool,
     /// Our widget's cursor; official clients have none.
     pub after: Option<u64>,

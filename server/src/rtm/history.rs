@@ -1,10 +1,10 @@
-//! `GET botmessages/rtm`: the stored transcript, as the official clients want it.
+//! `GET botmessages/rtm`: the stored transcript, in the form that the official clients expect.
 //!
-//! In the path: clients load it at the start and when the visitor scrolls up; pages use
-//! [`message`] for the transcript in the first HTML.
+//! In the path: clients load it at the start and when the visitor scrolls up. Pages use [`message`] for the transcript
+//! in the first HTML.
 //!
-//! Invariants: a page is oldest first. A template is a JSON string of one level
-//! (`{"type","payload"}`); everything else is text. `_id` equals the live `messageId`.
+//! Invariants: a page is oldest first. A template is a JSON string of one level (`{"type","payload"}`), and everything
+//! else is text. `_id` equals the live `messageId`.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub struct HistoryParams {
     forward: Option<String>,
     #[serde(rename = "msgId")]
     msg_id: Option<String>,
-    /// Ours: the page before this sequence.
+    /// Ours: the page ends before this sequence.
     before: Option<u64>,
 }
 
@@ -150,7 +150,7 @@ pub fn message(stored: &StoredMessage) -> HistoryMessage {
     }
 }
 
-/// The person who wrote it, as the clients know one.
+/// The person who wrote the message, in the form that the clients know.
 fn author(agent: &str) -> Value {
     let mut author = Extra::new();
     author.insert("type".to_owned(), "AGENT".into());
@@ -159,7 +159,7 @@ fn author(agent: &str) -> Value {
     Value::Object(author)
 }
 
-/// What the bot got, what the visitor saw when that was something else, and the files.
+/// What the bot got, what the visitor saw if that was different, and the files.
 fn user_text(body: &str) -> (String, Option<Tags>, Option<Vec<Value>>) {
     let said: UserBody = serde_json::from_str(body).unwrap_or_default();
     let tags = said.render_msg.as_ref().map(|shown| Tags {

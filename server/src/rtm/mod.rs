@@ -1,26 +1,28 @@
 //! The platform side of the Kore RTM protocol: from an assertion to a conversation.
 //!
 //! # In the order of a conversation
-//! - [`bearer`]: who calls, and from which page; [`access`]: whether what they were granted still stands.
+//! - [`bearer`]: who calls, and from which page; [`access`]: whether a grant is still valid.
 //! - [`token`]: an assertion becomes an access token.
-//! - [`start`]: an access token becomes a socket's address, good for one socket.
-//! - [`socket`]: a ticket becomes a socket, or is refused before there is one; [`upgrade`]: the handshake,
-//!   `strict`: what a frame must be to be read at all; `handshake`: what it brings along.
-//! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: what the
-//!   socket has been told, `pace`: how fast it may send; all three without I/O. `end`: how it ends.
-//! - `delivered`: what the socket has been told of an answer that grows.
-//! - `presence`: what the socket has been told of who answers; `who`: how frames name them.
-//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot is told, `recent`: what was said before,
-//!   `budget`: how much it may be asked; `busy`: which conversations are worked on here; `stream`: what is shown of its answers while they grow. `retry`: when a turn that
-//!   failed is given again, `breaker`: when a bot that fails is left alone, `apology`: what the visitor is told then.
-//! - [`history`], [`theme`]: what clients ask besides.
-//! - [`registry`]: who is here; [`limits`]: every number that bounds this.
+//! - [`start`]: an access token becomes the address of one socket.
+//! - [`socket`]: a ticket becomes a socket, or is refused before there is one; [`upgrade`]: the change to a WebSocket,
+//!   `strict`: which frames are read at all; `handshake`: what is known of a new socket.
+//! - [`live`]: the socket's task; [`conversation`]: what a frame asks for, [`cursor`]: which messages were sent,
+//!   `pace`: how fast the peer may send; all three without I/O. `end`: how a socket ends.
+//! - `delivered`: which part of a streaming answer was sent.
+//! - `presence`: who answers, as far as the client knows; `who`: how frames name them.
+//! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot gets, `recent`: the messages before,
+//!   `budget`: how many turns it may get; `busy`: which conversations are worked on here; `stream`: how answers are
+//!   shown while they stream. `retry`: when a failed turn is tried again, `breaker`: when a failing bot gets no turns,
+//!   `apology`: what the visitor reads then.
+//! - [`outside`]: what is said outside a turn; `profile`: what an assertion says of its visitor.
+//! - [`history`], [`theme`]: what clients ask for besides.
+//! - [`registry`]: which sockets are open; [`limits`]: every number that bounds all of this.
 //!
 //! # Invariants
 //! - Acknowledged is stored. Stored is answered, also after a crash.
-//! - Nothing about a session lives in this process only: any instance with the same store and keys
-//!   serves any request. What is in memory here (open sockets, who is being answered) is about this
-//!   process' own sockets and tasks.
+//! - No state of a session lives only in this process: any instance with the same store and keys can serve any request.
+//!   What is in memory here (open sockets, conversations that are being answered) is about this process' own sockets
+//!   and tasks.
 //! - Tokens, tickets, assertions and texts are neither logged nor part of an error.
 
 use std::collections::HashMap;
@@ -83,27 +85,27 @@ use registry::Registry;
 
 /// What the platform side is built from.
 pub struct Dependencies {
-    /// Apps, bots, lives of tokens.
+    /// The configuration.
     pub config: Arc<Swap<Config>>,
     /// The apps' keys.
     pub keys: Arc<Keys>,
-    /// The truth.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// Wakes the sockets of a conversation.
     pub bus: Arc<dyn Bus>,
-    /// By id, `st-…`.
+    /// The bots by id, `st-…`.
     pub bots: HashMap<String, Arc<dyn Bot>>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Names and secrets.
+    /// Makes names and secrets.
     pub ids: Arc<dyn Ids>,
-    /// Spawns, and ends.
+    /// Spawns tasks, and ends them at the shutdown.
     pub shutdown: Shutdown,
-    /// Counts in the log what is refused.
+    /// Counts refusals in the log.
     pub refusals: Arc<Refusals>,
-    /// How often somebody may ask.
+    /// Limits how often somebody may ask.
     pub rates: Arc<Rates>,
-    /// Whether the disk has room.
+    /// Knows whether the disk has room.
     pub room: Arc<Room>,
 }
 
@@ -114,32 +116,32 @@ pub struct Rtm {
     pub keys: Arc<Keys>,
     /// Rules for assertions.
     pub policy: Policy,
-    /// The truth.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// Wakes the sockets of a conversation.
     pub bus: Arc<dyn Bus>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Names and secrets.
+    /// Makes names and secrets.
     pub ids: Arc<dyn Ids>,
-    /// Spawns, and ends.
+    /// Spawns tasks, and ends them at the shutdown.
     pub shutdown: Shutdown,
-    /// Counts in the log what is refused.
+    /// Counts refusals in the log.
     pub refusals: Arc<Refusals>,
-    /// How often somebody may ask.
+    /// Limits how often somebody may ask.
     pub rates: Arc<Rates>,
-    /// Whether the disk has room.
+    /// Knows whether the disk has room.
     pub room: Arc<Room>,
-    /// Who is here.
+    /// The open sockets.
     pub registry: Arc<Registry>,
     bots: Swap<Bots>,
     busy: Busy,
 }
 
-/// By id, `st-…`.
+/// The bots by id, `st-…`.
 type Bots = HashMap<String, Staffed>;
 
-/// A bot and how many of its turns may run at once: one that hangs holds up no other bot.
+/// A bot with the number of its turns that may run at once. A bot that hangs does not hold up another.
 #[derive(Clone)]
 struct Staffed {
     bot: Arc<dyn Bot>,
@@ -169,12 +171,12 @@ impl Rtm {
         })
     }
 
-    /// Apps, bots, lives of tokens at this moment.
+    /// The configuration at this moment.
     pub fn config(&self) -> Arc<Config> {
         self.config.get()
     }
 
-    /// Goes on with other bots. Turns that run end with the bot that they began with.
+    /// Replaces the bots. A turn that is running ends with the bot that it began with.
     pub fn replace_bots(&self, bots: HashMap<String, Arc<dyn Bot>>) {
         let present = self.bots.get();
         self.bots.replace(staffed(bots, &present));
@@ -185,14 +187,14 @@ impl Rtm {
         answers::resume(self);
     }
 
-    /// Do this bot's answers come outside of its turns?
+    /// Whether the answers of this bot come outside its turns.
     pub fn answers_late(&self, bot: &str) -> bool {
         let bots = self.bots.get();
         bots.get(bot)
             .is_some_and(|staffed| staffed.bot.answers_late())
     }
 
-    /// A bot of this moment.
+    /// The bot with this id, at this moment.
     pub fn bot(&self, id: &str) -> Option<Arc<dyn Bot>> {
         self.bots
             .get()
@@ -205,8 +207,8 @@ impl Rtm {
         URL_SAFE_NO_PAD.encode(self.ids.secret())
     }
 
-    /// Tells everybody in the conversation. A bus that fails is no reason to fail here: the
-    /// message is stored, and sockets see the gap.
+    /// Publishes a message to everybody in the conversation. If the bus fails, nothing fails here: the message is
+    /// stored, and sockets see the gap.
     pub async fn publish(&self, message: StoredMessage) {
         let conversation = message.conversation;
         self.publish_event(conversation, Event::Stored(Arc::new(message)))
@@ -224,8 +226,8 @@ impl Rtm {
     }
 }
 
-/// The bots with their places; one of before keeps its places, so that those which are taken stay counted. Whether it is
-/// to be left alone is found out anew: what was wrong with it may be what was changed.
+/// The new bots. A bot that was there before keeps its semaphore, so that its running turns stay counted. Its breaker
+/// is new, because the change may have repaired the bot.
 fn staffed(bots: HashMap<String, Arc<dyn Bot>>, present: &Bots) -> Bots {
     let staffed = bots.into_iter().map(|(id, bot)| {
         let turns = present.get(&id).map_or_else(

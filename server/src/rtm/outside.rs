@@ -1,12 +1,12 @@
-//! What is said outside a turn: late answers, reminders, the words of people.
+//! What is said outside a turn: late answers, reminders, and the words of people.
 //!
-//! In the path: the way in (`http::way_in`) has found out who calls and gives a [`Saying`] to [`Rtm::say`]; connectors whose
-//! bots answer by calling us do the same. The store keeps it with a sequence like everything else, then the sockets of
-//! the conversation are told.
+//! In the path: `http::way_in` has found out who calls, and gives a [`Saying`] to [`Rtm::say`]. Connectors whose bots
+//! answer by calling us do the same. The store keeps it with a sequence like every other message, and then it is
+//! published to the sockets of the conversation.
 //!
-//! Invariants: one id is stored once; a repetition is answered with the same messages. Only the owner of a
-//! conversation speaks in it, or somebody who takes it with the same call. The store checks that in the transaction
-//! that stores. Closing gives the conversation back to the bot, so that nobody waits for a person who has gone.
+//! Invariants: one id is stored once, and a repetition gets the same messages. Only the owner of a conversation speaks
+//! in it, or somebody who takes it over with the same call. The store checks that in the transaction that stores.
+//! Closing gives the conversation back to the bot, so that nobody waits for a person who has gone.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::ids::format_uuid;
 use crate::records::{ConversationId, Effects, Owner, StoredMessage};
 use crate::store::{AnswersAppended, Conversation, NewAnswer, NewAnswers, StoreError};
 
-/// How often the owner may change under a saying before it gives up.
+/// How many times the owner may change during one call before the call fails.
 const TRIES: usize = 4;
 
 /// Something that is said or done outside a turn.
@@ -28,15 +28,15 @@ const TRIES: usize = 4;
 pub struct Saying {
     /// The id by which a repetition is recognised, within the conversation. Each bot has ids of its own.
     pub id: String,
-    /// In order.
+    /// The messages, in order.
     pub messages: Vec<BotMessage>,
     /// The person who speaks, by name; none for the bot.
     pub agent: Option<String>,
     /// Who answers from now on.
     pub hand_over: Option<Owner>,
-    /// Whoever speaks begins to type, or ends it.
+    /// Whether the speaker types now. `None`: unchanged.
     pub typing: Option<bool>,
-    /// The session ends.
+    /// Whether the session ends.
     pub close: bool,
 }
 
@@ -60,16 +60,16 @@ pub enum NotSaid {
 
 /// Whether something may be said while this owner has the conversation.
 enum Permission {
-    /// Whoever has the conversation.
+    /// Always.
     Always,
-    /// While it stays with this one.
+    /// Only while this owner has the conversation.
     While(Owner),
-    /// Not now. It would be with this one.
+    /// Not now. It would be allowed to this owner.
     Not(Owner),
 }
 
 impl Saying {
-    /// Nothing of it is kept: it only shows dots.
+    /// Whether nothing of it is kept, because it only shows that somebody types.
     fn is_fleeting(&self) -> bool {
         self.messages.is_empty() && self.hand_over.is_none() && !self.close
     }
@@ -85,7 +85,7 @@ impl Saying {
         }
     }
 
-    /// Who has the conversation afterwards; none: who has it now.
+    /// Who has the conversation afterwards. `None`: the same as now.
     fn next_owner(&self) -> Option<Owner> {
         if self.hand_over.is_some() {
             return self.hand_over.clone();
@@ -93,7 +93,7 @@ impl Saying {
         if self.close {
             return Some(Owner::Bot);
         }
-        // Who speaks in place of the bot has the conversation.
+        // A person who speaks in place of the bot has the conversation.
         let speaks = self.agent.clone().filter(|_| !self.messages.is_empty());
         speaks.map(Owner::Agent)
     }
@@ -113,11 +113,11 @@ impl Saying {
     }
 }
 
-/// The id of a message: the same whenever the same is said.
+/// The id of a message. The same call always gives the same id.
 fn message_id(bot: &str, conversation: &str, id: &str, index: usize) -> String {
     let mut hash = Sha256::new();
     for part in [bot, conversation, id] {
-        // With its length: no two triples are the same bytes.
+        // Each part comes with its length, so that different parts never give the same bytes.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -128,7 +128,7 @@ fn message_id(bot: &str, conversation: &str, id: &str, index: usize) -> String {
 }
 
 impl Rtm {
-    /// The bot's conversation with this public name. A conversation of another bot is none.
+    /// The conversation with this public name, if it belongs to the bot.
     ///
     /// # Errors
     /// When the store cannot be asked.
@@ -141,11 +141,11 @@ impl Rtm {
         Ok(found.filter(|found| found.bot == bot))
     }
 
-    /// Stores it, does it, and tells everybody. Gives the messages as they are stored, by this call or by an earlier one
-    /// with the same id.
+    /// Stores the messages, makes the changes, and publishes both. Gives the messages as they are stored, by this call
+    /// or by an earlier one with the same id.
     ///
     /// # Errors
-    /// Nothing was stored or changed: see [`NotSaid`].
+    /// [`NotSaid`]: nothing was stored or changed.
     pub async fn say(
         &self,
         conversation: &Conversation,
@@ -214,7 +214,7 @@ impl Rtm {
             None => conversation.session_id.clone(),
         };
         let session_id = session_id.unwrap_or_default();
-        // Clients hear that a person comes before the first message, and that the person goes after the last one.
+        // Clients learn that a person comes before the first message, and that the person goes after the last one.
         let comes = matches!(effects.owner, Some(Owner::Agent(_)));
         if comes {
             self.publish_effects(conversation.id, &session_id, effects)
@@ -230,7 +230,7 @@ impl Rtm {
         self.publish_typing(conversation.id, saying).await;
     }
 
-    /// Tells everybody who answers from now on, and that this session has ended.
+    /// Publishes who answers from now on, and that this session has ended.
     pub(super) async fn publish_effects(
         &self,
         conversation: ConversationId,

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::limits::{FRAME_BURST, FRAMES_PER_SECOND};
 
-/// How fast a socket may send: a bucket that fills with time.
+/// How fast a socket may send: a token bucket.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Thousandths of a frame.
+    /// In thousandths of a frame.
     allowance: u32,
     last: Instant,
 }
@@ -25,7 +25,7 @@ impl Pace {
         }
     }
 
-    /// May one more frame pass?
+    /// Whether one more frame may pass.
     pub(super) fn allows(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.last).as_millis();
         let earned = u32::try_from(passed)

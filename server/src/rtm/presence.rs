@@ -1,9 +1,9 @@
 //! The frames that say who answers: a person comes or goes, somebody types, the session is ended.
 //!
-//! In the path: `live` gives what the bus brings to [`Presence::frames`], and first of all who has the conversation when the
-//! socket opens. The frames are Kore's (`docs/kore-protocol.md` 4.8); `doing` is ours.
+//! In the path: `live` gives each event of the bus to [`Presence::frames`], and first of all, when the socket opens,
+//! who has the conversation. The frames are Kore's (`docs/kore-protocol.md` 4.8); `doing` is ours.
 //!
-//! Invariant: a socket is told of a person once, however often the event comes, and of nobody who is gone.
+//! Invariant: a socket gets each person once, however often the event comes, and never a person who has gone.
 
 use protocol::message::BotInfo;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::who::Who;
 use crate::bus::Event;
 use crate::records::Owner;
 
-/// Which person one socket knows of.
+/// The person that one socket knows of.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     /// The person who has the conversation.
@@ -65,8 +65,8 @@ struct SessionEnd<'a> {
 }
 
 impl Presence {
-    /// The frames for this event on a socket of this session; none when the client knows it, or learns it in another
-    /// way.
+    /// The frames for this event on a socket of this session. There are none if the client knows it already, or learns
+    /// it in another way.
     pub(super) fn frames(
         &mut self,
         listener: &Listener,

@@ -1,16 +1,16 @@
 //! What an assertion says of its visitor besides the identity: name, e-mail, custom data.
 //!
-//! In the path: `token` keeps it with the user when an assertion becomes a token; each turn carries it to the bot.
+//! In the path: `token` stores it with the user when an assertion becomes a token, and each turn carries it to the bot.
 //!
-//! Invariant: it is the word of the app that signed it, at most [`PROFILE_BYTES`], and is never logged.
+//! Invariant: it is the word of the app that signed it. It has at most [`PROFILE_BYTES`] and is never logged.
 
 use protocol::auth::Claims;
 use protocol::json::Map;
 
 use crate::limits::PROFILE_BYTES;
 
-/// Claims about the token itself or the sign-in, as identity providers write them. The registered ones have fields of
-/// their own in [`Claims`].
+/// Claims about the token itself or about the sign-in, as identity providers write them. The registered claims have
+/// fields of their own in [`Claims`].
 const OF_THE_TOKEN: [&str; 14] = [
     "acr",
     "amr",
@@ -28,7 +28,7 @@ const OF_THE_TOKEN: [&str; 14] = [
     "ver",
 ];
 
-/// The claims about the visitor as the JSON of an object. `None`: there are none, or more than is kept.
+/// The claims about the visitor as a JSON object. `None`: there are none, or they are too long.
 pub(super) fn profile_of(app: &str, claims: &Claims) -> Option<String> {
     let mut about = Map::default();
     for (name, value) in claims.extra.iter() {
@@ -41,7 +41,7 @@ pub(super) fn profile_of(app: &str, claims: &Claims) -> Option<String> {
     }
     let text = serde_json::to_string(&about).ok()?;
     if text.len() > PROFILE_BYTES {
-        // Not refused: a sign-in that works without them must not fail for claims that only a bot would read.
+        // They are not refused: a sign-in that works without them must not fail for claims that only a bot would read.
         tracing::warn!(
             app,
             bytes = text.len(),

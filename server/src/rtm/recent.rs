@@ -1,9 +1,9 @@
-//! What was said before a turn, for bots that do not remember it themselves.
+//! The messages before a turn, for bots that do not remember them.
 //!
-//! In the path: `answers` reads it from the store before a turn, when the bot asks for some.
+//! In the path: `answers` reads them from the store before a turn, if the bot asks for them.
 //!
-//! Invariants: whole messages, the newest first until one does not fit, given oldest first. What a visitor has said since
-//! the message to answer is no part of it: that has turns of its own.
+//! Invariants: messages are never cut. The newest are taken first, until one does not fit, and they are given oldest
+//! first. What a visitor has said since the message to answer is left out, because it has its own turns.
 
 use protocol::content::Content;
 use protocol::message::UserBody;
@@ -57,12 +57,13 @@ pub(super) async fn recent(
     Ok(said)
 }
 
-/// The message as it was read; `None`: nothing to read, or nothing from before the job's own.
+/// The message as it was read. `None`: there is nothing to read, or the message is not from before the job's own.
 fn words(message: &StoredMessage, job: &Job) -> Option<PastMessage> {
     let answered = job.trigger.as_ref().map(|trigger| trigger.seq);
     let (by, text) = match message.sender {
         Sender::User => {
-            // An answer to an earlier message may be stored behind the one to answer; a visitor's is a later one.
+            // An answer to an earlier message may be stored after the message to answer. A visitor's message there is a
+            // later one.
             if answered.is_some_and(|answered| message.seq >= answered) {
                 return None;
             }
@@ -86,8 +87,7 @@ fn words(message: &StoredMessage, job: &Job) -> Option<PastMessage> {
     })
 }
 
-/// The text with the titles of its buttons, a line each. `None` for an apology: it stood in the bot's place, and is not
-/// what the bot said.
+/// The text with the titles of its buttons, one on each line. `None` for an apology, which the bot did not say.
 fn read(content: &Content) -> Option<String> {
     if matches!(content, Content::Error { .. }) {
         return None;

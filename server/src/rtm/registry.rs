@@ -36,7 +36,7 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Granted {
     sockets: u32,
-    /// App and key that vouched for the token; none until they are known.
+    /// The app and the key that vouched for the token. `None` until they are known.
     by: Option<(Box<str>, Box<str>)>,
     revoked: CancellationToken,
 }
@@ -50,7 +50,7 @@ pub enum Full {
     Address,
 }
 
-/// One open socket, as it is counted. Its drop counts it off.
+/// One open socket, as it is counted. Dropping it counts the socket off.
 #[derive(Debug)]
 pub struct Registration {
     registry: Arc<Registry>,
@@ -61,7 +61,7 @@ pub struct Registration {
 }
 
 impl Registry {
-    /// Nobody is here yet. `per_address` 0: no limit.
+    /// An empty registry. `per_address` 0: no limit.
     pub fn new(per_address: u32) -> Self {
         Self {
             counts: Mutex::default(),
@@ -72,7 +72,7 @@ impl Registry {
     /// Counts a socket, unless a limit is reached.
     ///
     /// # Errors
-    /// When user or address have too many.
+    /// When the user or the address has too many.
     pub fn enter(
         self: &Arc<Self>,
         user: &str,
@@ -129,7 +129,7 @@ impl Registry {
     /// Tells the user's sockets to end.
     pub fn revoke_user(&self, user: &str) {
         if let Some(here) = self.lock().users.get_mut(user) {
-            // Sockets that open from now on go on.
+            // Sockets that open from now on are not affected.
             std::mem::take(&mut here.revoked).cancel();
         }
     }
@@ -144,18 +144,18 @@ impl Registry {
         ended.inspect(|granted| granted.revoked.cancel()).count()
     }
 
-    /// Open sockets.
+    /// The number of open sockets.
     pub fn len(&self) -> usize {
         self.lock().all
     }
 
-    /// Is nobody here?
+    /// Whether no socket is open.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,19 +166,19 @@ impl Registration {
         &self.user
     }
 
-    /// The access token that led here.
+    /// The access token that the socket was opened with.
     pub fn token(&self) -> SecretHash {
         self.token
     }
 
-    /// Notes who vouched for the token, so that its sockets end with them.
+    /// Notes the app and the key that vouched for the token, so that its sockets end with them.
     pub fn vouched_by(&self, app: &str, key: &str) {
         if let Some(granted) = self.registry.lock().tokens.get_mut(&self.token) {
             granted.by = Some((app.into(), key.into()));
         }
     }
 
-    /// Where it comes from.
+    /// The address that the socket comes from.
     pub fn address(&self) -> AddressKey {
         self.address
     }

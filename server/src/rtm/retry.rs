@@ -1,10 +1,10 @@
-//! When a turn that failed is given again.
+//! When a turn that failed is tried again.
 //!
 //! In the path: `answers` asks after each failed try.
 //!
-//! Invariants: what a bot asks for by `Retry-After` is obeyed, or the turn fails; it is never asked earlier. Tries, and the
-//! time from the first to the last, are limited: then the visitor is told. Turns that failed together are not given
-//! again together.
+//! Invariants: the server waits as long as a bot's `Retry-After` says, or the turn fails; the bot is never asked
+//! earlier. The number of tries, and the time from the first to the last, are limited. After that the visitor gets an
+//! apology. Turns that failed together are not tried again at the same moment.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::limits::{BOT_ATTEMPTS, BOT_RETRY_AFTER, BOT_RETRY_AFTER_MOST, BOT_RETRY_WITHIN};
 use crate::bot::BotError;
 
-/// How long until the next try; `None`: there is none. `attempts` have failed, the first of them `spent` ago; `turn` is the
-/// turn's id, which spreads the tries of many turns.
+/// How long to wait before the next try. `None`: there is none. `attempts` have failed, and the first began `spent`
+/// ago. `turn` is the turn's id, which spreads the tries of many turns.
 pub(super) fn again(
     error: &BotError,
     attempts: u32,
@@ -35,7 +35,7 @@ pub(super) fn again(
     (spent + wait <= BOT_RETRY_WITHIN).then_some(wait)
 }
 
-/// From 0 to 1, another one for each turn and try.
+/// A number from 0 to 1 that differs for each turn and try.
 fn share(turn: &str, attempts: u32) -> f64 {
     let hash = Sha256::digest(format!("{turn}/{attempts}"));
     f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(again(&busy(None), BOT_ATTEMPTS, spent, "tn-1"), None);
         let failed = BotError::failed(Class::Refused, "the key");
         assert_eq!(again(&failed, 1, Duration::ZERO, "tn-1"), None);
-        // Not for ever, however slowly it fails.
+        // There is an end, however slowly it fails.
         assert_eq!(again(&busy(None), 1, BOT_RETRY_WITHIN, "tn-1"), None);
     }
 

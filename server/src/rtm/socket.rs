@@ -1,10 +1,10 @@
 //! `GET /rtm/bot?sid=…`: a ticket becomes a socket, or is refused before there is one.
 //!
-//! In the path: clients come here with the address that `start` gave; [`open`] checks origin,
-//! ticket, sub-protocols and the limit of sockets, then [`super::upgrade`] makes the socket and [`super::live`] serves it.
+//! In the path: clients come here with the address that `start` gave. [`open`] checks origin, ticket, sub-protocols and
+//! the limit of sockets. Then [`super::upgrade`] makes the socket and [`super::live`] serves it.
 //!
-//! Invariants: a ticket opens one socket, within its life. Every refusal comes before the upgrade,
-//! in Kore's shape.
+//! Invariants: a ticket opens one socket, before the ticket expires. Every refusal comes before the upgrade, in Kore's
+//! shape.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,24 +35,24 @@ use crate::store::SecretHash;
 /// The sub-protocol that a v3 client must get back when it offered a nonce.
 pub const SECURE_PROTOCOL: &str = "x-rtm-v|1";
 
-/// The picture of a bot that has none, among the site's files.
+/// The picture for a bot that has none, among the site's files.
 const OWN_ICON: &str = "icon.svg";
 
-/// Longest `sid` that is looked at; ours have 43 characters.
+/// The longest `sid` that is looked at. Ours have 43 characters.
 const MAX_SID: usize = 128;
 
-/// What `start` knows and the socket wants; the ticket carries it.
+/// What `start` knows and the socket needs. The ticket carries it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketContext {
     /// The bot as the client named it.
     pub name: String,
-    /// `v3` where the client can show streamed answers.
+    /// `v3` if the client can show streamed answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui: Option<String>,
     /// The widget's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Must come back as a sub-protocol.
+    /// The nonce that the client must send back as a sub-protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// The hash of the access token that the ticket was given for.
@@ -70,7 +70,8 @@ impl TicketContext {
 /// Opens a socket.
 ///
 /// # Errors
-/// 401 for a ticket that is unknown, old or used or whose access token was revoked, 403 for a foreign page, 503 at the limit of sockets.
+/// 401 for a ticket that is unknown, old or used, or whose access token was revoked; 403 for a foreign page; 503 at the
+/// limit of sockets.
 pub async fn open(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -81,7 +82,7 @@ pub async fn open(
     upgradable: Result<Upgrade, NotUpgradable>,
 ) -> Result<Response, ApiError> {
     let upgradable = upgradable.map_err(|missing| {
-        // Proxies take away what belongs to the connection, and pass on what belongs to the handshake.
+        // Proxies remove the headers of the connection, and pass on those of the handshake.
         if headers.contains_key(header::SEC_WEBSOCKET_KEY) {
             faults.report(ProxyFault::NoUpgrade);
         }
@@ -123,7 +124,8 @@ pub async fn open(
                 .note(Refused::Limit, Some(&ticket.app), client.ip);
             ApiError::Busy(std::time::Duration::from_secs(5))
         })?;
-    // After the socket is registered: whoever revokes its token from now on, or removes its key, finds it.
+    // This comes after the registration, so that whoever revokes the token from now on, or removes its key, finds the
+    // socket.
     let token = rtm.store.token(token, rtm.clock.now()).await?;
     let token = token.ok_or(ApiError::TokenExpired)?;
     registration.vouched_by(&token.app, &token.key);
@@ -157,7 +159,7 @@ pub async fn open(
 
 const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too old or was used");
 
-/// Does the handshake offer `x-rtm-v|1` and `nonce|<nonce>`?
+/// Whether the client offers `x-rtm-v|1` and `nonce|<nonce>`.
 fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
     let proven = offers(headers)
         .filter_map(|protocol| protocol.strip_prefix("nonce|"))
@@ -165,7 +167,7 @@ fn offers_nonce(headers: &HeaderMap, nonce: &str) -> bool {
     proven && offers(headers).any(|offer| offer == SECURE_PROTOCOL)
 }
 
-/// The sub-protocols that the client speaks.
+/// The sub-protocols that the client offers.
 fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
     lines
@@ -173,8 +175,8 @@ fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .flat_map(|line| line.split(',').map(str::trim))
 }
 
-/// The bot's picture for frames: its avatar, else our own icon. Official clients need an absolute
-/// address, and without one 10.1.12 breaks off in the middle of a pressed quick reply.
+/// The bot's picture for frames: its avatar, or else our own icon. Official clients need an absolute address. Without
+/// one, version 10.1.12 breaks off in the middle of a pressed quick reply.
 pub(super) fn icon(
     rtm: &Rtm,
     bot: &str,
@@ -202,7 +204,7 @@ struct TurnContext<'a> {
     ui: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
-    /// For the limits of a bot by address (`budget`). Gone with the job.
+    /// For the limits of a bot by address (`budget`). It is deleted with the job.
     from: String,
 }
 

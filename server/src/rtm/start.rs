@@ -2,8 +2,8 @@
 //!
 //! In the path: after the grant, and again at every reconnect.
 //!
-//! Invariants: the ticket in the address is 256 random bits, good for one socket within seconds;
-//! the store sees its hash only. The address always holds a `?`: clients append with `&`.
+//! Invariants: the ticket in the address has 256 random bits, and opens one socket within seconds. The store sees only
+//! its hash. The address always holds a `?`, because clients append with `&`.
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ use crate::store::{SecretHash, TicketRecord};
 /// The header that asks for the secure sub-protocol.
 const RTM_VERSION: HeaderName = HeaderName::from_static("x-rtm-v");
 
-/// Longest names that travel in every frame of the socket.
+/// The longest names that travel in every frame of the socket.
 const MAX_NAME_CHARS: usize = 128;
-/// `uiVersion`, `language`.
+/// The longest `uiVersion` and `language`.
 const MAX_WORD_CHARS: usize = 35;
 
 /// Gives a socket's address.
@@ -82,7 +82,7 @@ pub async fn create(
     })))
 }
 
-/// `ws(s)://host/…/rtm/bot`: the configured address, else the one the request was sent to.
+/// `ws(s)://host/…/rtm/bot`: the configured address, or else the address of the request.
 fn socket_address(
     rtm: &Rtm,
     client: Client,
@@ -96,7 +96,7 @@ fn socket_address(
     Ok(format!("{}{path}", own.replacen("http", "ws", 1)))
 }
 
-/// The text when it is not empty, cut to what we carry.
+/// The text, cut to what a ticket carries. `None` if it is empty.
 fn short(text: &str, chars: usize) -> Option<String> {
     let text: String = text
         .chars()

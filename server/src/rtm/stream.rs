@@ -1,11 +1,11 @@
-//! A bot's turn while it streams: growing answers are published, and the visitor's Stop ends the turn.
+//! A bot's turn while it streams: its answers are published piece by piece, and the visitor's Stop ends the turn.
 //!
 //! In the path: `answers` runs `publish_progress` beside the bot's turn. It publishes on the bus, and at each socket
 //! `delivered` decides which piece it lacks.
 //!
-//! Invariants: nothing here is stored. A message has the same id while it grows, when it is stored, and when the turn
-//! has to be run again, so no client can show it twice. A growing answer is published once in [`STREAM_EVERY`] at
-//! most, however fast the bot is.
+//! Invariants: nothing here is stored. A message has the same id while it streams, when it is stored, and when the turn
+//! has to be run again, so no client can show it twice. A streaming answer is published at most once in
+//! [`STREAM_EVERY`], however fast the bot is.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -22,32 +22,32 @@ use crate::clock::Millis;
 use crate::ids::format_uuid;
 use crate::store::{Job, JobId};
 
-/// Why a turn is not waited for any longer.
+/// Why the server stops waiting for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interrupted {
     /// The bot does not come to an end.
     Endless,
     /// The bot is silent for too long.
     Late,
-    /// The visitor has enough.
+    /// The visitor stopped it.
     Stopped,
     /// Somebody else has the conversation.
     TakenOver,
 }
 
-/// An answer that was told.
+/// A streaming answer that was published.
 pub(super) struct PublishedAnswer {
     /// Which answer of the turn it is.
     index: usize,
     message_id: String,
     began: Millis,
-    /// The conversation's newest sequence at that moment.
+    /// The conversation's newest sequence when the answer began.
     behind: Option<u64>,
     bytes: usize,
 }
 
-/// The sequence behind which each answer of a turn stands. An answer that was shown while it grew stands where it
-/// began; those before it in the turn stand above it.
+/// The sequence behind which each answer of a turn stands. An answer that was shown while it streamed stands where it
+/// began. Answers before it in the turn stand above it.
 pub(super) fn positions(published: &[PublishedAnswer], answers: usize) -> Vec<Option<u64>> {
     let mut positions = vec![None; answers];
     let mut behind = None;
@@ -59,28 +59,28 @@ pub(super) fn positions(published: &[PublishedAnswer], answers: usize) -> Vec<Op
     positions
 }
 
-/// The id of the turn's answer with this number. It is the same whenever the turn is run.
+/// The id of the turn's answer with this index. It is the same whenever the turn is run.
 pub(super) fn answer_id(job: &Job, index: usize) -> String {
     answer_id_of(job.id, origin(job), index)
 }
 
-/// The same for who knows the job only by its number, and its `origin`.
+/// The same id, for a caller that has only the job's number and its `origin`.
 pub fn answer_id_of(job: JobId, origin: &str, index: usize) -> String {
     format!("ms-{}", same_for(job, origin, &index.to_string()))
 }
 
-/// What tells a job from the one with the same number in another database: its message, or its session.
+/// What distinguishes a job from the one with the same number in another database: its message, or its session.
 fn origin(job: &Job) -> &str {
     let message = job.trigger.as_ref().map(|message| &message.message_id);
     message.unwrap_or(&job.session_id)
 }
 
-/// The id of the job's turn: the same whenever the turn is run.
+/// The id of the job's turn. It is the same whenever the turn is run.
 pub(super) fn turn_id(job: &Job) -> String {
     format!("tn-{}", same_for(job.id, origin(job), "turn"))
 }
 
-/// A UUID that only this job gives for this purpose.
+/// A UUID that depends only on the job and the purpose.
 fn same_for(job: JobId, origin: &str, what: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{origin}/{}/{what}", job.0));
@@ -89,7 +89,8 @@ fn same_for(job: JobId, origin: &str, what: &str) -> String {
     format_uuid(bytes)
 }
 
-/// Tells what grows, and notes it in `delivered`, until there is a reason to end the turn. Dropped when the turn ends by itself.
+/// Publishes what streams, and notes it in `published`, until there is a reason to end the turn. The future is dropped
+/// when the turn ends by itself.
 pub(super) async fn publish_progress(
     rtm: &Rtm,
     job: &Job,
@@ -130,7 +131,7 @@ pub(super) async fn publish_progress(
                 continue;
             }
         }
-        // While this publishes, it does not listen. A Stop that comes meanwhile waits in the subscription.
+        // While this publishes, it does not listen. A Stop that comes in the meantime waits in the subscription.
         sleep_until(next).await;
         next = Instant::now() + STREAM_EVERY;
         silent = Instant::now() + patience.silent;
@@ -143,7 +144,7 @@ pub(super) async fn publish_progress(
         }
         for (number, answer) in now.answers.into_iter().enumerate() {
             if number == published.len() {
-                // Where that cannot be read, the answer stands where it ends.
+                // If that cannot be read, the answer stands where it ends.
                 let conversation = rtm.store.conversation(&job.user, &job.bot).await;
                 published.push(PublishedAnswer {
                     index: answer.index,
@@ -173,8 +174,7 @@ pub(super) async fn publish_progress(
     }
 }
 
-/// What the bot does meanwhile, as it was published last. Clients show that for a few seconds only, so it is
-/// published again.
+/// What the bot is doing, as it was last published. Clients show it for a few seconds only, so it is published again.
 #[derive(Default)]
 struct Doing {
     what: Option<Arc<str>>,
@@ -182,7 +182,7 @@ struct Doing {
 }
 
 impl Doing {
-    /// Notes what it does now. True: that is to be told.
+    /// Notes what the bot is doing now. True: that must be published.
     fn is_now(&mut self, what: Option<&str>) -> bool {
         let what: Option<String> = what.map(|what| what.chars().take(DOING_CHARS).collect());
         if self.what.as_deref() == what.as_deref() {
@@ -204,7 +204,7 @@ impl Doing {
             .await;
     }
 
-    /// It was told a while ago, and is so still.
+    /// Waits until it was published long ago and is still true.
     async fn is_old(&self) {
         match self.again {
             Some(again) => sleep_until(again).await,
@@ -213,13 +213,13 @@ impl Doing {
     }
 }
 
-/// Does somebody else have the conversation? The store knows; an event may be old.
+/// Whether somebody else has the conversation. The store knows; an event may be old.
 async fn is_taken(rtm: &Rtm, job: &Job) -> bool {
     let found = rtm.store.conversation(&job.user, &job.bot).await;
     found.is_ok_and(|found| found.is_some_and(|found| found.owner != job.owner))
 }
 
-/// The next event; without a subscription it never comes.
+/// The next event. Without a subscription it never comes.
 async fn hear(subscription: &mut Option<Subscription>) -> Received {
     match subscription {
         Some(open) => open.recv().await,

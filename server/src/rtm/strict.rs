@@ -1,9 +1,9 @@
-//! The heads of a peer's frames, looked at before anything is read from them.
+//! Checks the heads of a peer's frames before anything is read from them.
 //!
-//! In the path: `upgrade` puts it between the connection and the WebSocket library, which is lenient here: it reads
+//! In the path: `upgrade` puts this between the connection and the WebSocket library. The library is lenient: it reads
 //! lengths in any form, and collects fragments for as long as they come.
 //!
-//! Invariants: bytes pass unchanged up to the first fault; after it nothing passes. Only the head of the present
+//! Invariants: bytes pass unchanged up to the first fault, and nothing passes after it. Only the head of the current
 //! frame is kept. `docs/adr/0019-strict-frames.md` says why this is our own code.
 
 use std::io;
@@ -29,16 +29,16 @@ pub(super) enum FrameFault {
     /// RFC 6455, 5.2: the minimal number of bytes must be used.
     #[error("the length of a frame is not in its shortest form")]
     Length,
-    /// More pieces than [`MAX_FRAGMENTS`], full or empty.
+    /// There are more fragments than [`MAX_FRAGMENTS`], full or empty.
     #[error("a message has too many fragments")]
     Fragments,
-    /// It began more than [`MESSAGE_WITHIN`] ago.
+    /// The message began more than [`MESSAGE_WITHIN`] ago.
     #[error("a message took too long")]
     Slow,
 }
 
 impl<S> Strict<S> {
-    /// From the first frame on.
+    /// Checks from the first frame on.
     pub(super) fn new(inner: S) -> Self {
         Self {
             inner,
@@ -102,29 +102,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 }
 
-/// Opcode, flags, mask bit, and the longest length.
+/// The bytes of opcode, flags, mask bit, and the longest length.
 const HEAD: usize = 10;
-/// A client's key, behind the length.
+/// The bytes of a client's key, behind the length.
 const MASK: u64 = 4;
 
 /// Where the peer is in its frames.
 #[derive(Debug, Default)]
 struct Frames {
     head: [u8; HEAD],
-    /// Bytes of the head that are there.
+    /// How many bytes of the head have come.
     have: usize,
-    /// Bytes of the frame that are still to come behind its head.
+    /// How many bytes of the frame are still to come behind its head.
     left: u64,
-    /// The frame is the last of its message.
+    /// Whether the frame is the last of its message.
     last: bool,
-    /// When the message began that is not whole yet.
+    /// When the message began that is not complete yet.
     began: Option<Instant>,
-    /// Its frames so far.
+    /// The number of its frames so far.
     fragments: u32,
 }
 
 impl Frames {
-    /// Takes what came. The error says how many bytes of it were good.
+    /// Checks these bytes. The error says how many of them were good.
     fn pass(&mut self, bytes: &[u8], now: Instant) -> Result<(), (usize, FrameFault)> {
         if let Some(began) = self.began
             && now.saturating_duration_since(began) > MESSAGE_WITHIN
@@ -157,7 +157,7 @@ impl Frames {
 
     fn head_length(&self) -> usize {
         match self.head[1] & 0x7f {
-            // The second byte must be there before it says something.
+            // The length of the head depends on the second byte.
             _ if self.have < 2 => 2,
             126 => 4,
             127 => HEAD,
@@ -165,7 +165,7 @@ impl Frames {
         }
     }
 
-    /// The head is whole.
+    /// The head is complete.
     fn begin(&mut self, now: Instant) -> Result<(), FrameFault> {
         let [first, second, length @ ..] = self.head;
         let long = u64::from_be_bytes(length);
@@ -213,7 +213,7 @@ mod tests {
         [&[first][..], length, &KEY, &vec![b'x'; payload]].concat()
     }
 
-    /// What passes of these bytes, in reads of so many, and the fault.
+    /// The bytes that pass, when this many are read at once, and the fault.
     async fn read(bytes: &[u8], at_once: usize) -> (Vec<u8>, Option<FrameFault>) {
         let stream = tokio_test_stream(bytes, at_once);
         let mut strict = Strict::new(stream);
@@ -306,7 +306,7 @@ mod tests {
         let mut frames = Frames::default();
         let late = start + MESSAGE_WITHIN + Duration::from_secs(1);
         frames.pass(&frame(0x81, &[0x80 | 5], 5), start).unwrap();
-        // Nothing was under way.
+        // No message was on its way.
         frames.pass(&frame(0x01, &[0x80 | 5], 5), late).unwrap();
         let ping = frame(0x89, &[0x80], 0);
         frames.pass(&ping, late + MESSAGE_WITHIN).unwrap();

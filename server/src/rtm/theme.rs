@@ -1,8 +1,8 @@
-//! `GET websdkthemes/{bot}/activetheme`: the bot's look for the official clients.
+//! `GET websdkthemes/{bot}/activetheme`: the colours of a bot for the official clients.
 //!
-//! In the path: a v3 client shows nothing until this answered with a truthy `activeTheme`.
+//! In the path: a v3 client shows nothing until this has answered with a truthy `activeTheme`.
 //!
-//! Invariant: no `v3` key. The v3 client then takes its own defaults; a half branding breaks it.
+//! Invariant: there is no `v3` key. Without it the v3 client takes its own defaults; an incomplete branding breaks it.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub async fn active(
     Ok(private(Json(of_brand(&bot, found.brand))))
 }
 
-/// The v2 sections from one colour.
+/// The v2 sections, made from one colour.
 fn of_brand(bot: &str, Brand(brand): Brand) -> ActiveTheme {
     let (brand, on_brand) = (brand.to_string(), brand.readable_on().to_string());
     let sections = json!({

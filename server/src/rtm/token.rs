@@ -3,8 +3,8 @@
 //!
 //! In the path: after signing, before `rtm/start`.
 //!
-//! Invariants: success is 200 (clients take 201 for a failure). A `jti` is spent in the same step that
-//! keeps the token. The token is 256 random bits; the store sees its hash only.
+//! Invariants: success is 200, because clients take 201 for a failure. A `jti` is spent in the same step that stores
+//! the token. The token has 256 random bits, and the store sees only its hash.
 
 use std::sync::Arc;
 
@@ -30,11 +30,11 @@ use crate::security::refusals::Refused;
 use crate::signing::{self, AssertionError, VerifiedAssertion};
 use crate::store::{NewGrant, SecretHash, User};
 
-/// Exchanges an assertion. The anonymous variant is the same: the assertion says who is anonymous.
+/// Exchanges an assertion for a token. The anonymous route does the same, because the assertion says who is anonymous.
 ///
 /// # Errors
-/// 401 with Kore's text and code for an assertion that does not hold, 403 or 404 for the bot that it is meant for, 503
-/// when there were too many.
+/// 401 with Kore's text and code for an assertion that is not valid, 403 or 404 for the bot that it is meant for, 503
+/// when there were too many requests.
 pub async fn grant(
     State(rtm): State<Arc<Rtm>>,
     Extension(client): Extension<Client>,
@@ -86,18 +86,18 @@ pub async fn grant(
     Ok(private(Json(reply)))
 }
 
-/// What a revocation is asked for.
+/// The query of a revocation.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Revoke {
-    /// Not this token only, but everything that its user was granted: a logout.
+    /// Revoke everything that the user of this token was granted: a logout.
     #[serde(default)]
     all: bool,
 }
 
-/// Makes the caller's token worthless, or with `?all=true` every token and ticket of its user. Their sockets end.
+/// Revokes the caller's token, or with `?all=true` every token and ticket of its user. Their sockets end.
 ///
 /// # Errors
-/// 401 for a token that already is, 400 for another `all`.
+/// 401 for a token that is not valid, 400 for another value of `all`.
 pub async fn revoke(
     State(rtm): State<Arc<Rtm>>,
     Bearer(token): Bearer,
@@ -106,7 +106,7 @@ pub async fn revoke(
     let Query(Revoke { all }) =
         revoke.map_err(|_| ApiError::Invalid("`all` is true or false".to_owned()))?;
     let revoking = Arc::clone(&rtm);
-    // Also when the caller hangs up: a second call would not be let in to end the sockets.
+    // This runs on if the caller hangs up, because a second call would not be let in to end the sockets.
     let revoked = rtm.shutdown.finish("revocation", async move {
         if all {
             revoking.end_user(&token.user).await
@@ -118,7 +118,7 @@ pub async fn revoke(
     Ok(private(Json(serde_json::json!({ "revoked": true }))))
 }
 
-/// Checks the assertion. What does not hold is counted in the log.
+/// Checks the assertion. One that is not valid is counted in the log.
 fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<VerifiedAssertion, AssertionError> {
     let table = rtm.keys.table();
     signing::verify(&table, &rtm.policy, assertion, rtm.clock.now()).inspect_err(|error| {
@@ -133,8 +133,8 @@ fn verify(rtm: &Rtm, assertion: &str, client: Client) -> Result<VerifiedAssertio
     })
 }
 
-/// Refuses a grant for a bot that the app may not open, or not for somebody without a name. Clients name the bot as
-/// `taskBotId`, or as their configuration does, `_id`; one that names none is held to its bot by `rtm/start`.
+/// Refuses a grant for a bot that the app may not open, or that is not for anonymous visitors. Clients name the bot as
+/// `taskBotId`, or, like their configuration, as `_id`. If a client names none, `rtm/start` checks its bot.
 fn check_bot(
     rtm: &Rtm,
     verified: &VerifiedAssertion,
@@ -157,7 +157,7 @@ fn check_bot(
     })
 }
 
-/// A `jti` works once. Two apps may use the same.
+/// A `jti` works once. Two apps may use the same one.
 fn once(verified: &VerifiedAssertion) -> Option<(SecretHash, Millis)> {
     let jti = verified.jti.as_ref()?;
     let hash = SecretHash::of(format!("{}\n{jti}", verified.app));
@@ -165,7 +165,7 @@ fn once(verified: &VerifiedAssertion) -> Option<(SecretHash, Millis)> {
 }
 
 fn user_info(user: &User) -> UserInfo {
-    // There are neither accounts nor organisations here: the app stands for both.
+    // There are no accounts and no organisations here. The app stands for both.
     let account = user.app.trim_start_matches("cs-");
     UserInfo {
         user_id: user.id.clone(),
@@ -179,7 +179,7 @@ fn user_info(user: &User) -> UserInfo {
     }
 }
 
-/// An answer that no cache may keep.
+/// An answer that no cache may store.
 pub(super) fn private(answer: impl IntoResponse) -> Response {
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (no_store, answer).into_response()

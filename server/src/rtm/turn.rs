@@ -1,4 +1,4 @@
-//! A stored job becomes the event that its bot is given.
+//! Makes the event for the bot from a stored job.
 
 use protocol::Extra;
 use protocol::message::{UserBody, UserMessage};
@@ -10,7 +10,7 @@ use super::stream::turn_id;
 use crate::bot::{File, Turn, TurnKind, Visitor};
 use crate::store::{Job, JobKind};
 
-/// What the client said when it connected: the part of a job's context that a bot is told.
+/// What the client said when it connected: the part of a job's context that a bot gets.
 #[derive(Default, Deserialize)]
 struct Context {
     language: Option<String>,
@@ -18,7 +18,7 @@ struct Context {
     custom_data: Option<Value>,
 }
 
-/// The language that the client named, a tag.
+/// The language tag that the client named.
 pub(super) fn language_of(job: &Job) -> Option<String> {
     context_of(job).language
 }
@@ -27,7 +27,7 @@ fn context_of(job: &Job) -> Context {
     serde_json::from_str(&job.context).unwrap_or_default()
 }
 
-/// What a socket says of its client, with what the page said beside this message.
+/// A socket's context, together with what the page said beside this message.
 pub(super) fn context_with(context: &str, custom_data: Option<Value>) -> String {
     let (Some(data), Ok(Value::Object(mut object))) = (custom_data, serde_json::from_str(context))
     else {
@@ -37,7 +37,7 @@ pub(super) fn context_with(context: &str, custom_data: Option<Value>) -> String 
     Value::Object(object).to_string()
 }
 
-/// The event for the bot. `None` when the stored message cannot be read.
+/// The event for the bot. `None` if the stored message cannot be read.
 pub(super) fn turn_of(job: &Job) -> Option<Turn> {
     let context = context_of(job);
     let kind = match job.kind {
@@ -91,13 +91,13 @@ fn files_of(said: &UserBody) -> Vec<File> {
         .collect()
 }
 
-/// What the host page sent along inside of the message.
+/// The custom data that the host page put inside the message.
 fn custom_data_of(said: &UserBody) -> Option<Value> {
     custom_data_in(&said.extra)
 }
 
-/// What the host page sent along: the official client writes `customdata`, its documentation `customData`. Clients send an
-/// empty object where there is nothing.
+/// The custom data in these fields. The official client writes `customdata`, its documentation `customData`. Clients
+/// send an empty object if there is none.
 fn custom_data_in(extra: &Extra) -> Option<Value> {
     let found = ["customdata", "customData"]
         .iter()
@@ -107,8 +107,8 @@ fn custom_data_in(extra: &Extra) -> Option<Value> {
     (!empty).then_some(found)
 }
 
-/// What the host page sent along beside the message: with this frame, else with each by its configuration of the bot. A
-/// message that has some of its own does not need it.
+/// The custom data that the host page sent beside the message: with this frame, or else with its configuration of the
+/// bot in each frame. A message with its own custom data does not need it.
 pub(super) fn custom_data_beside(message: &UserMessage) -> Option<Value> {
     let of_bot = || custom_data_in(&message.bot_info.as_ref()?.extra);
     let found = custom_data_in(&message.extra).or_else(of_bot)?;

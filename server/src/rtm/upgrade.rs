@@ -1,9 +1,9 @@
-//! From a request to a WebSocket.
+//! Upgrades a request to a WebSocket.
 //!
-//! In the path: [`super::socket`] checks who comes and hands over; `live` gets the [`Socket`].
+//! In the path: [`super::socket`] checks the request and hands it over, and `live` gets the [`Socket`].
 //!
-//! Invariant: sockets are upgraded here only. Every limit of the WebSocket library is set here, and the library reads
-//! no byte that `strict` has not seen.
+//! Invariant: sockets are upgraded only here. Every limit of the WebSocket library is set here, and the library reads
+//! no byte that `strict` has not checked.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -22,10 +22,10 @@ use super::strict::Strict;
 use crate::error::ApiError;
 use crate::listen::ConnectionPermit;
 
-/// A socket as the library speaks it, on bytes that were looked at.
+/// A socket of the library, on bytes that `strict` has checked.
 pub type Socket = WebSocketStream<Strict<TokioIo<Upgraded>>>;
 
-/// A request that asks for a WebSocket, as RFC 6455, 4.2.1 wants it.
+/// A request that asks for a WebSocket, as RFC 6455, 4.2.1 demands.
 #[derive(Debug)]
 pub struct Upgrade {
     accept: HeaderValue,
@@ -66,7 +66,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 }
 
 impl Upgrade {
-    /// The response that upgrades the connection, and a future of the socket; `None` when the connection has ended.
+    /// The response that upgrades the connection, and a future of the socket. The future gives `None` if the connection
+    /// has ended.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the wrapper that the rule asks for"
@@ -97,7 +98,7 @@ impl Upgrade {
     }
 }
 
-/// Our limits. The library's own are a read buffer of 128 KiB and no bound on what waits to be written.
+/// Our limits. The library's own are a read buffer of 128 KiB, and no limit on what waits to be written.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -107,7 +108,7 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_FRAME_BYTES))
 }
 
-/// Is this word in the header's list, in any case?
+/// Whether this word is in the header's list, in any case.
 fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     headers
         .get_all(name)

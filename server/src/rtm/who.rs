@@ -1,11 +1,11 @@
-//! Who says or does something, as frames name them.
+//! Names whoever says or does something, in the form of frames.
 //!
-//! In the path: `conversation` names the person behind an answer, `presence` who comes, goes or types.
+//! In the path: `conversation` names the person behind an answer, `presence` names who comes, goes or types.
 
 use protocol::message::BotInfo;
 use serde::Serialize;
 
-/// `author`, as Kore writes it. Its clients put first and last name together.
+/// `author`, as Kore writes it. Kore's clients join the first and the last name.
 #[derive(Serialize)]
 pub(super) struct Who<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

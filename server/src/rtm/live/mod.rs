@@ -47,7 +47,7 @@ use crate::records::{ConversationId, Owner};
 use crate::security::refusals::Refused;
 use crate::store::{NewMessage, StoreError};
 
-/// The client comes back when it likes, and reads from the history what it missed.
+/// The client comes back when it wants, and reads from the history what it missed.
 const SLOW: End = End::Close(1013, "the messages were not read in time");
 
 /// The client gets a new grant and comes back.
@@ -68,14 +68,14 @@ struct Live {
     cursor: Cursor,
     delivered: Delivered,
     presence: Presence,
-    /// Our widget, which knows `resync` and sends again what was refused.
+    /// The client is our widget, which knows `resync` and sends again what was refused.
     ours: bool,
     pace: Pace,
-    /// Until then no message is taken: see [`REFUSED_FOR`].
+    /// Messages are refused until then: see [`REFUSED_FOR`].
     refusing_until: Option<Instant>,
     offences: u32,
     good_frames: u32,
-    /// When the access token and its grace end; the socket ends with them.
+    /// When the access token and its grace period end; the socket ends with them.
     ends: Millis,
     /// Dropped before the goodbye, or when the task ends.
     registration: Registration,
@@ -84,11 +84,11 @@ struct Live {
 /// What the timer means when it fires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WaitFor {
-    /// The peer is silent: ask for a sign of life.
+    /// The peer is silent: send a ping.
     Silence,
-    /// No sign of life came: the peer is gone.
+    /// No answer to the ping came: the peer is gone.
     Pong,
-    /// The server ends and it is this socket's turn.
+    /// The server shuts down, and this socket closes now.
     Turn,
 }
 
@@ -104,7 +104,7 @@ pub fn start(rtm: Arc<Rtm>, socket: Socket, handshake: Handshake) {
     });
 }
 
-/// The open socket, and whether its session begins with it.
+/// Makes the open socket, and says whether its session begins with it.
 async fn enter(
     rtm: Arc<Rtm>,
     mut socket: Socket,
@@ -143,7 +143,7 @@ async fn enter(
         registration: handshake.registration,
         rtm,
     });
-    // If a person has the conversation, the client hears of that first. If the peer is gone by now, the next write
+    // If a person has the conversation, the client learns that first. If the peer is gone by now, the next write
     // notices.
     let there = Event::Owner(opened.owner);
     let _ = live.send_presence(&there).await;
@@ -157,7 +157,7 @@ async fn run(mut live: Box<Live>, greet: bool) {
     }
 }
 
-/// Counts the socket off, then says goodbye. A peer that made a mistake, or never answers, may come again at once.
+/// Counts the socket off, then closes it. A peer that made a mistake, or never answers, may come again at once.
 async fn leave(live: Box<Live>, code: u16, reason: &'static str) {
     let Live {
         mut socket,
@@ -172,10 +172,10 @@ impl Live {
     async fn serve(&mut self, greet: bool) -> End {
         let caught_up = Box::pin(self.catch_up()).await;
         if greet {
-            // The bot greets also when this socket ends here: the session has begun, and no later socket is greeted
+            // The bot greets even if this socket ends here: the session has begun, and no later socket gets a greeting
             // for it.
             answers::wake(&self.rtm, self.conversation);
-            // A new session is the bot's. Sockets of the session before may still show a person.
+            // The bot answers a new session. Sockets of the session before may still show a person.
             let event = Event::Owner(Owner::Bot);
             Box::pin(self.rtm.publish_event(self.conversation, event)).await;
         }
@@ -222,7 +222,7 @@ impl Live {
                 () = &mut revoked => Err(REVOKED),
                 () = &mut timer => match waiting {
                     WaitFor::Silence | WaitFor::Pong if self.has_ended() => Err(ENDED),
-                    // Our widget pings by itself: nobody has to ask it.
+                    // Our widget sends pings by itself, so the server need not ask.
                     WaitFor::Silence if heard.elapsed() < PING_AFTER => {
                         timer.as_mut().reset(heard + PING_AFTER);
                         Ok(())
@@ -242,8 +242,8 @@ impl Live {
         }
     }
 
-    /// Reads frames and sends no events yet: see [`GREETING_AFTER`]. The welcome is stored meanwhile, so the history
-    /// has it.
+    /// Reads frames and sends no events yet: see [`GREETING_AFTER`]. The welcome is stored in the meantime, so it is in
+    /// the history.
     async fn hold(&mut self) -> Result<(), End> {
         let over = tokio::time::sleep(GREETING_AFTER);
         tokio::pin!(over);
@@ -258,8 +258,8 @@ impl Live {
         }
     }
 
-    /// The server ends: stores and acknowledges the frames that have arrived, so that nobody has to send them again.
-    /// There is a time limit, since a slow disk must not cost the goodbye.
+    /// The server shuts down. Stores and acknowledges the frames that have arrived, so that nobody has to send them
+    /// again. There is a time limit, because a slow disk must not cost the close frame.
     async fn last_frames(&mut self) -> End {
         let until = Instant::now() + LAST_FRAMES_WITHIN;
         for _ in 0..FRAME_BURST {
@@ -289,7 +289,7 @@ impl Live {
             Some(Ok(Message::Binary(_))) => {
                 return Box::pin(self.offended(Offence::Binary, None)).await;
             }
-            // The library has answered. Frames without content are work all the same.
+            // The library has answered. Frames without content are work, too.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 if self.pace.allows(Instant::now()) {
                     return Ok(());
@@ -326,8 +326,8 @@ impl Live {
         }
     }
 
-    /// Stores the message, then tells the others and the bot, then acknowledges. The bot's answer cannot overtake the
-    /// acknowledgement, because only this task writes to the socket.
+    /// Stores the message, then publishes it and wakes the bot, then acknowledges it. The bot's answer cannot overtake
+    /// the acknowledgement, because only this task writes to the socket.
     async fn store(&mut self, said: VisitorMessage) -> Result<(), End> {
         if self
             .refusing_until
@@ -419,7 +419,7 @@ impl Live {
         reply_to: Option<MessageRef>,
     ) -> Result<(), End> {
         if let StoreError::Unknown { .. } = error {
-            // Forgotten, or unused for too long. The next socket begins anew.
+            // The user was forgotten, or the conversation was unused for too long. The next socket begins anew.
             return Err(End::Close(1008, "the conversation is no longer there"));
         }
         tracing::warn!(error = %error, "a message could not be stored");
@@ -444,9 +444,9 @@ impl Live {
         }
     }
 
-    /// Sends what came over the bus while a frame was stored, together with the acknowledgement. `select!` chooses by
-    /// chance: with a peer that writes without a pause, frames would win four times of five, until the backlog is
-    /// full and the socket is closed.
+    /// Sends what came over the bus while a frame was stored, together with the acknowledgement. `select!` chooses at
+    /// random. If a peer writes without a pause, frames would win four times of five, until the backlog is full and the
+    /// socket is closed.
     async fn send_backlog(&mut self) -> Result<(), End> {
         for _ in 0..BACKLOG {
             let Some(event) = self.subscription.recv().now_or_never() else {
@@ -457,16 +457,16 @@ impl Live {
         self.flush().await
     }
 
-    /// Has the access token ended, and its grace?
+    /// Whether the access token and its grace period have ended.
     fn has_ended(&self) -> bool {
         self.rtm.clock.now() >= self.ends
     }
 
-    /// Somebody's access has ended: is it the access of this socket?
+    /// A grant of the user has ended. Ends this socket if the grant was its own.
     async fn look_at_access(&mut self) -> Result<(), End> {
         match self.rtm.access(self.registration.token()).await {
             Ok(Some(_)) => Ok(()),
-            // The token has expired and is removed from the store. Within its grace the socket goes on.
+            // The token has expired and is removed from the store. The socket goes on during the grace period.
             Ok(None) if self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() => Ok(()),
             Ok(None) => Err(REVOKED),
             Err(error) => {
@@ -535,7 +535,8 @@ impl Live {
     }
 }
 
-/// A frame as text. It is made before the first `await`: a frame in the task's state would make every socket larger.
+/// A frame as text. It is made before the first `await`, because a frame in the task's state would make every socket
+/// larger.
 fn written(frame: ServerFrame) -> Message {
     Message::Text(serde_json::to_string(&frame).unwrap_or_default().into())
 }
@@ -544,7 +545,7 @@ fn written(frame: ServerFrame) -> Message {
 mod tests {
     use super::*;
 
-    /// What `run` makes of its arguments, by its size only.
+    /// The size of the future that `run` makes.
     fn size_of_task<F: Future>(_: fn(Box<Live>, bool) -> F) -> usize {
         size_of::<F>()
     }

@@ -26,7 +26,7 @@ impl Live {
         Ok(())
     }
 
-    /// Who comes and goes, and who types.
+    /// Sends who comes and goes, and who types.
     pub(super) async fn send_presence(&mut self, event: &Event) -> Result<(), End> {
         let frames = self
             .presence
@@ -52,7 +52,7 @@ impl Live {
         self.flush().await
     }
 
-    /// Sends a frame with the next [`Live::flush`], which follows before anything else is waited for.
+    /// Queues a frame for the next [`Live::flush`], which follows before the task waits for anything else.
     pub(super) async fn feed(&mut self, message: Message) -> Result<(), End> {
         let taken = self.socket.feed(message);
         out(taken, &mut self.subscription).await
