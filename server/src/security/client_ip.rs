@@ -1,10 +1,10 @@
-//! Where a request really comes from.
+//! Finds the address that a request really comes from.
 //!
 //! In the path: [`identify`] runs first and leaves a [`Client`] in the request's extensions.
 //!
-//! Invariant: `X-Forwarded-For` and `X-Forwarded-Proto` count only when the peer is a listed proxy,
-//! and the list is walked from the right: everything left of the first stranger is his own claim.
-//! `wss` in the latter is `https`. The header `Forwarded` is ignored; proxies that write it can write the other two.
+//! Invariant: `X-Forwarded-For` and `X-Forwarded-Proto` count only if the peer is a listed proxy. The list is read from
+//! the right, because everything left of the first unlisted address is only a claim. The scheme `wss` counts as
+//! `https`. The header `Forwarded` is ignored, because proxies that write it can also write the other two.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub struct Peer(pub SocketAddr);
 pub struct Client {
     /// The address of the visitor, not of a listed proxy.
     pub ip: IpAddr,
-    /// A listed proxy says that the visitor used https. We do not speak TLS ourselves.
+    /// Whether a listed proxy says that the visitor used https. This server does not speak TLS itself.
     pub secure: bool,
 }
 
-/// An address as a key for counting: an IPv6 customer owns a whole /64.
+/// An address as the key of a counter. All addresses of an IPv6 /64 count as one, because one customer owns them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AddressKey(u64, bool);
 
@@ -71,7 +71,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
     }
     let mut ip = peer;
     for hop in from_the_right(headers, "x-forwarded-for") {
-        // What a proxy wrote about itself or hid (`unknown`, `_hidden`) ends the walk at that proxy.
+        // If a proxy wrote no address (`unknown`, `_hidden`), the search ends at that proxy.
         let Some(address) = hop_address(hop) else {
             break;
         };
@@ -80,20 +80,20 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
             break;
         }
     }
-    // One plain hop in the chain is enough to be read on the way.
+    // If one hop in the chain was plain, the request could be read on the way.
     let mut protocols = from_the_right(headers, "x-forwarded-proto").peekable();
     let secure = protocols.peek().is_some() && protocols.all(is_secure);
     Client { ip, secure }
 }
 
-/// Sockets have names of their own for the same two schemes.
+/// `wss` is the name of the same scheme for sockets.
 fn is_secure(scheme: &str) -> bool {
     ["https", "wss"]
         .iter()
         .any(|secure| scheme.eq_ignore_ascii_case(secure))
 }
 
-/// Why a proxy's request may count as one in the clear although the visitor used https. None: nobody says that they did.
+/// Why a proxy's request may count as plain although the visitor used https. `None`: nothing says that the visitor did.
 pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<ProxyFault> {
     let peer = peer.to_canonical();
     if !is_proxy(peer, proxies) {
@@ -105,14 +105,14 @@ pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<Pr
     }
 }
 
-/// Does somebody say to have passed the request on?
+/// Whether a header says that somebody passed the request on.
 fn says_forwarded(headers: &HeaderMap) -> bool {
     ["x-forwarded-for", "x-forwarded-proto", "forwarded"]
         .iter()
         .any(|name| headers.contains_key(*name))
 }
 
-/// Is this the address of a listed proxy?
+/// Whether this is the address of a listed proxy.
 pub fn is_proxy(ip: IpAddr, proxies: &[IpNet]) -> bool {
     let ip = ip.to_canonical();
     proxies.iter().any(|network| network.contains(&ip))
@@ -149,7 +149,7 @@ pub async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    // Without a listener (a handler called directly) nobody is trusted.
+    // Without a listener (a handler is called directly) no proxy is trusted.
     let peer = request
         .extensions()
         .get::<Peer>()

@@ -1,9 +1,9 @@
-//! What browsers are told to refuse.
+//! The security headers of answers.
 //!
 //! In the path: [`harden`] completes every answer on its way out; pages set their own
 //! [`PagePolicy::csp`] before that and keep it.
 //!
-//! Invariant: what sets nothing gets the strictest: `default-src 'none'; frame-ancestors 'none'`.
+//! Invariant: an answer without a policy of its own gets the strictest: `default-src 'none'; frame-ancestors 'none'`.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use http::header::{self, HeaderName, HeaderValue};
 use super::client_ip::Client;
 use crate::config::{Config, ImageSource, OriginPattern};
 
-/// Nothing may be loaded, nothing may frame it: right for JSON and for anything forgotten.
+/// Nothing may be loaded, and nothing may frame it. This fits JSON, and anything that was forgotten.
 const LOCKED: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// A year: what the ASVS asks for. Without subdomains, which are not ours to decide about.
+/// A year, as the ASVS asks for. It does not include subdomains, which belong to the operator.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -28,21 +28,21 @@ const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 /// What one page may load and who may frame it.
 #[derive(Clone, Debug)]
 pub struct PagePolicy<'a> {
-    /// 128 bits or more, new for each answer.
+    /// At least 128 random bits, new for each answer.
     pub nonce: &'a str,
-    /// Our own origin, for browsers whose `'self'` leaves sockets out.
+    /// Our own origin, for browsers that do not include sockets in `'self'`.
     pub own_origin: Option<&'a str>,
-    /// Our own address where it is narrower than `'self'`: behind a proxy the rest of the host is not ours.
+    /// Our own address, if it is narrower than `'self'`: behind a proxy the rest of the host is not ours.
     pub own_base: Option<&'a str>,
     /// Other platforms, from [`crate::config::Platform::connect_sources`].
     pub connect: &'a [String],
     /// Where pictures in messages may come from.
     pub images: &'a [ImageSource],
-    /// Pages that may frame this one; empty: nobody.
+    /// The pages that may frame this one. Empty: none may.
     pub embedders: &'a [&'a OriginPattern],
-    /// May our own pages frame it (the demo page does)?
+    /// Whether our own pages may frame it, as the demo page does.
     pub embed_own: bool,
-    /// May every page frame it? Only for what holds nothing and does nothing.
+    /// Whether every page may frame it. This is only for pages that hold nothing and do nothing.
     pub embed_anywhere: bool,
 }
 
@@ -65,7 +65,7 @@ impl PagePolicy<'_> {
             images.push(' ');
             images.push_str(source.as_str());
         }
-        // An address of IPv6 is no source that a policy can name: browsers complain and go on without.
+        // A policy cannot name an address of IPv6: browsers report it and continue without it.
         let named = self.embedders.iter().map(ToString::to_string);
         let mut ancestors: Vec<String> = named.filter(|origin| !origin.contains('[')).collect();
         if self.embed_own {
@@ -86,8 +86,8 @@ impl PagePolicy<'_> {
     }
 }
 
-/// The referrer policy of pages: nothing leaves to other sites, and a form of ours still sends its `Origin`
-/// (with `no-referrer` browsers send `null`).
+/// The referrer policy of pages. Other sites get nothing, and a form of ours still sends its `Origin` (with
+/// `no-referrer` browsers send `null`).
 pub const PAGE_REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// Lets other origins load the answer: the loader, the widget's files, pages in frames.

@@ -1,10 +1,11 @@
-//! `server.require_https`: nothing private travels in the clear.
+//! `server.require_https`: nothing private travels unencrypted.
 //!
 //! In the path: right after `client_ip::identify`, before any route.
 //!
-//! Invariant: API and socket are never redirected (a client would send its token in the clear first and
-//! never be told); pages are, always to the configured address and never to a name from the request. Who used https
-//! already is not led there again, round and round, but told what the proxy in front gets wrong.
+//! Invariant: the API and the socket are never redirected, because a client would send its token unencrypted first and
+//! never learn of it. Pages are redirected, always to the configured address and never to a name from the request. A
+//! visitor who used https already is not redirected in a loop, but gets a page that says what the proxy in front does
+//! wrong.
 
 use std::sync::Arc;
 
@@ -19,10 +20,10 @@ use super::proxy::{ProxyFault, ProxyFaults};
 use crate::config::Config;
 use crate::error::ApiError;
 
-/// Paths of probes: balancers ask them directly.
+/// The paths of health probes. Load balancers call them directly.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
-/// Browsers send it to https addresses and to those of their own machine.
+/// Browsers send this header to https addresses, and to addresses of their own machine.
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Refuses or redirects plain HTTP when the configuration says so.
@@ -69,7 +70,7 @@ pub async fn guard(
     }
 }
 
-/// What the proxy in front gets wrong about a visitor who used https.
+/// What the proxy in front does wrong for a visitor who used https.
 fn fault(config: &Config, request: &Request) -> Option<ProxyFault> {
     let peer = request.extensions().get::<Peer>()?.0.ip();
     let proxies = &config.server.trusted_proxies;
@@ -84,7 +85,7 @@ fn fault(config: &Config, request: &Request) -> Option<ProxyFault> {
     })
 }
 
-/// Does the browser itself say that it used https?
+/// Whether the browser itself says that it used https.
 fn used_https(request: &Request) -> bool {
     let Some(client) = request.extensions().get::<Client>() else {
         return false;
@@ -100,7 +101,7 @@ fn used_https(request: &Request) -> bool {
     elsewhere && request.headers().contains_key(FETCH_MODE)
 }
 
-/// A page for whoever sets this server up.
+/// A page for the operator who sets this server up.
 fn explain(fault: ProxyFault) -> Response {
     let remedy = fault.remedy().replace('<', "&lt;");
     let page = format!(
@@ -267,7 +268,7 @@ mod tests {
             let page = answer(peer, headers, "/chat/demo").await;
             assert_eq!(page.status(), StatusCode::PERMANENT_REDIRECT, "{headers:?}");
         }
-        // A browser says it of its own machine without https, too.
+        // A browser also sends it to its own machine without https.
         let here = [
             ("host", "localhost:8080"),
             ("sec-fetch-mode", "navigate"),

@@ -1,4 +1,4 @@
-//! Who is calling, from where, how often, and what browsers are told to refuse.
+//! Who is calling, from where and how often, and the security headers of answers.
 //!
 //! In the path: before every handler (`client_ip`, `https`), inside the signing handler (`origin`,
 //! `rate`), in the platform's handlers (`rates`), and on every answer (`headers`).

@@ -2,7 +2,7 @@
 //!
 //! In the path: the signing handler, form posts of our pages and the socket's handshake ask here.
 //!
-//! Invariant: browsers write `Origin` themselves, scripts cannot. `null` is a foreign origin.
+//! Invariant: browsers write `Origin` themselves, and scripts cannot change it. `null` is a foreign origin.
 
 use http::{HeaderMap, Uri, header};
 
@@ -16,11 +16,11 @@ pub enum PageOrigin {
     Own,
     /// A page of another origin, as the browser names it.
     Foreign(String),
-    /// No browser, or a browser that is only reading.
+    /// No browser, or a browser that only reads.
     Nobody,
 }
 
-/// The origin that visitors see us at: the configured one, else what the request was sent to.
+/// The origin at which visitors see us: the configured one, or else the one that the request was sent to.
 pub fn own_origin(
     public_url: Option<&BaseUrl>,
     headers: &HeaderMap,
@@ -35,13 +35,13 @@ pub fn own_origin(
         None => headers.get(header::HOST)?.to_str().ok()?,
     };
     let scheme = if client.secure { "https" } else { "http" };
-    // As a browser writes it: without the default port, in small letters.
+    // The form that a browser writes: without the default port, in lower case.
     let url = url::Url::parse(&format!("{scheme}://{host}")).ok()?;
     url.host_str()?;
     Some(url.origin().ascii_serialization())
 }
 
-/// Whose page sent a request to us. Our own origin is worked out only for one that names an origin.
+/// Whose page sent a request to us. Our own origin is computed only if the request names an origin.
 pub fn caller_of(
     public_url: Option<&BaseUrl>,
     headers: &HeaderMap,
@@ -67,7 +67,7 @@ pub fn caller(own_origin: Option<&str>, headers: &HeaderMap) -> PageOrigin {
             Ok(origin) => PageOrigin::Foreign(origin.to_owned()),
             Err(_) => PageOrigin::Foreign("null".to_owned()),
         },
-        // Two origins: somebody is trying something.
+        // There are two origins, so this is an attack.
         (Some(_), Some(_)) => PageOrigin::Foreign("null".to_owned()),
     }
 }

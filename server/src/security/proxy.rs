@@ -1,14 +1,16 @@
-//! What a proxy in front gets wrong: one line in the log each, with its remedy.
+//! What a proxy in front does wrong. Each fault gets one line in the log that says how to repair it.
 //!
-//! In the path: `client_ip::identify`, `https::guard` and the socket's handshake notice a [`ProxyFault`] and [`ProxyFaults::report`] it.
+//! In the path: `client_ip::identify`, `https::guard` and the socket's handshake notice a [`ProxyFault`] and report it
+//! with [`ProxyFaults::report`].
 //!
-//! Invariant: a fault is told once while the process lives, so that nobody fills the log by asking again.
+//! Invariant: a fault is logged once in the life of the process, so that nobody can fill the log by repeating a
+//! request.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-/// Peers that are named: a handful of balancers. Anybody can look like one.
+/// The most peers that are named: a handful of load balancers. Anybody can look like one.
 const MAX_PEERS: usize = 8;
 
 /// What is missing or wrong.
@@ -16,7 +18,7 @@ const MAX_PEERS: usize = 8;
 pub enum ProxyFault {
     /// A listed proxy does not say whether the visitor used https.
     NoScheme,
-    /// The visitor used https, but a proxy behind the first was asked in the clear and says so.
+    /// The visitor used https, but a proxy behind the first one says that it was called without.
     PlainHop,
     /// The browser used https, but the proxy says http.
     SaysHttp,
@@ -27,7 +29,7 @@ pub enum ProxyFault {
 }
 
 impl ProxyFault {
-    /// What it is and what mends it.
+    /// What it is, and how to repair it.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NoScheme => {
@@ -54,7 +56,7 @@ impl ProxyFault {
     }
 }
 
-/// What has been told.
+/// The faults that have been logged.
 #[derive(Debug, Default)]
 pub struct ProxyFaults(Mutex<HashSet<ProxyFault>>);
 

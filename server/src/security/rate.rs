@@ -1,11 +1,11 @@
 //! How often somebody may ask.
 //!
-//! In the path: the signing handler, and the form without JavaScript that goes around it, ask one limiter by
-//! address and one by identity; who proves an app's secret is counted by app instead of by address.
-//! `rates` holds those of everything else.
+//! In the path: the signing handler, and the form for pages without JavaScript, ask one limiter by address and one by
+//! identity. A caller who proves an app's secret is counted by app instead of by address. `rates` holds the limiters of
+//! everything else.
 //!
-//! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`]; a key that has its full allowance again
-//! is forgotten. Time here is governor's own monotonic clock: only intervals count.
+//! Invariants: memory is bounded by [`RATE_KEYS_BETWEEN_SWEEPS`], and a key that has its full allowance again is
+//! removed. The time is governor's own monotonic clock, because only intervals count.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -25,25 +25,25 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A limit for each key.
 pub struct Limiter<K: Hash + Eq + Clone> {
-    /// None: no limit.
+    /// `None`: no limit.
     cells: Option<RateLimiter<K, DashMapStateStore<K>, DefaultClock>>,
-    /// Upper bound of the keys that are new since the last sweep.
+    /// An upper bound of the keys that are new since the last sweep.
     asked: AtomicU32,
 }
 
-/// Come back after this long.
+/// How long to wait before the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter(pub Duration);
 
 impl RetryAfter {
-    /// Whole seconds, rounded up, as the header wants them.
+    /// In whole seconds, rounded up, as the header needs it.
     pub fn seconds(self) -> u64 {
         self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
     }
 }
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
-    /// `burst` at once, then `per_minute` a minute; 0 a minute: no limit.
+    /// Allows `burst` at once, then `per_minute` a minute. 0 a minute: no limit.
     pub fn new(burst: u32, per_minute: u32) -> Self {
         Self::of(NonZeroU32::new(per_minute).map(|rate| {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
@@ -51,7 +51,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         }))
     }
 
-    /// A day's allowance: all of it at once, and it fills up evenly over a day; 0: no limit.
+    /// Allows `many` a day: all of them at once, and the allowance fills up evenly over the day. 0: no limit.
     pub fn a_day(many: u32) -> Self {
         Self::of(NonZeroU32::new(many).and_then(|many| {
             Quota::with_period(DAY / many.get()).map(|quota| quota.allow_burst(many))
@@ -68,15 +68,15 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// Takes one from the key's allowance.
     ///
     /// # Errors
-    /// When it is used up: how long until there is one again.
+    /// If nothing is left: how long until there is one again.
     pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
         self.check_many(key, 1)
     }
 
-    /// Takes so many from the key's allowance, or none.
+    /// Takes `many` from the key's allowance, or none.
     ///
     /// # Errors
-    /// When there are not as many: how long until there are.
+    /// If not enough are left: how long until there are.
     pub fn check_many(&self, key: &K, many: u32) -> Result<(), RetryAfter> {
         let (Some(cells), Some(many)) = (&self.cells, NonZeroU32::new(many)) else {
             return Ok(());
@@ -87,12 +87,13 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match cells.check_key_n(key, many) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(until)) => Err(RetryAfter(until.wait_time_from(cells.clock().now()))),
-            // More than there ever are. Tomorrow will not do either, but the sender learns that it is too much.
+            // It is more than a full allowance. Waiting until tomorrow does not help either, but the sender learns that
+            // it is too much.
             Err(_) => Err(RetryAfter(DAY)),
         }
     }
 
-    /// Forgets keys that have their full allowance again.
+    /// Removes keys that have their full allowance again.
     pub fn sweep(&self) {
         if let Some(cells) = &self.cells {
             self.asked.store(0, Ordering::Relaxed);
@@ -101,7 +102,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
-/// Counts what failed for each key. Unlike a [`Limiter`] it is asked first and costs nobody anything who succeeds.
+/// Counts failures for each key. Unlike a [`Limiter`] it is asked before the attempt, and a success costs nothing.
 #[derive(Debug)]
 pub struct Failures<K> {
     most: u32,
@@ -110,7 +111,7 @@ pub struct Failures<K> {
 }
 
 impl<K: Hash + Eq> Failures<K> {
-    /// `most` failures within this time; after that a key must wait for its end.
+    /// Allows `most` failures within this time. After that the key must wait until the time is over.
     pub fn new(most: u32, within: Duration) -> Self {
         Self {
             most,
@@ -119,10 +120,10 @@ impl<K: Hash + Eq> Failures<K> {
         }
     }
 
-    /// May this key try?
+    /// Whether this key may try.
     ///
     /// # Errors
-    /// When it has failed too often: how long until it may.
+    /// If it has failed too often: how long until it may try again.
     pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
         let seen = self.lock();
         let Some((began, count)) = seen.get(key) else {
@@ -135,13 +136,13 @@ impl<K: Hash + Eq> Failures<K> {
         Err(RetryAfter(left))
     }
 
-    /// It has failed.
+    /// Notes a failure.
     pub fn add(&self, key: K) {
         let mut seen = self.lock();
         if seen.len() >= RATE_KEYS_BETWEEN_SWEEPS as usize {
             seen.retain(|_, (began, _)| began.elapsed() < self.within);
         }
-        // So many at once are not one who tries: nothing is gained by knowing them, and memory is.
+        // With this many keys this is not one attacker. Storing more keys would not help and would cost memory.
         if seen.len() >= RATE_KEYS_BETWEEN_SWEEPS as usize {
             seen.clear();
         }
@@ -153,12 +154,12 @@ impl<K: Hash + Eq> Failures<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, (Instant, u32)>> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sweeps until the server ends. Without it a limiter remembers every visitor for ever.
+/// Sweeps until the server shuts down. Without this, a limiter keeps every visitor for ever.
 pub fn keep_swept<K>(shutdown: &Shutdown, limiter: Arc<Limiter<K>>)
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
@@ -208,7 +209,7 @@ mod tests {
         let refused = failures.check(&"ann").unwrap_err();
         assert!((1..=60).contains(&refused.seconds()), "{refused:?}");
         assert_eq!(failures.check(&"bob"), Ok(()));
-        // Of what is over, nothing is left.
+        // Nothing is left of a time that is over.
         let short = Failures::new(1, Duration::ZERO);
         short.add("ann");
         assert_eq!(short.check(&"ann"), Ok(()));
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn keys_with_their_full_allowance_are_forgotten_before_memory_grows() {
-        // 60 000 a minute is one a millisecond: what asked once is soon as good as new.
+        // 60 000 a minute is one a millisecond, so a key that asked once has its full allowance again soon.
         let limiter = Limiter::new(1, 60_000);
         for key in 0..=2 * RATE_KEYS_BETWEEN_SWEEPS {
             let _ = limiter.check(&key);

@@ -1,10 +1,10 @@
-//! Every rate but those of the signing service, in one place.
+//! The rate limits of everything but the signing service.
 //!
-//! In the path: grant, start, history, theme and sockets ask by address, those with a token by the token, the grant by
-//! identity; pages ask by address; whoever stores a message asks what a day allows; bots that speak outside a turn are
-//! counted by bot and by conversation.
+//! In the path: grant, start, history, theme, sockets and pages ask by address. Requests with a token also ask by
+//! token, and the grant asks by identity. Whoever stores a message asks what a day allows. Bots that speak outside a
+//! turn are counted by bot and by conversation.
 //!
-//! Invariant: what is asked for is counted before anything is done for it, and in this process only.
+//! Invariant: a request is counted before anything is done for it, and only in this process.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use super::rate::{Limiter, RetryAfter, keep_swept};
 use crate::config::Rate;
 use crate::shutdown::Shutdown;
 
-/// What a row and its places in the indexes take besides the message.
+/// The bytes that a row and its index entries take besides the message.
 const ROW_BYTES: usize = 512;
-/// Bytes of a day are counted in these: a limit of terabytes fits into the limiter's numbers.
+/// The bytes of a day are counted in this unit, so that a limit of terabytes fits into the limiter's numbers.
 const UNIT: usize = 1024;
 
 /// The limits as configured.
@@ -33,7 +33,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Forgets keys with their full allowance until the server ends.
+    /// Makes the limiters, and sweeps them until the server shuts down.
     pub fn new(rate: &Rate, shutdown: &Shutdown) -> Self {
         Self {
             platform_by_address: kept(
@@ -79,58 +79,58 @@ impl Rates {
         }
     }
 
-    /// A request of the platform's routes, or a socket.
+    /// Counts a request to the platform's routes, or a socket.
     ///
     /// # Errors
-    /// When the address has asked too often.
+    /// If the address has asked too often.
     pub fn platform(&self, address: AddressKey) -> Result<(), RetryAfter> {
         self.platform_by_address.check(&address)
     }
 
-    /// A request with the access token of this hash.
+    /// Counts a request with the access token of this hash.
     ///
     /// # Errors
-    /// When it was used too often.
+    /// If the token was used too often.
     pub fn token(&self, token: [u8; 32]) -> Result<(), RetryAfter> {
         self.platform_by_token.check(&token)
     }
 
-    /// A grant for this identity of this app.
+    /// Counts a grant for this identity of this app.
     ///
     /// # Errors
-    /// When it was granted too often.
+    /// If it was granted too often.
     pub fn grant(&self, app: &str, identity: &str) -> Result<(), RetryAfter> {
         self.grant_by_identity.check(&format!("{app}\0{identity}"))
     }
 
-    /// A page.
+    /// Counts a page.
     ///
     /// # Errors
-    /// When the address has asked too often.
+    /// If the address has asked too often.
     pub fn page(&self, address: AddressKey) -> Result<(), RetryAfter> {
         self.pages_by_address.check(&address)
     }
 
-    /// Something that this bot says outside a turn.
+    /// Counts something that this bot says outside a turn.
     ///
     /// # Errors
-    /// When it said too much, in all of its conversations together.
+    /// If the bot said too much, in all of its conversations together.
     pub fn bot(&self, bot: &str) -> Result<(), RetryAfter> {
         self.outside_by_bot.check(&bot.to_owned())
     }
 
-    /// Something that is said outside a turn in the conversation of this name.
+    /// Counts something that is said outside a turn in the conversation of this name.
     ///
     /// # Errors
-    /// When too much was said there.
+    /// If too much was said there.
     pub fn bot_conversation(&self, name: &str) -> Result<(), RetryAfter> {
         self.outside_by_conversation.check(&name.to_owned())
     }
 
-    /// A message of so many bytes that is about to be stored.
+    /// Counts a message of this many bytes that is about to be stored.
     ///
     /// # Errors
-    /// When the user's day or the address' day is full.
+    /// If the day's limit of the user or of the address is reached.
     pub fn message(
         &self,
         user: &Arc<str>,
@@ -182,7 +182,7 @@ mod tests {
         assert!((0..3).all(|_| say("ann", 1, 10).is_ok()));
         let until = say("ann", 2, 10).unwrap_err();
         assert!(until.seconds() > 60 * 60, "{until:?}");
-        // The address counts what is said by whoever sits there.
+        // Everybody at an address counts towards its limit.
         assert!((0..2).all(|_| say("bob", 1, 10).is_ok()));
         assert!(say("eve", 1, 10).is_err());
         assert!(say("dan", 3, 7 * 1024).is_ok());

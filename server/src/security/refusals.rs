@@ -1,11 +1,11 @@
-//! What was refused, as lines that can be counted: by class, app and address, and never with a token.
+//! Logs what was refused, as lines that can be counted: by class, app and address, and never with a token.
 //!
-//! In the path: the signing service, the grant and every limit note what they refuse; a task tells once a minute
-//! how much more of the same there was.
+//! In the path: the signing service, the grant and every limit note what they refuse. Once a minute a task logs how
+//! many more there were of each kind.
 //!
-//! Invariants: a flood does not flood the log. The first of its kind is a line at once, the rest of the minute is one
-//! line with its count; more than [`REFUSALS_A_MINUTE`] kinds in a minute are one line together. The name of an app is
-//! written only where there is such an app: a stranger's words are not.
+//! Invariants: a flood does not flood the log. The first refusal of its kind is logged at once, and the rest of the
+//! minute as one line with a count. If there are more than [`REFUSALS_A_MINUTE`] kinds in a minute, the others are one
+//! line together. The name of an app is written only if the app exists, because it comes from a stranger.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,24 +21,24 @@ use crate::shutdown::Shutdown;
 pub enum Refused {
     /// An assertion with a wrong signature.
     Signature,
-    /// An assertion that names an app or a key that there is not.
+    /// An assertion that names an unknown app or key.
     UnknownKey,
     /// An assertion that was used before.
     Replay,
-    /// An assertion that does not hold otherwise: form, claims, times, audience.
+    /// An assertion that is not valid for another reason: form, claims, times, audience.
     Assertion,
     /// A wrong secret of an app.
     Secret,
-    /// A page of an origin that the app does not list.
+    /// A page with an origin that the app does not list.
     Page,
-    /// A bot that the app may not open, or not for somebody without a name.
+    /// A bot that the app may not open, or that is not for anonymous visitors.
     Bot,
     /// More than a limit allows.
     Limit,
 }
 
 impl Refused {
-    /// As it stands in the log.
+    /// The name in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Signature => "signature",
@@ -53,33 +53,33 @@ impl Refused {
     }
 }
 
-/// Who was refused what in this minute.
+/// The refusals of this minute.
 #[derive(Debug, Default)]
 pub struct Refusals(Mutex<Minute>);
 
 #[derive(Debug, Default)]
 struct Minute {
     kinds: HashMap<(Refused, Box<str>, AddressKey), Counted>,
-    /// Of more kinds than are told apart.
+    /// The number of refusals whose kind is not listed.
     others: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Counted {
-    /// The first one's; the others come from the same address, or the same network of IPv6.
+    /// The address of the first refusal. The others come from the same address, or from the same IPv6 network.
     address: IpAddr,
-    /// After the first.
+    /// The number of refusals after the first.
     more: u64,
 }
 
 impl Refusals {
-    /// Nothing was refused yet.
+    /// No refusals yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes one. `app` is the app's id, or `None` where it is unknown. Whether it is the first of its kind in this
-    /// minute, and so a line already.
+    /// Notes a refusal. `app` is the app's id, or `None` if it is unknown. True: it is the first of its kind in this
+    /// minute, so it was logged at once.
     pub fn note(&self, what: Refused, app: Option<&str>, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let app = app.unwrap_or("");
@@ -90,7 +90,7 @@ impl Refusals {
         first
     }
 
-    /// Tells how much more there was, and begins a new minute.
+    /// Logs how many more there were, and begins a new minute.
     pub fn log(&self) {
         let Minute { kinds, others } = std::mem::take(&mut *self.lock());
         for ((what, app, _), counted) in kinds {
@@ -127,12 +127,12 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Minute> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Tells every minute, and once more at the end.
+/// Logs every minute, and once more at the end.
 pub fn keep_logging(shutdown: &Shutdown, refusals: Arc<Refusals>) {
     let ending = shutdown.clone();
     shutdown.spawn("refusals", async move {

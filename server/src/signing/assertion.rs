@@ -1,11 +1,10 @@
 //! Assertions: the short-lived JWTs that prove an identity to the platform.
 //!
-//! In the path: [`sign`] for `http::sign`, [`verify`] for `rtm::token` (which then spends the `jti` in the
-//! store).
+//! In the path: `http::sign` calls [`sign`]. `rtm::token` calls [`verify`], and then spends the `jti` in the store.
 //!
-//! Invariants: liberal in the *form* of claims only (see `protocol::auth::Claims`), never in checking.
-//! The order is fixed: size, header, app, key, signature, times, audience, identity. `jku`, `jwk` and
-//! `x5u` are not looked at; `crit`, `zip` and `b64` are refused, since we understand none of them.
+//! Invariants: only the *form* of claims is read leniently (see `protocol::auth::Claims`); the checks are strict. Their
+//! order is fixed: size, header, app, key, signature, times, audience, identity. `jku`, `jwk` and `x5u` are ignored.
+//! `crit`, `zip` and `b64` are refused, because none of them is supported.
 
 use std::time::Duration;
 
@@ -25,16 +24,16 @@ use crate::limits::{ASSERTION_BYTES, IDENTITY_CHARS, JTI_CHARS, JTI_LIFE};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssertionError {
-    /// Not a JWT that we read.
+    /// Not a JWT that can be read.
     #[error("error verifying the jwt: jwt malformed")]
     Malformed,
-    /// Another algorithm, wrong signature.
+    /// Another algorithm, or a wrong signature.
     #[error("Invalid SDK credentials")]
     Credentials,
-    /// Unknown app or key: told apart in the log only, to be no oracle.
+    /// Unknown app or key. Only the log distinguishes this from a wrong signature, so that the answer reveals nothing.
     #[error("Invalid SDK credentials")]
     UnknownKey,
-    /// Something around the token, or another thing in its place.
+    /// There is something around the token, or something else instead of it.
     #[error("error verifying the jwt: {0}; send the token alone")]
     Packed(#[from] Packing),
     /// A claim is missing or of a wrong type.
@@ -61,7 +60,7 @@ pub enum AssertionError {
 }
 
 impl AssertionError {
-    /// Kore's code.
+    /// Kore's code for it.
     pub fn code(&self) -> u64 {
         match self {
             Self::Credentials | Self::UnknownKey => 4002,
@@ -70,8 +69,8 @@ impl AssertionError {
     }
 }
 
-/// Whether a text can be an identity: not empty, at most 256 characters, nothing that could forge a log
-/// line.
+/// Whether a text can be an identity: it is not empty, has at most 256 characters, and holds nothing that could forge a
+/// log line.
 pub fn identity_fits(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= IDENTITY_CHARS
@@ -83,7 +82,7 @@ pub fn identity_fits(text: &str) -> bool {
 pub struct Identity {
     /// `sub`.
     pub subject: String,
-    /// A passing one.
+    /// Whether the identity is temporary.
     pub anonymous: bool,
 }
 
@@ -108,7 +107,7 @@ impl From<&Tokens> for Policy {
 }
 
 impl Policy {
-    /// The audience to sign for: the wanted one if it is known, the first for none.
+    /// The audience to sign for: the wanted one if it is known, or the first one if none is wanted.
     pub fn audience_for(&self, wanted: Option<&str>) -> Option<&str> {
         match wanted.filter(|wanted| !wanted.is_empty()) {
             None => self.audience.first().map(String::as_str),
@@ -120,7 +119,7 @@ impl Policy {
         }
     }
 
-    /// Times and audience of a token that is brought along with each request.
+    /// Checks the times and the audience of a token that comes with each request.
     pub(super) fn check_bearer(
         &self,
         claims: &Claims,
@@ -130,7 +129,7 @@ impl Policy {
         let longest = issued.saturating_add(self.max_life.as_secs());
         let times = Claims {
             exp: claims.exp.or(Some(longest)),
-            // It is not spent, so its `jti` need not be remembered.
+            // The token is not spent, so its `jti` need not be remembered.
             jti: None,
             ..claims.clone()
         };
@@ -161,7 +160,7 @@ pub struct Signed<'a> {
 /// Signs an assertion with the key's algorithm.
 ///
 /// # Errors
-/// When the key cannot sign (it verifies only).
+/// If the key cannot sign, because it only verifies.
 pub fn sign(key: &Key, policy: &Policy, what: Signed<'_>) -> anyhow::Result<String> {
     let encoding = key
         .encoding
@@ -183,22 +182,22 @@ pub fn sign(key: &Key, policy: &Policy, what: Signed<'_>) -> anyhow::Result<Stri
     Ok(jsonwebtoken::encode(&header, &claims, encoding)?)
 }
 
-/// An assertion that holds.
+/// A valid assertion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedAssertion {
     /// The app that vouches.
     pub app: String,
-    /// The key that it did so with: [`Key::name`].
+    /// The key that signed it: [`Key::name`].
     pub key: String,
-    /// When it did so.
+    /// When it was issued.
     pub issued: Millis,
-    /// Whom it speaks for.
+    /// The identity.
     pub identity: Identity,
-    /// Makes it single-use: to be spent in the store before anything else happens.
+    /// Makes it single-use: the caller spends it in the store before anything else happens.
     pub jti: Option<String>,
-    /// Until when a `jti` must be remembered.
+    /// The moment until which a `jti` must be remembered.
     pub forget: Millis,
-    /// Everything it said.
+    /// All of its claims.
     pub claims: Claims,
 }
 
@@ -245,8 +244,8 @@ pub fn verify(
     })
 }
 
-/// What a token says that one of its app's keys has signed, and nothing more: times and audience are still to be checked.
-/// `app_of`: the app that it names.
+/// The claims of a token that one of its app's keys has signed. Times and audience are not checked yet. `app_of` gives
+/// the app that the claims name.
 pub(super) fn signed<'a>(
     table: &'a KeyTable,
     token: &str,
@@ -280,7 +279,7 @@ pub(super) fn signed<'a>(
     Ok((app, key, claims))
 }
 
-/// The app that an assertion names, proven or not: for the log, where it is refused.
+/// The app that an assertion names, without proof. It is for the log of refusals.
 pub fn claimed_app(token: &str) -> Option<String> {
     let claims = token.trim().split('.').nth(1)?;
     if claims.len() > ASSERTION_BYTES {
@@ -289,7 +288,7 @@ pub fn claimed_app(token: &str) -> Option<String> {
     read_claims(claims).ok()?.iss
 }
 
-/// By our own reader, which keeps each digit of a number.
+/// Reads with our own reader, which keeps each digit of a number.
 fn read_claims(payload: &str) -> Result<Claims, AssertionError> {
     let bytes = part(payload)?;
     let text = str::from_utf8(&bytes).map_err(|_| AssertionError::Malformed)?;
@@ -305,7 +304,7 @@ pub(super) fn part(text: &str) -> Result<Vec<u8>, AssertionError> {
         .map_err(|_| AssertionError::Malformed)
 }
 
-/// Algorithm and key id, when there is nothing in the header that we would have to understand.
+/// The algorithm and the key id, unless the header holds something that we would have to understand.
 pub(super) fn read_header(
     header: &Map<String, Value>,
 ) -> Result<(Algorithm, Option<&str>), AssertionError> {
@@ -319,7 +318,7 @@ pub(super) fn read_header(
         None => {}
         Some(Value::String(typ))
             if typ.eq_ignore_ascii_case("jwt") || typ.eq_ignore_ascii_case("application/jwt") => {}
-        // Another kind of token, perhaps one of our own: never taken for an assertion.
+        // Another kind of token, perhaps one of our own. It never counts as an assertion.
         Some(_) => return Err(AssertionError::Malformed),
     }
     let algorithm = match header.get("alg") {

@@ -1,4 +1,4 @@
-//! Every way in which an assertion can be wrong, and the forms in which it may be right.
+//! Every way in which an assertion can be wrong, and every form in which it may be right.
 
 use jsonwebtoken::EncodingKey;
 use serde_json::json;
@@ -34,7 +34,7 @@ fn claims() -> Value {
     json!({"iss": "cs-a", "sub": "ann", "aud": "https://idproxy.kore.com/authorize", "iat": NOW, "exp": NOW + 300})
 }
 
-/// The good claims with some replaced; `null` takes one away.
+/// The good claims with some of them replaced. `null` removes one.
 fn with(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
@@ -200,7 +200,7 @@ fn wrong_claims_are_refused() {
             json!({"isAnonymous": "perhaps"}),
             claim("isAnonymous", F::Flag),
         ),
-        // What is meant for us comes first.
+        // The claim that is meant for us comes first.
         (json!({"kore_iss": "cs-b"}), E::Credentials),
         (json!({"kore_iss": "cs-unknown"}), E::UnknownKey),
         (json!({"kore_iss": 7.5}), claim("kore_iss", F::Text)),
@@ -310,7 +310,7 @@ fn errors_have_the_codes_and_texts_of_kore_and_no_contents() {
         ),
         ("Invalid SDK credentials", 4002)
     );
-    // Told apart in the log only.
+    // Only the log distinguishes these.
     assert_eq!(
         (
             AssertionError::UnknownKey.to_string().as_str(),

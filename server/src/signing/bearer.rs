@@ -1,10 +1,11 @@
-//! JWTs that are brought along with each request instead of being exchanged for an access token: Kore's webhook channel.
+//! JWTs that come with each request, instead of being exchanged for an access token: Kore's webhook channel.
 //!
-//! In the path: `http::webhook_channel` verifies here who calls.
+//! In the path: `http::webhook_channel` verifies its callers here.
 //!
-//! Invariants: signed with one of the app's keys. Such a token speaks for one identity, `userIdentity` or else `sub`: one
-//! that got into a browser lets nobody speak as somebody else. It ends at its `exp`; without one, when an assertion of
-//! its age would have ended. An audience need not be there, but must be ours when it is.
+//! Invariants: one of the app's keys has signed the token. A token speaks for one identity, `userIdentity` or else
+//! `sub`, so a token that got into a browser lets nobody speak as somebody else. It ends at its `exp`, or, without one,
+//! when an assertion of its age would have ended. It need not have an audience, but the audience must be ours if there
+//! is one.
 
 use protocol::auth::{ClaimFault, Claims};
 
@@ -12,14 +13,14 @@ use super::assertion::{AssertionError, Identity, Policy, identity_fits, signed};
 use super::keys::KeyTable;
 use crate::clock::Millis;
 
-/// Who calls.
+/// The app that calls, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BearerCaller {
     /// The app that vouches.
     pub app: String,
-    /// For whom.
+    /// The identity that it speaks for.
     pub identity: Identity,
-    /// When it did so.
+    /// When the token was issued.
     pub issued: Millis,
 }
 
@@ -54,7 +55,7 @@ pub fn verify_bearer(
     })
 }
 
-/// `appId` is the webhook channel's name for it, `iss` that of assertions.
+/// The app that the claims name: `appId` in the webhook channel, `iss` in assertions.
 fn app_of(claims: &Claims) -> Option<String> {
     let app = claims.extra.get("appId").and_then(|it| it.as_str());
     app.map(str::to_owned).or_else(|| claims.iss.clone())

@@ -1,9 +1,9 @@
-//! The key table: app and key id to one key with one algorithm.
+//! The key table: an app and a key id lead to one key with one algorithm.
 //!
-//! In the path: loaded at the start and again on SIGHUP, read by signing and verifying.
+//! In the path: it is loaded at the start and again on SIGHUP, and read for signing and verifying.
 //!
-//! Invariants: a weak or unreadable key stops the start, and leaves the old table in place on SIGHUP.
-//! Key material comes from the configuration or its files only.
+//! Invariants: a weak or unreadable key stops the start; on SIGHUP it leaves the old table in place. Key material comes
+//! only from the configuration or its files.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::config::{App, Config, KeyAlgorithm, KeyEntry, read_secret};
 use crate::limits::{RSA_BITS, SECRET_BYTES};
 use crate::swap::Swap;
 
-/// What is wrong with a key: one sentence with the key and what to do.
+/// What is wrong with a key: one sentence that names the key and says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{whose}: {what}")]
 pub struct KeyError {
@@ -30,21 +30,21 @@ pub struct KeyError {
 
 /// One key of an app.
 pub struct Key {
-    /// Its id, in the header of every assertion.
+    /// The key's id, which stands in the header of every assertion.
     pub kid: String,
-    /// Its only algorithm.
+    /// The only algorithm of the key.
     pub algorithm: Algorithm,
-    /// None: it verifies only.
+    /// `None`: the key only verifies.
     pub(super) encoding: Option<EncodingKey>,
     pub(super) decoding: DecodingKey,
-    /// Of an HMAC secret, for comparing with one that a caller presents.
+    /// The digest of an HMAC secret, to compare it with one that a caller presents.
     secret_digest: Option<[u8; 32]>,
-    /// Its id with a piece of its fingerprint.
+    /// The id with a piece of the key's fingerprint.
     name: String,
 }
 
 impl Key {
-    /// What access tokens remember it by. Another key under the same id has another name.
+    /// The name that access tokens remember the key by. Another key under the same id has another name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -57,7 +57,7 @@ impl Key {
         load_key(entry)
     }
 
-    /// Is this its signature (base64url) of the message?
+    /// Whether the signature (base64url) of the message is made with this key.
     pub(super) fn signed(&self, message: &str, signature: &str) -> bool {
         let message = message.as_bytes();
         jsonwebtoken::crypto::verify(signature, message, &self.decoding, self.algorithm)
@@ -65,7 +65,7 @@ impl Key {
     }
 }
 
-/// 32 bits of the fingerprint: enough to see that a key was replaced, and too little to try secrets against.
+/// 32 bits of the fingerprint: enough to see that a key was replaced, and too little to test guesses of a secret.
 fn name(kid: &str, fingerprint: &[u8; 32]) -> String {
     let [a, b, c, d, ..] = fingerprint;
     format!("{kid}/{a:02x}{b:02x}{c:02x}{d:02x}")
@@ -86,7 +86,7 @@ impl fmt::Debug for Key {
 pub struct AppKeys(Vec<Key>);
 
 impl AppKeys {
-    /// The key that signs: the first that can.
+    /// The key that signs: the first one that can sign.
     pub fn signer(&self) -> Option<&Key> {
         self.0.iter().find(|key| key.encoding.is_some())
     }
@@ -96,17 +96,17 @@ impl AppKeys {
         self.0.iter().find(|key| key.kid == kid)
     }
 
-    /// Is this, by its name, one of them?
+    /// Whether a key of this name is among them.
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|key| key.name == name)
     }
 
-    /// Keys that a token without a key id may be of.
+    /// The keys that may have signed a token without a key id.
     pub(super) fn of_algorithm(&self, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
         self.0.iter().filter(move |key| key.algorithm == algorithm)
     }
 
-    /// Is this one of the app's live HMAC secrets? Takes the same time whether and where it differs.
+    /// Whether this is one of the app's current HMAC secrets. The comparison takes constant time.
     pub fn knows_secret(&self, presented: &str) -> bool {
         let presented = digest(presented.as_bytes());
         let mut known = Choice::from(0);
@@ -146,8 +146,8 @@ impl KeyTable {
         Ok(table)
     }
 
-    /// Is there still this app, and this key of it (see [`Key::name`])? Of a token that does not know its key, only the
-    /// app is asked for.
+    /// Whether the app still exists, and still has the key of this [`Key::name`]. For a token that does not know its
+    /// key, only the app counts.
     pub fn knows(&self, app: &str, key: &str) -> bool {
         self.app(app)
             .is_some_and(|keys| key.is_empty() || keys.has(key))
@@ -159,22 +159,22 @@ impl KeyTable {
     }
 }
 
-/// The live key table. A reader keeps the table it began with.
+/// The current key table. A reader keeps the table that it began with.
 #[derive(Debug)]
 pub struct Keys(Swap<KeyTable>);
 
 impl Keys {
-    /// Begins with this table.
+    /// Starts with this table.
     pub fn new(table: KeyTable) -> Self {
         Self(Swap::new(table))
     }
 
-    /// The present table.
+    /// The current table.
     pub fn table(&self) -> Arc<KeyTable> {
         self.0.get()
     }
 
-    /// Goes on with another table.
+    /// Replaces the table.
     pub fn replace(&self, table: KeyTable) {
         self.0.replace(table);
     }
@@ -198,7 +198,7 @@ fn load_app(config: &Config, id: &str, app: &App) -> Result<AppKeys, KeyError> {
     keys.collect::<Result<_, _>>().map(AppKeys)
 }
 
-/// The one place of an entry that is set, with its material.
+/// The key material of an entry, from the one field that is set.
 enum Material {
     Secret(SecretString),
     Private(SecretString),
@@ -260,13 +260,13 @@ fn hmac(entry: &KeyEntry, algorithm: Algorithm, material: Material) -> Result<Ke
             bytes.len()
         ));
     }
-    // One character repeated, or the words of a manual: long, but no secret.
+    // One character repeated, or words of a manual: long enough, but not secret.
     let different = bytes.iter().collect::<std::collections::HashSet<_>>().len();
     if different < 8 {
         return Err("the secret is not random; make one with `openssl rand -hex 32`".to_owned());
     }
     Ok(Key {
-        // The digest once more: that of the secret itself is compared with what callers present.
+        // The digest of the digest. The digest of the secret itself is compared with what callers present.
         name: name(&entry.kid, &digest(&digest(bytes))),
         kid: entry.kid.clone(),
         algorithm,
@@ -338,7 +338,7 @@ fn pair(entry: &KeyEntry, algorithm: Algorithm, material: Material) -> Result<Ke
     })
 }
 
-/// Bits of a base64url modulus.
+/// The length of a base64url modulus, in bits.
 fn modulus_bits(modulus: &str) -> Option<usize> {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
@@ -463,7 +463,7 @@ mod tests {
         let table = table(&keys).unwrap();
         let app = table.app("cs-a").unwrap();
         assert!(secrets.iter().all(|secret| app.knows_secret(secret)));
-        // HMAC pads with zero bytes, so these sign alike; they are still not the secret.
+        // HMAC pads with zero bytes, so these give the same signatures. They are still not the secret.
         for wrong in [
             "",
             "0123456789abcdef0123456789abcde",

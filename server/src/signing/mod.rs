@@ -20,8 +20,8 @@ pub use keys::{AppKeys, Key, KeyError, KeyTable, Keys};
 pub use shared_key::SharedKey;
 pub use visitor::{AnonymousVisitor, VISITOR_COOKIE, Visitors};
 
-/// Chooses the cryptography once for the process. First thing in `main`, and in tests.
+/// Chooses the cryptography library of `jsonwebtoken` once for the process. `main` and tests call it first.
 pub fn install_crypto() {
-    // A second call finds it installed, which is what it wants.
+    // A second call fails because one is installed already, which is fine.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }

@@ -1,9 +1,10 @@
-//! Tokens between this server and one of the operator's that share a secret: the JWTs of Kore's own servers.
+//! Tokens between this server and a server of the operator that share a secret: the JWTs of Kore's own servers.
 //!
-//! In the path: the connectors `botkit` and `kore_webhook` sign with it what they ask; the addresses that a `BotKit` app
-//! answers at verify with it who calls.
+//! In the path: the connectors `botkit` and `kore_webhook` sign their requests with it. The routes that a `BotKit` app
+//! calls verify the caller with it.
 //!
-//! Invariants: the algorithm is the key's. A token names the app and its end; without either it proves nothing.
+//! Invariants: the algorithm belongs to the key. A token must name the app and its expiry; without either it proves
+//! nothing.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub struct SharedKey {
     key: Key,
 }
 
-/// Shows neither the secret nor anything made of it.
+/// Shows neither the secret nor anything derived from it.
 impl std::fmt::Debug for SharedKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SharedKey")
@@ -32,7 +33,7 @@ impl std::fmt::Debug for SharedKey {
     }
 }
 
-/// What a token says of itself. Kore's `BotKit` writes `exp` with digits behind the point.
+/// The claims of a token. Kore's `BotKit` writes `exp` with decimals.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(rename = "appId", alias = "iss")]
@@ -60,7 +61,7 @@ impl SharedKey {
     /// A JWT with these claims.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with a secret.
+    /// If the cryptography fails, which does not happen with a secret.
     pub fn sign(&self, claims: &impl Serialize) -> anyhow::Result<SecretString> {
         let encoding = self.key.encoding.as_ref();
         let encoding = encoding.ok_or_else(|| anyhow::anyhow!("the key verifies only"))?;
@@ -68,7 +69,7 @@ impl SharedKey {
         Ok(jsonwebtoken::encode(&header, claims, encoding)?.into())
     }
 
-    /// Checks a token: form, signature, app, end.
+    /// Checks a token: form, signature, app, expiry.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -90,7 +91,7 @@ impl SharedKey {
             return Err(AssertionError::Credentials);
         }
         let expires = claims.exp.ok_or(AssertionError::Expired)?;
-        // Whole numbers of this size have no rounding; a fraction of a second decides nothing.
+        // Whole numbers of this size are exact, and a fraction of a second does not matter.
         #[expect(
             clippy::cast_precision_loss,
             reason = "seconds since the epoch are far below 2^52"
@@ -102,11 +103,11 @@ impl SharedKey {
         Ok(())
     }
 
-    /// A mark that only who knows the secret can make, for words that travel through others' hands. They hold a line
-    /// break: no such text is ever the signed part of a JWT.
+    /// A signature of words that pass through the hands of others. Only the holder of the secret can make it. The words
+    /// hold a line break, so they can never be the signed part of a JWT.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with a secret.
+    /// If the cryptography fails, which does not happen with a secret.
     pub fn mark(&self, words: &str) -> anyhow::Result<String> {
         let encoding = self.key.encoding.as_ref();
         let encoding = encoding.ok_or_else(|| anyhow::anyhow!("the key verifies only"))?;
@@ -118,7 +119,7 @@ impl SharedKey {
         )?)
     }
 
-    /// Is this the mark of these words?
+    /// Whether this is the signature of these words.
     pub fn is_mark(&self, words: &str, mark: &str) -> bool {
         self.key.signed(&format!("parlour\n{words}"), mark)
     }
@@ -154,7 +155,7 @@ mod tests {
         for good in [
             json!({"appId": "cs-app", "exp": now + 60}),
             json!({"iss": "cs-app", "exp": now - 29}),
-            // As BotKit signs: milliseconds.
+            // BotKit signs with milliseconds.
             json!({"appId": "cs-app", "exp": 1_795_000_060.123}),
         ] {
             assert_eq!(verify(&key, &good), Ok(()), "{good}");

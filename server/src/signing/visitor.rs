@@ -1,10 +1,11 @@
-//! The anonymous visitor that this server issued.
+//! The anonymous visitors of this server.
 //!
-//! In the path: `http::sign` and the pages read the visitor from a cookie, or from the same token as text
-//! where a frame's cookies are refused.
+//! In the path: `http::sign` and the pages read the visitor from a cookie, or from the same token as text if a frame's
+//! cookies are refused.
 //!
-//! Invariants: only we can make a token (HMAC-SHA256 with a secret of its own); its header is one fixed
-//! text, so there is nothing to negotiate; it is never accepted as an assertion, nor an assertion as it.
+//! Invariants: only this server can make a token (HMAC-SHA256 with a secret of its own). The header is one fixed text,
+//! so there is nothing to negotiate. A visitor's token never counts as an assertion, nor an assertion as a visitor's
+//! token.
 
 use std::sync::LazyLock;
 
@@ -21,19 +22,19 @@ use crate::clock::Millis;
 use crate::ids::Ids;
 use crate::limits::{VISITOR_LIFE, VISITOR_RENEW};
 
-/// `__Host-`: only this very host over https (or loopback) can set it.
+/// `__Host-`: only this host can set it, over https or on loopback.
 pub const VISITOR_COOKIE: &str = "__Host-parlour-visitor";
-/// Below a base path, where the rest of the host is not ours. `__Host-` would allow no other path than `/`.
+/// The name below a base path, where the rest of the host is not ours. `__Host-` would allow no other path than `/`.
 const VISITOR_COOKIE_BELOW: &str = "__Secure-parlour-visitor";
 
 /// The header of every token, as text.
 static HEADER: LazyLock<String> =
     LazyLock::new(|| URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"parlour-visitor+jwt"}"#));
 
-/// Longest token that is looked at; ours have about 200 bytes.
+/// The longest token that is looked at. Ours have about 200 bytes.
 const TOKEN_BYTES: usize = 1024;
 
-/// Somebody without a name.
+/// A visitor without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnonymousVisitor {
     id: String,
@@ -41,7 +42,7 @@ pub struct AnonymousVisitor {
 }
 
 impl AnonymousVisitor {
-    /// What assertions call the visitor. The same in every app, and another user in each.
+    /// The visitor's identity in assertions. It is the same in every app, but each app sees another user.
     pub fn identity(&self) -> Identity {
         Identity {
             subject: format!("visitor-{}", self.id),
@@ -54,7 +55,7 @@ impl AnonymousVisitor {
         self.issued
     }
 
-    /// Is it time to give a new token, so that a regular visitor is not forgotten?
+    /// Whether it is time for a new token, so that a regular visitor is not forgotten.
     pub fn wants_renewal(&self, now: Millis) -> bool {
         now.since(self.issued) > VISITOR_RENEW
     }
@@ -68,7 +69,7 @@ struct VisitorClaims {
     exp: u64,
 }
 
-/// Issues and recognises visitors.
+/// Issues and recognises the tokens of visitors.
 pub struct Visitors {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -83,7 +84,7 @@ impl std::fmt::Debug for Visitors {
 }
 
 impl Visitors {
-    /// With the secret of this deployment, and where its addresses begin.
+    /// With the secret of this deployment, and the base path of its addresses.
     pub fn new(secret: &SecretString, base: BasePath) -> Self {
         let secret = secret.expose_secret().as_bytes();
         Self {
@@ -93,7 +94,7 @@ impl Visitors {
         }
     }
 
-    /// Somebody new.
+    /// A new visitor.
     pub fn create(&self, ids: &dyn Ids, now: Millis) -> AnonymousVisitor {
         AnonymousVisitor {
             id: ids.uuid(),
@@ -101,28 +102,28 @@ impl Visitors {
         }
     }
 
-    /// A mark that only this deployment can make, for words that travel through others' hands. `words` hold a line break:
-    /// no such text is ever the signed part of a token.
+    /// A signature of words that pass through the hands of others. Only this deployment can make it. `words` hold a
+    /// line break, so they can never be the signed part of a token.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with an HMAC key.
+    /// If the cryptography fails, which does not happen with an HMAC key.
     pub fn mark(&self, words: &str) -> anyhow::Result<String> {
         let words = format!("parlour\n{words}");
         let sign = jsonwebtoken::crypto::sign;
         Ok(sign(words.as_bytes(), &self.encoding, Algorithm::HS256)?)
     }
 
-    /// Is this the mark of these words?
+    /// Whether this is the signature of these words.
     pub fn is_mark(&self, words: &str, mark: &str) -> bool {
         let words = format!("parlour\n{words}");
         let verify = jsonwebtoken::crypto::verify;
         verify(mark, words.as_bytes(), &self.decoding, Algorithm::HS256).unwrap_or(false)
     }
 
-    /// A token for the visitor from now on.
+    /// A token for the visitor, issued now.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with an HMAC key.
+    /// If the cryptography fails, which does not happen with an HMAC key.
     pub fn token(&self, visitor: &AnonymousVisitor, now: Millis) -> anyhow::Result<String> {
         let claims = VisitorClaims {
             sub: visitor.id.clone(),
@@ -161,7 +162,7 @@ impl Visitors {
         })
     }
 
-    /// The visitors whose genuine cookies the request carries: usually one.
+    /// The visitors whose genuine cookies come with the request: usually one.
     pub fn of_cookies(
         &self,
         headers: &HeaderMap,
@@ -177,13 +178,13 @@ impl Visitors {
             .filter_map(move |(_, token)| self.read(token, now))
     }
 
-    /// The `Set-Cookie` that makes a browser remember the token, also inside other sites' pages: there
-    /// separately for each site (`Partitioned`).
+    /// The `Set-Cookie` that stores the token, also inside other sites' pages, where each site has its own cookie
+    /// (`Partitioned`).
     pub fn cookie(&self, token: &str) -> Option<HeaderValue> {
         self.set_cookie(token, VISITOR_LIFE.as_secs())
     }
 
-    /// The `Set-Cookie` that makes a browser forget its visitor.
+    /// The `Set-Cookie` that removes the visitor's token.
     pub fn forget(&self) -> Option<HeaderValue> {
         self.set_cookie("", 0)
     }

@@ -6,37 +6,37 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Try again when there is room; reads go on meanwhile.
+    /// Try again when there is room. Reads go on in the meantime.
     #[error("the disk is full: nothing was stored; make room and it goes on by itself")]
     Full,
     /// Try again later; do not acknowledge.
     #[error("the store cannot write or read now ({reason}): nothing was stored; try again")]
     Unavailable {
-        /// The store's own words, without contents.
+        /// The store's own words, without what was being stored.
         reason: String,
     },
-    /// Try again later; do not acknowledge. Nothing is written before the disk has synced everything
-    /// anew: a failed sync may have lost what it was given.
+    /// Try again later; do not acknowledge. Nothing is written before the disk has synced everything anew, because a
+    /// failed sync may have lost what it was given.
     #[error(
         "the disk refused to sync ({reason}): nothing is stored until it syncs again; check the disk"
     )]
     SyncFailed {
-        /// The store's own words, without contents.
+        /// The store's own words, without what was being stored.
         reason: String,
     },
-    /// The store was closed; the server is ending.
+    /// The store was closed, because the server is shutting down.
     #[error("the store is closed because the server is ending")]
     Closed,
-    /// The caller holds an id of something that does not exist (any more).
+    /// The caller holds an id of something that does not exist, or not any more.
     #[error("no such {what}")]
     Unknown {
-        /// What was looked for.
+        /// What was not found.
         what: &'static str,
     },
     /// Restore a backup.
     #[error("the database is damaged ({reason}): restore a backup, or move the file away")]
     Corrupt {
-        /// The store's own words, without contents.
+        /// The store's own words, without what was being stored.
         reason: String,
     },
     /// Start the version that wrote it.
@@ -69,13 +69,13 @@ pub enum StoreError {
     /// A mistake in this program: report it.
     #[error("the store refused a command ({reason}): this is a mistake in the program")]
     Refused {
-        /// The store's own words, without contents.
+        /// The store's own words, without what was being stored.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// May the same command succeed later without anybody changing the program or its data?
+    /// Whether the same command may succeed later, without a change to the program or its data.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,7 @@
 //! What goes into a store and comes out of it.
 //!
-//! Everything here is plain data. Times are given by the caller, ids too: a store has no clock and
-//! draws no random numbers.
+//! Everything here is plain data. The caller gives times and ids, because a store has no clock and draws no random
+//! numbers.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl SecretHash {
     }
 }
 
-/// A fingerprint of what a message says. It shows whether an id that comes again comes with other words.
+/// A fingerprint of the words of a message. It shows whether an id that comes again comes with other words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 16]);
 
@@ -61,41 +61,42 @@ pub struct TokenRecord {
     /// The key that signed the assertion, by [`Key::name`](crate::signing::Key::name); empty for tokens of an earlier
     /// version, which did not keep it.
     pub key: String,
-    /// Is its user a passing one?
+    /// Whether its user is anonymous.
     pub anonymous: bool,
-    /// From this moment on it opens nothing.
+    /// From this moment on it is not valid.
     pub expires: Millis,
 }
 
-/// An assertion that holds, on its way to an access token.
+/// A valid assertion, on its way to an access token.
 #[derive(Clone)]
 pub struct NewGrant {
-    /// The hash over issuer and `jti`, and until when it must be remembered. `None`: it may be used again.
+    /// The hash over issuer and `jti`, and the moment until which it must be remembered. `None`: the assertion may be
+    /// used again.
     pub once: Option<(SecretHash, Millis)>,
     /// The app that vouches.
     pub app: String,
-    /// With which of its keys.
+    /// The key of the app that signed.
     pub key: String,
-    /// For whom.
+    /// The identity.
     pub identity: String,
-    /// Is that a passing one?
+    /// Whether the identity is anonymous.
     pub anonymous: bool,
-    /// What else the assertion says of the visitor, as a JSON object. It replaces what an earlier assertion said;
-    /// `None` leaves that as it is.
+    /// What the assertion says about the visitor besides the identity, as a JSON object. It replaces what an earlier
+    /// assertion said; `None` keeps that.
     pub profile: Option<String>,
-    /// When the assertion was issued: an identity that has signed out since is granted nothing.
+    /// When the assertion was issued. An identity that has signed out since then gets nothing.
     pub issued: Millis,
-    /// The user's id, should it be a new one.
+    /// The user's id, if the user is new.
     pub new_user_id: String,
     /// The hash of the token.
     pub token: SecretHash,
-    /// From this moment on the token opens nothing.
+    /// From this moment on the token is not valid.
     pub expires: Millis,
-    /// The present.
+    /// The current time.
     pub now: Millis,
 }
 
-/// What `rtm/start` promised: one socket, once, soon.
+/// A ticket of `rtm/start`: it opens one socket, once, and soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketRecord {
     /// The hash of the `sid`.
@@ -106,70 +107,70 @@ pub struct TicketRecord {
     pub app: String,
     /// The bot the socket talks to.
     pub bot: String,
-    /// From this moment on it opens nothing.
+    /// From this moment on it is not valid.
     pub expires: Millis,
-    /// JSON: whatever else start knows and the socket wants (UI version, …). Opaque to the store.
+    /// What else `start` knows and the socket needs (UI version, …), as JSON. The store does not read it.
     pub context: String,
 }
 
 /// What a connection asks for (`ConnectionMode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Absent or `Default`: continue an active session, else start.
+    /// Absent or `Default`: continue an active session, or else start one.
     #[default]
     Default,
     /// `Start_New`: always start; the bot has the conversation again.
     StartNew,
-    /// `Start_New` of our own widget, which shows the whole transcript. Starts a session, except in two cases. When
-    /// nobody has said a word in the active session, its welcome is still shown, and a second one would say nothing
-    /// new. When a person or the queue has the conversation, a reload must not take it away.
+    /// `Start_New` of our own widget, which shows the whole transcript. It starts a session, except in two cases: if
+    /// the visitor has said nothing in the active session, because its welcome is still shown; and if a person or the
+    /// queue has the conversation, because a reload must not take it away from them.
     StartNewUnlessUnused,
-    /// `Start_New_Resume_Agent`: start, unless somebody else than the bot has the conversation.
+    /// `Start_New_Resume_Agent`: start a session, unless somebody else than the bot has the conversation.
     StartNewResumeAgent,
-    /// `Reconnect`, or `isReconnect=true`: as [`OpenMode::Default`].
+    /// `Reconnect`, or `isReconnect=true`: the same as [`OpenMode::Default`].
     Reconnect,
 }
 
 /// A connection that opens.
 #[derive(Clone, Debug)]
 pub struct OpenSession {
-    /// Who.
+    /// The user.
     pub user: String,
-    /// With which bot.
+    /// The bot.
     pub bot: String,
-    /// Through which app.
+    /// The app.
     pub app: String,
     /// What the client asks for.
     pub mode: OpenMode,
-    /// The id of the session, should one be started.
+    /// The id of the session, if one is started.
     pub new_session_id: String,
-    /// The public name of the conversation, `cv-<uuid>`, should it be a new one.
+    /// The public name of the conversation, `cv-<uuid>`, if it is new.
     pub new_conversation_name: String,
-    /// A session without activity for longer is over. While somebody else than the bot has the conversation, it is at
-    /// least [`PEOPLE_IDLE`](crate::limits::PEOPLE_IDLE).
+    /// A session ends after this long without activity. While somebody else than the bot has the conversation, that is
+    /// at least [`PEOPLE_IDLE`](crate::limits::PEOPLE_IDLE).
     pub idle: Duration,
-    /// The present.
+    /// The current time.
     pub now: Millis,
-    /// JSON that the `ON_CONNECT` job carries to the bot's turn. Opaque to the store.
+    /// JSON that the `ON_CONNECT` job carries to the bot's turn. The store does not read it.
     pub context: String,
 }
 
 /// The outcome of [`OpenSession`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOpened {
-    /// The user with the bot.
+    /// The conversation of the user with the bot.
     pub conversation: ConversationId,
     /// The session that is active now.
     pub session_id: String,
-    /// The sequence of the newest message; 0 when there is none.
+    /// The sequence of the newest message; 0 if there is none.
     pub last_seq: u64,
-    /// The `ON_CONNECT` job, when this connection has started the session.
+    /// The `ON_CONNECT` job, if this connection has started the session.
     pub job: Option<JobId>,
     /// Who answers the conversation.
     pub owner: Owner,
 }
 
-/// A user with a bot.
+/// A conversation of a user with a bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
     /// Its number.
@@ -184,51 +185,51 @@ pub struct Conversation {
     pub app: String,
     /// Who answers it.
     pub owner: Owner,
-    /// The sequence of the newest message; 0 when there is none.
+    /// The sequence of the newest message; 0 if there is none.
     pub last_seq: u64,
-    /// The last session, when one was ever opened.
+    /// The last session, if one was ever opened.
     pub session_id: Option<String>,
-    /// Is that session open? (It may still be too old to be continued.)
+    /// Whether that session is open. It may still be too old to be continued.
     pub session_open: bool,
-    /// The last message or connection.
+    /// When the last message or connection came.
     pub last_activity: Millis,
 }
 
-/// A visitor's message on its way in.
+/// A visitor's message that is to be stored.
 #[derive(Clone)]
 pub struct NewMessage {
-    /// Where it belongs.
+    /// The conversation that it belongs to.
     pub conversation: ConversationId,
-    /// The server's id for it, should it be new.
+    /// The server's id for it, if it is new.
     pub message_id: String,
-    /// The client's id as JSON text; `None` cannot be recognised when it comes again.
+    /// The client's id as JSON text. Without one (`None`) a repetition cannot be recognised.
     pub client_message_id: Option<String>,
-    /// What it says: the same id with other words is another message.
+    /// A fingerprint of its words: the same id with other words is another message.
     pub words: Fingerprint,
     /// JSON of `UserBody`.
     pub body: String,
     /// The session it was written in.
     pub session_id: String,
-    /// JSON that the job carries to the bot's turn. Opaque to the store.
+    /// JSON that the job carries to the bot's turn. The store does not read it.
     pub context: String,
-    /// The present.
+    /// The current time.
     pub now: Millis,
 }
 
 /// The outcome of [`NewMessage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// The message as stored: by this call, or by an earlier one with the same client id and words.
+    /// The message as it is stored, by this call or by an earlier one with the same client id and words.
     pub message: StoredMessage,
-    /// Was it there already? Then acknowledge it and do nothing else.
+    /// Whether it was stored before. Then acknowledge it and do nothing else.
     pub duplicate: bool,
     /// The job to answer it; `None` for a duplicate.
     pub job: Option<JobId>,
-    /// That job itself, when no other of the conversation stands before it.
+    /// The same job, if no other job of the conversation stands before it.
     pub ready: Option<Box<Job>>,
 }
 
-/// From where a page of history is counted.
+/// Where a page of history begins or ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryFrom {
     /// The newest messages after skipping this many. Pages overlap while messages arrive.
@@ -236,7 +237,7 @@ pub enum HistoryFrom {
         /// Messages to skip, from the newest.
         offset: u64,
     },
-    /// The messages before this sequence. Never skips and never repeats.
+    /// The messages before this sequence. No message is skipped or repeated.
     Before(u64),
     /// The messages after this sequence, oldest first.
     After(u64),
@@ -246,14 +247,14 @@ pub enum HistoryFrom {
     AfterMessage(String),
 }
 
-/// Which page of a conversation.
+/// A query for a page of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Of which conversation.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// From where.
+    /// Where the page lies.
     pub from: HistoryFrom,
-    /// At most so many messages.
+    /// The most messages.
     pub limit: u32,
 }
 
@@ -262,9 +263,9 @@ pub struct HistoryQuery {
 pub struct StoredPage {
     /// Oldest first.
     pub messages: Vec<StoredMessage>,
-    /// Are there more in the same direction (older ones, or newer ones for the `After` queries)?
+    /// Whether there are more in the same direction: older ones, or newer ones for the `After` queries.
     pub more: bool,
-    /// The sequence of the newest message of the conversation, at the same moment.
+    /// The sequence of the conversation's newest message at the same moment.
     pub last_seq: u64,
 }
 
@@ -273,26 +274,27 @@ pub struct StoredPage {
 pub struct Missed {
     /// Every message after the cursor, oldest first, or the beginning of them; empty when `truncated`.
     pub messages: Vec<StoredMessage>,
-    /// More than the limit was missed, some of it was pruned, or the cursor lies beyond the newest
-    /// message: the client must load the transcript anew.
+    /// More than the limit was missed, or some of it was pruned, or the cursor lies beyond the newest message. The
+    /// client must load the transcript anew.
     pub truncated: bool,
     /// The sequence of the newest message, at the same moment.
     pub last_seq: u64,
 }
 
-/// What is kept of a conversation. Both limits may be set; a message that is beyond one of them goes.
+/// What is kept of a conversation. Both limits may be set. A message beyond one of them is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionLimits {
-    /// Messages stored at this moment or later stay: by them a message that a browser sends again is recognised.
+    /// Messages that were stored at this moment or later stay, so that a message that a browser sends again is
+    /// recognised.
     pub sent_again_from: Millis,
     /// Messages that were stored before this moment may go.
     pub older_than: Option<Millis>,
-    /// So many of the newest sequences are kept.
+    /// The number of newest sequences that are kept.
     pub newest: Option<u64>,
 }
 
 impl RetentionLimits {
-    /// May a message go, in a conversation whose newest is `last_seq`?
+    /// Whether a message may be removed from a conversation whose newest sequence is `last_seq`.
     pub fn forgets(&self, seq: u64, created: Millis, last_seq: u64) -> bool {
         let old = self.older_than.is_some_and(|moment| created < moment);
         let many = |newest: u64| seq.saturating_add(newest) <= last_seq;
@@ -305,20 +307,20 @@ impl RetentionLimits {
 pub struct Pruned {
     /// Messages that are gone.
     pub messages: u32,
-    /// Where the next step goes on; `None`: everything was looked at.
+    /// Where the next step continues. `None`: everything was looked at.
     pub next: Option<ConversationId>,
 }
 
-/// What is kept of a user, besides the messages.
+/// What is stored about a user, besides the messages.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dossier {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// What else the app's assertions said of the user, a JSON object.
+    /// What else the app's assertions said about the user, as a JSON object.
     pub profile: Option<String>,
     /// When access tokens expire, soonest first.
     pub tokens: Vec<Millis>,
-    /// With each bot.
+    /// The conversations, one with each bot.
     pub conversations: Vec<ExportedConversation>,
 }
 
@@ -354,7 +356,7 @@ pub struct ExportedConversation {
     pub last_activity: Millis,
     /// The last session.
     pub session_id: Option<String>,
-    /// How many are stored.
+    /// The number of stored messages.
     pub messages: u64,
     /// What open jobs carry to the bot's turn.
     pub jobs: Vec<String>,
@@ -369,14 +371,14 @@ pub struct Forgotten {
     pub conversations: usize,
     /// 1 when the user is gone.
     pub users: usize,
-    /// Call it again.
+    /// Whether there is more to remove: call it again.
     pub more: bool,
 }
 
 /// A user was forgotten, perhaps by another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure {
-    /// Later ones have larger numbers.
+    /// A later erasure has a larger number.
     pub number: u64,
     /// The user's id.
     pub user: String,
@@ -389,20 +391,20 @@ pub struct PrunedUsers {
     pub users: usize,
     /// Conversations that are gone.
     pub conversations: usize,
-    /// Where the next step goes on; `None`: everything was looked at.
+    /// Where the next step continues. `None`: everything was looked at.
     pub next: Option<String>,
 }
 
-/// A counter that ends by itself, and what is to be added to it.
+/// An addition to a counter that ends by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spending {
-    /// What is counted, of whom and in which stretch of time: a hash, so that the counter names nobody.
+    /// What is counted, for whom and for which stretch of time. It is a hash, so that the counter names nobody.
     pub counter: SecretHash,
-    /// From this moment on it counts nothing and may go.
+    /// From this moment on it does not count and may be removed.
     pub until: Millis,
-    /// So much is added. 0 asks whether anything is left.
+    /// How much is added. 0 asks whether anything is left.
     pub add: u64,
-    /// The counter may reach this, and no more.
+    /// The most that the counter may reach.
     pub most: u64,
 }
 
@@ -415,16 +417,16 @@ pub struct Swept {
     pub tickets: usize,
     /// Remembered `jti`s that have expired.
     pub assertions: usize,
-    /// Erasures that everybody has heard of.
+    /// Erasures that every process has learned of.
     pub erasures: usize,
-    /// Remembered sign-outs of which nothing is left that they would refuse.
+    /// Remembered sign-outs that would refuse nothing any more.
     pub signed_out: usize,
     /// Counters that have ended.
     pub counters: usize,
 }
 
 impl Swept {
-    /// Was anything removed? Then sweep again: each call is bounded.
+    /// Whether anything was removed. Then sweep again, because each call is bounded.
     pub fn any(&self) -> bool {
         self.tokens
             + self.tickets

@@ -1,22 +1,23 @@
-//! How much room the disk has. Messages are refused before the disk is full: answers to stored messages, tokens and
-//! the database's checkpoints need room, too.
+//! How much room the disk has. Messages are refused before the disk is full, because answers to stored messages, tokens
+//! and the database's checkpoints need room, too.
 //!
-//! In the path: `state` watches the data folder; `rtm` asks before it stores a message, readiness asks, too.
+//! In the path: `state` watches the data folder. `rtm` asks before it stores a message, and so does the readiness
+//! probe.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the disk has less than what should stay free.
+/// Whether the disk has less room than what should stay free.
 #[derive(Debug, Default)]
 pub struct Room(AtomicBool);
 
 impl Room {
-    /// Should new messages be turned away?
+    /// Whether new messages should be refused.
     pub fn is_short(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Looks at the disk of `folder`, of which `keep_free` bytes should stay free; 0: it is not looked at.
+    /// Measures the disk of `folder`, on which `keep_free` bytes should stay free. 0: it is not measured.
     pub fn look(&self, folder: &Path, keep_free: u64) {
         if keep_free == 0 {
             return;
@@ -24,7 +25,7 @@ impl Room {
         let free = match fs4::available_space(folder) {
             Ok(free) => free,
             Err(error) => {
-                // When the free space cannot be read, messages are taken: a full disk makes the write fail by itself.
+                // If the free space cannot be read, messages are accepted. A write to a full disk fails anyway.
                 tracing::debug!(%error, "the disk does not say how much room it has");
                 return;
             }

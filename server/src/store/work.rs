@@ -1,9 +1,9 @@
-//! The work for bots, and what comes of it.
+//! The jobs for bots, and their results.
 
 use crate::clock::Millis;
 use crate::records::{ConversationId, Effects, JobId, Owner, StoredMessage};
 
-/// What a job wants of the bot.
+/// What a job asks of the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobKind {
     /// A session was started: greet.
@@ -14,30 +14,30 @@ pub enum JobKind {
     Close,
 }
 
-/// A stored piece of work for a bot, with what its turn has to know of conversation and user.
+/// A stored job for a bot, with what its turn needs to know of the conversation and the user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its number; also the idempotence key that the bot gets.
+    /// The number of the job. The bot also gets it as the idempotence key.
     pub id: JobId,
-    /// Where the answers go.
+    /// The conversation that gets the answers.
     pub conversation: ConversationId,
     /// The conversation's public name, `cv-<uuid>`.
     pub conversation_name: String,
     /// Who answers the conversation.
     pub owner: Owner,
-    /// What the bot kept of it at the last turn.
+    /// The state that the bot kept at the last turn.
     pub state: Option<String>,
     /// The user's id.
     pub user: String,
     /// What the app's assertions call the user.
     pub identity: String,
-    /// What else they said of the user, a JSON object.
+    /// What else the assertions said about the user, as a JSON object.
     pub profile: Option<String>,
     /// The app through which the conversation was begun.
     pub app: String,
     /// The bot's id.
     pub bot: String,
-    /// What is asked.
+    /// What is asked of the bot.
     pub kind: JobKind,
     /// The message to answer ([`JobKind::Message`]).
     pub trigger: Option<StoredMessage>,
@@ -45,9 +45,9 @@ pub struct Job {
     pub session_id: String,
     /// JSON given when the job was stored.
     pub context: String,
-    /// How many tries have failed before.
+    /// The number of tries that have failed.
     pub attempts: u32,
-    /// When it was stored.
+    /// When the job was stored.
     pub created: Millis,
 }
 
@@ -65,19 +65,19 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// What to do next in a conversation. Jobs of one conversation are done one after the other, so a
-/// postponed job holds back those behind it.
+/// What to do next in a conversation. The jobs of one conversation are done one after the other, so a postponed job
+/// holds back those behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextJob {
     /// Do this now.
     Ready(Box<Job>),
     /// The first job waits until then.
     NotBefore(Millis),
-    /// All answered.
+    /// Every job is done.
     Empty,
 }
 
-/// An answer on its way in.
+/// An answer that is to be stored.
 #[derive(Clone)]
 pub struct NewAnswer {
     /// The server's id for it.
@@ -86,12 +86,12 @@ pub struct NewAnswer {
     pub body: String,
 }
 
-/// What a turn came to.
+/// The outcome of a turn.
 #[derive(Clone, Default)]
 pub struct TurnEnd {
-    /// What was answered, in order.
+    /// The answers, in order.
     pub answers: Vec<NewAnswer>,
-    /// Who had the conversation when the turn began. When it is somebody else by now, the turn changes nothing.
+    /// Who had the conversation when the turn began. If somebody else has it by now, the turn changes nothing.
     pub owner: Owner,
     /// What changes besides the transcript.
     pub effects: Effects,
@@ -100,28 +100,28 @@ pub struct TurnEnd {
 /// The end of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completed {
-    /// The answers as stored; none when the job was done already, or the turn was refused.
+    /// The answers as they are stored. There are none if the job was done already, or if the turn was refused.
     pub answers: Vec<StoredMessage>,
-    /// Somebody else has the conversation by now: nothing of the turn was stored, and its job is done.
+    /// Who has the conversation instead, if that has changed. Then nothing of the turn was stored, and its job is done.
     pub refused: Option<Owner>,
-    /// What to do next in the conversation, at the same moment; `None` when the job was done already.
+    /// What to do next in the conversation, at the same moment. `None`: the job was done already.
     pub next: Option<NextJob>,
 }
 
-/// Answers that come outside a turn: late ones, reminders, those of people.
+/// Answers that come outside a turn: late ones, reminders, and those of people.
 #[derive(Clone)]
 pub struct NewAnswers {
-    /// Where they belong.
+    /// The conversation that they belong to.
     pub conversation: ConversationId,
-    /// In order. When the conversation has one of their ids already, nothing changes.
+    /// The answers, in order. If the conversation has one of their ids already, nothing changes.
     pub answers: Vec<NewAnswer>,
-    /// The person who wrote them; none for the bot.
+    /// The person who wrote them. `None`: the bot did.
     pub agent: Option<String>,
-    /// Refused when somebody else has the conversation.
+    /// If set: refused when somebody else has the conversation.
     pub only_if: Option<Owner>,
     /// What changes besides the transcript.
     pub effects: Effects,
-    /// The present.
+    /// The current time.
     pub now: Millis,
 }
 
@@ -130,13 +130,13 @@ pub struct NewAnswers {
 pub enum AnswersAppended {
     /// They are stored.
     Stored {
-        /// As they are stored, by this call or by an earlier one.
+        /// The messages as they are stored, by this call or by an earlier one.
         messages: Vec<StoredMessage>,
-        /// Were they there already? Then nothing changed now.
+        /// Whether they were stored before. Then nothing changed now.
         duplicate: bool,
         /// Who had the conversation until now.
         before: Owner,
     },
-    /// Somebody else has the conversation: this one. Nothing changed.
+    /// Another owner has the conversation. Nothing changed.
     NotOwner(Owner),
 }

@@ -7,7 +7,7 @@ use crate::clock::Millis;
 use crate::limits::ERASURE_KEPT;
 use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
 
-/// Rows that one sweep removes from each table: bounds how long the writer is busy with it.
+/// The most rows that one sweep removes from each table. It bounds how long the writer is busy with it.
 const SWEEP_ROWS: i64 = 1_000;
 
 pub(super) fn user(
@@ -58,7 +58,7 @@ pub(super) fn grant(connection: &Connection, grant: &NewGrant) -> Result<Option<
     Ok(Some(user))
 }
 
-/// Writes only what is new: most visitors come back with what they said before.
+/// Writes only a new profile, because most visitors come back with the old one.
 fn set_profile(connection: &Connection, user: &str, profile: &str) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE users SET profile = ?2 WHERE id = ?1 AND profile IS NOT ?2")
@@ -235,8 +235,8 @@ pub(super) fn take_ticket(
     Ok(taken.filter(|ticket| ticket.expires > now))
 }
 
-/// One statement, too: it changes a row only when the assertion is new, or when an old one with
-/// the same hash has expired (and would be refused by its own `exp`).
+/// One statement, too. It changes a row only if the assertion is new, or if an old one with the same hash has expired
+/// (and would be refused because of its own `exp`).
 fn use_jti(
     connection: &Connection,
     hash: SecretHash,

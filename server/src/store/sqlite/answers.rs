@@ -18,7 +18,7 @@ pub(super) struct Change<'a> {
     pub(super) answers: &'a [NewAnswer],
     /// The person who wrote them.
     pub(super) agent: Option<&'a str>,
-    /// When set: nothing is stored if the conversation has another owner.
+    /// If set: nothing is stored when the conversation has another owner.
     pub(super) only_if: Option<&'a Owner>,
     /// The session that the answers belong to, and that they close.
     pub(super) session_id: &'a str,
@@ -106,7 +106,7 @@ impl Change<'_> {
     }
 }
 
-/// The present owner and session of a conversation.
+/// The current owner and session of a conversation.
 struct Current {
     owner: Owner,
     session_id: String,
@@ -166,7 +166,7 @@ pub(super) fn append(
     })
 }
 
-/// The answers among these that the conversation has already.
+/// Those of the answers that the conversation has already.
 fn stored(connection: &Connection, new: &NewAnswers) -> Result<Vec<StoredMessage>, StoreError> {
     const SQL: &str = concat!(
         "SELECT ",

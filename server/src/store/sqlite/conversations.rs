@@ -111,7 +111,7 @@ pub(super) fn open_session(
             owner,
         });
     }
-    // A person or the queue had the session before; the new session is the bot's.
+    // A person or the queue had the session before. The bot has the new one.
     connection
         .prepare_cached(
             "UPDATE conversations
@@ -130,7 +130,8 @@ pub(super) fn open_session(
     })
 }
 
-/// Has nobody said a word in this session? Reads back to the newest word of the user, which is near.
+/// Whether the visitor has said nothing in this session. It reads back to the newest message of the visitor, which is
+/// near.
 fn is_unused(
     connection: &Connection,
     conversation: ConversationId,
@@ -248,17 +249,18 @@ pub(super) fn append_message(
     })
 }
 
-/// Where a new message stands.
+/// The position of a new message.
 struct Placed {
     seq: u64,
-    /// The job to answer it, still without number and message, when no other stands before it.
+    /// The job to answer it, if no other job stands before it. It still lacks its number and its message.
     first: Option<Job>,
 }
 
-/// Gives the message its sequence. A message after the end of a session opens the session again, since the visitor
+/// Gives the message its sequence. A message after the end of a session opens the session again, because the visitor
 /// wants to go on.
 fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreError> {
-    // This statement reads all that the job's turn needs: another one would be one more for each message.
+    // This statement reads everything that the job's turn needs. A second statement would cost one more for each
+    // message.
     let placed = connection
         .prepare_cached(
             "UPDATE conversations
@@ -306,7 +308,7 @@ fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreErro
     })
 }
 
-/// The stored message that `new` repeats, if there is one. Rows of the first versions have no words, so their whole
+/// The stored message that `new` repeats, if there is one. Rows of the first versions have no `words`, so their whole
 /// body is compared.
 fn sent_before(
     connection: &Connection,

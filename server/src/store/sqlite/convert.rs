@@ -1,4 +1,4 @@
-//! Between SQLite's words and ours.
+//! Converts between SQLite's types and ours.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Row, ffi};
@@ -9,7 +9,7 @@ use crate::store::{
     StoredMessage, User,
 };
 
-/// A count or time as SQLite's signed integer. What does not fit is the end of time.
+/// A count or a time as SQLite's signed integer. A value that is too large becomes the largest one.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -171,8 +171,8 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-/// What an error of SQLite means for the caller. The reason is SQLite's fixed text for the code,
-/// never its message: that may quote what was being stored.
+/// What an error of SQLite means for the caller. The reason is SQLite's fixed text for the code, and never its message,
+/// because that may quote what was being stored.
 pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
     let Some(failure) = error.sqlite_error() else {
         return StoreError::Refused {
@@ -206,7 +206,7 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// What kind of error it is when SQLite itself did not fail.
+/// The kind of an error that SQLite itself did not report.
 fn shape(error: &rusqlite::Error) -> &'static str {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..)

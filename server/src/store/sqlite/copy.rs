@@ -1,10 +1,10 @@
-//! The file in the hands of an operator: checked, copied while a server runs, put back.
+//! Operations on the database file: check it, copy it while a server runs, restore it.
 //!
-//! In the path: `parlour db`; `serve` holds a [`Presence`] for as long as it runs.
+//! In the path: `parlour db` calls these. `serve` holds a [`Presence`] for as long as it runs.
 //!
-//! Invariants: nothing that exists is overwritten; what is replaced is kept, also when the replacement
-//! is cut off anywhere. A copy stands under its name only when it is whole, checked and synced, and its
-//! owner alone may read it. Nothing is put into the folder of a running server.
+//! Invariants: nothing that exists is overwritten. What is replaced is kept, even if the replacement is interrupted at
+//! any point. A copy gets its name only when it is complete, checked and synced, and only its owner may read it.
+//! Nothing is put into the folder of a running server.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -17,28 +17,28 @@ use super::migrations;
 use super::open::{FILE, connect, empty_log, owners_only};
 use crate::store::StoreError;
 
-/// Locked by whoever uses the folder; the kernel unlocks it when the process ends, however it ends.
+/// Whoever uses the folder locks this file. The kernel unlocks it when the process ends, however it ends.
 const LOCK: &str = "parlour.lock";
 
-/// The files that belong together: the database, its log, the log's index.
+/// The files that belong together: the database, its log, and the index of the log.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
-/// What a sound database holds.
+/// The contents of a sound database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Census {
     /// The version of its schema.
     pub version: u32,
-    /// Visitors.
+    /// The number of visitors.
     pub users: u64,
-    /// Visitors with a bot.
+    /// The number of conversations.
     pub conversations: u64,
-    /// Messages of both sides.
+    /// The number of messages of both sides.
     pub messages: u64,
-    /// Answers that are still to be given.
+    /// The number of answers that are still to be given.
     pub jobs: u64,
 }
 
-/// Why there is no copy: one sentence with the remedy.
+/// Why there is no copy: one sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
@@ -62,19 +62,19 @@ pub enum CopyError {
         /// What was looked for.
         path: PathBuf,
     },
-    /// End the other program, then forget once more.
+    /// End the other program, then erase again.
     #[error("everything is erased, but another program reads {} and holds traces in its log: end it (a copy?), then run this again", path.display())]
     LogHeld {
         /// The database.
         path: PathBuf,
     },
-    /// Start the server, which brings it over.
+    /// Start the server, which upgrades it.
     #[error("{} was written by an earlier version: start the server once, then try again", path.display())]
     Older {
         /// The file.
         path: PathBuf,
     },
-    /// Decide about the one that is there.
+    /// Decide what to do with the existing database.
     #[error(
         "{} has a database: give --replace to keep it aside, or another folder with --data",
         folder.display()
@@ -99,13 +99,13 @@ pub enum CopyError {
     },
 }
 
-/// Somebody uses a data folder. Ends with the value, and with the process.
+/// A lock that shows that somebody uses a data folder. It ends when the value is dropped, and with the process.
 #[derive(Debug)]
 pub struct Presence(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Presence {
-    /// The folder is this process' alone: no restore may begin, and no second server, which would not hear of
-    /// the messages of the first. Reading, copying and erasing beside it need no presence.
+    /// Locks the folder for this process: no restore may begin, and no second server, which would not see the messages
+    /// of the first. Reading, copying and erasing beside it need no lock.
     ///
     /// # Errors
     /// Another server or a restore is there, or the folder cannot be written to.
@@ -121,7 +121,7 @@ impl Presence {
             Err(TryLockError::WouldBlock) => Err(CopyError::Running {
                 folder: folder.to_owned(),
             }),
-            // A file system without locks: then the operator is the only guard.
+            // The file system has no locks. Then only the operator can prevent it.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Self(file))
             }
@@ -135,16 +135,16 @@ pub fn file_in(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// Reads all of a database and says what it holds. Changes nothing.
+/// Reads the whole database and gives its contents in numbers. It changes nothing.
 ///
 /// # Errors
-/// [`CopyError::Missing`], or [`CopyError::Bad`] for one that is damaged, newer or not ours.
+/// [`CopyError::Missing`], or [`CopyError::Bad`] if the database is damaged, newer, or not ours.
 pub fn check(file: &Path) -> Result<Census, CopyError> {
     let connection = open(file)?;
     census(&connection).map_err(|error| bad(file, error))
 }
 
-/// Is it there, and of the version that this program writes?
+/// Checks that the file exists and has the version that this program writes.
 pub(super) fn must_be_ours(file: &Path) -> Result<(), CopyError> {
     let connection = open(file)?;
     let version = migrations::identify(&connection).map_err(|error| bad(file, error))?;
@@ -156,11 +156,11 @@ pub(super) fn must_be_ours(file: &Path) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Brings what the log of a folder's database holds into the file and empties the log: what was deleted is in
-/// neither. Waits for those who read.
+/// Moves the log of a folder's database into the file and empties the log, so that what was deleted is in neither. It
+/// waits for readers.
 ///
 /// # Errors
-/// [`CopyError::LogHeld`] when somebody reads for too long.
+/// [`CopyError::LogHeld`] if somebody reads for too long.
 pub fn fold_log(folder: &Path) -> Result<(), CopyError> {
     let path = file_in(folder);
     let done = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
@@ -171,11 +171,11 @@ pub fn fold_log(folder: &Path) -> Result<(), CopyError> {
     })
 }
 
-/// Copies the database of a folder to a file, as of one moment; a server may run meanwhile and is
-/// not held up.
+/// Copies the database of a folder to a file, in its state at one moment. A server may run at the same time and is not
+/// slowed down.
 ///
 /// # Errors
-/// Nothing to copy, a target that exists, no room; then there is no target.
+/// Nothing to copy, a target that exists, or no room. Then there is no target.
 pub fn backup(folder: &Path, target: &Path) -> Result<Census, CopyError> {
     if target.exists() {
         return Err(CopyError::Exists {
@@ -188,8 +188,8 @@ pub fn backup(folder: &Path, target: &Path) -> Result<Census, CopyError> {
     Ok(census)
 }
 
-/// Puts a backup into a data folder, which is made when it is missing. Gives the place of the
-/// database that was there and what the new one holds.
+/// Puts a backup into a data folder, which is made if it is missing. Gives the path of the old database and the
+/// contents of the new one.
 ///
 /// # Errors
 /// A bad backup, a running server, a database that is there (without `replace`); then everything
@@ -212,7 +212,7 @@ pub fn restore(
     let part = beside(&file, ".part");
     let census = copy(source, &part)?;
     let kept = occupied.then(|| free_name(&file));
-    // A damaged one is not written to: it is kept as it is, with its log.
+    // A damaged database is not written to. It is kept as it is, together with its log.
     if kept.is_some() && check(&file).is_ok() {
         fold(&file);
     }
@@ -220,14 +220,13 @@ pub fn restore(
     Ok((census, kept))
 }
 
-/// Brings what only the log holds into the file, so that the file alone has it all. Where that fails the
-/// log is kept beside it.
+/// Moves the log into the file, so that the file alone holds everything. If that fails, the log is kept beside it.
 fn fold(file: &Path) {
     let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE);
     drop(connection.and_then(|connection| empty_log(&connection)));
 }
 
-/// Gives a finished copy the name of the database and what had it the name `kept`; on an error
+/// Gives a finished copy the name of the database, and gives the old database the name `kept`. After an error
 /// everything has its old name.
 fn swap(part: &Path, file: &Path, kept: Option<&Path>) -> Result<(), CopyError> {
     let swapped = kept
@@ -243,11 +242,11 @@ fn swap(part: &Path, file: &Path, kept: Option<&Path>) -> Result<(), CopyError> 
     sync_folder(file)
 }
 
-/// Gives the database a second name with all its parts, and only then takes its log away: cut off
-/// anywhere, one of the names has everything.
+/// Gives the database a second name with all its parts, and only then removes its log. If this is interrupted at any
+/// point, one of the names has everything.
 fn set_aside(file: &Path, kept: &Path) -> io::Result<()> {
-    // The log first: where there are no second names (FAT), a start must not meet a log without its
-    // database, which SQLite deletes.
+    // The log comes first. On a file system without second names (FAT), a start must not find a log without its
+    // database, because SQLite deletes such a log.
     for end in PARTS.iter().rev() {
         let (from, to) = (beside(file, end), beside(kept, end));
         if from.exists() {
@@ -264,11 +263,11 @@ fn set_aside(file: &Path, kept: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Undoes as much of [`set_aside`] as was done.
+/// Undoes what [`set_aside`] has done so far.
 fn take_back(kept: &Path, file: &Path) {
     for end in PARTS {
         let (from, to) = (beside(kept, end), beside(file, end));
-        // What has both names loses the second.
+        // A file with both names loses the second.
         drop(if to.exists() {
             fs::remove_file(from)
         } else {
@@ -277,12 +276,12 @@ fn take_back(kept: &Path, file: &Path) {
     }
 }
 
-/// A whole, checked and synced copy at `part`. It is one read transaction of SQLite, so it is the
-/// state of one moment, and packed: pages that were free are not in it.
+/// Makes a complete, checked and synced copy at `part`. It is one read transaction of SQLite, so it has the state of
+/// one moment. It is packed: free pages are left out.
 fn copy(source: &Path, part: &Path) -> Result<Census, CopyError> {
     let connection = open(source)?;
     census(&connection).map_err(|error| bad(source, error))?;
-    // Left by a copy that was cut off.
+    // A copy that was interrupted left this.
     drop(fs::remove_file(part));
     let copied = || {
         let mut options = OpenOptions::new();
@@ -312,7 +311,7 @@ fn put(part: &Path, target: &Path) -> Result<(), CopyError> {
     sync_folder(target)
 }
 
-/// A name is on the disk when its folder is. Only Unix opens folders.
+/// The name of a file is on the disk once its folder is synced. Only Unix can open folders.
 fn sync_folder(target: &Path) -> Result<(), CopyError> {
     let folder = target.parent().filter(|it| !it.as_os_str().is_empty());
     #[cfg(unix)]
@@ -407,7 +406,7 @@ mod tests {
         folder
     }
 
-    /// A database of one visitor. What a killed server leaves: all of it is in the log only.
+    /// A database of one visitor, as a killed server leaves it: all of its data is in the log only.
     fn killed(folder: &Path) -> PathBuf {
         let origin = file_in(&self::folder());
         let mut connection = Connection::open(&origin).unwrap();
@@ -441,7 +440,7 @@ mod tests {
         killed(&old);
         let (_, kept) = restore(&backup, &old, true).unwrap();
         assert_eq!(names(&old), [FILE, "parlour.db.old", LOCK]);
-        // Alone, as it is when a restore is cut off before a log is moved.
+        // This is the state if a restore is interrupted before the log is moved.
         let alone = file_in(&folder());
         fs::copy(kept.unwrap(), &alone).unwrap();
         assert_eq!(check(&alone).unwrap().users, 1);
@@ -467,7 +466,7 @@ mod tests {
         let file = killed(&folder);
         let before = names(&folder);
         let (part, kept) = (beside(&file, ".part"), beside(&file, ".old"));
-        // There is no part: the last step fails.
+        // There is no part, so the last step fails.
         swap(&part, &file, Some(&kept)).unwrap_err();
         assert_eq!(names(&folder), before);
         assert_eq!(check(&file).unwrap().users, 1);

@@ -1,4 +1,4 @@
-//! Statements about what has been used up.
+//! Statements about the counters of limits.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -19,7 +19,7 @@ pub(super) fn spend(
             })
             .map_err(store_error)?
             .unwrap_or(0);
-        // Who only asks wants to know whether one more would do.
+        // A spending that adds nothing asks whether one more would fit.
         if so_far.saturating_add(spending.add.max(1)) > spending.most {
             return Ok(Some(index));
         }

@@ -1,7 +1,7 @@
 //! Statements that read a transcript.
 //!
-//! Each reads the conversation's newest sequence first and then only messages up to it. Messages
-//! are never changed, so the answer is one moment's state without a transaction around it.
+//! Each statement reads the conversation's newest sequence first, and then only messages up to it. Messages never
+//! change, so the answer has the state of one moment without a transaction around it.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -11,7 +11,7 @@ use crate::store::{
     StoredPage,
 };
 
-/// The longest page: what an asker gets who names a larger limit.
+/// The longest page. It replaces a larger limit of the caller.
 const MAX_PAGE: u32 = 1_000;
 
 pub(super) fn history(
@@ -55,7 +55,7 @@ pub(super) fn history(
     })
 }
 
-/// Three tables in one visit to a reading thread: going there costs more than each of the reads.
+/// Reads three tables in one visit to a reading thread, because the visit costs more than each of the reads.
 pub(super) fn newest(
     connection: &Connection,
     app: &str,
@@ -103,7 +103,7 @@ pub(super) fn since(
     }
     let messages =
         beginning(connection, conversation, after, last_seq, bytes).map_err(store_error)?;
-    // The first is not the next: those before it were pruned, and the gap cannot be filled.
+    // If the first message is not the next one, those before it were pruned, and the gap cannot be filled.
     let follows = messages.first().map_or(last_seq, |first| first.seq - 1) == after;
     if !follows {
         return Ok(truncated);
@@ -115,7 +115,7 @@ pub(super) fn since(
     })
 }
 
-/// Messages after `start` up to `end`, as many as have `bytes`, and one more.
+/// The messages after `start` up to `end` that fit into `bytes`, and one more.
 fn beginning(
     connection: &Connection,
     conversation: ConversationId,
@@ -156,7 +156,7 @@ fn last_seq(connection: &Connection, conversation: ConversationId) -> Result<u64
         .map_err(store_error)
 }
 
-/// Only old clients ask like this; it is looked up by an index.
+/// Only old clients ask like this. An index looks it up.
 fn seq_of(
     connection: &Connection,
     conversation: ConversationId,
@@ -222,7 +222,7 @@ fn forwards(
         .map_err(store_error)
 }
 
-/// The first rows, as many as a page may hold, and whether there is one behind them.
+/// The first rows, as many as a page may hold, and whether there are more.
 fn page(
     rows: impl Iterator<Item = rusqlite::Result<StoredMessage>>,
     limit: u32,

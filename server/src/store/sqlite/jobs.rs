@@ -1,4 +1,4 @@
-//! Statements about the work for bots.
+//! Statements about the jobs for bots.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -10,7 +10,7 @@ use crate::store::{
     StoredMessage, TurnEnd,
 };
 
-/// A job on its way in.
+/// A job that is to be stored.
 pub(super) struct NewJob<'a> {
     pub(super) conversation: ConversationId,
     pub(super) kind: JobKind,
@@ -40,7 +40,7 @@ pub(super) fn insert(connection: &Connection, job: &NewJob<'_>) -> Result<JobId,
         .map_err(store_error)
 }
 
-/// Makes the `ON_CONNECT` job of a new session. When the conversation's last job is an open `ON_CONNECT`, that job is
+/// Makes the `ON_CONNECT` job of a new session. If the conversation's last job is an open `ON_CONNECT`, that job is
 /// used again.
 pub(super) fn connect(
     connection: &Connection,

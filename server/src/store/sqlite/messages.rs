@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::convert::{integer, message_columns, store_error};
 use crate::store::{Fingerprint, StoreError, StoredMessage};
 
-/// `words` of a visitor's message with an id; none for what is never sent again.
+/// `words` is set for a visitor's message with an id. Other messages are never sent again.
 pub(super) fn insert(
     connection: &Connection,
     message: &StoredMessage,

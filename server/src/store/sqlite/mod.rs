@@ -5,8 +5,8 @@
 //! `history.rs`, `retention.rs`, `users.rs`.
 //! `copy.rs` is for the operator.
 //!
-//! Invariants: WAL, `synchronous=FULL` unless told otherwise; every write goes through the one
-//! writer; the file and those beside it belong to their owner alone (0600); what is deleted is overwritten.
+//! Invariants: WAL, and `synchronous=FULL` unless configured otherwise. Every write goes through the one writer. Only
+//! their owner may read the files (0600). What is deleted is overwritten.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -49,8 +49,8 @@ pub enum Synchronous {
     /// On the disk: an acknowledged message survives a power cut.
     #[default]
     Full,
-    /// In the system's memory: survives a crash of the program, and loses the last moments before
-    /// a power cut. Nothing gets damaged.
+    /// In the system's memory: it survives a crash of the program, but the last moments before a power cut are lost.
+    /// The file is not damaged.
     Normal,
 }
 
@@ -59,14 +59,14 @@ pub enum Synchronous {
 pub struct SqliteOptions {
     /// When a commit counts as done.
     pub synchronous: Synchronous,
-    /// Threads that read. Reads are short and mostly from memory; more threads than cores only
-    /// help a slow disk.
+    /// The number of threads that read. Reads are short and mostly from memory; more threads than cores help only a
+    /// slow disk.
     pub readers: NonZeroUsize,
-    /// Writes that may wait; then callers wait.
+    /// The number of writes that may wait. After that, callers wait.
     pub queue: usize,
-    /// Writes in one transaction: beyond this the sync is no longer what costs.
+    /// The most writes in one transaction. With more, the sync no longer dominates the cost.
     pub batch: usize,
-    /// The file may have so many pages of 4 KiB; then writes get [`StoreError::Full`].
+    /// The most pages of 4 KiB in the file. With more, writes get [`StoreError::Full`].
     pub max_pages: Option<u32>,
 }
 
@@ -82,7 +82,7 @@ impl Default for SqliteOptions {
     }
 }
 
-/// What the health check writes for a trial: more than fits into what is left of a few pages.
+/// The size of the trial write of the health check: more than fits into what is left of a few pages.
 const PROBE_BYTES: i32 = 64 * 1024;
 
 /// A [`Store`] in one SQLite file.
@@ -92,11 +92,11 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens (or makes) the database in this folder. Blocks for as long as the disk takes.
+    /// Opens or makes the database in this folder. It blocks for as long as the disk takes.
     ///
     /// # Errors
-    /// What keeps the server from starting, as a sentence with the remedy: no folder, not writable,
-    /// damaged, too new, no room.
+    /// What keeps the server from starting, as a sentence that says what to do: no folder, not writable, damaged, too
+    /// new, no room.
     pub fn open(folder: &Path, options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         let file = open::prepare_folder(folder)?;
         let writing = open::writing(&file, options)?;
@@ -111,17 +111,17 @@ impl SqliteStore {
         })
     }
 
-    /// Opens the database that is there, beside a server that may run: makes nothing and changes no schema.
+    /// Opens an existing database, beside a server that may run. It makes nothing and does not change the schema.
     ///
     /// # Errors
-    /// There is none, it is of another version, or it cannot be read.
+    /// The database is missing, has another version, or cannot be read.
     pub fn beside(folder: &Path, options: &SqliteOptions) -> Result<SqliteStore, CopyError> {
         let file = copy::file_in(folder);
         copy::must_be_ours(&file)?;
         SqliteStore::open(folder, options).map_err(|error| CopyError::Bad { path: file, error })
     }
 
-    /// A write that takes room, to see whether there is some; the second write gives it back.
+    /// A write that takes room, to find out whether there is some. A second write gives the room back.
     async fn probe(&self) -> Result<(), StoreError> {
         self.writer
             .run(|connection| {
@@ -363,7 +363,7 @@ impl Store for SqliteStore {
             .readers
             .run(move |it| retention::find(it, retention, after))
             .await?;
-        // The writer is not asked when there is nothing to do.
+        // If there is nothing to do, the writer is not asked.
         if found.conversations.is_empty() {
             return Ok(Pruned {
                 messages: 0,
@@ -436,7 +436,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        // The last connection to close folds the log into the file: that is the writer's.
+        // The last connection that closes moves the log into the file. That must be the writer's.
         self.readers.stop().await;
         self.writer.stop().await
     }

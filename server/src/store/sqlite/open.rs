@@ -17,21 +17,22 @@ pub(super) const FILE: &str = "parlour.db";
 /// How long SQLite waits for another process (a backup, `sqlite3`) before it reports busy.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Statements kept ready per connection; there are about thirty.
+/// The statements that each connection keeps ready. There are about thirty.
 const STATEMENTS: usize = 64;
 
-/// Pages in the log before it is folded into the file: 16 MiB, so that under load one fold serves
-/// many commits.
+/// The number of pages in the log before it is moved into the file: 16 MiB, so that under load one move serves many
+/// commits.
 const CHECKPOINT_PAGES: i64 = 4_096;
 
-/// Pages that the writing connection keeps, in KiB. A batch of writes for as many conversations has to
-/// fit: what does not is written and read again within the transaction. Default: 2 MiB.
+/// The cache of the writing connection, in KiB. It must hold a batch of writes for as many conversations. What does not
+/// fit is written and read again within the transaction. The default is 2 MiB.
 const WRITER_CACHE_KIB: i64 = 16 * 1_024;
 
-/// A file up to this size is checked at the start (a second at most); larger ones would hold it up.
+/// A file up to this size is checked at the start, which takes a second at most. A check of a larger file would delay
+/// the start.
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Makes the folder when it is missing and finds out whether it can be written to.
+/// Makes the folder if it is missing, and finds out whether it can be written to.
 pub(super) fn prepare_folder(folder: &Path) -> Result<PathBuf, StoreError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => {}
@@ -52,15 +53,15 @@ pub(super) fn prepare_folder(folder: &Path) -> Result<PathBuf, StoreError> {
     Ok(file)
 }
 
-/// Creates the file before SQLite does, so that only its owner may read it. SQLite gives the files
-/// beside it the same permissions.
+/// Creates the file before SQLite does, so that only its owner may read it. SQLite gives the files beside it the same
+/// permissions.
 fn create(file: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     owners_only(&mut options).open(file).map(drop)
 }
 
-/// For a file that only its owner may read.
+/// Sets the options of a file that only its owner may read.
 pub(super) fn owners_only(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
@@ -79,11 +80,11 @@ fn not_writable(folder: &Path, error: &io::Error) -> StoreError {
     }
 }
 
-/// The connection that writes; brings the schema up to date.
+/// The connection that writes. Opening it brings the schema up to date.
 pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_small(file, &connection)?;
-    // Before anything is written: a file that is not for us stays as it was.
+    // This comes before anything is written, so that a file of another program stays as it was.
     migrations::identify(&connection)?;
     settings(&connection, options)?;
     migrations::run(&mut connection)?;
@@ -91,9 +92,9 @@ pub(super) fn writing(file: &Path, options: &SqliteOptions) -> Result<Connection
     Ok(connection)
 }
 
-/// The connection that writes after a failed sync. What the log holds of committed transactions is
-/// written into the file and the file is synced; then the log is emptied, so that nothing which the
-/// kernel may have dropped is ever built upon (docs/adr/0014-failed-sync.md).
+/// The connection that writes after a failed sync. The committed transactions in the log are written into the file, and
+/// the file is synced. Then the log is emptied, so that nothing is built on data that the kernel may have dropped
+/// (docs/adr/0014-failed-sync.md).
 pub(super) fn after_failed_sync(
     file: &Path,
     options: &SqliteOptions,
@@ -106,7 +107,7 @@ pub(super) fn after_failed_sync(
     Ok(connection)
 }
 
-/// Brings what the log holds into the file and empties it.
+/// Moves the log into the file and empties the log.
 pub(super) fn empty_log(connection: &Connection) -> Result<(), StoreError> {
     let busy: bool = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -119,10 +120,10 @@ pub(super) fn empty_log(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How the file is written.
+/// Sets how the file is written.
 fn settings(connection: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
     let set = || {
-        // WAL stays in the file: from here on readers never wait for the writer.
+        // The file stays in WAL mode: from here on readers never wait for the writer.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = match options.synchronous {
             Synchronous::Full => "FULL",
@@ -130,11 +131,11 @@ fn settings(connection: &Connection, options: &SqliteOptions) -> Result<(), Stor
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // What is forgotten is overwritten, not only unlinked. Always: rows also leave copies behind when pages
-        // are split, long before anybody is forgotten.
+        // Deleted data is overwritten, not only unlinked. This is always on, because splitting a page also leaves
+        // copies of rows behind, long before a user is erased.
         connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        // What a savepoint would restore is kept in memory: it is a few pages.
+        // The data for restoring a savepoint is kept in memory, because it is only a few pages.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
     };
@@ -160,20 +161,20 @@ pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
 }
 
 pub(super) fn connect(file: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
-    // No mutex: each connection belongs to one thread. No URI: a folder may have any name.
+    // No mutex, because each connection belongs to one thread. No URI, because a folder may have any name.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // One plan for a statement, whatever is bound to it. Without this SQLite prepares some of them
-    // anew for each value: half of what reading cost.
+    // One plan for a statement, whatever values are bound to it. Without this SQLite prepares some statements anew for
+    // each value, which was half of the cost of reading.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(store_error)?;
     Ok(connection)
 }
 
-/// Refuses a damaged file with a sentence instead of failing somewhere later.
+/// Refuses a damaged file with a sentence, instead of failing somewhere later.
 fn check_small(file: &Path, connection: &Connection) -> Result<(), StoreError> {
     if fs::metadata(file).map_or(true, |found| found.len() > CHECKED_BYTES) {
         return Ok(());

@@ -1,10 +1,10 @@
-//! A few threads that read, each on its own connection.
+//! A few threads that read, each with its own connection.
 //!
 //! In the path: every reading method of the store. WAL lets them read the last committed state
 //! while the writer writes, so a page of history never waits for a sync.
 //!
-//! Invariants: what was committed before a read was asked for is seen by it. At most
-//! [`MAX_WAITING`] reads wait; more callers wait outside, in order.
+//! Invariants: a read sees everything that was committed before it was requested. At most [`MAX_WAITING`] reads wait;
+//! more callers wait in line outside.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,13 +16,13 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::store::StoreError;
 
-/// Reads that are running or waiting for a thread. A read takes a fraction of a millisecond, so
-/// this is a few milliseconds of work.
+/// The most reads that are running or waiting for a thread. A read takes a fraction of a millisecond, so this is a few
+/// milliseconds of work.
 const MAX_WAITING: usize = 256;
 
 type Work = Box<dyn FnOnce(&Connection) + Send>;
 
-/// The way to the threads. Dropping it ends them after what waits.
+/// Sends work to the threads. Dropping it ends the threads once they have finished what waits.
 pub(super) struct Readers {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
@@ -107,7 +107,7 @@ impl Readers {
             .map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let work = Box::new(move |connection: &Connection| {
-            // Nobody waits any more: no need to read.
+            // Nobody waits any more, so there is no need to read.
             if !reply.is_closed() {
                 let _ = reply.send(work(connection));
             }
@@ -128,10 +128,10 @@ impl Readers {
         })
     }
 
-    /// Ends the threads after what waits and waits for them; later reads are refused.
+    /// Ends the threads once they have finished what waits, and waits for them. Later reads are refused.
     pub(super) async fn stop(&self) {
         self.close();
-        // The permits are given back, so stopping twice waits for nothing.
+        // The permits are given back, so a second stop does not wait.
         let _ = self.ended.acquire_many(self.threads).await;
     }
 

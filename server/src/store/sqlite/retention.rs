@@ -1,7 +1,7 @@
-//! Statements that forget old messages.
+//! Statements that remove old messages.
 //!
-//! A conversation only ever loses its beginning, so what is left has no holes and `since` can tell a
-//! pruned cursor by its first row. Sequences go on: `last_seq` is never touched.
+//! A conversation only ever loses its beginning, so there are no holes in the rest, and `since` can recognise a pruned
+//! cursor by its first row. Sequences go on, because `last_seq` is never changed.
 
 use rusqlite::{Connection, params};
 
@@ -9,20 +9,20 @@ use super::convert::{integer, store_error, unsigned};
 use crate::clock::Millis;
 use crate::store::{ConversationId, Pruned, RetentionLimits, StoreError};
 
-/// Conversations that one step looks at: one row each, a few milliseconds of a reader.
+/// The most conversations that one step looks at. Each takes one row; together they take a reader a few milliseconds.
 const LOOKED_AT: u32 = 500;
 
-/// Messages that one step removes: a few milliseconds of the writer, so that nobody's
-/// acknowledgement waits noticeably.
+/// The most messages that one step removes. They take the writer a few milliseconds, so nobody notices a delay of an
+/// acknowledgement.
 const REMOVED: u32 = 500;
 
-/// Where to remove, and where the next step looks on.
+/// What to remove, and where the next step continues.
 pub(super) struct Found {
     pub(super) conversations: Vec<ConversationId>,
     pub(super) next: Option<ConversationId>,
 }
 
-/// The conversations after `after` whose first message may go. Only reads.
+/// The conversations after `after` whose first message may be removed. It only reads.
 pub(super) fn find(
     connection: &Connection,
     retention: RetentionLimits,
@@ -69,7 +69,7 @@ pub(super) fn remove(
         let gone = remove_from(connection, retention, conversation, left).map_err(store_error)?;
         removed += gone;
         if gone == left {
-            // There may be more of it: look at this one again.
+            // There may be more to remove: look at this conversation again.
             return Ok(Pruned {
                 messages: removed,
                 next: Some(ConversationId(conversation.0 - 1)),
@@ -88,7 +88,7 @@ fn remove_from(
     conversation: ConversationId,
     at_most: u32,
 ) -> rusqlite::Result<u32> {
-    // What a job still answers stays, and so does everything after it.
+    // What a job still has to answer stays, and so does everything after it.
     let (last_seq, kept_from): (u64, u64) = connection
         .prepare_cached(
             "SELECT last_seq, coalesce(

@@ -1,4 +1,4 @@
-//! Statements about a user as a whole: what is kept, forgetting it, and users that nobody needs any more.
+//! Statements about a user as a whole: what is stored, erasing it, and users that nobody needs any more.
 //!
 //! What is deleted is overwritten: every connection that writes has `secure_delete` (`open.rs`).
 
@@ -10,14 +10,14 @@ use crate::store::{
     Dossier, Erasure, ExportedConversation, Forgotten, PrunedUsers, StoreError, User,
 };
 
-/// Messages that one step of forgetting removes: a few milliseconds of the writer, which a server beside this
-/// process waits for.
+/// The most messages that one step of erasing removes. They take the writer a few milliseconds. A server beside this
+/// process waits for that.
 const FORGOTTEN: usize = 500;
 
-/// Users that one step looks at.
+/// The most users that one step looks at.
 const LOOKED_AT: u32 = 500;
 
-/// A user's conversations, all (`?2` is null) or the one with a bot.
+/// A user's conversations: all of them (`?2` is null), or the one with a bot.
 const WHICH: &str = "SELECT id FROM conversations WHERE user = ?1 AND (?2 IS NULL OR bot = ?2)";
 
 pub(super) fn dossiers(
@@ -26,7 +26,7 @@ pub(super) fn dossiers(
     app: Option<&str>,
 ) -> Result<Vec<Dossier>, StoreError> {
     let read = || {
-        // A statement each, so that each is served by an index where there is one.
+        // There are two statements, so that each is served by an index.
         let sql = match app {
             Some(_) => {
                 "SELECT id, app, identity, created, profile FROM users WHERE identity = ?1 AND app = ?2"
@@ -101,7 +101,7 @@ pub(super) fn forget(
         connection.prepare_cached(sql)?.execute(params![user, bot])
     };
     let step = || {
-        // First what lets somebody in, and the word to servers: nobody writes on while messages go.
+        // Access goes first, and other servers get notice, so that nobody writes more while messages are removed.
         for table in ["tokens", "tickets"] {
             connection.execute(&format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
         }
@@ -151,21 +151,21 @@ pub(super) fn erasures(connection: &Connection, after: u64) -> Result<Vec<Erasur
     read().map_err(store_error)
 }
 
-/// Conditions on the user `u`: nobody can come in with a token of before, and `?1` is where unused begins.
+/// A condition on the user `u`: no old token lets the user in. `?1` is the moment since when the user must be unused.
 const NO_TOKEN: &str =
     "NOT EXISTS (SELECT 1 FROM tokens WHERE tokens.user = u.id AND expires > ?2)";
-/// On the conversation `c`.
+/// A condition on the conversation `c`.
 const EMPTY: &str = "c.last_activity < ?1
     AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = c.id)
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = c.id)";
 
-/// Where to remove, and where the next step looks on.
+/// What to remove, and where the next step continues.
 pub(super) struct Found {
     pub(super) users: Vec<String>,
     pub(super) next: Option<String>,
 }
 
-/// The users after `after` who have something to remove. Only reads.
+/// The users after `after` with something to remove. It only reads.
 pub(super) fn find_unused(
     connection: &Connection,
     unused_since: Millis,
@@ -196,7 +196,7 @@ pub(super) fn find_unused(
     })
 }
 
-/// Removes the found ones, if they still are what they were.
+/// Removes what was found, if it has not changed since.
 pub(super) fn remove_unused(
     connection: &Connection,
     unused_since: Millis,

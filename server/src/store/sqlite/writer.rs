@@ -1,21 +1,21 @@
-//! The one thread that writes: group commit.
+//! The one thread that writes, with group commit.
 //!
-//! In the path: every writing method of the store sends a command here and waits for its answer.
+//! In the path: every writing method of the store sends a command here and waits for its result.
 //!
-//! The thread takes the first command that comes and whatever else waits by then, up to a limit,
-//! runs all of it in one transaction, and answers after the commit. There is no delay: a lone
-//! command is committed at once, and while one commit syncs the next batch gathers by itself.
+//! The thread takes the first command that comes, and whatever else waits by then, up to a limit. It runs all of it in
+//! one transaction, and answers after the commit. There is no delay: a single command is committed at once, and while
+//! one commit syncs, the next batch gathers by itself.
 //!
 //! Invariants:
 //! - No command is answered with success before the transaction that holds it was committed (and
 //!   synced, with `synchronous=FULL`).
-//! - A command that fails is undone alone; the others of its batch stand. A savepoint before each
-//!   command would copy every page that it touches, so there are none at first: when one fails, the
-//!   batch is undone and run once more, each command behind a savepoint of its own.
+//! - A command that fails is undone alone; the others of its batch stay. A savepoint before each command would copy
+//!   every page that it touches, so there are none at first. If a command fails, the batch is undone and run once more,
+//!   with a savepoint before each command.
 //! - When the commit fails, every command of the batch is answered with the error.
-//! - After a failed sync nothing is written to this log any more: the kernel may have thrown away
-//!   what it could not write, and a second sync would report success about it. The connection is
-//!   given up, and no command runs before [`Reopen`] has written everything anew elsewhere.
+//! - After a failed sync nothing more is written to this log. The kernel may have dropped what it could not write, and
+//!   a second sync would still report success. The connection is given up, and no command runs before [`Reopen`] has
+//!   written everything anew elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,11 +30,11 @@ use crate::store::StoreError;
 /// The last failure of the disk, until a trial write of the health check succeeds.
 pub(super) type Failure = Arc<Mutex<Option<StoreError>>>;
 
-/// Gives a connection to write with after a failed sync, once nothing rests on the old log any more.
-/// Tried before each batch until it succeeds.
+/// Gives a connection to write with after a failed sync, once nothing depends on the old log any more. It is tried
+/// before each batch until it succeeds.
 pub(super) type Reopen = Box<dyn Fn() -> Result<Connection, StoreError> + Send>;
 
-/// The way to the thread. Dropping it lets the thread finish what waits and end.
+/// Sends commands to the thread. Dropping it lets the thread finish what waits, and then end.
 pub(super) struct Writer {
     commands: mpsc::Sender<Message>,
     failure: Failure,
@@ -47,10 +47,10 @@ enum Message {
 
 /// One piece of work in a batch.
 trait Command: Send {
-    /// Does the work inside the transaction. Asked once more when the batch was undone.
+    /// Does the work inside the transaction. It is called again if the batch was undone.
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
 
-    /// Tells the caller how it ended, once the batch is settled.
+    /// Tells the caller the result, once the batch is committed or has failed.
     fn answer(self: Box<Self>, batch: Result<(), StoreError>);
 }
 
@@ -78,14 +78,13 @@ where
 
     fn answer(self: Box<Self>, batch: Result<(), StoreError>) {
         let Write { outcome, reply, .. } = *self;
-        // Nobody waits any more: the work stays done, as the trait says.
+        // Nobody waits any more. The work stays done, as the trait says.
         let _ = reply.send(batch.and(outcome));
     }
 }
 
 impl Writer {
-    /// Starts the thread. `queue` commands may wait (then callers wait too), `batch` go into one
-    /// transaction.
+    /// Starts the thread. `queue` commands may wait before callers wait, and `batch` of them go into one transaction.
     pub(super) fn start(
         connection: Connection,
         reopen: Reopen,
@@ -110,8 +109,7 @@ impl Writer {
         Ok(Writer { commands, failure })
     }
 
-    /// Runs `work` in the next batch and answers after its commit. It may be run again after its
-    /// effects were undone.
+    /// Runs `work` in the next batch, and answers after its commit. It may run again after its effects were undone.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -130,7 +128,7 @@ impl Writer {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Finishes what waits, folds the log into the file and ends the thread.
+    /// Finishes what waits, moves the log into the file, and ends the thread.
     pub(super) async fn stop(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Message::Stop(reply)).await.is_err() {
@@ -139,8 +137,8 @@ impl Writer {
         answer.await.unwrap_or(Ok(()))
     }
 
-    /// The last failure of the disk. Stays until [`Writer::recovered`], whatever is committed meanwhile: a small
-    /// write may find room where a usual one does not.
+    /// The last failure of the disk. It stays until [`Writer::recovered`], whatever is committed in the meantime,
+    /// because a small write may find room when a usual one does not.
     pub(super) fn failure(&self) -> Option<StoreError> {
         self.failure
             .lock()
@@ -155,7 +153,7 @@ impl Writer {
 }
 
 struct Thread {
-    /// None after a failed sync.
+    /// `None` after a failed sync.
     connection: Option<Connection>,
     reopen: Reopen,
     receiver: mpsc::Receiver<Message>,
@@ -173,7 +171,7 @@ impl Thread {
                 match message {
                     Message::Run(command) => commands.push(command),
                     Message::Stop(reply) => {
-                        // What was sent before the end is still done; what comes later is refused.
+                        // What was sent before the end is still done. What comes later is refused.
                         self.receiver.close();
                         stop = Some(reply);
                     }
@@ -221,7 +219,7 @@ impl Thread {
             };
             note(&self.failure, &error);
             if connection.is_autocommit() {
-                // SQLite gave up the whole transaction: nothing of the batch is stored.
+                // SQLite gave up the whole transaction, so nothing of the batch is stored.
                 return Err(error);
             }
             statement(connection, "ROLLBACK")?;
@@ -230,19 +228,19 @@ impl Thread {
         statement(connection, "COMMIT")
     }
 
-    /// Leaves one tidy file behind. Not needed for safety: the log is read at the next start.
+    /// Leaves a single file behind. This is not needed for safety, because the next start reads the log.
     fn close(self) -> Result<(), StoreError> {
         let Some(connection) = self.connection else {
             let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             return failure.clone().map_or(Ok(()), Err);
         };
-        // Better statistics for the next start; on a full disk it goes without them.
+        // Better statistics for the next start. On a full disk the next start does without them.
         let _ = connection.execute_batch("PRAGMA optimize");
         connection.close().map_err(|(_, error)| store_error(error))
     }
 }
 
-/// The batch once more, so that only what fails is undone.
+/// Runs the batch once more, so that only what fails is undone.
 fn one_by_one(
     connection: &Connection,
     commands: &mut [Box<dyn Command>],
@@ -263,7 +261,7 @@ fn one_by_one(
     statement(connection, "COMMIT")
 }
 
-/// Runs one statement of the transaction's frame; a failure ends the transaction.
+/// Runs a statement that begins or ends the transaction. A failure ends the transaction.
 fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     let done = connection
         .prepare_cached(sql)
@@ -272,7 +270,7 @@ fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
         return Ok(());
     };
     if !connection.is_autocommit() {
-        // When this fails too, the next BEGIN fails and says so.
+        // If this fails too, the next BEGIN fails and reports it.
         let _ = connection.execute_batch("ROLLBACK");
     }
     Err(store_error(error))

@@ -1,8 +1,8 @@
-//! The schema, as numbered files that are run once each.
+//! The schema, as numbered files. Each is run once.
 //!
-//! `PRAGMA user_version` holds the number of the last file that was run. A migration library would
-//! add its own table and a few crates for what is twenty lines here; the number is also readable
-//! before anything else of the file is understood, which is what refusing a newer file needs.
+//! `PRAGMA user_version` holds the number of the last file that was run. A migration library would add its own table
+//! and a few crates for what takes twenty lines here. The number can also be read before anything else of the file is
+//! understood, and refusing a newer file needs that.
 //!
 //! To change the schema: add `NNNN_what.sql`, append it to [`FILES`]. Never edit a released file.
 
@@ -23,7 +23,7 @@ const FILES: &[&str] = &[
     include_str!("0008_counters.sql"),
 ];
 
-/// Marks the file as ours ("Prlr"), so that another program's database is not written into.
+/// Marks the file as ours ("Prlr"), so that the server never writes into another program's database.
 const APPLICATION_ID: i64 = 0x5072_6c72;
 
 /// The version that this program writes.
@@ -31,7 +31,7 @@ pub(super) fn known() -> u32 {
     u32::try_from(FILES.len()).unwrap_or(u32::MAX)
 }
 
-/// Brings the file to the known version; each step is one transaction.
+/// Brings the file to the known version. Each step is one transaction.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     for number in identify(connection)?..known() {
         step(connection, number).map_err(store_error)?;
@@ -39,7 +39,7 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The version of a file that is ours, or still empty (0); refuses a newer one and another program's.
+/// The version of a file that is ours or still empty (0). Refuses a newer file and another program's.
 pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
     let found = version(connection)?;
     if found > known() {
@@ -59,7 +59,7 @@ pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
     Ok(found)
 }
 
-/// What an earlier program left behind.
+/// A file that an earlier version left.
 #[cfg(test)]
 pub(super) fn first(connection: &mut Connection) -> rusqlite::Result<()> {
     step(connection, 0)
