@@ -1,8 +1,9 @@
-//! Where a call goes, and who said so.
+//! Where a call goes, and who chose the address.
 //!
 //! In the path: connectors make an [`Address`] of a URL; [`super::Outbound`] takes nothing else.
 //!
-//! Invariant: only [`Address::configured`] leads into private networks, and only for the operator's own words.
+//! Invariant: only [`Address::configured`] may lead into private networks, and it is only for addresses that the
+//! operator wrote.
 
 use std::fmt;
 
@@ -18,35 +19,35 @@ pub struct Address {
     guarded: bool,
 }
 
-/// Why a URL is none that is called.
+/// Why a URL is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// Of the wrong form.
+    /// It has the wrong form.
     #[error("it is not a URL")]
     NotUrl,
     /// `ftp`, `file`, …
     #[error("its scheme is not http or https")]
     Scheme,
-    /// From a stranger, without TLS.
+    /// It comes from a stranger and does not use TLS.
     #[error("its scheme is not https, and its origin is not listed")]
     Plain,
-    /// A name or password in front of the host. They belong into headers, where nothing logs them.
+    /// It has a name or a password in front of the host. Those belong into headers, which are never logged.
     #[error("it has a user or a password in it")]
     UserInfo,
-    /// From a stranger, longer than [`FOREIGN_URL_BYTES`].
+    /// It comes from a stranger and is longer than [`FOREIGN_URL_BYTES`].
     #[error("it is longer than {FOREIGN_URL_BYTES} bytes")]
     TooLong,
-    /// From a stranger, not on the public internet.
+    /// It comes from a stranger and is not on the public internet.
     #[error("it leads to {0}")]
     Range(Range),
 }
 
 impl Address {
-    /// An address that the operator wrote: may be private and without TLS, and uses the proxy of the environment.
+    /// An address that the operator wrote. It may be private and without TLS, and it uses the proxy of the environment.
     ///
     /// # Errors
-    /// When its scheme is neither http nor https, or it has a user in it.
+    /// If its scheme is neither http nor https, or it has a user in it.
     pub fn configured(url: Url) -> Result<Self, AddressError> {
         well_formed(&url)?;
         Ok(Self {
@@ -55,11 +56,11 @@ impl Address {
         })
     }
 
-    /// An address that came from a bot, a page or a callback. One whose origin (scheme, host and port) the operator has
-    /// listed counts as configured. Names are looked up, and what they lead to is checked, when it is called.
+    /// An address that came from a bot, a page or a callback. If the operator has listed its origin (scheme, host and
+    /// port), it counts as configured. Its name is looked up, and the result is checked, when it is called.
     ///
     /// # Errors
-    /// When it is no URL, not https, too long, has a user in it, or leads away from the public internet.
+    /// If it is not a URL, not https, too long, has a user in it, or leads away from the public internet.
     pub fn foreign(url: &str, listed: &[Url]) -> Result<Self, AddressError> {
         if url.len() > FOREIGN_URL_BYTES {
             return Err(AddressError::TooLong);
@@ -72,7 +73,8 @@ impl Address {
         if url.scheme() != "https" {
             return Err(AddressError::Plain);
         }
-        // Names that lead nowhere near are also found when they are looked up; an address in figures is not looked up.
+        // A name that leads away from the public internet is also found when it is looked up. An address in digits is
+        // not looked up.
         match url.host() {
             Some(Host::Ipv4(ip)) => must_be_public(ip.into()).map_err(AddressError::Range)?,
             Some(Host::Ipv6(ip)) => must_be_public(ip.into()).map_err(AddressError::Range)?,
@@ -85,32 +87,32 @@ impl Address {
         Ok(Self { url, guarded: true })
     }
 
-    /// As a stranger's, unchecked: tests have no certificate.
+    /// An address as a stranger's, but unchecked, because tests have no certificate.
     #[cfg(test)]
     pub(super) fn guarded_without_tls(url: &str) -> Self {
         let url = Url::parse(url).unwrap();
         Self { url, guarded: true }
     }
 
-    /// The URL, keys in its query and all.
+    /// The URL, including any keys in its query.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Host and port, fit for a log: `bot.example:443`.
+    /// Host and port, which may be logged: `bot.example:443`.
     pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
         format!("{host}:{port}")
     }
 
-    /// True when a stranger named it.
+    /// True if a stranger chose it.
     pub(super) fn is_guarded(&self) -> bool {
         self.guarded
     }
 }
 
-/// Host and port only: the rest may hold keys.
+/// Shows only host and port, because the rest may hold keys.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Address")
@@ -130,7 +132,7 @@ fn well_formed(url: &Url) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// This machine by name, whatever the resolver thinks of it.
+/// Whether this is a name of this machine, whatever the resolver says.
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")

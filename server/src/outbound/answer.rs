@@ -1,4 +1,4 @@
-//! What comes back: a head at once, the body whole or piece by piece, under the bounds of its call.
+//! The answer to a call: the head at once, the body whole or piece by piece, within the limits of the call.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use super::lines::Lines;
 use super::retry_after::retry_after;
 use crate::clock::Millis;
 
-/// An answer whose body is still to be read. Dropping it hangs up.
+/// An answer whose body is still to be read. Dropping it closes the connection.
 pub struct Answer {
     authority: String,
     status: StatusCode,
     headers: HeaderMap,
     retry_after: Option<Duration>,
-    /// None once it has ended or failed: the connection is free or cut then.
+    /// `None` once the body has ended or failed. Then the connection is free or closed.
     response: Option<reqwest::Response>,
     bounds: Bounds,
 }
 
-/// How long the next piece is waited for, and how much may come.
+/// How long to wait for the next piece, and how much may come.
 pub(super) struct Bounds {
     begun: Instant,
     waits: Waits,
@@ -35,7 +35,7 @@ pub(super) struct Bounds {
     received: usize,
 }
 
-/// The next moment at which patience ends.
+/// The next moment at which the wait ends.
 pub(super) struct Patience {
     pub(super) until: Instant,
     wait: Wait,
@@ -78,7 +78,7 @@ impl Bounds {
 
 impl Patience {
     fn new(from: Instant, wait: Wait, limit: Duration) -> Self {
-        /// As good as for ever, and no overflow.
+        /// Practically for ever, without an overflow.
         const LONGEST: Duration = Duration::from_hours(24 * 365);
         let until = from + limit.min(LONGEST);
         Self { until, wait, limit }
@@ -110,12 +110,12 @@ impl Answer {
         }
     }
 
-    /// Its status. Redirects are not followed.
+    /// The status. Redirects are not followed.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Its headers.
+    /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -128,21 +128,21 @@ impl Answer {
         media_type.trim().to_ascii_lowercase()
     }
 
-    /// When it wants to be asked again (`retry-after-ms`, `Retry-After`), at most
+    /// When the other side wants to be asked again (`retry-after-ms`, `Retry-After`), at most
     /// [`crate::limits::RETRY_AFTER_MOST`].
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Host and port that answered.
+    /// The host and port that answered.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Itself when its status is 2xx.
+    /// The answer itself, if its status is 2xx.
     ///
     /// # Errors
-    /// [`CallFault::Status`] for every other one, redirects among them.
+    /// [`CallFault::Status`] for every other status, including redirects.
     pub fn successful(self) -> Result<Self, OutboundError> {
         if self.status.is_success() {
             return Ok(self);
@@ -150,7 +150,7 @@ impl Answer {
         Err(self.refused())
     }
 
-    /// This answer as an error, for who has looked at its body and found no better one.
+    /// This answer as an error, for a caller that has found no better error in its body.
     pub fn refused(&self) -> OutboundError {
         let fault = CallFault::Status {
             status: self.status,
@@ -159,10 +159,10 @@ impl Answer {
         OutboundError::new(self.authority.clone(), fault)
     }
 
-    /// The next piece of the body as it arrives; none at its end. May be dropped while it waits and called again.
+    /// The next piece of the body as it arrives; `None` at the end. Cancel safe.
     ///
     /// # Errors
-    /// When nothing comes in time, too much comes, or it breaks off; it is over then, and we have hung up.
+    /// If nothing comes in time, too much comes, or the body breaks off. Then the connection is closed.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, OutboundError> {
         let chunk = self.read().await;
         if !matches!(chunk, Ok(Some(_))) {
@@ -175,7 +175,7 @@ impl Answer {
         let Some(response) = &mut self.response else {
             return Ok(None);
         };
-        // Said beforehand: not one byte of it is read.
+        // The announced length is too large: not one byte is read.
         let announced = response.content_length().unwrap_or_default();
         if self.bounds.received == 0 && announced > self.bounds.max_bytes as u64 {
             return Err(CallFault::TooBig(self.bounds.max_bytes));
@@ -222,10 +222,10 @@ impl Answer {
     /// The whole body as JSON, whatever its media type.
     ///
     /// # Errors
-    /// As [`Answer::chunk`]; [`CallFault::Unreadable`] when it is other JSON, or none.
+    /// As [`Answer::chunk`]; [`CallFault::Unreadable`] if it is other JSON, or not JSON.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, OutboundError> {
         let bytes = self.bytes().await?;
-        // The parser's words repeat what was read.
+        // The parser's message is dropped, because it repeats what was read.
         serde_json::from_slice(&bytes).map_err(|error| {
             self.unreadable(if error.is_data() {
                 "JSON of the shape that we expect"
@@ -235,12 +235,12 @@ impl Answer {
         })
     }
 
-    /// This answer as one that is not what it should be: ends "its answer is not …".
+    /// An error that says that this answer is not what it should be. `expected` completes "its answer is not …".
     pub fn unreadable(&self, expected: &'static str) -> OutboundError {
         OutboundError::new(self.authority.clone(), CallFault::Unreadable(expected))
     }
 
-    /// The body as server-sent events, each with at most so many bytes.
+    /// The body as server-sent events, each with at most this many bytes.
     pub fn events(self, max_event_bytes: usize) -> AnswerEvents {
         AnswerEvents {
             answer: self,
@@ -248,7 +248,7 @@ impl Answer {
         }
     }
 
-    /// The body as lines (NDJSON), each with at most so many bytes.
+    /// The body as lines (NDJSON), each with at most this many bytes.
     pub fn lines(self, max_line_bytes: usize) -> AnswerLines {
         AnswerLines {
             answer: self,
@@ -257,7 +257,7 @@ impl Answer {
     }
 }
 
-/// Neither headers nor body.
+/// Shows neither headers nor body.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
@@ -267,7 +267,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Events of an answer. Dropping it hangs up.
+/// The events of an answer. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct AnswerEvents {
     answer: Answer,
@@ -275,8 +275,8 @@ pub struct AnswerEvents {
 }
 
 impl AnswerEvents {
-    /// The next event; none at the end. One that the end cuts off is dropped, as the standard has it. May be dropped
-    /// while it waits and called again.
+    /// The next event; `None` at the end. An event that is cut off by the end is dropped, as the standard demands.
+    /// Cancel safe.
     ///
     /// # Errors
     /// As [`Answer::chunk`]; [`CallFault::TooBig`] when one event is too large.
@@ -297,7 +297,7 @@ impl AnswerEvents {
     }
 }
 
-/// Lines of an answer. Dropping it hangs up.
+/// The lines of an answer. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct AnswerLines {
     answer: Answer,
@@ -305,8 +305,7 @@ pub struct AnswerLines {
 }
 
 impl AnswerLines {
-    /// The next line that is not empty, the last one also without a line end; none at the end. May be dropped while it
-    /// waits and called again.
+    /// The next line that is not empty; `None` at the end. The last line need not have a line end. Cancel safe.
     ///
     /// # Errors
     /// As [`Answer::chunk`]; [`CallFault::TooBig`] when one line is too long.

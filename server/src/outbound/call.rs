@@ -1,4 +1,4 @@
-//! What is asked: method, address, headers, body and bounds.
+//! A call: method, address, headers, body and limits.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::address::Address;
 use super::error::CallFault;
 use crate::limits::{OUTBOUND_ANSWER_BYTES, OUTBOUND_FIRST_BYTE, OUTBOUND_IDLE, OUTBOUND_TOTAL};
 
-/// How long an answer is waited for.
+/// How long to wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// From the call (with connecting) to the first byte of the answer's body: how long a bot may think.
+    /// From the call (including connecting) to the first byte of the answer's body: how long a bot may think.
     pub first_byte: Duration,
     /// From one piece to the next.
     pub idle: Duration,
@@ -37,7 +37,7 @@ impl Default for Waits {
     }
 }
 
-/// One call, ready to be sent by [`super::Outbound::send`]. A mistake in a header or a body is told then.
+/// One call, ready to be sent by [`super::Outbound::send`]. A mistake in a header or a body is reported then.
 #[derive(Clone)]
 pub struct Call {
     pub(super) method: Method,
@@ -50,7 +50,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// With the usual [`Waits`], and an answer of at most [`OUTBOUND_ANSWER_BYTES`].
+    /// A call with the usual [`Waits`], and an answer of at most [`OUTBOUND_ANSWER_BYTES`].
     pub fn new(method: Method, address: Address) -> Self {
         Self {
             method,
@@ -63,23 +63,23 @@ impl Call {
         }
     }
 
-    /// Asks for something.
+    /// A GET.
     pub fn get(address: Address) -> Self {
         Self::new(Method::GET, address)
     }
 
-    /// Gives something.
+    /// A POST.
     pub fn post(address: Address) -> Self {
         Self::new(Method::POST, address)
     }
 
-    /// One header, in place of any of this name.
+    /// Sets a header. It replaces any header of this name.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
         self.with(name, value, false)
     }
 
-    /// One header that is never shown, in place of any of this name.
+    /// Sets a header that is never shown. It replaces any header of this name.
     #[must_use]
     pub fn secret_header(self, name: &str, value: &SecretString) -> Self {
         self.with(name, value.expose_secret(), true)
@@ -92,7 +92,7 @@ impl Call {
         self.with(AUTHORIZATION.as_str(), &value, true)
     }
 
-    /// Headers that are made already, for example by `webhook_signature`.
+    /// Adds finished headers, for example those of `webhook_signature`.
     #[must_use]
     pub fn headers(mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
         for (name, value) in headers {
@@ -111,7 +111,7 @@ impl Call {
         self.body("application/json", bytes)
     }
 
-    /// A body as it is: for what was signed.
+    /// A body of bytes, for example when they were signed.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         self.headers
@@ -120,14 +120,14 @@ impl Call {
         self
     }
 
-    /// Other times.
+    /// Sets other times.
     #[must_use]
     pub fn waits(mut self, waits: Waits) -> Self {
         self.waits = waits;
         self
     }
 
-    /// Bytes of the answer's body at most, all pieces together.
+    /// The most bytes of the answer's body.
     #[must_use]
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
@@ -151,7 +151,7 @@ impl Call {
     }
 
     fn put(&mut self, name: HeaderName, value: HeaderValue) {
-        // Where a body ends is not for a configured header to say.
+        // A configured header must not say where the body ends.
         if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) {
             self.mistake = Some(CallFault::Unsendable("a header is the connection's own"));
             return;
@@ -160,7 +160,7 @@ impl Call {
     }
 }
 
-/// Neither headers nor body: both hold secrets.
+/// Shows neither headers nor body, because both hold secrets.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")

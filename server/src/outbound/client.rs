@@ -1,4 +1,4 @@
-//! The client itself: what all calls have in common.
+//! The HTTP client that all calls share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,15 +20,16 @@ use crate::limits::{
     OUTBOUND_STREAM_WINDOW,
 };
 
-/// Sends calls. One for the process, cloned for everybody who asks: connections are shared.
+/// Sends calls. There is one for the process; clones share its connections.
 #[derive(Clone)]
 pub struct Outbound {
     clients: Arc<Clients>,
     watch: Option<Arc<dyn Watch>>,
 }
 
-/// Two, since they do not share connections: one was checked, the other need not be. Made when first used: reading the
-/// certificates of the machine takes milliseconds that a server with scripted bots need not spend.
+/// There are two clients, because they must not share connections: those of one were checked, those of the other need
+/// not be. A client is made when it is first used, because reading the machine's certificates takes milliseconds that a
+/// server with scripted bots need not spend.
 struct Clients {
     clock: Arc<dyn Clock>,
     ways: Ways,
@@ -36,15 +37,15 @@ struct Clients {
     guarded: OnceLock<Option<Ready>>,
 }
 
-/// What tests do in another way.
+/// What tests do differently.
 pub(super) struct Ways {
-    /// How the operator's names are looked up.
+    /// How the names in the operator's addresses are looked up.
     pub(super) configured: Names,
-    /// How strangers' names are looked up.
+    /// How the names in strangers' addresses are looked up.
     pub(super) guarded: Names,
-    /// Does the operator's client use the proxy of the environment?
+    /// Whether the operator's client uses the proxy of the environment.
     pub(super) proxy: bool,
-    /// Who is trusted in place of whom the machine trusts.
+    /// The certificates that replace those of the machine.
     pub(super) authorities: Option<Vec<Certificate>>,
 }
 
@@ -55,8 +56,8 @@ struct Ready {
 }
 
 impl Outbound {
-    /// Takes its proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) when it is first
-    /// used. The clock is for dates in `Retry-After`.
+    /// The proxy comes from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and is read at the
+    /// first call. The clock is for dates in `Retry-After`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let ways = Ways {
             configured: Names::any(),
@@ -84,7 +85,7 @@ impl Outbound {
         }
     }
 
-    /// The same, and `watch` sees what it sends.
+    /// The same client; `watch` sees what it sends.
     #[must_use]
     pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
         Self {
@@ -93,10 +94,11 @@ impl Outbound {
         }
     }
 
-    /// Sends a call and waits for the head of the answer, whatever its status. Dropping the future hangs up.
+    /// Sends a call and waits for the head of the answer, whatever its status. Dropping the future closes the
+    /// connection.
     ///
     /// # Errors
-    /// When there is no head in time.
+    /// If no head comes in time.
     pub async fn send(&self, call: Call) -> Result<Answer, OutboundError> {
         let authority = call.address.authority();
         let failed = |fault| OutboundError::new(authority.clone(), fault);
@@ -140,8 +142,8 @@ impl Outbound {
 impl Clients {
     fn client(&self, guarded: bool) -> Option<&Ready> {
         let ready = if guarded {
-            // A proxy would look the name up itself and connect to what it finds, unchecked. A proxy that may be
-            // trusted with it is the operator's to name: see `Address::foreign`, whose listed origins use it.
+            // A proxy would look the name up itself, and connect to the result unchecked. If the operator trusts the
+            // proxy with that, its origin can be listed: see `Address::foreign`.
             let names = &self.ways.guarded;
             let strict = || self.ways.basic().dns_resolver(names.clone()).no_proxy();
             self.guarded.get_or_init(|| made(strict))
@@ -164,7 +166,7 @@ impl Clients {
 impl Ways {
     #[expect(clippy::disallowed_methods, reason = "this is the one client")]
     fn basic(&self) -> ClientBuilder {
-        // Not asked for compression: a small answer that unpacks to a large one is none of our worries then.
+        // Compression is not requested, so a small answer cannot unpack to a large one.
         let plain = [(ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
         let builder = Client::builder()
             .user_agent(concat!("parlour/", env!("CARGO_PKG_VERSION")))
@@ -186,8 +188,8 @@ impl Ways {
     }
 }
 
-/// A client that trusts what the machine trusts, or, on a machine without certificates, nobody: plain HTTP works, and
-/// the first call over TLS says what is missing.
+/// A client that trusts the certificates of the machine. On a machine without certificates it trusts nobody: plain HTTP
+/// works, and the first call over TLS says what is missing.
 fn made(builder: impl Fn() -> ClientBuilder) -> Option<Ready> {
     let trusting = builder().build().map(|client| Ready {
         client,

@@ -1,6 +1,7 @@
-//! Why a call brought no (whole) answer, for the operator's log and for who decides whether to ask again.
+//! Why a call brought no complete answer. It is for the operator's log, and for the caller who decides whether to ask
+//! again.
 //!
-//! Invariant: host and port are all that an error says of a call, and a status all that it says of an answer.
+//! Invariant: an error says of a call only host and port, and of an answer only the status.
 
 use std::error::Error;
 use std::io;
@@ -25,28 +26,28 @@ pub struct OutboundError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallFault {
-    /// The URL is none that is called.
+    /// The URL is refused.
     #[error("it is refused: {0}")]
     Address(AddressError),
     /// A stranger's name leads away from the public internet.
     #[error("it is refused: its name leads to {0}")]
     Guarded(Range),
-    /// The name is not known, or nobody answers for it.
+    /// The name is unknown, or no name server answers.
     #[error("its name cannot be resolved")]
     Name,
-    /// Nobody there, or nobody who answers in time.
+    /// Nobody answers, or not in time.
     #[error("no connection ({0})")]
     Connect(io::ErrorKind),
-    /// The proxy of the environment lets nothing through.
+    /// The proxy of the environment refuses.
     #[error("no connection through the proxy")]
     Proxy,
-    /// It does not prove who it is.
+    /// The connection is not secure.
     #[error("no secure connection: {0}")]
     Tls(TlsFault),
-    /// It let us wait.
+    /// It was too slow.
     #[error("too slow: {wait} took longer than {limit:?}")]
     TooSlow {
-        /// For what.
+        /// What was waited for.
         wait: Wait,
         /// How long at most.
         limit: Duration,
@@ -57,12 +58,12 @@ pub enum CallFault {
     /// The connection ended before the answer did.
     #[error("its answer broke off, or is not HTTP")]
     Broken,
-    /// An answer that says no, or a redirect.
+    /// The status is not a success, or a redirect.
     #[error("it answered {status}")]
     Status {
-        /// What it said.
+        /// The status.
         status: StatusCode,
-        /// When it wants to be asked again.
+        /// When the other side wants to be asked again.
         retry_after: Option<Duration>,
     },
     /// The answer is not what it should be.
@@ -74,7 +75,7 @@ pub enum CallFault {
 }
 
 impl From<AddressError> for OutboundError {
-    /// Without a place: what is refused is not repeated.
+    /// It has no authority, because a refused address is not repeated.
     fn from(error: AddressError) -> Self {
         OutboundError::new("an address", CallFault::Address(error))
     }
@@ -98,26 +99,26 @@ pub enum Wait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFault {
-    /// Ours or theirs: no certificate can be checked.
+    /// No certificate can be checked; either side may be wrong.
     #[error(
         "this machine knows no certificate authorities; install ca-certificates, or set SSL_CERT_FILE"
     )]
     NoAuthorities,
-    /// Signed by nobody we know.
+    /// An unknown authority signed the certificate.
     #[error(
         "its certificate is not from an authority that this machine knows; add yours to the machine's, or set SSL_CERT_FILE"
     )]
     Unknown,
-    /// Too old, or too new.
+    /// The certificate is too old, or not valid yet.
     #[error("its certificate has expired or is not valid yet")]
     Expired,
-    /// Of somebody else.
+    /// The certificate is for another name.
     #[error("its certificate is for another name")]
     Name,
-    /// Anything else that is wrong with it.
+    /// Anything else that is wrong with the certificate.
     #[error("its certificate is not valid")]
     Certificate,
-    /// No TLS at all, or none that both speak.
+    /// The other side does not speak TLS, or shares no version with us.
     #[error("it does not speak TLS as we do")]
     Handshake,
 }
@@ -153,7 +154,7 @@ impl CallFault {
         }
     }
 
-    /// May the same call succeed a little later?
+    /// Whether the same call may succeed a little later.
     pub fn is_temporary(&self) -> bool {
         match self {
             CallFault::Name
@@ -171,7 +172,7 @@ impl CallFault {
         }
     }
 
-    /// How long the other side wants to be left alone, when it said so.
+    /// How long the other side wants to be left alone, if it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             CallFault::Status { retry_after, .. } => *retry_after,
@@ -180,7 +181,7 @@ impl CallFault {
     }
 }
 
-/// Statuses that pass: too many calls, a server that is busy, restarting or behind a gateway that lost it.
+/// Statuses that pass: too many calls, or a server that is busy, restarting, or lost behind its gateway.
 fn is_temporary(status: StatusCode) -> bool {
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => true,
@@ -189,7 +190,7 @@ fn is_temporary(status: StatusCode) -> bool {
     }
 }
 
-/// What the client's error is about. Its own words are dropped: they may repeat the URL.
+/// The fault of the client's error. The error's own message is dropped, because it may repeat the URL.
 pub(super) fn fault_of(error: &reqwest::Error, knows_authorities: bool) -> CallFault {
     if let Some(range) = find::<Range>(error) {
         return CallFault::Guarded(*range);
@@ -209,7 +210,7 @@ pub(super) fn fault_of(error: &reqwest::Error, knows_authorities: bool) -> CallF
     if error.is_dns() {
         return CallFault::Name;
     }
-    // Without the system's word it was the proxy's.
+    // Without an error of the system, the proxy has failed.
     find::<io::Error>(error).map_or(CallFault::Proxy, |error| CallFault::Connect(error.kind()))
 }
 
@@ -237,7 +238,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        // The source of an I/O error is the source of what it wraps, which would be passed over.
+        // `source` of an I/O error gives the source of the error inside it, so the inner error would be skipped.
         let wrapped = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);

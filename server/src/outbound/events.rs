@@ -1,22 +1,22 @@
-//! Bytes as they arrive to server-sent events, as the HTML standard reads them (section 9.2.6, "Interpreting an event
-//! stream").
+//! From bytes as they arrive to server-sent events, as the HTML standard reads them (section 9.2.6, "Interpreting an
+//! event stream").
 //!
-//! Invariants: where the bytes are cut makes no difference; memory is bounded by one event and one piece.
+//! Invariants: where the bytes are cut makes no difference. Memory is bounded by one event and one piece.
 
 use super::lines::{Buffer, Ends, TooLong, text};
 
 /// One event.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SseEvent {
-    /// Its name; `message` when it says none.
+    /// The name; `message` if the event has none.
     pub name: String,
-    /// Its `data` lines, joined by line feeds.
+    /// The `data` lines, joined by line feeds.
     pub data: String,
-    /// The last id that the stream has said; may be of an earlier event.
+    /// The last id of the stream. It may come from an earlier event.
     pub id: String,
 }
 
-/// Its size instead of its data: people said it.
+/// Shows the size instead of the data, because people wrote it.
 impl std::fmt::Debug for SseEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SseEvent")
@@ -31,14 +31,14 @@ pub struct SseReader {
     lines: Buffer,
     limit: usize,
     name: String,
-    /// With a line feed behind each line.
+    /// The data, with a line feed behind each line.
     data: String,
     id: String,
     retry: Option<u64>,
 }
 
 impl SseReader {
-    /// Each with at most so many bytes in a line, and in its data.
+    /// Each event may have at most this many bytes in a line, and in its data.
     pub fn new(max_event_bytes: usize) -> Self {
         Self {
             lines: Buffer::new(Ends::LfOrCr, max_event_bytes),
@@ -50,21 +50,21 @@ impl SseReader {
         }
     }
 
-    /// Takes what has arrived.
+    /// Adds bytes that have arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
     }
 
-    /// The next whole event; none when more has to arrive first. What is not UTF-8 is replaced.
+    /// The next complete event; `None` until more arrives. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
-    /// When it is too long, whether its end has arrived or not.
+    /// If the event is too long, whether its end has arrived or not.
     pub fn event(&mut self) -> Result<Option<SseEvent>, TooLong> {
         while let Some(line) = self.lines.line()? {
             if line.is_empty() {
                 let name = std::mem::take(&mut self.name);
                 let mut data = std::mem::take(&mut self.data);
-                // Without data it is none.
+                // Without data there is no event.
                 if data.pop().is_some() {
                     return Ok(Some(SseEvent {
                         name: if name.is_empty() {
@@ -98,7 +98,7 @@ impl SseReader {
                 b"retry" if value.iter().all(u8::is_ascii_digit) => {
                     self.retry = text(value).parse().ok().or(self.retry);
                 }
-                // A comment, or a field that we do not know.
+                // A comment or an unknown field.
                 _ => {}
             }
         }
@@ -125,7 +125,7 @@ mod tests {
 
     const LIMIT: usize = 32;
 
-    /// Name, data and id of each event.
+    /// The name, data and id of each event.
     type Expected = Vec<(String, String, String)>;
 
     fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Expected, TooLong> {
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn events_are_read_as_the_standard_has_it() {
         for (text, wanted) in [
-            // The standard's own examples.
+            // The examples of the standard.
             (
                 "data: YHOO\ndata: +2\ndata: 10\n\n",
                 &[("message", "YHOO\n+2\n10", "")][..],
@@ -171,7 +171,7 @@ mod tests {
                 "data:test\n\ndata: test\n\n",
                 &[("message", "test", ""), ("message", "test", "")],
             ),
-            // Names, ids, and what is passed over.
+            // Names, ids, and lines that are ignored.
             ("event: add\ndata: 1\n\n", &[("add", "1", "")]),
             ("event: add\n\ndata: 1\n\n", &[("message", "1", "")]),
             ("event: a\nevent:\ndata: 1\n\n", &[("message", "1", "")]),
@@ -196,11 +196,11 @@ mod tests {
                 "data: 1\n\rdata: 2\n\r",
                 &[("message", "1", ""), ("message", "2", "")],
             ),
-            // The mark in front, once.
+            // A byte order mark at the beginning, once.
             ("\u{feff}data: 1\n\n", &[("message", "1", "")]),
             ("\u{feff}\u{feff}data: 1\n\n", &[]),
             ("data: \u{feff}é€😀\n\n", &[("message", "\u{feff}é€😀", "")]),
-            // Cut off.
+            // Events that are cut off.
             ("data: 1\n", &[]),
             ("data: 1", &[]),
             ("data: 1\n\ndata: 2", &[("message", "1", "")]),

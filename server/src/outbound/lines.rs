@@ -1,13 +1,14 @@
-//! Bytes as they arrive to lines. [`super::events`] reads them as fields of events, [`Lines`] gives them as they are.
+//! From bytes as they arrive to lines. [`super::events`] reads the lines as fields of events; [`Lines`] gives them
+//! unchanged.
 //!
-//! Invariants: where the bytes are cut makes no difference; memory is bounded by one line and one piece; each byte is
+//! Invariants: where the bytes are cut makes no difference. Memory is bounded by one line and one piece. Each byte is
 //! looked at once.
 
-/// A line, or an event, that is longer than it may be. What reads it is not used any more.
+/// A line or an event is too long. Its reader cannot be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {limit} bytes in one piece")]
 pub struct TooLong {
-    /// Bytes at most.
+    /// The most bytes.
     pub limit: usize,
 }
 
@@ -25,13 +26,13 @@ pub(super) struct Buffer {
     ends: Ends,
     limit: usize,
     bytes: Vec<u8>,
-    /// The present line begins here.
+    /// Where the current line begins.
     start: usize,
-    /// No end of it was found before here.
+    /// There is no line end before this.
     looked: usize,
-    /// A CR ended the last line; an LF belongs to it.
+    /// A CR ended the last line. An LF behind it belongs to it.
     after_cr: bool,
-    /// Nothing was read yet: a byte order mark may come.
+    /// Nothing was read yet, so a byte order mark may come.
     at_start: bool,
 }
 
@@ -55,7 +56,7 @@ impl Buffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole line without its end.
+    /// The next complete line without its end.
     pub(super) fn line(&mut self) -> Result<Option<&[u8]>, TooLong> {
         if self.after_cr && self.start < self.bytes.len() {
             self.after_cr = false;
@@ -80,7 +81,7 @@ impl Buffer {
         Ok(Some(self.content(start, end, mark)))
     }
 
-    /// What the end cut off.
+    /// The last line, without an end.
     fn rest(&mut self) -> &[u8] {
         let start = self.start;
         self.start = self.bytes.len();
@@ -89,7 +90,7 @@ impl Buffer {
         self.content(start, self.start, mark)
     }
 
-    /// Counts what would be given, so that a line is judged alike with its end and without.
+    /// Checks the length of the content, so that a line counts the same with and without its end.
     fn within_limit(&self, start: usize, end: usize) -> Result<(), TooLong> {
         let limit = self.limit;
         let content = self.content(start, end, self.at_start);
@@ -100,7 +101,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// A line without a mark in front and, where CR LF is one end, without the CR.
+    /// The content of a line: without a byte order mark and, if CR LF is one end, without the CR.
     fn content(&self, start: usize, end: usize, marked: bool) -> &[u8] {
         let mut line = &self.bytes[start..end];
         if marked {
@@ -113,27 +114,27 @@ impl Buffer {
     }
 }
 
-/// The byte order mark that some write in front of UTF-8.
+/// The byte order mark that some programs write in front of UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Lines that are not empty: NDJSON, or text.
 pub struct Lines(Buffer);
 
 impl Lines {
-    /// Each with at most so many bytes.
+    /// Each line may have at most this many bytes.
     pub fn new(max_line_bytes: usize) -> Self {
         Self(Buffer::new(Ends::Lf, max_line_bytes))
     }
 
-    /// Takes what has arrived.
+    /// Adds bytes that have arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         self.0.push(bytes);
     }
 
-    /// The next whole line; none when more has to arrive first. What is not UTF-8 is replaced.
+    /// The next complete line; `None` until more arrives. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
-    /// When it is too long, whether its end has arrived or not.
+    /// If the line is too long, whether its end has arrived or not.
     pub fn line(&mut self) -> Result<Option<String>, TooLong> {
         while let Some(line) = self.0.line()? {
             if !line.is_empty() {
@@ -143,14 +144,15 @@ impl Lines {
         Ok(None)
     }
 
-    /// The last line, when it has no end: call it when nothing more arrives and [`Lines::line`] has given all.
+    /// The last line, if it has no end. Call it when nothing more arrives and [`Lines::line`] has given all other
+    /// lines.
     pub fn finish(&mut self) -> Option<String> {
         let line = self.0.rest();
         (!line.is_empty()).then(|| text(line))
     }
 }
 
-/// Without what it holds: people said it.
+/// Does not show the contents, because people wrote them.
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lines").finish_non_exhaustive()
@@ -170,7 +172,7 @@ mod tests {
 
     const LIMIT: usize = 16;
 
-    /// Lines of some pieces, to the end.
+    /// The lines of these pieces, to the end.
     fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, TooLong> {
         let mut lines = Lines::new(LIMIT);
         let mut found = Vec::new();
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(pushed, LIMIT + 1);
     }
 
-    /// What makes a difference: ends, marks, and lines about as long as they may be.
+    /// Bytes that make a difference: ends, marks, and lines about as long as they may be.
     fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
             Just(b"\n".to_vec()),

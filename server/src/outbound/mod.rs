@@ -1,15 +1,16 @@
-//! What Parlour calls: the one HTTP client of everything that asks somebody else.
+//! The one HTTP client for all calls to other servers.
 //!
 //! In the path: a connector in `bot` makes a [`Call`] to an [`Address`] and reads the [`Answer`], whole or piece by
 //! piece ([`SseReader`], [`Lines`]). `webhook_signature` signs what goes out and verifies what comes in.
 //!
 //! Invariants:
-//! - Everything is bounded: connecting, the first byte, each pause, the whole, and the bytes. Redirects are answers
-//!   like others; nobody is led away.
-//! - An address of the configuration may be anywhere. One that came from a bot, a page or a callback is https,
-//!   leads to the public internet, and the connection goes to the addresses that were checked and to no other.
-//! - Who drops a call or an answer hangs up at once: that is how a visitor stops a bot.
-//! - No error and no `Debug` says more than host and port: addresses hold keys, and bodies hold what people say.
+//! - Everything is bounded: connecting, the first byte, each pause, the total time, and the bytes. A redirect is an
+//!   answer like any other, and is not followed.
+//! - A configured address may lead anywhere. An address from a bot, a page or a callback must be https and lead to the
+//!   public internet, and the connection goes to the addresses that were checked and to no other.
+//! - Dropping a call or an answer closes the connection at once. That is how a visitor stops a bot.
+//! - No error and no `Debug` shows more than host and port, because addresses hold keys and bodies hold what people
+//!   say.
 
 mod address;
 mod answer;

@@ -1,10 +1,10 @@
-//! Names to IP addresses, for the client.
+//! Looks up names for the client.
 //!
-//! In the path: the connection is made to exactly what [`Names`] gives, so that a name that leads elsewhere the next
-//! time (DNS rebinding) gains nothing. A connection that is used again was checked when it was made.
+//! In the path: the client connects to exactly what [`Names`] gives. So a name that leads elsewhere the next time (DNS
+//! rebinding) gains nothing. A connection that is reused was checked when it was made.
 //!
-//! Invariant: the system's resolver blocks a thread, for as long as a name's servers like. All who ask for one name wait
-//! for one thread, and all names together have a few: a bot whose name hangs holds up nobody else.
+//! Invariant: the system's resolver blocks a thread for as long as a name's servers take. All callers of one name wait
+//! for one thread, and all names together have a few threads. So a bot whose name hangs does not hold up any other.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,13 +21,13 @@ use crate::limits::{ADDRESSES_OF_A_NAME, NAMES_AT_ONCE};
 /// The system's resolver.
 type Lookup = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// What an address must be.
+/// The condition that an address must meet.
 pub(super) type Check = fn(IpAddr) -> Result<(), Range>;
 
-/// A look that goes on, for all who wait for it.
+/// A lookup in progress, which all of its callers share.
 type Looking = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, Unknown>>>;
 
-/// Nobody knows the name.
+/// The name is unknown.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the name is not known")]
 struct Unknown;
@@ -44,12 +44,12 @@ struct Inner {
 }
 
 impl Names {
-    /// For the operator's own words: anything goes.
+    /// For the operator's addresses: any result is accepted.
     pub(super) fn any() -> Self {
         Self::new(system, |_| Ok(()))
     }
 
-    /// For the words of strangers: every address of the name must be public.
+    /// For strangers' addresses: every result must be public.
     pub(super) fn public() -> Self {
         Self::new(system, must_be_public)
     }
@@ -75,11 +75,11 @@ impl Names {
         let permit = permits.acquire_owned().await.map_err(|_| Unknown)?;
         let looking = {
             let mut looking = self.looking();
-            // Somebody else may have begun meanwhile.
+            // Another caller may have begun in the meantime.
             let begun = looking.entry(name.to_owned()).or_insert_with(|| {
                 let (names, name) = (self.clone(), name.to_owned());
                 let done = tokio::task::spawn_blocking(move || {
-                    // Both end with the resolver's answer, also when nobody waits for it any more.
+                    // Both end with the resolver's answer, even if nobody waits for it any more.
                     let _permit = permit;
                     let _listed = Listed(&names, &name);
                     (names.0.lookup)(&name).map_err(|_| Unknown)
@@ -92,13 +92,13 @@ impl Names {
     }
 
     fn looking(&self) -> MutexGuard<'_, HashMap<String, Looking>> {
-        // Nothing is done under the lock that could panic.
+        // Nothing under the lock can panic.
         let looking = self.0.looking.lock();
         looking.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A name in the list of looks, until this is dropped.
+/// A name in the list of lookups, until this is dropped.
 struct Listed<'a>(&'a Names, &'a str);
 
 impl Drop for Listed<'_> {
@@ -112,7 +112,8 @@ impl Resolve for Names {
         let names = self.clone();
         Box::pin(async move {
             let found = names.look(name.as_str()).await?;
-            // One bad address spoils the name: who mixes them is up to something, and which one is taken is chance.
+            // One bad address spoils the name. Whoever mixes them attacks us, and it is chance which one the connection
+            // takes.
             for address in &found {
                 (names.0.check)(address.ip())?;
             }
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(refused.downcast_ref::<Range>(), Some(&Range::Loopback));
     }
 
-    /// A resolver that hangs until it is released, for every name but one.
+    /// A resolver that hangs until it is released, except for one name.
     struct Hanging {
         names: Names,
         begun: mpsc::Receiver<()>,
@@ -205,7 +206,7 @@ mod tests {
             move |name| {
                 if name != "quick.example" {
                     tell.send(()).unwrap();
-                    // Ends with the sender.
+                    // This ends with the sender.
                     let _ = hold.lock().unwrap().recv();
                 }
                 Ok(Vec::new())
@@ -234,14 +235,14 @@ mod tests {
         let mut all = Box::pin(join_all(all));
         assert!(poll!(&mut all).is_pending());
         assert!(look(&names, "quick.example").await, "another passes");
-        // Who has lost patience and asks again waits for the same thread.
+        // A caller that has given up and asks again waits for the same thread.
         drop(all);
         let mut again = Box::pin(look(&names, "slow.example"));
         assert!(poll!(&mut again).is_pending());
         drop(release);
         assert!(again.await);
         assert_eq!(begun.try_iter().count(), 1);
-        // What has ended is asked anew.
+        // A lookup that has ended is done anew.
         assert!(look(&names, "slow.example").await);
     }
 

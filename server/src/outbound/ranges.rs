@@ -1,25 +1,26 @@
 //! Which IP addresses are not the public internet.
 //!
-//! In the path: `address` asks about addresses that are written out, `names` about those that a name leads to.
+//! In the path: `address` asks about addresses that are written in digits, `names` about the results of a lookup.
 //!
-//! Invariant: what is not known to be public is refused. IPv6 is a short list of what is allowed, less what is
-//! special in it (IANA's registries of special-purpose addresses); IPv4 is full, so it is a list of what is not.
+//! Invariant: what is not known to be public is refused. For IPv6 there is a short list of what is allowed, minus the
+//! special ranges in it (IANA's registries of special-purpose addresses). IPv4 is full, so its list says what is
+//! refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// Why an IP address is none that a stranger may name.
+/// Why a stranger may not name an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Range {
     /// For examples in books.
     #[error("an address for documentation")]
     Documentation,
-    /// IPv4 inside of IPv6, or a tunnel that leads to one.
+    /// IPv4 inside IPv6, or a tunnel that leads to IPv4.
     #[error("an IPv4 address inside of an IPv6 one")]
     Embedded,
-    /// Of this link only; the metadata of clouds are there, too.
+    /// Only valid on this link. The metadata services of clouds are there, too.
     #[error("a link-local address")]
     LinkLocal,
     /// This machine.
@@ -31,16 +32,16 @@ pub enum Range {
     /// A group, or everybody.
     #[error("a multicast or broadcast address")]
     Multicast,
-    /// Inside of a network.
+    /// Inside a private network.
     #[error("a private address")]
     Private,
     /// For protocols, tests and the future.
     #[error("a reserved address")]
     Reserved,
-    /// Inside of a provider's network.
+    /// Inside a provider's network.
     #[error("a shared address of a provider")]
     Shared,
-    /// No machine at all, which many systems take for this one.
+    /// No machine at all. Many systems take it for this machine.
     #[error("an unspecified address")]
     Unspecified,
 }
@@ -59,7 +60,7 @@ const REFUSED_V4: [(Ipv4Net, Range); 18] = [
     (v4(10, 0, 0, 0, 8), Range::Private),
     (v4(100, 64, 0, 0, 10), Range::Shared),
     (v4(127, 0, 0, 0, 8), Range::Loopback),
-    // Azure's machines reach the host at this address, which looks like any other.
+    // Azure's machines reach their host at this address, which looks like any other.
     (v4(168, 63, 129, 16, 32), Range::Metadata),
     (v4(169, 254, 169, 254, 32), Range::Metadata),
     (v4(169, 254, 0, 0, 16), Range::LinkLocal),
@@ -78,7 +79,7 @@ const REFUSED_V4: [(Ipv4Net, Range); 18] = [
     (v4(240, 0, 0, 0, 4), Range::Reserved),
 ];
 
-/// Outside of [`PUBLIC_V6`], named for the operator. What is not here is reserved.
+/// Ranges outside [`PUBLIC_V6`] that have a name for the operator. All others are reserved.
 const REFUSED_V6: [(Ipv6Net, Range); 9] = [
     (
         Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128),
@@ -107,10 +108,10 @@ const REFUSED_V6: [(Ipv6Net, Range); 9] = [
     (v6([0xff00, 0, 0, 0], 8), Range::Multicast),
 ];
 
-/// Where the public internet is.
+/// The public internet.
 const PUBLIC_V6: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
 
-/// Inside of [`PUBLIC_V6`], yet not public.
+/// Ranges inside [`PUBLIC_V6`] that are not public.
 const SPECIAL_V6: [(Ipv6Net, Range); 5] = [
     // Teredo: a tunnel to an IPv4 address.
     (v6([0x2001, 0, 0, 0], 32), Range::Embedded),
@@ -122,14 +123,14 @@ const SPECIAL_V6: [(Ipv6Net, Range); 5] = [
     (v6([0x3fff, 0, 0, 0], 20), Range::Documentation),
 ];
 
-/// How a machine without IPv4 reaches IPv4: its resolver gives these for names that have no others, so they are judged
-/// by what they lead to.
+/// How a machine without IPv4 reaches IPv4. Its resolver gives these addresses for names that have no others, so they
+/// are judged by the IPv4 address inside.
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0], 96);
 
 /// Checks that an address is on the public internet.
 ///
 /// # Errors
-/// What it is instead.
+/// The range that it is in instead.
 pub(super) fn must_be_public(address: IpAddr) -> Result<(), Range> {
     match address {
         IpAddr::V4(address) => public_v4(address),
@@ -156,7 +157,7 @@ fn public_v6(address: Ipv6Addr) -> Result<(), Range> {
     }
 }
 
-/// ISATAP: any prefix, then the IPv4 address of a tunnel's end.
+/// ISATAP: any prefix, then the IPv4 address of the end of a tunnel.
 fn leads_inside(address: Ipv6Addr) -> Result<(), Range> {
     let [.., 0 | 0x0200, 0x5efe, _, _] = address.segments() else {
         return Ok(());

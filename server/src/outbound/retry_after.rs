@@ -8,8 +8,8 @@ use http::header::RETRY_AFTER;
 use crate::clock::{Millis, whole_millis};
 use crate::limits::RETRY_AFTER_MOST;
 
-/// What `retry-after-ms` or `Retry-After` (seconds, or a date) says, at most [`RETRY_AFTER_MOST`]. None when neither can be
-/// read; a date that is past is no wait at all.
+/// The time in `retry-after-ms` or `Retry-After` (seconds, or a date), at most [`RETRY_AFTER_MOST`]. `None` if neither
+/// can be read. A date in the past means no wait.
 pub(super) fn retry_after(headers: &HeaderMap, now: Millis) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
     let millis = text("retry-after-ms").and_then(|it| number(it, 1_000.0));
@@ -20,10 +20,10 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Millis) -> Option<Duration> 
     Some(wait.min(RETRY_AFTER_MOST))
 }
 
-/// A number of parts of a second. Some servers send fractions, which the standard does not know.
+/// A number of fractions of a second. Some servers send decimals, which the standard does not allow.
 fn number(text: &str, parts: f64) -> Option<Duration> {
     let text = text.trim();
-    // `parse` would take "inf" and "1e9", too.
+    // `parse` would accept "inf" and "1e9", too.
     if !text.chars().all(|it| it.is_ascii_digit() || it == '.') {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What goes out and comes back, shown to an operator who tries a bot by hand.
+//! Shows calls and answers to an operator who tries a bot by hand.
 
 use std::time::Duration;
 
@@ -6,20 +6,21 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::Address;
 
-/// Sees every call of an [`Outbound`](super::Outbound). Bodies hold what people say: only for the operator's own words.
+/// Sees every call of an [`Outbound`](super::Outbound). Bodies hold what people say, so this is only for the operator's
+/// own words.
 pub trait Watch: Send + Sync {
-    /// A call goes out.
+    /// A call is sent.
     fn sent(&self, call: &Sent<'_>);
 
-    /// The head of its answer is here.
+    /// The head of the answer has come.
     fn answered(&self, status: StatusCode, content_type: &str, after: Duration);
 }
 
-/// A call that goes out.
+/// A call that is sent.
 pub struct Sent<'a> {
     /// Its method.
     pub method: &'a Method,
-    /// Where to. Its query may hold a key.
+    /// The address. Its query may hold a key.
     pub address: &'a Address,
     /// Its headers; those that hold secrets are marked as sensitive.
     pub headers: &'a HeaderMap,

@@ -1,10 +1,11 @@
-//! Signatures as in Standard Webhooks 1.0: who holds the secret wrote exactly these bytes, a moment ago.
+//! Signatures of Standard Webhooks 1.0. They prove that the holder of the secret wrote exactly these bytes a moment
+//! ago.
 //!
-//! In the path: connectors sign what they send by [`Secrets::sign`]; the way in for bots verifies by
-//! [`Secrets::verify`]. Signed is `id.timestamp.body`, by HMAC-SHA256.
+//! In the path: connectors sign what they send with [`Secrets::sign`]. `http::way_in` verifies with
+//! [`Secrets::verify`]. HMAC-SHA256 signs `id.timestamp.body`.
 //!
-//! Invariants: bytes are signed and verified as they travel, never JSON that was written again; every secret is
-//! compared in constant time; whether an id was seen before is for the caller to know.
+//! Invariants: bytes are signed and verified as they travel, and never JSON that was written again. Every secret is
+//! compared in constant time. The caller must know whether an id was seen before.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,40 +20,40 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::clock::Millis;
 use crate::limits::{WEBHOOK_ID_BYTES, WEBHOOK_SIGNATURES, WEBHOOK_TOLERANCE};
 
-/// The same in every attempt to deliver one thing.
+/// The same in every attempt to deliver one message.
 pub const ID: HeaderName = HeaderName::from_static("webhook-id");
-/// Seconds since 1970 of this attempt.
+/// The seconds since 1970 of this attempt.
 pub const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-/// `v1,<base64>`, several with spaces between them.
+/// `v1,<base64>`; several are separated by spaces.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 const PREFIX: &str = "whsec_";
 const VERSION: &str = "v1,";
-/// Bytes of a secret.
+/// The shortest secret, in bytes.
 const SHORTEST: usize = 24;
 const LONGEST: usize = 64;
 
-/// Some tools leave the padding out.
+/// Some tools leave out the padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// One secret, ready to sign. Does not show itself.
+/// One secret, ready to sign. It does not show itself.
 #[derive(Clone)]
 pub struct Secret(hmac::Key);
 
-/// Why a text is no secret.
+/// Why a text is not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// Something else.
+    /// It does not begin with `whsec_`.
     #[error("a signing secret begins with \"whsec_\"")]
     Prefix,
-    /// Cut off, or of another alphabet.
+    /// It is cut off, or has another alphabet.
     #[error("behind \"whsec_\" must be base64")]
     Base64,
-    /// Too easy to guess, or no secret of this kind.
+    /// It is too easy to guess, or another kind of secret.
     #[error(
         "a signing secret has 24 to 64 bytes, this one {0}; make one: echo whsec_$(openssl rand -base64 32)"
     )]
@@ -60,10 +61,10 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// Reads `whsec_<base64>`; blanks around it do not count.
+    /// Reads `whsec_<base64>`. Blanks around it are ignored.
     ///
     /// # Errors
-    /// When it is none, or of another length than 24 to 64 bytes.
+    /// If it is not a secret, or its length is not 24 to 64 bytes.
     pub fn parse(text: &SecretString) -> Result<Self, SecretError> {
         let text = text.expose_secret().trim();
         let encoded = text.strip_prefix(PREFIX).ok_or(SecretError::Prefix)?;
@@ -81,14 +82,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The secrets of one bot: the present one, and others while they are exchanged. Signs with all of them, verifies by any.
+/// The secrets of one bot: the current one, and others while they are being replaced. All of them sign, and any of them
+/// verifies.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     first: Secret,
     others: Vec<Secret>,
 }
 
-/// What cannot be signed.
+/// Why something cannot be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a webhook's id has 1 to {WEBHOOK_ID_BYTES} visible ASCII characters without a dot")]
 pub struct IdError;
@@ -97,40 +99,40 @@ pub struct IdError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// Add it.
+    /// Add the header.
     #[error("the header {0} is missing")]
     Missing(&'static str),
-    /// Correct it.
+    /// Correct the header.
     #[error("the header {0} cannot be read")]
     Malformed(&'static str),
-    /// Sign again: each attempt has a timestamp of its own. Or correct a clock.
+    /// Sign again, because each attempt needs its own timestamp. Or correct a clock.
     #[error("the timestamp is too old")]
     TooOld,
     /// Correct a clock.
     #[error("the timestamp is too far in the future")]
     TooNew,
-    /// Another secret, or other bytes.
+    /// The secret differs, or the bytes.
     #[error("no signature fits")]
     Wrong,
 }
 
-/// What was verified.
+/// A verified request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedWebhook {
-    /// By which doubles are known.
+    /// The id, by which duplicates are recognised.
     pub id: String,
     /// When it was signed.
     pub at: Millis,
 }
 
 impl Secrets {
-    /// One secret.
+    /// A single secret.
     pub fn new(first: Secret) -> Self {
         let others = Vec::new();
         Self { first, others }
     }
 
-    /// And another.
+    /// Adds a secret.
     #[must_use]
     pub fn and(mut self, other: Secret) -> Self {
         self.others.push(other);
@@ -144,7 +146,7 @@ impl Secrets {
     /// The three headers for a body that is sent now.
     ///
     /// # Errors
-    /// When the id cannot stand in a header or has a dot.
+    /// If the id cannot stand in a header, or has a dot.
     pub fn sign(
         &self,
         id: &str,
@@ -173,8 +175,8 @@ impl Secrets {
     /// Checks the three headers of a request against its body as it arrived.
     ///
     /// # Errors
-    /// When a header is missing or wrong, the timestamp is more than [`WEBHOOK_TOLERANCE`] away from now, or no signature
-    /// is by one of the secrets.
+    /// If a header is missing or wrong, the timestamp is more than [`WEBHOOK_TOLERANCE`] away from now, or no secret
+    /// made one of the signatures.
     pub fn verify(
         &self,
         headers: &HeaderMap,
@@ -198,7 +200,7 @@ impl Secrets {
         if listed.len() > WEBHOOK_SIGNATURES {
             return Err(SignatureError::Malformed("webhook-signature"));
         }
-        // Other versions may stand beside ours.
+        // Signatures of other versions may stand beside ours.
         let ours = listed.iter().filter_map(|it| it.strip_prefix(VERSION));
         let tags: Vec<_> = ours.filter_map(|it| LENIENT.decode(it).ok()).collect();
         let by = |secret: &Secret| {
@@ -213,7 +215,7 @@ impl Secrets {
     }
 }
 
-/// In a time that does not depend on where they differ.
+/// Takes the same time wherever the texts differ.
 fn subtle_eq(ours: &[u8], theirs: &[u8]) -> bool {
     subtle::ConstantTimeEq::ct_eq(ours, theirs).into()
 }
@@ -242,7 +244,7 @@ fn whole_seconds(text: &str) -> Option<Millis> {
     Some(Millis(0).plus(Duration::from_secs(seconds)))
 }
 
-/// The one value of a header. Two of a kind are nobody's.
+/// The value of a header, if there is exactly one.
 fn text<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
