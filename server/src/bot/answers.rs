@@ -12,16 +12,16 @@ pub const MAX_ANSWERS: usize = 20;
 /// The largest answer: half of the 128 KiB that a socket may have to hold for one event.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The longest streamed text: it stands twice in its answer, and JSON needs some letters more.
+/// The longest streamed text. It stands twice in its answer, and JSON adds some letters.
 pub const MAX_STREAMED_BYTES: usize = MAX_ANSWER_BYTES * 3 / 8;
 
-/// The same as it is written in JSON, once: what is around it needs some letters, too.
+/// The longest streamed text as JSON, once. The JSON around it needs some letters, too.
 const MAX_STREAMED_JSON: usize = MAX_ANSWER_BYTES / 2 - 256;
 
-/// Behind a text that was cut off.
+/// The mark behind a text that was cut.
 const CUT: &str = " …";
 
-/// What a bot may keep of a conversation for its next turn.
+/// The most that a bot may keep of a conversation for its next turn.
 pub const MAX_STATE_BYTES: usize = 16 * 1024;
 
 /// Collects what a bot answers to one turn, in order.
@@ -29,33 +29,33 @@ pub const MAX_STATE_BYTES: usize = 16 * 1024;
 pub struct Answers {
     bodies: Vec<String>,
     effects: Effects,
-    /// An answer grows that has not ended.
+    /// An answer is streaming.
     open: bool,
-    /// Bytes of its text in JSON.
+    /// The length of its text in JSON.
     open_json: usize,
     progress: watch::Sender<Progress>,
 }
 
-/// The streamed answers of a turn as far as they have grown; the last one may still grow.
+/// The streamed answers of a turn, as far as the bot has said them. The last one may go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// In the order in which they began.
     pub answers: Vec<StreamedAnswer>,
-    /// What the bot does meanwhile, in the visitor's language: "Looking up orders …". Shown beside the typing dots, never
-    /// stored.
+    /// What the bot is doing, in the visitor's language: "Looking up orders …". It is shown beside the typing dots, and
+    /// never stored.
     pub doing: Option<String>,
 }
 
-/// One of them.
+/// A streamed answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StreamedAnswer {
-    /// Which answer of the turn it is, from 0.
+    /// The index of the answer in the turn, from 0.
     pub index: usize,
-    /// What was said so far.
+    /// The text so far.
     pub text: String,
 }
 
-/// Leaves the text out: it is never logged.
+/// Leaves out the text, which is never logged.
 impl std::fmt::Debug for StreamedAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StreamedAnswer")
@@ -66,7 +66,7 @@ impl std::fmt::Debug for StreamedAnswer {
 }
 
 impl Answers {
-    /// None yet.
+    /// No answers yet.
     pub fn new() -> Answers {
         Answers::default()
     }
@@ -80,7 +80,7 @@ impl Answers {
         self.add(answer)
     }
 
-    /// Says the configured words to a visitor who has come; nothing when there are none.
+    /// Says the configured greeting to a new visitor, if there is one.
     ///
     /// # Errors
     /// As [`Answers::push`].
@@ -91,7 +91,8 @@ impl Answers {
         self.push(&BotMessage::text(greeting.to_owned()))
     }
 
-    /// Adds a piece to the answer that grows, or begins one. The visitor sees it at once; the store gets the whole.
+    /// Adds a piece to the streaming answer, or begins one. The visitor sees it at once; the store gets the complete
+    /// answer.
     ///
     /// # Errors
     /// [`BotError::TooMany`] and [`BotError::TooBig`]: the turn has failed.
@@ -126,8 +127,8 @@ impl Answers {
         if fits { Ok(()) } else { Err(BotError::TooBig) }
     }
 
-    /// The same for a bot whose answer may have any length: writes as much of the piece as there is room for. False: that
-    /// was not all of it; [`Answers::cut`] ends the answer.
+    /// Writes as much of the piece as there is room for, for a bot whose answers may have any length. False: that was
+    /// not all of it, and [`Answers::cut`] ends the answer.
     ///
     /// # Errors
     /// [`BotError::TooMany`]: the turn has failed.
@@ -160,7 +161,7 @@ impl Answers {
         Ok(false)
     }
 
-    /// Ends the answer that grows, and marks it as one that is not whole.
+    /// Ends the streaming answer, and marks it as incomplete.
     ///
     /// # Errors
     /// [`BotError::TooBig`]: the turn has failed.
@@ -174,7 +175,7 @@ impl Answers {
         }
     }
 
-    /// Ends the answer that grows, if one does. The end of the turn does so too.
+    /// Ends the streaming answer, if there is one. The end of the turn does so, too.
     ///
     /// # Errors
     /// [`BotError::TooBig`]: the turn has failed.
@@ -185,24 +186,23 @@ impl Answers {
         }
     }
 
-    /// Ends the answer that grows with this one in its place: what is stored has the last word. Without one that grows
-    /// it is added.
+    /// Replaces the streaming answer by this one, which is stored. If no answer is streaming, this one is added.
     ///
     /// # Errors
-    /// [`BotError::TooMany`] and [`BotError::TooBig`]: what has grown is still there.
+    /// [`BotError::TooMany`] and [`BotError::TooBig`]: the pieces are kept.
     pub fn end_as(&mut self, answer: &BotMessage) -> Result<(), BotError> {
         self.add(answer)?;
         self.open = false;
         Ok(())
     }
 
-    /// Says what the bot does at the moment, until it says something.
+    /// Shows what the bot is doing, until the bot says something.
     pub fn doing(&self, what: &str) {
         self.progress
             .send_modify(|progress| progress.doing = Some(what.to_owned()));
     }
 
-    /// Keeps this for the bot's next turn in the conversation, in place of what was kept; empty forgets it.
+    /// Keeps this for the bot's next turn in the conversation. It replaces what was kept; an empty text deletes it.
     ///
     /// # Errors
     /// [`BotError::Failed`] for more than [`MAX_STATE_BYTES`].
@@ -216,7 +216,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Gives the conversation to somebody else when this turn ends, or takes it back.
+    /// Gives the conversation to somebody else when this turn ends, or back to the bot.
     pub fn hand_over(&mut self, owner: Owner) {
         self.effects.owner = Some(owner);
     }
@@ -236,36 +236,36 @@ impl Answers {
         &self.effects
     }
 
-    /// What grows, for those who show it.
+    /// The streaming answers, for those who show them.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Was anything streamed?
+    /// Whether anything was streamed.
     pub fn has_streamed(&self) -> bool {
         !self.progress.borrow().answers.is_empty()
     }
 
-    /// The JSON of each answer that has ended, in order: what the store keeps.
+    /// The JSON of each complete answer, in order: what the store keeps.
     pub fn into_bodies(self) -> Vec<String> {
         self.bodies
     }
 
-    /// The same for a turn that was broken off: what had begun is marked as stopped.
+    /// The JSON of the answers of a turn that was broken off. An answer that was streaming is marked as stopped.
     pub fn broken_off(mut self) -> Vec<String> {
         if let Some(text) = self.take_open() {
-            // What is too big is not stored; a reader keeps what was seen of it.
+            // An answer that is too large is not stored. The reader keeps what was shown of it.
             drop(self.add(&stopped(text)));
         }
         self.bodies
     }
 
-    /// How many there are.
+    /// The number of answers.
     pub fn len(&self) -> usize {
         self.bodies.len() + usize::from(self.open)
     }
 
-    /// Has the bot said nothing?
+    /// Whether the bot has said nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -298,7 +298,7 @@ fn stopped(text: String) -> BotMessage {
     message
 }
 
-/// How long a text is in JSON.
+/// The length of a text in JSON.
 fn json_bytes(text: &str) -> usize {
     let letter = |byte: u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,

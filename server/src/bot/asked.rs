@@ -1,9 +1,8 @@
-//! One POST a turn: what the webhook, n8n and Rasa have in common.
+//! A bot behind one URL that gets one POST for each turn: the common parts of webhook, n8n and Rasa.
 //!
-//! In the path: a connector makes the body of a turn, [`BotEndpoint::post`] sends it and gives the answer once its status says
-//! yes.
+//! In the path: a connector makes the body of a turn. [`BotEndpoint::post`] sends it and gives the answer.
 //!
-//! Invariants: configured headers never show themselves. What is read at once is bounded more tightly than a stream is.
+//! Invariants: configured headers are never shown. What is read at once has a tighter limit than a stream.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,25 +16,25 @@ use super::{BotError, Class, Patience};
 use crate::config::connectors::{self, Waiting};
 use crate::outbound::{Address, Answer, Call, Outbound, Waits};
 
-/// All pieces of a stream: twenty answers of the longest kind, sent letter by letter, are about this.
+/// The most bytes of a stream: about twenty answers of the greatest length, sent letter by letter.
 const STREAM_BYTES: usize = 8 * 1024 * 1024;
 
-/// An answer that is read at once: twenty of the largest messages, and what stands around them.
+/// The most bytes of an answer that is read at once: twenty of the largest messages, and what is around them.
 const WHOLE_BYTES: usize = 2 * 1024 * 1024;
 
-/// One event or line of a stream: a message that is as large as one may be, with every letter of it escaped.
+/// The most bytes of one event or line of a stream: the largest message, with every letter escaped.
 pub(super) const PIECE_BYTES: usize = 512 * 1024;
 
-/// How much longer the runner waits than we do: our own words say better what took long.
+/// How much longer the runner waits than the client, because the client's error says better what took long.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// How long [`super::Bot::check`] waits.
 const CHECK: Duration = Duration::from_secs(10);
 
-/// How long an answer that has said its last word may take to end: then its connection serves the next turn.
+/// How long a finished answer may take to end. Then its connection can serve the next turn.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
-/// A bot at one address.
+/// A bot at one URL.
 pub(super) struct BotEndpoint {
     address: Address,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -44,7 +43,7 @@ pub(super) struct BotEndpoint {
 }
 
 impl BotEndpoint {
-    /// `table` is the connector's, for what is wrong with its settings.
+    /// `table` is the name of the connector's table, for errors about its settings.
     ///
     /// # Errors
     /// [`BotError::Setting`].
@@ -67,7 +66,7 @@ impl BotEndpoint {
         })
     }
 
-    /// One header more, in each request.
+    /// Adds a header to each request.
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -76,7 +75,7 @@ impl BotEndpoint {
     /// Sends JSON and gives the answer, whatever its status.
     ///
     /// # Errors
-    /// There is none in time.
+    /// If none comes in time.
     pub(super) async fn post(
         &self,
         body: Vec<u8>,
@@ -91,10 +90,10 @@ impl BotEndpoint {
         Ok(self.outbound.send(call).await?)
     }
 
-    /// Asks whether somebody is at this address, with an empty GET. That it knows no GET is an answer too.
+    /// Checks with an empty GET that somebody answers at this address. "Method not allowed" is an answer, too.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// What prevents it.
     pub(super) async fn look(&self, address: Address) -> Result<(), BotError> {
         let call = Call::get(address).headers(self.headers.clone());
         let answer = self.outbound.send(hurried(call)).await?;
@@ -104,10 +103,10 @@ impl BotEndpoint {
         }
     }
 
-    /// Sends JSON as [`Self::post`] does, to find out whether somebody is there.
+    /// Sends JSON as [`Self::post`] does, to check that somebody answers.
     ///
     /// # Errors
-    /// What stands in the way, also an answer that says no.
+    /// What prevents it, including an answer with an error status.
     pub(super) async fn check(
         &self,
         body: Vec<u8>,
@@ -133,7 +132,7 @@ impl BotEndpoint {
         }
     }
 
-    /// Where it is.
+    /// The URL of the bot.
     pub(super) fn address(&self) -> &Address {
         &self.address
     }
@@ -147,7 +146,7 @@ fn hurried(call: Call) -> Call {
     })
 }
 
-/// An answer whose status says no.
+/// The error for an answer with an error status.
 pub(super) fn refused(answer: &Answer) -> BotError {
     of_status(answer.authority(), answer.status(), answer.retry_after())
 }
@@ -155,7 +154,7 @@ pub(super) fn refused(answer: &Answer) -> BotError {
 /// The whole body.
 ///
 /// # Errors
-/// It does not come in time, breaks off or is too large.
+/// If it does not come in time, breaks off or is too large.
 pub(super) async fn whole(mut answer: Answer) -> Result<Vec<u8>, BotError> {
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await? {
@@ -171,12 +170,12 @@ pub(super) async fn whole(mut answer: Answer) -> Result<Vec<u8>, BotError> {
     Ok(body)
 }
 
-/// Waits a moment for the end of an answer that has nothing more to say.
+/// Waits a moment for the end of a finished answer.
 pub(super) async fn let_end<T>(next: impl Future<Output = T>) {
     drop(tokio::time::timeout(LAST_WORD, next).await);
 }
 
-/// For bots that cannot tell a turn that is given again: only what surely did not reach them is tried again.
+/// For bots that cannot recognise a repeated turn: only a request that surely did not arrive is tried again.
 pub(super) fn once_heard(error: BotError) -> BotError {
     match error {
         BotError::Unavailable { fault, .. }

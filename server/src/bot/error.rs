@@ -1,12 +1,12 @@
-//! Why a bot gave no (complete) answer, in words for the operator.
+//! Why a bot gave no complete answer. It is for the operator.
 //!
-//! Invariant: none of this reaches a visitor, and none of it holds what a visitor or a bot said, or a key.
+//! Invariant: none of this reaches a visitor, and it holds neither a key nor what a visitor or a bot said.
 
 use std::time::Duration;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWERS};
 
-/// Why a bot gave no (complete) answer.
+/// Why a bot gave no complete answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BotError {
@@ -15,7 +15,7 @@ pub enum BotError {
     Unavailable {
         /// What went wrong.
         fault: Fault,
-        /// How long the bot asked to be left alone.
+        /// How long the bot wants to be left alone.
         retry_after: Option<Duration>,
     },
     /// Do not try again: it will fail again.
@@ -27,12 +27,12 @@ pub enum BotError {
     /// Do not try again: one answer may have [`MAX_ANSWER_BYTES`] bytes.
     #[error("the bot gave an answer of more than {MAX_ANSWER_BYTES} bytes")]
     TooBig,
-    /// Correct the script; the last good one goes on answering.
+    /// Correct the script. The last good one goes on answering.
     #[error("the script {path}, line {line}: {reason}")]
     Script {
         /// The file.
         path: String,
-        /// Where in it.
+        /// The line in the file.
         line: usize,
         /// What is wrong, and what would be right.
         reason: String,
@@ -45,7 +45,7 @@ pub enum BotError {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// Correct the path or the file's permissions; the last good script goes on answering.
+    /// Correct the path or the file's permissions. The last good script goes on answering.
     #[error("the script {path} cannot be read ({reason})")]
     Unreadable {
         /// The file.
@@ -73,21 +73,21 @@ pub struct Fault {
 pub enum Class {
     /// It cannot be reached: name, connection, TLS.
     Unreachable,
-    /// It was waited for in vain.
+    /// It did not answer in time.
     TooSlow,
-    /// It refuses us: a key, a permission. Nothing but the operator mends that.
+    /// It refuses us: a key, a permission. Only the operator can repair that.
     Refused,
-    /// It has too much to do, or we have used up what we may.
+    /// It has too much to do, or our quota is used up.
     Busy,
     /// It answered with an error of its own.
     Error,
-    /// What it answered cannot be read, or broke off.
+    /// Its answer cannot be read, or broke off.
     Unreadable,
-    /// It answered too much.
+    /// Its answer was too large.
     TooMuch,
     /// It is misconfigured, or gone.
     Setup,
-    /// It panicked: a mistake of ours.
+    /// It panicked, which is a mistake in this program.
     Panic,
 }
 
@@ -120,12 +120,12 @@ impl Class {
 }
 
 impl BotError {
-    /// Not to be tried again.
+    /// An error that is not tried again.
     pub fn failed(class: Class, reason: impl Into<String>) -> Self {
         Self::Failed(Fault::new(class, reason))
     }
 
-    /// To be tried again.
+    /// An error that is tried again.
     pub fn unavailable(class: Class, reason: impl Into<String>) -> Self {
         Self::Unavailable {
             fault: Fault::new(class, reason),
@@ -133,12 +133,12 @@ impl BotError {
         }
     }
 
-    /// May the same turn succeed later?
+    /// Whether the same turn may succeed later.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// How long the bot asked to be left alone.
+    /// How long the bot wants to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,

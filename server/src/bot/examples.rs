@@ -1,7 +1,6 @@
 //! One example of every template of the protocol, as `docs/kore-protocol.md` 8 lists them.
 //!
-//! In the path: a script answers with one by name. They are what the widget's templates are built
-//! and tested against.
+//! In the path: a script answers with one of them by name. The widget's templates are built and tested with them.
 
 use std::sync::LazyLock;
 
@@ -13,17 +12,17 @@ use serde_json::Value;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Example {
-    /// Its `template_type`, with a second word where there are several of one type.
+    /// The `template_type`, with a second word if there are several of one type.
     name: String,
-    /// What a client shows that does not know the template.
+    /// The text for a client that does not know the template.
     fallback: String,
     /// The inner payload, which is nested into a component.
     payload: Option<Value>,
-    /// Or the whole component, where it is no ordinary template.
+    /// The whole component, if it is not an ordinary template.
     component: Option<Component>,
 }
 
-/// That the data is in order is proven by a test.
+/// A test proves that the data can be read.
 static EXAMPLES: LazyLock<Vec<Example>> =
     LazyLock::new(|| serde_json::from_str(include_str!("templates.json")).unwrap_or_default());
 
@@ -32,7 +31,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|example| example.name.as_str())
 }
 
-/// The example with this name, whatever its letters' case.
+/// The example with this name, in any case.
 pub(super) fn named(name: &str) -> Option<BotMessage> {
     let example = EXAMPLES
         .iter()

@@ -1,6 +1,6 @@
-//! From what happened to a call to what the runner does about it: to try again, or not.
+//! Decides from the fault of a call whether to try again.
 //!
-//! In the path: connectors turn each [`OutboundError`] and each status into a [`BotError`] by this.
+//! In the path: connectors turn each [`OutboundError`] and each error status into a [`BotError`] with this.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl From<OutboundError> for BotError {
             CallFault::TooBig(_) => Class::TooMuch,
             _ => Class::Unreadable,
         };
-        // Whoever took all the time that there is takes it the next time, too.
+        // A bot that took all the time that there is would take it again.
         let endless = matches!(
             &error.fault,
             CallFault::TooSlow {
@@ -43,7 +43,7 @@ impl From<OutboundError> for BotError {
     }
 }
 
-/// The error for an answer that says no. `authority` is host and port.
+/// The error for an answer with an error status. `authority` is host and port.
 pub(crate) fn of_status(
     authority: &str,
     status: StatusCode,
@@ -85,7 +85,7 @@ pub(crate) fn of_status(
     }
 }
 
-/// The same error after something was shown: what was shown stays, and nobody is asked again.
+/// The error for a turn that has shown something already. What was shown stays, and the bot is not asked again.
 pub(crate) fn once_shown(error: BotError, answers: &Answers) -> BotError {
     match error {
         BotError::Unavailable { fault, .. } if answers.has_streamed() => BotError::Failed(fault),

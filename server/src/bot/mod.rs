@@ -1,11 +1,11 @@
 //! What answers a visitor: one event in, a few answers out.
 //!
-//! In the path: the runner in `rtm` takes a stored job, makes a [`Turn`] of it, gives it to the
-//! [`Bot`] under a time-out and stores the [`Answers`] together with the job's end.
+//! In the path: `rtm::answers` takes a stored job, makes a [`Turn`] of it, gives it to the [`Bot`] under a time-out,
+//! and stores the [`Answers`] together with the job's end.
 //!
-//! Invariants: a bot never touches the store, the bus or a socket. It may be asked the same turn
-//! again after a crash ([`Turn::idempotence_key`] stays the same); its answers are stored once.
-//! The number and size of answers are bounded.
+//! Invariants: a bot never touches the store, the bus or a socket. It may get the same turn again after a crash
+//! ([`Turn::idempotence_key`] stays the same), but its answers are stored once. The number and the size of answers are
+//! bounded.
 
 use std::time::Duration;
 
@@ -58,21 +58,21 @@ pub use surroundings::Surroundings;
 pub use turn::{File, PastMessage, Speaker, Turn, TurnKind, Visitor};
 pub use webhook::Webhook;
 
-/// How much of the conversation so far a bot wants with each turn. Read from the store only when it asks for some.
+/// How much of the conversation a bot wants with each turn. It is read from the store only if the bot wants some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
-    /// At most so many messages of both sides.
+    /// The most messages of both sides.
     pub messages: u32,
-    /// At most so many bytes of their texts.
+    /// The most bytes of their texts.
     pub bytes: usize,
 }
 
 /// How long a turn may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Until the first piece, and between two.
+    /// How long to wait for the first piece, and between two pieces.
     pub silent: Duration,
-    /// From its beginning to its end, when it streams.
+    /// How long a turn may take in total, if it streams.
     pub total: Duration,
 }
 
@@ -89,40 +89,40 @@ impl Default for Patience {
 /// A bot.
 #[async_trait]
 pub trait Bot: Send + Sync + 'static {
-    /// Answers one turn: whole answers by [`Answers::push`], or piece by piece by [`Answers::write`]. What was pushed
-    /// before an error is not stored, unless pieces were shown. A visitor who has enough stops the turn: it is
+    /// Answers one turn: with complete answers by [`Answers::push`], or piece by piece by [`Answers::write`]. What was
+    /// pushed before an error is not stored, unless pieces were shown. If the visitor stops the turn, the future is
     /// dropped wherever it waits.
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
 
-    /// What [`Turn::recent`] holds. None for bots that remember by themselves.
+    /// What [`Turn::recent`] holds. Bots that remember by themselves want nothing.
     fn recent(&self) -> Recent {
         Recent::default()
     }
 
-    /// How long it is waited for.
+    /// How long the runner waits for it.
     fn patience(&self) -> Patience {
         Patience::default()
     }
 
-    /// Does it want the visitor's messages also while a person owns the conversation, to hand them on?
+    /// Whether the bot also wants the visitor's messages while a person owns the conversation, to pass them on.
     fn carries_to_agents(&self) -> bool {
         false
     }
 
-    /// Asks once whether the bot is there and lets us in, without saying anything in a conversation.
+    /// Checks that the bot is there and accepts our credentials, without saying anything in a conversation.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// What prevents it.
     async fn check(&self) -> Result<(), BotError> {
         Ok(())
     }
 
-    /// Do its answers come outside of its turns?
+    /// Whether its answers come outside its turns.
     fn answers_late(&self) -> bool {
         false
     }
 
-    /// The `BotKit` app, when it is one: it answers by calling us.
+    /// The `BotKit` app, if the bot is one, because it answers by calling us.
     fn botkit(&self) -> Option<&botkit::BotKit> {
         None
     }

@@ -1,6 +1,6 @@
-//! From a bot's configuration to what answers.
+//! Makes the bot from its configuration.
 //!
-//! In the path: the state opens every bot at the start and after SIGHUP; `parlour bot try` and `config check` open one.
+//! In the path: `state` opens every bot at the start and after SIGHUP. `parlour bot try` and `config check` open one.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use super::surroundings::Surroundings;
 use super::{AgUi, AiSdk, Bot, BotError, N8n, OpenAi, Rasa, ScriptedBot, Webhook};
 use crate::config;
 
-/// What answers for this bot: its connector, else its script. With both, the script is asked first, and what it has no
-/// rule for goes to the connector.
+/// The bot: its connector, or else its script. With both, the script is asked first, and the connector answers what the
+/// script has no rule for.
 ///
 /// # Errors
-/// What is wrong with its script or its connector's settings, before anybody is asked.
+/// What is wrong with its script or its connector's settings. Nothing is called.
 pub fn open(id: &str, bot: &config::Bot, around: &Surroundings) -> Result<Arc<dyn Bot>, BotError> {
     if let Some(botkit) = &bot.botkit {
         // The app comes first here, and asks the script.
@@ -31,7 +31,7 @@ pub fn open(id: &str, bot: &config::Bot, around: &Surroundings) -> Result<Arc<dy
     })
 }
 
-/// The bot elsewhere, if there is one: the configuration has at most one table of this kind.
+/// The connector, if there is one. The configuration has at most one table of this kind.
 fn connector(
     id: &str,
     bot: &config::Bot,
@@ -70,7 +70,7 @@ fn connector(
     Ok(None)
 }
 
-/// The script that a `BotKit` app asks: only one that is named.
+/// The script that a `BotKit` app asks: only if the configuration names one.
 fn script_behind(bot: &config::Bot) -> Result<Option<Arc<dyn Bot>>, BotError> {
     let Some(file) = bot.script_file() else {
         return Ok(None);

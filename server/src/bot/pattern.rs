@@ -1,9 +1,9 @@
-//! What a rule of a script listens to.
+//! The patterns of a script's rules.
 //!
-//! Three shapes, no expressions: `hello` is the whole message, `*refund*` is words anywhere in it,
-//! `my name is *` is how it begins, and the rest is kept. Case, blanks and a closing `.`, `!`, `?`
-//! do not matter, nor does how a phone or keyboard writes a letter or a mark: `What’s up`, `hello…`, a full-width
-//! `？`, a letter with its accent behind it.
+//! There are three forms: `hello` is the whole message, `*refund*` is words anywhere in it, and `my name is *` is its
+//! beginning, of which the rest is kept. Case, blanks and a closing `.`, `!` or `?` do not matter. Neither does the way
+//! in which a phone or a keyboard writes a letter or a mark: `What’s up`, `hello…`, a full-width `？`, or an accent
+//! behind its letter.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use protocol::visible::is_unseen;
@@ -23,7 +23,7 @@ pub(super) enum Pattern {
 pub(super) struct Heard<'a> {
     /// As written, without blanks around it.
     words: Vec<&'a str>,
-    /// The same in their plain form.
+    /// The words in their plain form.
     lower: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Heard<'a> {
         Heard { words, lower }
     }
 
-    /// Does the pattern match? Then the rest of the message behind a prefix, else nothing.
+    /// Whether the pattern matches. Gives the rest of the message behind a prefix, or else an empty text.
     pub(super) fn matches(&self, pattern: &Pattern) -> Option<String> {
         match pattern {
             Pattern::Exact(words) => (self.lower == *words).then(String::new),
@@ -59,7 +59,7 @@ impl<'a> Heard<'a> {
 }
 
 impl Pattern {
-    /// Reads a pattern; the error says what would be right.
+    /// Reads a pattern. The error says what would be right.
     pub(super) fn parse(text: &str) -> Result<Pattern, String> {
         let (leading, inner) = match text.trim().strip_prefix('*') {
             Some(inner) => (true, inner),
@@ -100,11 +100,11 @@ fn trim(text: &str) -> &str {
     let bare = trimmed
         .trim_end_matches(|c: char| is_closing(c) || unseen(c))
         .trim_start_matches(['¿', '¡']);
-    // A message of marks only ("?") stays what it is.
+    // A message of marks only ("?") stays as it is.
     if bare.is_empty() { trimmed } else { bare }
 }
 
-/// The marks that end a sentence, in the scripts of the keyboards that have them.
+/// The marks that end a sentence, in the scripts of keyboards that have them.
 fn is_closing(c: char) -> bool {
     matches!(
         c,
@@ -133,8 +133,8 @@ fn is_closing(c: char) -> bool {
     )
 }
 
-/// A word in the one form in which patterns and messages are compared: small letters, composed, no variants of width
-/// or font, straight quotes and hyphens, nothing that is not seen.
+/// The plain form of a word, in which patterns and messages are compared: lower case, composed, without variants of
+/// width or font, with straight quotes and hyphens, and without invisible characters.
 fn plain(word: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(word);
     let seen = composed.chars().filter(|c| !is_unseen(*c));
@@ -203,7 +203,7 @@ mod tests {
                 "{pattern:?} {text:?}"
             );
         }
-        // What is kept is as it was written.
+        // The kept rest is as it was written.
         assert_eq!(
             hears("i'm *", "I’m  Zoe\u{308} O’Neill…").as_deref(),
             Some("Zoe\u{308} O’Neill")

@@ -1,4 +1,4 @@
-//! A server that a test plays: replies in order, and what it was asked.
+//! A server for tests: it gives replies in order, and notes what it was asked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,17 +21,17 @@ pub(in crate::bot) struct Reply {
     pub(in crate::bot) then: Then,
 }
 
-/// What it does after the pieces.
+/// What the server does after the pieces.
 pub(in crate::bot) enum Then {
     End,
     /// Cuts the connection.
     Break,
-    /// Says nothing more, and tells when we have hung up.
+    /// Says nothing more, and reports when the client has closed the connection.
     Hang(oneshot::Sender<()>),
 }
 
 impl Reply {
-    /// Events of a stream.
+    /// Replies with events of a stream.
     pub(in crate::bot) fn stream(data: &[&str]) -> Self {
         let pieces = data.iter().map(|data| format!("data: {data}\n\n").into());
         Self {
@@ -43,7 +43,7 @@ impl Reply {
         }
     }
 
-    /// Says these pieces, whole.
+    /// Replies with these pieces, and ends.
     pub(in crate::bot) fn saying(pieces: &[&str]) -> Self {
         let mut data: Vec<String> = pieces.iter().map(|piece| content(piece)).collect();
         data.push(finish("stop"));
@@ -83,7 +83,7 @@ pub(in crate::bot) fn finish(reason: &str) -> String {
     json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).to_string()
 }
 
-/// A request as it came.
+/// A request that came.
 #[derive(Clone)]
 pub(in crate::bot) struct Asked {
     pub(in crate::bot) path: String,
@@ -95,7 +95,7 @@ pub(in crate::bot) struct Asked {
 pub(in crate::bot) struct Played(Arc<Mutex<(VecDeque<Reply>, Vec<Asked>)>>);
 
 impl Played {
-    /// A server that gives these replies, one after the other; its address.
+    /// Starts a server that gives these replies, one after the other. Gives its address, too.
     pub(in crate::bot) async fn start(replies: impl IntoIterator<Item = Reply>) -> (Self, String) {
         let played = Self::default();
         played.0.lock().unwrap().0.extend(replies);
@@ -127,7 +127,7 @@ async fn play(State(played): State<Played>, uri: Uri, headers: HeaderMap, body: 
         match reply.then {
             Then::End => Ok(Bytes::new()),
             Then::Break => {
-                // What came before goes out first.
+                // What came before is sent first.
                 tokio::task::yield_now().await;
                 Err(std::io::Error::other("cut"))
             }

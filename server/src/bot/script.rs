@@ -1,7 +1,7 @@
 //! The script file of the scripted bot: what `demo.script.toml` documents, read and checked.
 //!
-//! Invariant: a script that was read answers; everything that can be wrong in it is found here,
-//! with its line.
+//! Invariant: a script that was read can always answer. Everything that can be wrong in it is found here, with its
+//! line.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use toml::Spanned;
 use super::examples;
 use super::pattern::{Heard, Pattern};
 
-/// A bot that pauses for longer after a word seems to be gone.
+/// The longest pause after a word. With a longer one the bot seems to be gone.
 const MAX_PACE_MS: u64 = 2_000;
 
-/// What was wrong, and in which line.
+/// What is wrong, and in which line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub(super) line: usize,
@@ -42,18 +42,17 @@ struct File {
     fallback: Option<Spanned<Answer>>,
 }
 
-/// What a rule, a greeting or the fallback says. Everything that is there is sent, in the order of
-/// the fields.
+/// What a rule, a greeting or the fallback says. All fields that are present are sent, in their order.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answer {
-    /// What it is said to; rules only.
+    /// The patterns; rules only.
     #[serde(default)]
     when: Vec<Spanned<String>>,
-    /// Text with markup; several are several messages. Buttons hang on the last.
+    /// Texts with markup. Several texts are several messages. Buttons belong to the last.
     #[serde(default)]
     say: Texts,
-    /// The texts are said word by word, with so many milliseconds after each.
+    /// The texts come word by word, with this many milliseconds after each word.
     stream: Option<u64>,
     #[serde(default)]
     buttons: Vec<Choice>,
@@ -63,7 +62,7 @@ struct Answer {
     link: Option<Media>,
     /// The inner payload of a template, as a TOML table or as JSON text.
     template: Option<Value>,
-    /// What clients show that do not know the template.
+    /// The text for clients that do not know the template.
     template_text: Option<String>,
     /// The name of one of the protocol's examples.
     example: Option<String>,
@@ -92,9 +91,9 @@ impl Texts {
 #[serde(deny_unknown_fields)]
 struct Choice {
     title: String,
-    /// What the bot hears when it is pressed; the title when there is none.
+    /// What the bot gets when it is pressed. Without one it gets the title.
     payload: Option<String>,
-    /// Opens this instead.
+    /// The address that it opens instead.
     url: Option<String>,
 }
 
@@ -107,13 +106,13 @@ struct Media {
 
 /// One answer, and how it is given.
 pub(super) enum Spoken {
-    /// At once.
+    /// The complete answer.
     Whole(BotMessage),
-    /// Word by word, with this pause after each.
+    /// The answer word by word, with this pause after each word.
     Streamed(String, Duration),
 }
 
-/// What the words in braces stand for.
+/// The values for the names in braces.
 pub(super) struct Words<'a> {
     pub(super) text: &'a str,
     pub(super) rest: &'a str,
@@ -179,7 +178,7 @@ impl Script {
             .collect()
     }
 
-    /// What the first rule that hears the message says to it; `None` where no rule does.
+    /// The answer of the first rule that matches the message. `None`: no rule matches.
     pub(super) fn reply(&self, text: &str) -> Option<Vec<Spoken>> {
         let heard = Heard::new(text);
         self.rules.iter().find_map(|(patterns, answer)| {
@@ -188,14 +187,14 @@ impl Script {
         })
     }
 
-    /// What is said to a message that no rule hears.
+    /// The answer to a message that no rule matches.
     pub(super) fn at_a_loss(&self, text: &str) -> Vec<Spoken> {
         let fallback = self.fallback.iter();
         let said = fallback.map(|answer| answer.spoken(&Words { text, rest: "" }));
         said.flatten().collect()
     }
 
-    /// Is there something to be said to a message that no rule hears?
+    /// Whether there is an answer to a message that no rule matches.
     pub(super) fn has_fallback(&self) -> bool {
         self.fallback.is_some()
     }

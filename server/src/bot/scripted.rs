@@ -3,8 +3,8 @@
 //! In the path: the default bot. The format of the file is documented in `demo.script.toml`, which
 //! is compiled in and answers where no other file is configured.
 //!
-//! Invariant: a broken file never silences the bot: the last good script goes on answering, and
-//! the mistake is told once, with its line.
+//! Invariant: a broken file never silences the bot. The last good script goes on answering, and the mistake is logged
+//! once, with its line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ use crate::records::Owner;
 /// The script that is compiled in.
 pub const DEMO_SCRIPT: &str = include_str!("../../demo.script.toml");
 
-/// A larger script is a mistake in the path.
+/// The largest script. A larger file means a mistake in the path.
 const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
 
 /// A [`Bot`] that answers from a script.
 pub struct ScriptedBot {
-    /// Gets what the script has no rule for.
+    /// The bot that gets what the script has no rule for.
     then: Option<Arc<dyn Bot>>,
     /// `None`: the script was compiled in and never changes.
     path: Option<PathBuf>,
@@ -39,14 +39,14 @@ struct Current {
     seen: Option<Stamp>,
 }
 
-/// What changes when a file is written: its time and its length.
+/// A change of the file changes its time or its length.
 type Stamp = (SystemTime, u64);
 
 impl ScriptedBot {
     /// The demo.
     ///
     /// # Errors
-    /// None in a released program: a test reads the script that is compiled in.
+    /// None in a released program, because a test reads this script.
     pub fn demo() -> Result<ScriptedBot, BotError> {
         let script = parse("demo.script.toml", DEMO_SCRIPT)?;
         Ok(ScriptedBot {
@@ -56,16 +56,16 @@ impl ScriptedBot {
         })
     }
 
-    /// A script of the operator's; read again whenever the file changes.
+    /// A script of the operator's. It is read again whenever the file changes.
     ///
     /// # Errors
-    /// [`BotError::Unreadable`] or [`BotError::Script`]: there is no last good one yet.
+    /// [`BotError::Unreadable`] or [`BotError::Script`], because there is no last good script yet.
     pub fn open(path: &Path) -> Result<ScriptedBot, BotError> {
         Self::open_before(path, None)
     }
 
-    /// The same in front of another bot: it gets what no rule hears, and the welcome of a script without a greeting. Such
-    /// a script needs no `[fallback]`.
+    /// A script in front of another bot. That bot gets what no rule matches, and the welcome if the script has no
+    /// greeting. Such a script needs no `[fallback]`.
     ///
     /// # Errors
     /// As [`ScriptedBot::open`].
@@ -80,11 +80,11 @@ impl ScriptedBot {
         })
     }
 
-    /// The script to answer from; looks whether the file has changed.
+    /// The script to answer from. It checks whether the file has changed.
     fn script(&self) -> Arc<Script> {
         if let Some(path) = &self.path {
             let seen = stamp(path);
-            // A file that is gone for a moment (an editor replaces it) is no change.
+            // A file that is gone for a moment, because an editor replaces it, has not changed.
             if seen.is_some()
                 && seen != self.lock().seen
                 && let Err(error) = self.reload()
@@ -95,12 +95,12 @@ impl ScriptedBot {
         Arc::clone(&self.lock().script)
     }
 
-    /// On an error the last good script stays.
+    /// After an error the last good script stays.
     pub(super) fn reload(&self) -> Result<(), BotError> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        // Stamp first: a file that changes while it is read is read once more.
+        // The stamp comes first, so that a file that changes while it is read is read once more.
         let seen = stamp(path);
         let script = read(path, self.then.is_some());
         let mut current = self.lock();
@@ -137,7 +137,7 @@ impl Bot for ScriptedBot {
         let script = self.script();
         let said = match &turn.kind {
             TurnKind::Connect => Some(script.greet()).filter(|said| !said.is_empty()),
-            // A person is spoken to, not the script.
+            // The visitor speaks to a person, and not to the script.
             TurnKind::Message { .. } if turn.owner != Owner::Bot => None,
             TurnKind::Message { body, .. } => script.reply(body),
             TurnKind::Close => None,

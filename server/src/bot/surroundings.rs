@@ -1,4 +1,4 @@
-//! What bots are opened with.
+//! What bots need from the server when they are opened.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use crate::clock::Clock;
 use crate::config::{BaseUrl, Config};
 use crate::outbound::Outbound;
 
-/// What bots are opened with.
+/// What bots need from the server when they are opened.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// What they are asked with.
+    /// The HTTP client.
     pub outbound: Outbound,
-    /// Where those answer that call.
+    /// The addresses and open turns of bots that answer by calls.
     pub callbacks: Callbacks,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where this server is reached.
+    /// The public address of this server.
     pub public_url: Option<BaseUrl>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub listen: SocketAddr,
 }
 
 impl Surroundings {
-    /// Those of a server. `secret`: the addresses for callbacks are signed with a key that is made of it.
+    /// The surroundings in a server. A key that is derived from `secret` signs the addresses for callbacks.
     pub fn new(config: &Config, secret: &SecretString, clock: Arc<dyn Clock>) -> Self {
         Self {
             outbound: Outbound::new(Arc::clone(&clock)),
@@ -37,8 +37,8 @@ impl Surroundings {
         }
     }
 
-    /// Where a bot reaches this server, with a slash at the end: what its settings say, else the public address, else
-    /// this machine.
+    /// The address at which a bot reaches this server, with a slash at the end: the one in the bot's settings, or else
+    /// the public address, or else this machine.
     pub fn reached_at(&self, configured: Option<&BaseUrl>) -> String {
         match configured.or(self.public_url.as_ref()) {
             Some(url) => url.as_str().to_owned(),

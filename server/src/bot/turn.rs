@@ -1,8 +1,8 @@
-//! What a bot is told: one event, and what it needs to know of the conversation.
+//! What a bot gets: one event, and what it needs to know of the conversation.
 //!
-//! In the path: the runner in `rtm` makes a [`Turn`] of a stored job and its message.
+//! In the path: `rtm::turn` makes a [`Turn`] of a stored job and its message.
 //!
-//! Invariant: nothing here is logged; `Debug` leaves out what the visitor said and who it is.
+//! Invariant: nothing of it is logged. `Debug` leaves out who the visitor is and what the visitor said.
 
 use serde_json::Value;
 
@@ -12,21 +12,22 @@ use crate::records::Owner;
 /// One event for a bot.
 #[derive(Clone, PartialEq)]
 pub struct Turn {
-    /// The bot that is meant, `st-…`.
+    /// The bot's id, `st-…`.
     pub bot: String,
     /// The app through which the conversation was begun, `cs-…`.
     pub app: String,
-    /// Who speaks.
+    /// The visitor.
     pub visitor: Visitor,
-    /// The conversation's public name, `cv-<uuid>`: the same for its whole life, and what callbacks name.
+    /// The conversation's public name, `cv-<uuid>`. It is the same for the whole life of the conversation, and
+    /// callbacks name it.
     pub conversation: String,
     /// The session.
     pub session_id: String,
     /// What happened.
     pub kind: TurnKind,
-    /// `tn-<uuid>`: the same when the same turn is given again, so that a bot with effects can tell.
+    /// `tn-<uuid>`. A repeated turn has the same key, so that a bot with side effects can recognise it.
     pub idempotence_key: String,
-    /// How often it was given before.
+    /// How many times the turn was given before.
     pub attempt: u32,
     /// Who answers the conversation.
     pub owner: Owner,
@@ -34,7 +35,7 @@ pub struct Turn {
     pub language: Option<String>,
     /// The messages before this one, oldest first: as many as [`Bot::recent`](super::Bot::recent) asks for.
     pub recent: Vec<PastMessage>,
-    /// What the bot kept by [`Answers::keep`](super::Answers::keep) at the last turn of the conversation.
+    /// The state that the bot kept with [`Answers::keep`](super::Answers::keep) at the last turn of the conversation.
     pub state: Option<String>,
 }
 
@@ -45,7 +46,8 @@ pub struct Visitor {
     pub id: String,
     /// What the assertion called the visitor.
     pub identity: String,
-    /// What else the site's own assertion said of the visitor, an object: name, e-mail, custom data.
+    /// What the site's own assertion said about the visitor besides the identity, as an object: name, e-mail, custom
+    /// data.
     pub profile: Option<Value>,
 }
 
@@ -58,11 +60,11 @@ pub enum TurnKind {
     Message {
         /// The text, or the payload of a button.
         body: String,
-        /// What the visitor saw, when it differs (`renderMsg`).
+        /// What the visitor saw, if it differs (`renderMsg`).
         rendered: Option<String>,
         /// Files that came with it.
         files: Vec<File>,
-        /// What the host page sent along (`customData`).
+        /// The custom data of the host page (`customData`).
         custom_data: Option<Value>,
     },
     /// The visitor closed the session.
@@ -70,8 +72,8 @@ pub enum TurnKind {
 }
 
 impl TurnKind {
-    /// What the visitor says now, as it was seen, with the names of the files, and, with `addresses`, where they lie.
-    /// None when this is no message.
+    /// The visitor's message as the visitor saw it, with the names of the files, and, with `addresses`, where the files
+    /// are. `None` if this is not a message.
     pub(super) fn newest(&self, addresses: bool) -> Option<String> {
         let Self::Message {
             body,
@@ -125,22 +127,22 @@ pub struct File {
     pub reference: String,
 }
 
-/// A message of before.
+/// An earlier message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PastMessage {
     /// Who said it.
     pub by: Speaker,
-    /// As it was read: of a template its fallback text and the titles of its buttons.
+    /// The text as it was read. For a template: its fallback text and the titles of its buttons.
     pub text: String,
     /// When it was stored.
     pub at: Millis,
 }
 
-/// In front of what a person of the operator's said: a model would take it for its own words.
+/// The mark in front of what a person of the operator's said. Without it a model would take the text for its own words.
 const AGENT: &str = "[A member of the team wrote:] ";
 
 impl PastMessage {
-    /// What a model is told of it: what a person said in the bot's place is marked.
+    /// The text for a model. It marks what a person said in the bot's place.
     pub(super) fn to_model(&self) -> String {
         match self.by {
             Speaker::Agent => format!("{AGENT}{}", self.text),
@@ -160,7 +162,7 @@ pub enum Speaker {
     Agent,
 }
 
-/// Leaves the visitor's words out: message text is never logged.
+/// Leaves out the visitor's words, because message text is never logged.
 impl std::fmt::Debug for Turn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match self.kind {

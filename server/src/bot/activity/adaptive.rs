@@ -9,15 +9,15 @@ use super::buttons::of_adaptive_action;
 use super::{list_of, text_of};
 use crate::bot::{BotError, Class};
 
-/// Deeper than people nest, and far from the end of the stack.
+/// The deepest nesting. People nest less, and the stack has room for far more.
 const MAX_DEPTH: u8 = 24;
-/// A card of this many elements is no card for a chat.
+/// The most elements of a card. A card for a chat has fewer.
 const MAX_ELEMENTS: usize = 2_000;
 
 /// The block of a card's content.
 ///
 /// # Errors
-/// [`BotError::Failed`] for one with too many elements.
+/// [`BotError::Failed`] for a card with too many elements.
 pub(super) fn block(card: &Value) -> Result<Block, BotError> {
     let mut reading = Reading::default();
     reading.elements(list_of(card, "body"), MAX_DEPTH)?;
@@ -99,7 +99,7 @@ impl Reading {
                     }
                 }
             }
-            // Inputs, and what comes with later versions.
+            // Inputs, and elements of later versions.
             _ => block.lacks = true,
         }
         Ok(())

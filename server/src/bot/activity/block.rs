@@ -1,4 +1,4 @@
-//! What a card says and shows, before it is a message.
+//! The contents of a card, before it becomes a message.
 //!
 //! In the path: `cards` and `adaptive` read a card into a [`Block`]; `messages` makes Kore messages of it.
 
@@ -21,7 +21,7 @@ pub(super) struct Block {
     /// Title and address.
     pub(super) links: Vec<(String, String)>,
     pub(super) buttons: Vec<Button>,
-    /// Something in it is not shown here.
+    /// Whether something in the card is not shown here.
     pub(super) lacks: bool,
 }
 
@@ -44,7 +44,7 @@ impl Block {
                 .pictures
                 .push((url.to_owned(), alt.unwrap_or_default().to_owned())),
             Some(_) => self.lacks = true,
-            // Written into the card (`data:`), or nothing.
+            // The picture is written into the card (`data:`), or is missing.
             None => self.lacks |= url.is_some(),
         }
     }
@@ -71,7 +71,7 @@ impl Block {
     }
 }
 
-/// `Key: value`, or the one that is there.
+/// `Key: value`, or only the part that exists.
 pub(super) fn pair(key: Option<&str>, value: Option<&str>) -> Option<String> {
     match (key, value) {
         (Some(key), Some(value)) => Some(format!("{}: {value}", key.trim_end_matches(':'))),
@@ -80,7 +80,7 @@ pub(super) fn pair(key: Option<&str>, value: Option<&str>) -> Option<String> {
     }
 }
 
-/// May it stand in a message? Whether it is safe to open is for the widget to say once more.
+/// Whether the address may stand in a message. The widget checks again whether it is safe to open.
 pub(super) fn is_address(url: &str) -> bool {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme);
     scheme.is_some_and(|it| it.eq_ignore_ascii_case("https") || it.eq_ignore_ascii_case("http"))

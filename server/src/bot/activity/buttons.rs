@@ -2,7 +2,8 @@
 //!
 //! In the path: `messages` and `cards` make [`Button`]s, `said` reads back what one of them sent.
 //!
-//! Invariant: a value that is no text survives the way to the visitor and back: its button's payload is its JSON.
+//! Invariant: a value that is not a text survives the way to the visitor and back, because the button's payload is its
+//! JSON.
 
 use protocol::link::sloppy_link;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::text_of;
 use crate::bot::reply::Button;
 
-/// The button of a `CardAction`; none for one that does nothing here.
+/// The button of a `CardAction`. `None`: the action does nothing here.
 pub(super) fn of_card_action(action: &Value) -> Option<Button> {
     let value = action.get("value").unwrap_or(&Value::Null);
     let title = text_of(action, "title").or_else(|| value.as_str());
@@ -36,7 +37,7 @@ pub(super) fn of_card_action(action: &Value) -> Option<Button> {
             let back = json!({"type": "messageBack", "text": text, "value": value});
             post(title, &back.to_string())
         }
-        // What is said for the visitor is a text; the JavaScript SDK wraps it.
+        // The visitor says a text; the JavaScript SDK wraps it.
         "imBack" => post(
             title,
             value
@@ -53,7 +54,7 @@ pub(super) fn of_card_action(action: &Value) -> Option<Button> {
     }
 }
 
-/// The button of an action of an Adaptive Card; none for one that does nothing here.
+/// The button of an action of an Adaptive Card. `None`: the action does nothing here.
 pub(super) fn of_adaptive_action(action: &Value) -> Option<Button> {
     let title = text_of(action, "title");
     match text_of(action, "type")? {
@@ -67,7 +68,7 @@ pub(super) fn of_adaptive_action(action: &Value) -> Option<Button> {
     }
 }
 
-/// None for an address that no client opens.
+/// `None` for an address that no client opens.
 fn open(title: Option<&str>, url: &str) -> Option<Button> {
     let url = sloppy_link(url.trim())?;
     Some(Button::opens(title.unwrap_or(&url), url.clone()))
@@ -78,14 +79,14 @@ fn post(title: Option<&str>, payload: &str) -> Option<Button> {
     Some(Button::sends(title, payload))
 }
 
-/// What a press of a button says in an activity: text or value, or both.
+/// What the activity of a pressed button holds: text or value, or both.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Pressed {
     pub(super) text: Option<String>,
     pub(super) value: Option<Value>,
 }
 
-/// Reads the payload of a button back. Only for what was pressed: who types JSON says text.
+/// Reads back the payload of a pressed button. A visitor who types JSON says a text, so this is only for presses.
 pub(super) fn pressed(payload: &str) -> Pressed {
     let said = || Pressed {
         text: Some(payload.to_owned()),

@@ -1,6 +1,6 @@
 //! Cards become blocks: text, pictures, links and buttons.
 //!
-//! In the path: `messages` makes Kore messages of a [`Block`]; Adaptive Cards are read by `adaptive`.
+//! In the path: `messages` makes Kore messages of a [`Block`], and `adaptive` reads Adaptive Cards.
 
 use serde_json::Value;
 
@@ -10,10 +10,10 @@ use crate::bot::{BotError, Class};
 
 const PREFIX: &str = "application/vnd.microsoft.card.";
 
-/// The block of a card; none when this is no card.
+/// The block of a card. `None`: this is not a card.
 ///
 /// # Errors
-/// [`BotError::Failed`] for a card with too many buttons, and for one that is no object.
+/// [`BotError::Failed`] for a card with too many buttons, or one that is not an object.
 pub(super) fn block(content_type: &str, content: &Value) -> Result<Option<Block>, BotError> {
     let Some(kind) = content_type.strip_prefix(PREFIX) else {
         return Ok(None);

@@ -1,11 +1,11 @@
-//! What a bot says within a turn, activity by activity, becomes the turn's answers.
+//! Turns a bot's activities within a turn into the turn's answers.
 //!
 //! In the path: a connector gives each activity to [`Hearing::hear`] in the order in which it came, and calls
 //! [`Hearing::finish`] at the end of the turn.
 //!
-//! Invariants: an answer is stored as the bot said it last: an update within the turn takes the place of what it
-//! updates, the end of a stream the place of what has grown. What grows is only ever continued. An activity that cannot be
-//! shown costs only itself: the visitor reads that something is missing, the operator why.
+//! Invariants: an answer is stored as the bot last said it: an update within the turn replaces what it updates, and the
+//! end of a stream replaces the pieces. A streaming answer is only ever continued. An activity that cannot be shown
+//! affects nothing else: the visitor reads that something is missing, and the log says why.
 
 use protocol::reply::BotMessage;
 use serde_json::Value;
@@ -19,15 +19,16 @@ use crate::bot::{Answers, BotError, Class, MAX_ANSWERS, Turn};
 pub struct Hearing {
     bot: String,
     turn: String,
-    /// Not given yet, so that an update can still take their place: id and activity; none for one that cannot be read.
+    /// The activities that are held back, so that an update can still replace them, each with its id. `None`: it cannot
+    /// be read.
     held: Vec<(String, Option<Activity>)>,
-    /// What was shown of the answer that grows.
+    /// The text of the streaming answer that was shown.
     streamed: Option<String>,
-    /// Activities so far.
+    /// The number of activities so far.
     heard: usize,
-    /// Messages among them.
+    /// The number of messages among them.
     said: usize,
-    /// The first thing that was wrong.
+    /// The first fault.
     fault: Option<BotError>,
 }
 
@@ -43,7 +44,7 @@ pub enum Heard {
 }
 
 impl Hearing {
-    /// Nothing heard yet.
+    /// Nothing was heard yet.
     pub fn new(turn: &Turn) -> Self {
         Self {
             bot: turn.bot.clone(),
@@ -56,7 +57,7 @@ impl Hearing {
         }
     }
 
-    /// Takes an activity that is not read yet.
+    /// Takes an activity that is not parsed yet.
     pub fn hear_value(&mut self, value: Value, answers: &mut Answers) -> Heard {
         match read_value(value) {
             Ok(activity) => {
@@ -72,7 +73,7 @@ impl Hearing {
         }
     }
 
-    /// Takes an activity. `id` is what an update or a deletion would name it by.
+    /// Takes an activity. An update or a deletion would name it by `id`.
     pub fn hear(&mut self, id: String, activity: Activity, answers: &mut Answers) -> Heard {
         self.heard += 1;
         match (activity.kind.as_str(), stage(&activity)) {
@@ -98,12 +99,12 @@ impl Hearing {
                 }
             }
             ("endOfConversation", _) => {
-                // Some say goodbye in it.
+                // Some bots say goodbye in it.
                 self.hold(id, Some(activity));
                 answers.close();
                 return Heard::Ended;
             }
-            // Typing dots are shown while a turn runs; events and traces are for programs.
+            // Typing dots are shown anyway while a turn runs. Events and traces are for programs.
             _ => {}
         }
         Heard::Open
@@ -119,7 +120,7 @@ impl Hearing {
         self.held.push((id, activity));
     }
 
-    /// Replaces an activity that was not given yet. False: there is none of this id.
+    /// Replaces an activity that is held back. False: there is none with this id.
     pub fn update(&mut self, id: &str, activity: Activity) -> bool {
         match self.held.iter_mut().find(|(held, _)| held == id) {
             Some((_, held)) => {
@@ -130,19 +131,19 @@ impl Hearing {
         }
     }
 
-    /// Takes one back. False: there is none of this id.
+    /// Deletes one. False: there is none with this id.
     pub fn delete(&mut self, id: &str) -> bool {
         let before = self.held.len();
         self.held.retain(|(held, _)| held != id);
         self.held.len() < before
     }
 
-    /// Has it heard nothing?
+    /// Whether nothing was heard.
     pub fn is_empty(&self) -> bool {
         self.heard == 0
     }
 
-    /// Gives what was held back: the turn ends. Tells the operator what was wrong.
+    /// Ends the turn: gives what was held back, and logs what was wrong.
     pub fn finish(mut self, answers: &mut Answers) {
         self.flush(answers);
         if let Some(fault) = self.fault {
@@ -168,7 +169,7 @@ impl Hearing {
         }
     }
 
-    /// The messages of an activity, or the one that says that there was something.
+    /// The messages of an activity, or a message that says that something is missing.
     fn shown(&mut self, activity: Option<&Activity>) -> Vec<BotMessage> {
         let lacking = || vec![BotMessage::text(NOT_SHOWN)];
         let Some(activity) = activity else {
@@ -188,13 +189,13 @@ impl Hearing {
         };
         if let Err(fault) = pushed {
             self.note(fault);
-            // The last place was kept free for this; after that there is none.
+            // The last answer was kept free for this. After that nothing more fits.
             drop(answers.push(&BotMessage::text(NOT_SHOWN)));
         }
     }
 
-    /// Each activity of a stream has the whole text so far. One that was overtaken is shorter, and one that was written
-    /// anew cannot be shown before its end.
+    /// Each activity of a stream has the whole text so far. One that arrives late is shorter and is ignored. One that
+    /// was rewritten cannot be shown before the end.
     fn append(&mut self, text: &str, answers: &mut Answers) {
         let streamed = self.streamed.get_or_insert_default();
         let Some(piece) = text.strip_prefix(streamed.as_str()) else {
@@ -206,7 +207,7 @@ impl Hearing {
         }
     }
 
-    /// The end of a stream takes the place of what has grown.
+    /// The end of a stream replaces the pieces.
     fn settle(&mut self, activity: &Activity, answers: &mut Answers) {
         self.streamed = None;
         let mut messages = self.shown(Some(activity)).into_iter();

@@ -1,8 +1,9 @@
-//! One activity of the type `message` becomes messages for the visitor.
+//! Turns one activity of the type `message` into messages for the visitor.
 //!
-//! In the path: `hearing` and the late callbacks ask for them.
+//! In the path: `hearing` and the late callbacks call this.
 //!
-//! Invariant: text, pictures, links, buttons in the order of the activity; suggested actions are chips below its text.
+//! Invariant: text, pictures, links and buttons keep the order of the activity. Suggested actions are quick replies
+//! below its text.
 
 use protocol::reply::BotMessage;
 use serde_json::json;
@@ -14,13 +15,13 @@ use super::{Activity, Attachment, MAX_ATTACHMENTS};
 use crate::bot::reply::{MAX_BUTTONS, image, quick_replies, with_buttons};
 use crate::bot::{BotError, Class};
 
-/// Said below what is not shown whole.
+/// The text below a message that is not shown completely.
 pub(super) const NOT_SHOWN: &str = "_Part of this message cannot be shown here._";
 
-/// The messages of an activity; none for one that says nothing.
+/// The messages of an activity. There are none if it says nothing.
 ///
 /// # Errors
-/// [`BotError::Failed`] when a card in it is of the wrong form, or it has too many buttons or attachments.
+/// [`BotError::Failed`] if a card in it has the wrong form, or there are too many buttons or attachments.
 pub fn messages(activity: &Activity) -> Result<Vec<BotMessage>, BotError> {
     let too_much = |most: usize, what: &str| {
         let reason = format!("an activity has more than {most} {what}");
@@ -48,7 +49,7 @@ pub fn messages(activity: &Activity) -> Result<Vec<BotMessage>, BotError> {
     }
     let text = activity.text.as_deref().unwrap_or_default().trim();
     if !chips.is_empty() {
-        // Chips belong below the newest message, so their text goes there, too.
+        // Quick replies belong below the newest message, so their text goes there, too.
         messages.push(quick_replies(text, &chips, "suggestedActions")?);
     } else if !text.is_empty() {
         messages.insert(0, BotMessage::text(text));

@@ -1,10 +1,11 @@
 //! Activities: what Bot Framework bots, Microsoft 365 Agents and Copilot Studio hear and say.
 //!
-//! In the path: [`super::bot_framework`] and `direct_line` send a turn as activities (`said`) and read the
-//! bot's activities by `hearing`, which makes answers of them (`messages`, `cards`, `adaptive`, `buttons`).
+//! In the path: [`super::bot_framework`] and `direct_line` send a turn as activities (`said`). `hearing` reads the
+//! bot's activities and makes answers of them (`messages`, `cards`, `adaptive`, `buttons`).
 //!
-//! Invariants: fields that nobody needs are not read, those that are read have the type that the protocol gives them, or
-//! the activity is refused as a whole. Half a character is U+FFFD. What cannot be shown is named, not dropped in silence.
+//! Invariants: fields that nobody needs are not read. A field that is read must have the type that the protocol gives
+//! it, or the whole activity is refused. Half a character becomes U+FFFD. What cannot be shown is reported, and not
+//! dropped silently.
 
 mod adaptive;
 mod block;
@@ -24,9 +25,9 @@ pub use said::{Channel, said};
 
 use super::{BotError, Class};
 
-/// Messages of one turn that are looked at; fewer are shown.
+/// The most messages of one turn that are looked at. Fewer are shown.
 const MAX_ACTIVITIES: usize = 200;
-/// Attachments of one activity.
+/// The most attachments of one activity.
 const MAX_ATTACHMENTS: usize = 20;
 
 /// One activity of a bot.
@@ -35,13 +36,13 @@ pub struct Activity {
     /// `message`, `typing`, `event`, `endOfConversation`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its id, where it has one already.
+    /// The id, if it has one already.
     #[serde(default)]
     pub id: Option<String>,
-    /// The activity that it answers.
+    /// The id of the activity that it answers.
     #[serde(default, rename = "replyToId")]
     pub reply_to: Option<String>,
-    /// Who says it.
+    /// The sender.
     #[serde(default)]
     pub from: Option<Account>,
     /// Its text.
@@ -61,7 +62,7 @@ pub struct Activity {
     entities: Option<Vec<Value>>,
 }
 
-/// Somebody.
+/// A sender or a recipient.
 #[derive(Clone, Deserialize)]
 pub struct Account {
     /// The id.
@@ -87,7 +88,7 @@ struct Suggested {
     actions: Vec<Value>,
 }
 
-/// Kind and length only: texts are never logged.
+/// Shows only kind and length, because texts are never logged.
 impl std::fmt::Debug for Activity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Activity")
@@ -96,13 +97,13 @@ impl std::fmt::Debug for Activity {
     }
 }
 
-/// Several activities: what an answer to `expectReplies` holds, and a look at what is new by Direct Line.
+/// Several activities: the answer to `expectReplies`, or new activities from Direct Line.
 #[derive(Default, Deserialize)]
 pub struct ActivitySet {
-    /// In order, not read yet: one that is none costs only itself.
+    /// The activities in order, not parsed yet, so that a wrong one affects no other.
     #[serde(default)]
     pub activities: Vec<Value>,
-    /// Direct Line: from where to look the next time.
+    /// Direct Line: the position for the next request.
     #[serde(default)]
     pub watermark: Option<String>,
 }
@@ -110,29 +111,29 @@ pub struct ActivitySet {
 /// Reads one activity.
 ///
 /// # Errors
-/// [`BotError::Failed`] of the class `Unreadable` when it is none.
+/// [`BotError::Failed`] of the class `Unreadable` if it is not an activity.
 pub fn read(json: &[u8]) -> Result<Activity, BotError> {
     let value = protocol::json::from_bytes(json);
     read_value(value.map_err(|_| BotError::failed(Class::Unreadable, "what it sent is no JSON"))?)
 }
 
-/// The same for one of a set.
+/// Reads one activity of a set.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_value(value: Value) -> Result<Activity, BotError> {
     let none = || BotError::failed(Class::Unreadable, "what it sent is no activity");
-    // Serde would take a list for an object, too.
+    // Serde would accept a list as an object, too.
     if !value.is_object() {
         return Err(none());
     }
     serde_json::from_value(value).map_err(|_| none())
 }
 
-/// Reads a set of activities. No body at all is an empty set.
+/// Reads a set of activities. An empty body is an empty set.
 ///
 /// # Errors
-/// [`BotError::Failed`] of the class `Unreadable` when it is none.
+/// [`BotError::Failed`] of the class `Unreadable` if it is not a set.
 pub fn read_set(json: &[u8]) -> Result<ActivitySet, BotError> {
     match json.trim_ascii() {
         [] => Ok(ActivitySet::default()),
@@ -156,19 +157,19 @@ impl Activity {
             .map_or(&[], |suggested| &suggested.actions)
     }
 
-    /// Is it a part of an answer that grows?
+    /// Whether it is a piece of an answer that streams.
     pub fn is_streamed(&self) -> bool {
         streaming::stage(self).is_some()
     }
 
-    /// Says it that the visitor's turn has come?
+    /// Whether it says that it is the visitor's turn now.
     pub fn awaits_the_visitor(&self) -> bool {
         let hint = self.input_hint.as_deref();
         self.kind == "message" && matches!(hint, Some("acceptingInput" | "expectingInput"))
     }
 }
 
-/// A text in an object, if there is one and it is not empty.
+/// A text in an object, if it is there and not empty.
 fn text_of<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     let text = object.get(name)?.as_str()?.trim();
     (!text.is_empty()).then_some(text)

@@ -1,20 +1,20 @@
-//! A turn as an activity: what the visitor did, for the bot.
+//! Makes the activity for a turn: what the visitor did.
 
 use serde_json::{Map, Value, json};
 
 use super::buttons::pressed;
 use crate::bot::{File, Turn, TurnKind};
 
-/// Where the conversation takes place, as the bot sees it.
+/// The channel of the conversation, as the bot sees it.
 #[derive(Clone, Debug, Default)]
 pub struct Channel {
     /// `webchat`, `directline`, …
     pub id: String,
     /// The bot's id.
     pub bot: String,
-    /// Where it answers. None by Direct Line, which says so itself.
+    /// The address at which the bot answers. `None` with Direct Line, which knows it itself.
     pub service_url: Option<String>,
-    /// When, in ISO 8601.
+    /// The time, in ISO 8601.
     pub timestamp: String,
 }
 
@@ -40,7 +40,7 @@ pub fn said(turn: &Turn, channel: &Channel) -> Value {
     match &turn.kind {
         TurnKind::Connect => {
             put("type", json!("conversationUpdate"));
-            // Bots greet at the one or at the other.
+            // Some bots greet after the one, and some after the other.
             let members = json!([{"id": channel.bot, "role": "bot"}, visitor(turn)]);
             put("membersAdded", members);
             put("channelData", channel_data(turn, None));
@@ -58,7 +58,7 @@ pub fn said(turn: &Turn, channel: &Channel) -> Value {
         } => {
             put("type", json!("message"));
             put("textFormat", json!("plain"));
-            // Only what was pressed was shown otherwise than it was sent.
+            // Only a pressed button was shown with other words than it sent.
             if rendered.is_some() {
                 let pressed = pressed(body);
                 if let Some(value) = pressed.value {
@@ -85,7 +85,7 @@ fn visitor(turn: &Turn) -> Value {
     json!({"id": turn.visitor.id, "name": name.unwrap_or_default(), "role": "user"})
 }
 
-/// What is ours to add. `clientActivityID` is what Direct Line gives back, so that a turn is known again.
+/// Our additions. Direct Line gives `clientActivityID` back, so that a turn can be recognised.
 fn channel_data(turn: &Turn, custom_data: Option<&Value>) -> Value {
     let mut data = Map::new();
     data.insert("clientActivityID".to_owned(), json!(turn.idempotence_key));

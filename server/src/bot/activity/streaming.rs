@@ -1,4 +1,4 @@
-//! What an activity says of an answer that grows.
+//! The stage of an answer that streams, as its activities say it.
 //!
 //! Microsoft 365 Agents put it into an entity of the type `streaminfo`, older bots and Direct Line into `channelData`.
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::{Activity, text_of};
 
-/// Where in its growth an answer is.
+/// How far an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// What the bot does meanwhile.
+    /// What the bot is doing before it answers.
     Informative,
     /// The whole text so far.
     Streaming,
-    /// The answer as it stays.
+    /// The final answer.
     Final,
 }
 
-/// The stage; none for an activity that is no part of a stream.
+/// The stage. `None`: the activity is not part of a stream.
 pub(super) fn stage(activity: &Activity) -> Option<Stage> {
     let entities = activity.entities.iter().flatten();
     let of_entities = entities

@@ -25,7 +25,7 @@ impl Call {
         })
     }
 
-    /// What the tool would be given.
+    /// What the tool would get.
     pub(super) fn input(&self) -> Value {
         serde_json::from_str(&self.arguments).unwrap_or_default()
     }

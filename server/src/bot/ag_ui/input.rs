@@ -1,6 +1,7 @@
-//! What a run is begun with (`RunAgentInput`).
+//! The input of a run (`RunAgentInput`).
 //!
-//! Every field of 0.x is there, since its Python side wants each; none is there that came with 1.0, since it takes no other.
+//! It has every field of 0.x, because the Python side requires each. It has no field that came with 1.0, because 0.x
+//! accepts no other.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::bot::agents::before;
 use crate::bot::n8n::metadata;
 use crate::bot::{Turn, TurnKind};
 
-/// Of a turn in which the visitor said something.
+/// The input for a turn in which the visitor said something.
 pub(super) fn input(turn: &Turn, memory: &Memory, resume: Option<Resume>) -> Value {
     let lines = before(turn);
     let message = |line: &crate::bot::agents::Line| json!({"id": line.id, "role": line.role(), "content": line.text});
@@ -50,7 +51,7 @@ fn context(turn: &Turn) -> Vec<Value> {
         ..
     } = &turn.kind
     {
-        // A value is a text.
+        // A value must be a text.
         context.push(json!({
             "description": "What the page that the visitor is on says (JSON)",
             "value": data.to_string(),

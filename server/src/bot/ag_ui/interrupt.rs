@@ -1,4 +1,4 @@
-//! What an agent stops for: a question to the visitor, with buttons where a few answers are possible.
+//! What an agent stops for: a question to the visitor, with buttons if only a few answers are possible.
 
 use protocol::reply::BotMessage;
 use protocol::visible::is_blank;
@@ -10,30 +10,30 @@ use crate::bot::agents::{Words, decided, details, yes_and_no};
 use crate::bot::reply::{Button, MAX_BUTTONS, ReplyError, with_buttons};
 use crate::bot::{BotError, Class, TurnKind};
 
-/// Questions of one run: more is a form.
+/// The most questions of one run. More would be a form.
 const MAX_QUESTIONS: usize = 8;
 
-/// Bytes of an id.
+/// The most bytes of an id.
 const MAX_ID_BYTES: usize = 256;
 
-/// Letters of a question.
+/// The most letters of a question.
 const MAX_QUESTION_CHARS: usize = 1_000;
 
-/// Bytes of all that can be chosen from.
+/// The most bytes of all choices together.
 const MAX_CHOICE_BYTES: usize = 2_000;
 
-/// An interrupt, as far as it is needed to ask and to answer.
+/// An interrupt, with what is needed to ask and to answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Question {
     pub(super) id: String,
-    /// Empty: the agent has not said it.
+    /// The text of the question. Empty: the agent gave none.
     text: String,
-    /// The tool call that it is about; empty: none.
+    /// The tool call that it is about. Empty: none.
     pub(super) call: String,
     shape: Shape,
 }
 
-/// What an answer looks like.
+/// The form of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Shape {
@@ -41,21 +41,21 @@ enum Shape {
     Approval,
     /// `true`.
     YesOrNo { field: Option<String> },
-    /// One of these.
+    /// One of these values.
     Choice {
         field: Option<String>,
         of: Vec<Value>,
     },
     /// A number.
     Number { field: Option<String> },
-    /// Anything.
+    /// Any text.
     Text { field: Option<String> },
 }
 
 /// Reads the interrupts of a run.
 ///
 /// # Errors
-/// They are not as they should be, or too many.
+/// If they have the wrong form, or there are too many.
 pub(super) fn questions(
     interrupts: &Value,
     calls: &[Call],
@@ -103,7 +103,7 @@ impl Question {
         })
     }
 
-    /// What is shown.
+    /// The question as a message.
     pub(super) fn message(&self, words: Words<'_>) -> Result<BotMessage, ReplyError> {
         let buttons: Vec<Button> = match &self.shape {
             Shape::Approval | Shape::YesOrNo { .. } => yes_and_no(&self.id, words).into(),
@@ -122,7 +122,7 @@ impl Question {
         with_buttons(said, &buttons, "an interrupt")
     }
 
-    /// What the visitor answers. None: something else.
+    /// The visitor's answer to the question. `None`: the visitor said something else.
     pub(super) fn answer(&self, kind: &TurnKind, words: Words<'_>) -> Option<Value> {
         let TurnKind::Message { body, .. } = kind else {
             return None;
@@ -157,7 +157,7 @@ impl Question {
     }
 }
 
-/// A value as a button says it.
+/// The label of a value on a button.
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

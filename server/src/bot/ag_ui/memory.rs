@@ -1,6 +1,6 @@
-//! What is kept of an agent between two turns: its state, and what it has asked.
+//! What is kept of an agent between two turns: its state, and its open questions.
 //!
-//! Invariant: bounded by what a bot may keep. Of what does not fit, the questions are kept longest.
+//! Invariant: it is bounded by what a bot may keep. If not everything fits, the questions are kept the longest.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,25 +11,25 @@ use super::run::{Run, State};
 use crate::bot::agents::Words;
 use crate::bot::{Answers, BotError, MAX_STATE_BYTES, TurnKind};
 
-/// How a run goes on that had stopped to ask.
+/// How a run continues that had stopped to ask.
 pub(super) struct Resume {
-    /// One for each question.
+    /// The answers, one for each question.
     pub(super) answers: Vec<Value>,
-    /// What the visitor said is the answer, and no message besides.
+    /// Whether the visitor's message is only the answer, and not a message besides.
     pub(super) is_all: bool,
 }
 
-/// Of one conversation.
+/// The memory of one conversation.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
-    /// As the agent's last snapshot has it.
+    /// The state of the agent's last snapshot.
     #[serde(skip_serializing_if = "Value::is_null")]
     state: Value,
-    /// Questions that the visitor has not answered, the one that was asked first.
+    /// The questions that the visitor has not answered, in the order in which they were asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     open: Vec<Question>,
-    /// Answers to others of the same run.
+    /// The answers to other questions of the same run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     given: Vec<Value>,
     /// The tool calls that the questions are about.
@@ -37,16 +37,16 @@ pub(super) struct Memory {
     calls: Vec<Call>,
 }
 
-/// What is done with a message.
+/// What happens with a message.
 pub(super) enum Next {
-    /// There is one question more before the agent goes on.
+    /// There is another question before the agent goes on.
     Ask,
     /// The agent runs.
     Run(Option<Resume>),
 }
 
 impl Memory {
-    /// As it was kept. What is none of ours is forgotten.
+    /// Reads what was kept. Anything else is dropped.
     pub(super) fn read(kept: Option<&str>) -> Self {
         let read = kept.and_then(|kept| serde_json::from_str(kept).ok());
         read.unwrap_or_default()
@@ -58,7 +58,7 @@ impl Memory {
             return Next::Run(None);
         };
         let Some(payload) = question.answer(kind, words) else {
-            // The agent wants a word on each before it takes anything else.
+            // The agent needs an answer to each question before it takes anything else.
             let cancelled =
                 |question: &Question| json!({"interruptId": question.id, "status": "cancelled"});
             let mut answers = self.given.clone();
@@ -78,14 +78,14 @@ impl Memory {
         Next::Run(Some(Resume { answers, is_all }))
     }
 
-    /// As if nothing had been asked.
+    /// Drops the questions, as if nothing had been asked.
     pub(super) fn forget_questions(&mut self) {
         self.open.clear();
         self.given.clear();
         self.calls.clear();
     }
 
-    /// What the next run is told: no state of ours is `{}`.
+    /// The state for the next run. Without one it is `{}`.
     pub(super) fn state(&self) -> Value {
         if self.state.is_null() {
             json!({})
@@ -99,7 +99,7 @@ impl Memory {
         self.calls.iter().map(Call::message)
     }
 
-    /// Learns what a run has left behind.
+    /// Takes over what a run has left behind.
     pub(super) fn learn(&mut self, run: Run<'_>) {
         self.forget_questions();
         match run.state {
@@ -115,7 +115,7 @@ impl Memory {
     /// Asks the next question, if there is one.
     ///
     /// # Errors
-    /// It cannot be shown.
+    /// If it cannot be shown.
     pub(super) fn ask(&self, words: Words<'_>, answers: &mut Answers) -> Result<(), BotError> {
         match self.open.first() {
             Some(question) => answers.push(&question.message(words)?),
@@ -123,10 +123,10 @@ impl Memory {
         }
     }
 
-    /// Keeps itself.
+    /// Stores the memory for the next turn.
     ///
     /// # Errors
-    /// The questions alone are too much.
+    /// If the questions alone are too large.
     pub(super) fn keep(mut self, answers: &mut Answers) -> Result<(), BotError> {
         let mut kept = self.written();
         if kept.len() > MAX_STATE_BYTES {

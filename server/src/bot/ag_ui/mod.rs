@@ -1,9 +1,10 @@
 //! An agent that speaks AG-UI (the Agent User Interaction Protocol, 1.0 and the versions before it).
 //!
-//! In the path: `bot::open` makes an [`AgUi`] of `[bots.….ag_ui]`; the runner gives it turns. `input` is what is sent,
-//! [`run`] reads the events, [`interrupt`] asks the visitor what the agent wants to know, [`memory`] is kept in between.
+//! In the path: `bot::open` makes an [`AgUi`] of `[bots.….ag_ui]`, and `rtm::answers` gives it turns. `input` makes the
+//! request, [`run`] reads the events, [`interrupt`] asks the visitor what the agent wants to know, and [`memory`] is
+//! kept in between.
 //!
-//! Invariants: a run that ends without `RUN_FINISHED` or `RUN_ERROR` broke off. What an agent thinks is not shown.
+//! Invariants: a run that ends without `RUN_FINISHED` or `RUN_ERROR` broke off. The agent's thoughts are not shown.
 
 mod call;
 mod input;
@@ -24,7 +25,7 @@ use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
 use crate::config;
 use crate::outbound::Outbound;
 
-/// Bytes of the messages that go along.
+/// The most bytes of the messages that are sent along.
 const HISTORY_BYTES: usize = 128 * 1024;
 
 /// The bot.
@@ -34,7 +35,7 @@ pub struct AgUi {
 }
 
 impl AgUi {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.
@@ -57,7 +58,7 @@ impl AgUi {
         };
         let resumes = resume.is_some();
         let run = match self.run(turn, &memory, resume, words, answers).await {
-            // It no longer knows what it asked (an agent that was restarted, or a question that is too old).
+            // The agent no longer knows what it asked: it was restarted, or the question is too old.
             Err(Wrong::Refused(_)) if resumes => {
                 memory.forget_questions();
                 self.run(turn, &memory, None, words, answers).await?

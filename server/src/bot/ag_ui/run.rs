@@ -2,8 +2,8 @@
 //!
 //! In the path: [`super::AgUi`] gives each event's data to [`Run::hear`].
 //!
-//! Invariants: an event of an unknown type is passed over, as the protocol wants it. What is no event at all is a mistake.
-//! No error repeats what was said.
+//! Invariants: an event of an unknown type is ignored, as the protocol demands. Something that is not an event is an
+//! error. No error repeats what was said.
 
 use serde_json::Value;
 
@@ -12,22 +12,22 @@ use super::interrupt::{Question, questions};
 use crate::bot::agents::{Blocks, Words, Wrong};
 use crate::bot::{Answers, BotError, Class};
 
-/// Tool calls that are remembered until the run ends.
+/// The most tool calls that are remembered until the run ends.
 const MAX_CALLS: usize = 16;
 
-/// Bytes of a call's arguments that are remembered.
+/// The most bytes of a call's arguments that are remembered.
 const MAX_ARGUMENT_BYTES: usize = 4 * 1024;
 
-/// Bytes of a tool's name or of an id.
+/// The most bytes of a tool's name or of an id.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Bytes of a state that is kept for the next run.
+/// The most bytes of a state that is kept for the next run.
 const MAX_SNAPSHOT_BYTES: usize = 8 * 1024;
 
-/// Messages that are not shown, at a time.
+/// The most messages at a time that are not shown.
 const MAX_HIDDEN: usize = 64;
 
-/// What has come of a run.
+/// The result of a run so far.
 pub(super) struct Run<'a> {
     words: Words<'a>,
     blocks: Blocks,
@@ -35,9 +35,9 @@ pub(super) struct Run<'a> {
     chunk: Option<String>,
     /// Messages that are not the agent's own.
     hidden: Vec<String>,
-    /// Something was told besides that it runs.
+    /// Something came besides the begin of the run.
     has_content: bool,
-    /// What the next run is told of the state.
+    /// The state for the next run.
     pub(super) state: State,
     /// The tool calls.
     pub(super) calls: Vec<Call>,
@@ -45,19 +45,19 @@ pub(super) struct Run<'a> {
     pub(super) questions: Vec<Question>,
 }
 
-/// What a run says of the agent's state.
+/// What a run says about the agent's state.
 #[derive(Debug, PartialEq)]
 pub(super) enum State {
-    /// Nothing.
+    /// It has not changed.
     Same,
-    /// This is it.
+    /// This is the new state.
     Kept(Value),
     /// It has changed in a way that is not followed (a patch), or it is too large to keep.
     Unknown,
 }
 
 impl<'a> Run<'a> {
-    /// Nothing was told yet.
+    /// Nothing has come yet.
     pub(super) fn new(words: Words<'a>) -> Self {
         Self {
             words,
@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Hears one event. True: the run has come to its end.
+    /// Reads one event. True: the run has ended.
     pub(super) fn hear(&mut self, data: &str, answers: &mut Answers) -> Result<bool, Wrong> {
         let event: Value = protocol::json::from_text(data).unwrap_or_default();
         let Some(kind) = event["type"].as_str() else {
@@ -122,9 +122,9 @@ impl<'a> Run<'a> {
                     self.state = State::Unknown;
                 }
             }
-            // TOOL_CALL_END and TOOL_CALL_RESULT: the agent goes on by itself. MESSAGES_SNAPSHOT: the transcript is
-            // in the store, in the order in which the visitor has read it. REASONING_* and THINKING_*: thoughts are
-            // not answers. STEP_*, SUBAGENT_*, ACTIVITY_*, CUSTOM, RAW: for other surfaces than a chat.
+            // TOOL_CALL_END and TOOL_CALL_RESULT: the agent goes on by itself. MESSAGES_SNAPSHOT: the store has the
+            // transcript, in the order in which the visitor has read it. REASONING_* and THINKING_*: thoughts are not
+            // answers. STEP_*, SUBAGENT_*, ACTIVITY_*, CUSTOM, RAW: they are for other surfaces than a chat.
             _ => {}
         }
         Ok(false)
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
         self.blocks.finish(id, answers)
     }
 
-    /// A piece that begins, goes on and ends by itself: the next one of another message ends it.
+    /// A chunk needs no begin and no end: the next chunk of another message ends its message.
     fn chunk(&mut self, event: &Value, said: &str, answers: &mut Answers) -> Result<(), BotError> {
         let id = event["messageId"].as_str();
         let is_next =
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A piece of a call's arguments; of the last call, when it does not say of which.
+    /// A piece of the arguments of this call, or of the last call if it names none.
     fn argument(&mut self, id: Option<&str>, delta: &str) {
         let known = |call: &Call| id.is_none_or(|id| call.id == id);
         let Some(index) = self.calls.iter().rposition(known) else {
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         };
         let arguments = &mut self.calls[index].arguments;
         if arguments.len() + delta.len() > MAX_ARGUMENT_BYTES {
-            // Half of them would be wrong ones.
+            // A part of the arguments would be wrong arguments.
             self.calls.remove(index);
             return;
         }
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
 
     fn failed(&self, event: &Value, answers: &mut Answers) -> Wrong {
         count(event, answers);
-        // A word of the agent's own is shown to the operator when it is one: sentences may hold anything.
+        // A code of the agent is shown to the operator if it is one word, because sentences may hold anything.
         let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "_-.:".contains(letter);
         let code = event["code"].as_str();
         let code = code.filter(|code| code.len() <= 64 && code.chars().all(is_letter));
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The tokens that a run has used, if it says so.
+/// Counts the tokens that a run has used, if it says so.
 fn count(event: &Value, answers: &mut Answers) {
     for usage in event["usage"].as_array().into_iter().flatten() {
         let part = |name: &str| usage[name].as_u64();

@@ -1,28 +1,28 @@
-//! Texts of one stream that have ids and may grow side by side.
+//! The texts of one stream. They have ids and may stream side by side.
 //!
-//! Invariants: one text grows at a time, the others wait for their turn, bounded like answers. A text without a letter is
-//! not shown. One that has no end is cut and marked, and the stream goes on.
+//! Invariants: one text streams at a time, and the others wait for their turn, bounded like answers. A text without a
+//! letter is not shown. A text that is too long is cut and marked, and the stream goes on.
 
 use protocol::visible::is_blank;
 
 use crate::bot::reply::Halves;
 use crate::bot::{Answers, BotError, MAX_ANSWERS, MAX_STREAMED_BYTES};
 
-/// Blanks in front of a text that are kept.
+/// The most blanks in front of a text that are kept.
 const MAX_BLANK_BYTES: usize = 1024;
 
 /// The texts of one stream.
 #[derive(Default)]
 pub(in crate::bot) struct Blocks {
     grows: Option<Block>,
-    /// Those behind it, in the order in which they began.
+    /// The texts that wait, in the order in which they began.
     wait: Vec<Block>,
 }
 
 #[derive(Default)]
 struct Block {
     id: String,
-    /// What is held back.
+    /// The text that is held back.
     text: String,
     halves: Halves,
     shown: bool,
@@ -31,7 +31,7 @@ struct Block {
 }
 
 impl Blocks {
-    /// A text begins, unless one of this id is there.
+    /// Begins a text, unless there is one with this id.
     ///
     /// # Errors
     /// [`BotError::TooMany`].
@@ -59,7 +59,8 @@ impl Blocks {
         Ok(())
     }
 
-    /// It grows; it begins, if it has not. `said` is the JSON object that the piece stands in, as `delta`.
+    /// Appends a piece to a text, and begins the text if necessary. `said` is the JSON object in which the piece stands
+    /// as `delta`.
     ///
     /// # Errors
     /// [`BotError::TooMany`].
@@ -82,7 +83,7 @@ impl Blocks {
         Ok(())
     }
 
-    /// It has ended. What waited for it comes.
+    /// Ends a text. Then the texts that waited for it follow.
     ///
     /// # Errors
     /// [`BotError::TooMany`].
@@ -111,7 +112,7 @@ impl Blocks {
         Ok(())
     }
 
-    /// The stream has ended, and all texts with it.
+    /// Ends the stream, and all texts with it.
     ///
     /// # Errors
     /// [`BotError::TooMany`].
@@ -157,7 +158,7 @@ impl Block {
         Ok(())
     }
 
-    /// For later. More than can be shown is not needed to see that it is too much.
+    /// Holds a text back. Text beyond the limit of an answer is not needed to see that it is too long.
     fn hold(&mut self, text: &str) {
         if self.text.len() <= MAX_STREAMED_BYTES {
             self.text.push_str(text);

@@ -1,7 +1,7 @@
-//! One POST a turn to an agent, and the events of its answer.
+//! One POST to an agent for each turn, and the events of its answer.
 //!
-//! Invariants: a turn may be given again only as long as the agent has said nothing at all; then it carries the same ids.
-//! Whoever drops the future hangs up.
+//! Invariants: a turn may be sent again only as long as the agent has said nothing at all, and then with the same ids.
+//! Dropping the future closes the connection.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::bot::{BotError, Class, Patience};
 use crate::config;
 use crate::outbound::{Answer, AnswerEvents, Outbound};
 
-/// One event: agents tell what their tools have found, too.
+/// The most bytes of one event. Agents also send what their tools have found.
 const EVENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long more is waited for behind an end that may not be the last one.
+/// How long to wait for more behind an end that may not be the last one.
 const AFTER_END: Duration = Duration::from_secs(2);
 
 /// An agent at one address.
 pub(in crate::bot) struct AgentClient(BotEndpoint);
 
-/// Its answer.
+/// The events of its answer.
 pub(in crate::bot) struct Events {
     authority: String,
     stream: AnswerEvents,
@@ -33,15 +33,15 @@ pub(in crate::bot) struct Events {
 /// Why an agent gave no answer.
 #[derive(Debug)]
 pub(in crate::bot) enum Wrong {
-    /// The agent takes back what it had asked, or says no to what it was told, before it did anything.
+    /// The agent refuses the answer to its question, before it did anything.
     Refused(BotError),
-    /// Everything else.
+    /// Every other failure.
     Failed(BotError),
 }
 
 impl From<BotError> for Wrong {
     fn from(error: BotError) -> Self {
-        // A status that means this request, and will mean it again.
+        // These statuses mean this request, and would come again for it.
         match error.status() {
             Some(400 | 404 | 409 | 410 | 422) => Self::Refused(error),
             _ => Self::Failed(error),
@@ -58,7 +58,7 @@ impl From<Wrong> for BotError {
 }
 
 impl AgentClient {
-    /// `table` is the connector's, for what is wrong with its settings.
+    /// `table` is the name of the connector's table, for errors about its settings.
     ///
     /// # Errors
     /// [`BotError::Setting`].
@@ -71,10 +71,10 @@ impl AgentClient {
         BotEndpoint::open(table, url, &settings.headers, waiting, outbound).map(Self)
     }
 
-    /// Asks, and gives the answer once it says yes.
+    /// Sends the request, and gives the answer if its status is a success.
     ///
     /// # Errors
-    /// It says no, does not come, or is no stream.
+    /// If the status is not a success, no answer comes, or it is not a stream.
     pub(in crate::bot) async fn ask(&self, body: &Value) -> Result<Events, BotError> {
         let accept = (ACCEPT, HeaderValue::from_static("text/event-stream"));
         let answer: Answer = self.0.post(body.to_string().into_bytes(), [accept]).await?;
@@ -99,20 +99,20 @@ impl AgentClient {
         self.0.patience()
     }
 
-    /// Asks whether somebody is there, with an empty GET.
+    /// Checks with an empty GET that somebody answers.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// What prevents it.
     pub(in crate::bot) async fn check(&self) -> Result<(), BotError> {
         self.0.look(self.0.address().clone()).await
     }
 }
 
 impl Events {
-    /// The data of the next event, without empty ones; none at the end.
+    /// The data of the next event that is not empty; `None` at the end.
     ///
     /// # Errors
-    /// It does not come in time, or the stream breaks off.
+    /// If it does not come in time, or the stream breaks off.
     pub(in crate::bot) async fn next(&mut self) -> Result<Option<String>, BotError> {
         loop {
             let event = self.stream.next().await;
@@ -128,24 +128,24 @@ impl Events {
         }
     }
 
-    /// The same behind an end, for a moment.
+    /// The next event behind an end. It waits only for a moment.
     pub(in crate::bot) async fn more(&mut self) -> Option<String> {
         let next = tokio::time::timeout(AFTER_END, self.next()).await;
         next.ok()?.ok()?
     }
 
-    /// Waits a moment for the end of the connection's answer, so that the connection serves the next turn.
+    /// Waits a moment for the end of the response, so that the connection can serve the next turn.
     pub(in crate::bot) async fn let_end(mut self) {
         let_end(self.stream.next()).await;
     }
 
-    /// It ended too early.
+    /// The error of a stream that ended too early.
     pub(in crate::bot) fn broken(&self, what: &str) -> BotError {
         let reason = format!("{}: its stream broke off: {what}", self.authority);
         self.once_heard(BotError::unavailable(Class::Unreadable, reason))
     }
 
-    /// Who has begun to work does so twice if it is asked again.
+    /// An agent that has begun to work would do it twice if it were asked again.
     fn once_heard(&self, error: BotError) -> BotError {
         match error {
             BotError::Unavailable { fault, .. } if self.heard => BotError::Failed(fault),

@@ -1,4 +1,4 @@
-//! What the two kinds of agents that stream have in common: AG-UI and the AI SDK.
+//! The common parts of the two kinds of agents that stream: AG-UI and the AI SDK.
 //!
 //! In the path: [`super::AgUi`] and [`super::AiSdk`] are such agents.
 

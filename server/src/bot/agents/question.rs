@@ -8,10 +8,10 @@ use super::Words;
 use crate::bot::TurnKind;
 use crate::bot::reply::Button;
 
-/// Fields of a tool's input that a question names.
+/// The most fields of a tool's input that a question names.
 const MAX_DETAILS: usize = 6;
 
-/// Letters of one of them.
+/// The most letters of one of them.
 const MAX_DETAIL_CHARS: usize = 100;
 
 /// Two buttons for the question of this id.
@@ -23,7 +23,7 @@ pub(in crate::bot) fn yes_and_no(id: &str, words: Words<'_>) -> [Button; 2] {
     ]
 }
 
-/// What the visitor has decided: by a button, or in one word. None: neither.
+/// What the visitor has decided, by a button or in one word. `None`: neither.
 pub(in crate::bot) fn decided(id: &str, kind: &TurnKind, words: Words<'_>) -> Option<bool> {
     let TurnKind::Message { body, .. } = kind else {
         return None;
@@ -45,7 +45,7 @@ pub(in crate::bot) fn decided(id: &str, kind: &TurnKind, words: Words<'_>) -> Op
     }
 }
 
-/// What a tool would be given, as far as a line says it: `order: 17`.
+/// The input of a tool, as far as a line shows it: `order: 17`.
 pub(in crate::bot) fn details(input: &Value) -> String {
     let mut lines = String::new();
     let fields = input.as_object().into_iter().flatten();
@@ -57,7 +57,7 @@ pub(in crate::bot) fn details(input: &Value) -> String {
     for (name, value) in details.take(MAX_DETAILS) {
         let name: String = name.chars().take(MAX_DETAIL_CHARS).collect();
         let value: String = value.chars().take(MAX_DETAIL_CHARS).collect();
-        // A line of its own in markup; a string takes every letter.
+        // It is a line of its own in markup. Writing to a string cannot fail.
         let _ = write!(
             lines,
             "\n- {}: {}",

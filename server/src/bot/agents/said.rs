@@ -1,4 +1,4 @@
-//! What agents are told of a conversation: its messages with ids and roles.
+//! The conversation for an agent: its messages with ids and roles.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,13 +6,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bot::{Speaker, Turn};
 
-/// A message of before.
+/// An earlier message.
 pub(in crate::bot) struct Line {
-    /// The same whenever this message is told.
+    /// The id, which is the same every time this message is sent.
     pub(in crate::bot) id: String,
-    /// The visitor's, or the other side's.
+    /// Whether the visitor wrote it.
     pub(in crate::bot) by_visitor: bool,
-    /// As it was read.
+    /// The text as it was read.
     pub(in crate::bot) text: String,
 }
 

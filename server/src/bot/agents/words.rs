@@ -1,4 +1,4 @@
-//! What we say in an agent's place, in the visitor's language.
+//! The sentences that we say for an agent, in the visitor's language.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::bot::Turn;
 #[derive(Clone, Copy)]
 pub(in crate::bot) struct Words<'a> {
     language: Language,
-    /// What visitors call a tool, by its name.
+    /// The names of tools for visitors, by tool.
     titles: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Words<'a> {
-    /// In the language of this turn's visitor, else English.
+    /// In the language of this turn's visitor, or else in English.
     pub(in crate::bot) fn of(turn: &Turn, titles: &'a BTreeMap<String, String>) -> Self {
         Self {
             language: Language::for_tag(turn.language.as_deref()),
@@ -23,7 +23,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// What the agent does while it uses this tool. `offered` is the agent's own title for it.
+    /// Says what the agent does while it uses this tool. `offered` is the agent's own title for the tool.
     pub(in crate::bot) fn looking_up(self, tool: &str, offered: Option<&str>) -> String {
         let title = self.titles.get(tool).map(String::as_str).or(offered);
         match (self.language, title.map(short)) {
@@ -36,7 +36,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// May the agent use this tool?
+    /// Asks whether the agent may use this tool.
     pub(in crate::bot) fn may_i(self, tool: &str, offered: Option<&str>) -> String {
         let title = self.titles.get(tool).map(String::as_str).or(offered);
         let title = title.map_or_else(|| spaced(&short(tool)), short);
@@ -47,7 +47,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// A question of which the agent has not said what it is about.
+    /// A question about which the agent has said nothing.
     pub(in crate::bot) fn go_on(self) -> &'static str {
         match self.language {
             Language::English => "May I go on?",
@@ -56,7 +56,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Yes and no.
+    /// The labels for yes and no.
     pub(in crate::bot) fn yes_and_no(self) -> [&'static str; 2] {
         match self.language {
             Language::English => ["Yes", "No"],
@@ -65,7 +65,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Above a list of links.
+    /// The heading of a list of links.
     pub(in crate::bot) fn sources(self) -> &'static str {
         match self.language {
             Language::English => "Sources:",
@@ -74,7 +74,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// In the place of a file that has no address of the web.
+    /// The text for a file without a web address.
     pub(in crate::bot) fn no_file(self) -> &'static str {
         match self.language {
             Language::English => "(A file that cannot be shown here.)",

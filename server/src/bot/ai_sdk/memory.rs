@@ -1,4 +1,4 @@
-//! What is kept of an agent between two turns: the message in which it asks to be allowed something.
+//! What is kept of an agent between two turns: the message in which it asks for permission.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,35 +8,35 @@ use crate::bot::agents::{Words, decided, details, yes_and_no};
 use crate::bot::reply::with_buttons;
 use crate::bot::{Answers, BotError, MAX_STATE_BYTES, TurnKind};
 
-/// Of one conversation.
+/// The memory of one conversation.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
     /// The message's id.
     pub(super) id: String,
-    /// Its tool calls; none: nothing was asked.
+    /// The tool calls. Empty: nothing was asked.
     pub(super) tools: Vec<Tool>,
     /// How many questions the visitor has been shown.
     pub(super) asked: usize,
 }
 
-/// What is done with a message.
+/// What happens with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// There is one question more before the agent goes on.
+    /// There is another question before the agent goes on.
     Ask,
     /// The agent goes on.
     Go,
 }
 
 impl Memory {
-    /// As it was kept. What is none of ours is forgotten.
+    /// Reads what was kept. Anything else is dropped.
     pub(super) fn read(kept: Option<&str>) -> Self {
         let read = kept.and_then(|kept| serde_json::from_str(kept).ok());
         read.unwrap_or_default()
     }
 
-    /// What a message leaves behind.
+    /// Takes what a message leaves behind.
     pub(super) fn of(message: Message<'_>) -> Self {
         if !message.tools.iter().any(Tool::is_open) {
             return Self::default();
@@ -61,12 +61,12 @@ impl Memory {
         }
     }
 
-    /// Was the visitor asked?
+    /// Whether the visitor was asked.
     pub(super) fn goes_on(&self) -> bool {
         !self.tools.is_empty()
     }
 
-    /// Was the visitor asked and has said something else?
+    /// Whether the visitor was asked and has said something else.
     pub(super) fn is_passed_over(&self) -> bool {
         self.tools.iter().any(Tool::is_open)
     }
@@ -74,7 +74,7 @@ impl Memory {
     /// Asks the next question, if there is one.
     ///
     /// # Errors
-    /// It cannot be shown.
+    /// If it cannot be shown.
     pub(super) fn ask(&mut self, words: Words<'_>, answers: &mut Answers) -> Result<(), BotError> {
         let Some(tool) = self.open() else {
             return Ok(());
@@ -87,10 +87,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Keeps itself.
+    /// Stores the memory for the next turn.
     ///
     /// # Errors
-    /// The questions alone are too much.
+    /// If the questions alone are too large.
     pub(super) fn keep(mut self, answers: &mut Answers) -> Result<(), BotError> {
         if self == Self::default() {
             return answers.keep("");
@@ -98,7 +98,7 @@ impl Memory {
         let written = |it: &Self| serde_json::to_string(it).unwrap_or_default();
         let mut kept = written(&self);
         if kept.len() > MAX_STATE_BYTES {
-            // What is done already is told no more.
+            // Calls that are done already are not sent again.
             self.tools.retain(|tool| tool.approval.is_some());
             kept = written(&self);
         }

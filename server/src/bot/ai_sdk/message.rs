@@ -2,8 +2,8 @@
 //!
 //! In the path: [`super::AiSdk`] gives each event's data to [`Message::hear`].
 //!
-//! Invariants: a chunk of an unknown type is passed over. What is no chunk at all is a mistake. No error repeats what was
-//! said.
+//! Invariants: a chunk of an unknown type is ignored. Something that is not a chunk is an error. No error repeats what
+//! was said.
 
 use protocol::link::sloppy_link;
 use protocol::reply::BotMessage;
@@ -15,28 +15,28 @@ use crate::bot::agents::{Blocks, Words};
 use crate::bot::reply::image;
 use crate::bot::{Answers, BotError, Class};
 
-/// Tool calls of one message that are remembered.
+/// The most tool calls of one message that are remembered.
 const MAX_TOOLS: usize = 16;
 
-/// Links below an answer: more is a list of hits.
+/// The most links below an answer. More would be a list of search results.
 const MAX_SOURCES: usize = 10;
 
-/// Letters of a link's title.
+/// The most letters of a link's title.
 const MAX_TITLE_CHARS: usize = 100;
 
-/// Bytes of a link, and of the message's id.
+/// The most bytes of a link, and of the message's id.
 const MAX_LINK_BYTES: usize = 2_000;
 
-/// What has come of a message.
+/// The result of a message so far.
 pub(super) struct Message<'a> {
     words: Words<'a>,
     blocks: Blocks,
     sources: Vec<Source>,
-    /// Something was told besides that it begins.
+    /// Something came besides the begin.
     has_content: bool,
     finished: bool,
     done: bool,
-    /// Its id; empty: the agent gave none.
+    /// The id. Empty: the agent gave none.
     pub(super) id: String,
     /// Its tool calls.
     pub(super) tools: Vec<Tool>,
@@ -48,7 +48,7 @@ struct Source {
 }
 
 impl<'a> Message<'a> {
-    /// Nothing was told yet.
+    /// Nothing has come yet.
     pub(super) fn new(words: Words<'a>) -> Self {
         Self {
             words,
@@ -62,25 +62,25 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Was anything told besides that it begins, or that it failed?
+    /// Whether anything came besides the begin or an error.
     pub(super) fn has_content(&self) -> bool {
         self.has_content
     }
 
-    /// Has the message come to its end?
+    /// Whether the message has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.finished || self.done
     }
 
-    /// Has the stream itself said that nothing more comes?
+    /// Whether the stream itself said that nothing more comes.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Hears one event. True: the message has come to its end.
+    /// Reads one event. True: the message has ended.
     ///
     /// # Errors
-    /// The agent failed, or what it says cannot be read or is too much.
+    /// If the agent failed, or what it says cannot be read or is too much.
     pub(super) fn hear(&mut self, data: &str, answers: &mut Answers) -> Result<bool, BotError> {
         if data.trim() == "[DONE]" {
             self.done = true;
@@ -128,16 +128,16 @@ impl<'a> Message<'a> {
                 return Ok(true);
             }
             // reasoning-*: thoughts are not answers. tool-input-delta, start-step, finish-step, message-metadata,
-            // source-document, data-*: for other surfaces than a chat.
+            // source-document, data-*: they are for other surfaces than a chat.
             _ => {}
         }
         Ok(false)
     }
 
-    /// Ends what has not ended, and shows where the answer is from.
+    /// Ends what has not ended, and shows the sources of the answer.
     ///
     /// # Errors
-    /// It is more than a turn may say.
+    /// If it is more than a turn may say.
     pub(super) fn end(&mut self, answers: &mut Answers) -> Result<(), BotError> {
         self.blocks.end(answers)?;
         if self.sources.is_empty() {
@@ -166,7 +166,7 @@ impl<'a> Message<'a> {
     fn ask(&mut self, chunk: &Value) -> Result<(), BotError> {
         let call = chunk["toolCallId"].as_str();
         let known = self.tools.iter_mut().find(|tool| Some(&*tool.id) == call);
-        // The visitor must not be asked about something that nobody knows.
+        // The visitor must not be asked about an unknown call.
         let tool = known.ok_or_else(|| {
             let reason = "it wants to be allowed a tool call that it has not told, or that is too large to remember";
             BotError::failed(Class::TooMuch, reason)
@@ -180,7 +180,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Changes a call, and forgets it when it is to be.
+    /// Changes a call. If `change` gives false, the call is dropped.
     fn change(&mut self, chunk: &Value, change: impl FnOnce(&mut Tool, &Value) -> bool) {
         let call = chunk["toolCallId"].as_str();
         if let Some(index) = self.tools.iter().position(|tool| Some(&*tool.id) == call)
@@ -195,7 +195,7 @@ impl<'a> Message<'a> {
         let Some(url) = url.filter(|url| url.len() <= MAX_LINK_BYTES) else {
             return;
         };
-        // An address ends at a parenthesis where it stands in markup.
+        // In markup a parenthesis ends an address.
         let url = url.replace('(', "%28").replace(')', "%29");
         let is_known = self.sources.iter().any(|source| source.url == url);
         if is_known || self.sources.len() == MAX_SOURCES {
@@ -206,14 +206,14 @@ impl<'a> Message<'a> {
         self.sources.push(Source { url, title });
     }
 
-    /// A picture as one, everything else as a link.
+    /// A picture becomes a picture, and every other file a link.
     fn file(&mut self, chunk: &Value, answers: &mut Answers) -> Result<(), BotError> {
         let url = chunk["url"].as_str().unwrap_or_default();
         let kind = chunk["mediaType"].as_str().unwrap_or_default();
         let url =
             sloppy_link(url).filter(|url| url.len() <= MAX_LINK_BYTES && url.starts_with("http"));
         let Some(url) = url else {
-            // Most models give their pictures inside of the address, which would be stored with the transcript.
+            // Most models put their pictures into the address itself, which would be stored with the transcript.
             return answers.push(&BotMessage::text(self.words.no_file()));
         };
         if kind.starts_with("image/") {
@@ -223,7 +223,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A title that is no markup.
+/// The title without markup.
 fn plain(title: &str) -> String {
     let letters = title.chars().take(MAX_TITLE_CHARS);
     let no_markup = |letter: char| match letter {
@@ -234,7 +234,7 @@ fn plain(title: &str) -> String {
     letters.map(no_markup).collect()
 }
 
-/// Tokens, where an agent puts them by the SDK's own examples.
+/// Counts tokens, if the agent puts them where the examples of the SDK do.
 fn count(metadata: &Value, answers: &mut Answers) {
     let usage = ["usage", "totalUsage"]
         .iter()

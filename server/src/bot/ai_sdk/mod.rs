@@ -1,9 +1,9 @@
 //! An agent that answers with a UI message stream of the AI SDK (`x-vercel-ai-ui-message-stream: v1`).
 //!
-//! In the path: `bot::open` makes an [`AiSdk`] of `[bots.….ai_sdk]`; the runner gives it turns. `request` is what is sent,
-//! [`message`] reads the stream, [`memory`] keeps what the agent wants to be allowed.
+//! In the path: `bot::open` makes an [`AiSdk`] of `[bots.….ai_sdk]`, and `rtm::answers` gives it turns. `request` makes
+//! the request, [`message`] reads the stream, and [`memory`] keeps what the agent asks permission for.
 //!
-//! Invariants: a stream that ends without `finish` or `[DONE]` broke off. What an agent thinks is not shown.
+//! Invariants: a stream that ends without `finish` or `[DONE]` broke off. The agent's thoughts are not shown.
 
 mod memory;
 mod message;
@@ -23,7 +23,7 @@ use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
 use crate::config;
 use crate::outbound::Outbound;
 
-/// Bytes of the messages that go along.
+/// The most bytes of the messages that are sent along.
 const HISTORY_BYTES: usize = 128 * 1024;
 
 /// The bot.
@@ -33,7 +33,7 @@ pub struct AiSdk {
 }
 
 impl AiSdk {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.
@@ -52,7 +52,7 @@ impl AiSdk {
             return memory.keep(answers);
         }
         let message = match self.message(turn, &memory, words, answers).await {
-            // It does not go on with what it had asked (it has another secret, or other tools by now).
+            // The agent does not continue what it had asked: it has another secret, or other tools by now.
             Err(Wrong::Refused(_)) if memory.goes_on() => {
                 let nothing = Memory::default();
                 self.message(turn, &nothing, words, answers).await?

@@ -1,4 +1,4 @@
-//! What an agent is sent: what `useChat` sends with its usual transport.
+//! The request to an agent: what `useChat` sends with its usual transport.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::bot::Turn;
 use crate::bot::agents::{Line, before};
 use crate::bot::n8n::metadata;
 
-/// Of a turn in which the visitor said something.
+/// The request for a turn in which the visitor said something.
 pub(super) fn request(turn: &Turn, memory: &Memory) -> Value {
     let mut lines = before(turn);
     let mut request = json!({
@@ -17,8 +17,8 @@ pub(super) fn request(turn: &Turn, memory: &Memory) -> Value {
     });
     let mut asks = None;
     if memory.goes_on() {
-        // What the agent said last, without our questions, is the message in which it asks.
-        // The visitor has answered all questions but the last one in messages of their own.
+        // The agent's last text, without our questions, belongs to the message in which it asks. The visitor has
+        // answered all questions but the last one in earlier messages.
         let by_visitor = |(_, line): &(usize, &Line)| line.by_visitor;
         let answered = memory.asked.saturating_sub(1);
         let first = lines
@@ -34,7 +34,7 @@ pub(super) fn request(turn: &Turn, memory: &Memory) -> Value {
     let mut messages: Vec<Value> = lines.iter().map(message).collect();
     let goes_on = asks.is_some() && !memory.is_passed_over();
     if goes_on {
-        // As the SDK has it: the message that goes on.
+        // As in the SDK: the message that continues.
         request["messageId"] = asks.as_ref().map_or(Value::Null, |asks| asks["id"].clone());
     }
     messages.extend(asks);

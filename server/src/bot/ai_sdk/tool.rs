@@ -1,12 +1,12 @@
-//! A tool call of an agent, as far as a message holds it as a part.
+//! A tool call of an agent, as a part of a message.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Bytes of a name or of an id.
+/// The most bytes of a name or of an id.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Bytes of what a tool is given, of what it has found, and of what its provider wants to be told again.
+/// The most bytes of a tool's input, of its output, and of what its provider wants back.
 const MAX_VALUE_BYTES: usize = 4 * 1024;
 
 /// A call.
@@ -18,19 +18,19 @@ pub(super) struct Tool {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) title: Option<String>,
     pub(super) input: Value,
-    /// What it has found. None: not yet.
+    /// The output. `None`: there is none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<Value>,
-    /// The id of the request to be allowed, its fields beside it, and what the visitor says.
+    /// The id of the request for permission, its other fields, and the visitor's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) approval: Option<Approval>,
-    /// Fields that travel with the part as they came.
+    /// Fields that are sent back unchanged.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     more: serde_json::Map<String, Value>,
     dynamic: bool,
 }
 
-/// What the visitor is asked.
+/// The request for the visitor's permission.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Approval {
@@ -42,7 +42,7 @@ pub(super) struct Approval {
 }
 
 impl Tool {
-    /// Of a `tool-input-available`. None: it is larger than what is remembered.
+    /// Reads a `tool-input-available`. `None`: it is too large to remember.
     pub(super) fn of(chunk: &Value) -> Option<Self> {
         let text = |name: &str| chunk[name].as_str().unwrap_or_default().to_owned();
         let mut more = serde_json::Map::new();
@@ -71,7 +71,7 @@ impl Tool {
         fits.then_some(tool)
     }
 
-    /// Of a `tool-approval-request`. False: its ids are too long.
+    /// Reads a `tool-approval-request`. False: its ids are too long.
     pub(super) fn ask(&mut self, chunk: &Value) -> bool {
         let id = chunk["approvalId"].as_str().unwrap_or_default().to_owned();
         let signature = chunk["signature"].as_str().map(ToOwned::to_owned);
@@ -89,21 +89,21 @@ impl Tool {
         true
     }
 
-    /// Of a `tool-output-available`. False: it has found more than is remembered.
+    /// Reads a `tool-output-available`. False: the output is too large to remember.
     pub(super) fn find(&mut self, chunk: &Value) -> bool {
         let found = &chunk["output"];
         self.output = fits(found).then(|| found.clone());
         self.output.is_some()
     }
 
-    /// Is the visitor still to be asked?
+    /// Whether the visitor must still be asked.
     pub(super) fn is_open(&self) -> bool {
         self.approval
             .as_ref()
             .is_some_and(|it| it.approved.is_none())
     }
 
-    /// The part of a message. None: there is nothing to say of it.
+    /// The part of a message. `None`: there is nothing to send.
     pub(super) fn part(&self) -> Option<Value> {
         let mut part = Value::Object(self.more.clone());
         part["toolCallId"] = json!(self.id);
@@ -131,7 +131,7 @@ impl Tool {
                 part["approval"] = sent;
                 part["state"] = json!("approval-responded");
                 if approval.approved.is_none() {
-                    // A message of another kind stands behind it: models want a result in between.
+                    // A message of another kind follows, and models need a result in between.
                     part["state"] = json!("output-denied");
                     part["approval"]["reason"] = json!("The visitor has said something else.");
                 }

@@ -1,13 +1,13 @@
-//! Where a bot answers: addresses that only this server can make, and the turns that wait for what comes there.
+//! The addresses at which a bot answers, which only this server can make, and the turns that wait for those answers.
 //!
-//! In the path: the connector hands the address out as `serviceUrl` and opens an [`Inbox`] for its turn;
-//! `http::bot_framework` checks who calls ([`Callbacks::is_ours`]) and delivers.
+//! In the path: the connector hands out the address as `serviceUrl` and opens an [`Inbox`] for its turn.
+//! `http::bot_framework` checks the caller ([`Callbacks::is_ours`]) and delivers.
 //!
-//! Invariants: an address is good for one conversation of one bot, and cannot be guessed: its token is an HMAC with a
-//! key of this deployment. What is called as an answer to the open turn belongs to that turn: it keeps its place before
-//! all that the turn says later, and is stored with it. It is not lost with this process, since the turn is given again
-//! then. What answers a turn that the visitor has stopped is refused. Everything else is not for this place: it is stored
-//! at once.
+//! Invariants: an address is valid for one conversation of one bot. It cannot be guessed, because its token is an HMAC
+//! with a key of this deployment. A call that answers the open turn belongs to that turn: it stays before everything
+//! that the turn says later, and is stored with it. If this process dies, the call is not lost, because the turn is
+//! sent again. A call that answers a stopped turn is refused. Every other call is stored at once, by the caller of this
+//! code.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,45 +21,45 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::bot::activity::Activity;
 
-/// Calls that wait for a turn; a bot that is faster waits itself.
+/// The most calls that wait for a turn. After that the bot has to wait.
 const WAITING: usize = 32;
-/// Stopped turns that are remembered: a bot has noticed long before so many others were stopped.
+/// The most stopped turns that are remembered. A bot notices the stop long before.
 const STOPPED: usize = 1_000;
 
-/// Behind the turn's id in the id of its second activity.
+/// The suffix of the turn's id that makes the id of its second activity.
 pub(super) const SECOND: &str = "-event";
 
-/// What the bot calls.
+/// A call of the bot.
 pub enum Called {
-    /// It says something.
+    /// The bot says something.
     Said {
-        /// The id that it was told.
+        /// The id that the bot got for it.
         id: String,
         /// What it says.
         activity: Box<Activity>,
     },
-    /// It says something otherwise.
+    /// The bot changes something.
     Updated {
-        /// Which.
+        /// The id of what it changes.
         id: String,
         /// What it says now.
         activity: Box<Activity>,
-        /// Whether there was something to update.
+        /// Receives whether there was something to change.
         done: oneshot::Sender<bool>,
     },
-    /// It takes something back.
+    /// The bot deletes something.
     Deleted {
-        /// Which.
+        /// The id of what it deletes.
         id: String,
-        /// Whether there was something to take back.
+        /// Receives whether there was something to delete.
         done: oneshot::Sender<bool>,
     },
 }
 
-/// What became of a call.
+/// What happened to a call.
 #[derive(Debug)]
 pub enum CallOutcome {
-    /// An open turn has it.
+    /// An open turn took it.
     Taken,
     /// It answers a turn that was stopped.
     Stopped,
@@ -67,7 +67,7 @@ pub enum CallOutcome {
     NotOpen(Called),
 }
 
-/// Kind only: what is said is never logged.
+/// Shows only the kind, because what is said is never logged.
 impl std::fmt::Debug for Called {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Called {
 /// Bot and conversation.
 type Conversation = (String, String);
 
-/// The addresses of this deployment, and the open turns of this process. Cloned: the same.
+/// The addresses of this deployment, and the open turns of this process. Clones share them.
 #[derive(Clone)]
 pub struct Callbacks(Arc<Inner>);
 
@@ -94,7 +94,7 @@ struct Inner {
 #[derive(Default)]
 struct Turns {
     open: HashMap<Conversation, Open>,
-    /// Newest last.
+    /// The newest is last.
     stopped: VecDeque<(Conversation, String)>,
 }
 
@@ -117,7 +117,7 @@ impl std::fmt::Debug for Callbacks {
 }
 
 impl Callbacks {
-    /// With a key of its own, made of the deployment's secret.
+    /// Derives its own key from the deployment's secret.
     pub fn new(secret: &SecretString) -> Self {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
         let key = hmac::sign(&secret, b"parlour callbacks of bots");
@@ -133,7 +133,7 @@ impl Callbacks {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.0.key, &signed(bot, conversation)))
     }
 
-    /// Is this the token of that conversation? Compared in constant time.
+    /// Whether this is the token of that conversation. It is compared in constant time.
     pub fn is_ours(&self, token: &str, bot: &str, conversation: &str) -> bool {
         let Ok(mark) = URL_SAFE_NO_PAD.decode(token) else {
             return false;
@@ -141,7 +141,7 @@ impl Callbacks {
         hmac::verify(&self.0.key, &signed(bot, conversation), &mark).is_ok()
     }
 
-    /// Opens the inbox of a turn. One turn of a conversation runs at a time, so it takes the place of any other.
+    /// Opens the inbox of a turn. A conversation runs one turn at a time, so the inbox replaces any other.
     pub fn open(&self, bot: &str, conversation: &str, turn: &str) -> Inbox {
         let (sender, receiver) = mpsc::channel(WAITING);
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
@@ -166,7 +166,8 @@ impl Callbacks {
         }
     }
 
-    /// Gives a call to the open turn that it answers: the activity that it names, or any when it names none.
+    /// Gives a call to the open turn that it answers: the turn of the activity that it names, or any turn if it names
+    /// none.
     pub async fn deliver(
         &self,
         bot: &str,
@@ -202,17 +203,17 @@ impl Callbacks {
 
 impl Inner {
     fn lock(&self) -> std::sync::MutexGuard<'_, Turns> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// No conversation's name has a line end in it.
+/// The name of a conversation never holds a line break.
 fn signed(bot: &str, conversation: &str) -> Vec<u8> {
     format!("{bot}\n{conversation}").into_bytes()
 }
 
-/// What the bot calls while its turn is open. Who drops it instead of closing it has stopped the turn.
+/// The bot's calls while its turn is open. If it is dropped without `close`, the turn was stopped.
 #[derive(Debug)]
 pub struct Inbox {
     callbacks: Callbacks,
@@ -223,12 +224,12 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// The next call. May be dropped while it waits and called again.
+    /// The next call. Cancel safe.
     pub async fn next(&mut self) -> Option<Called> {
         self.receiver.recv().await
     }
 
-    /// No more: the calls that had come.
+    /// Closes the inbox, and gives the calls that had come.
     pub fn close(mut self) -> Vec<Called> {
         self.receiver.close();
         self.is_closed = true;
@@ -359,7 +360,7 @@ mod tests {
         drop(callbacks.open("st-a", "cv-1", "tn-1"));
         let late = callbacks.deliver("st-a", "cv-1", Some("tn-1"), said("late"));
         assert!(matches!(late.await, CallOutcome::Stopped));
-        // A reminder is none of its answers.
+        // A reminder does not answer the turn.
         assert!(!deliver(&callbacks, ["st-a", "cv-1"], "tn-0", "x").await);
         let again = callbacks.open("st-a", "cv-1", "tn-1");
         assert!(deliver(&callbacks, ["st-a", "cv-1"], "tn-1", "x").await);

@@ -1,16 +1,16 @@
 //! A bot made with the Bot Framework or the Microsoft 365 Agents SDK, asked at its own `/api/messages`.
 //!
-//! In the path: a turn is one POST of an activity. Its answers come in the answer to that (`expectReplies`), or as calls
-//! of the bot to the `serviceUrl` that each activity carries (`callbacks`), or both; what it calls when no turn is open
-//! is stored by `http::bot_framework`.
+//! In the path: a turn is one POST of an activity. Its answers come in the response to it (`expectReplies`), or as
+//! calls of the bot to the `serviceUrl` that each activity carries (`callbacks`), or both. `http::bot_framework` stores
+//! what the bot calls when no turn is open.
 //!
-//! Invariants: the activity's id is the turn's, so a turn that is given again can be known again. What is called within
-//! a turn comes before what the answer to the request holds.
+//! Invariants: the activity's id is the turn's, so the bot can recognise a repeated turn. Calls within a turn come
+//! before what the response holds.
 //!
 //! A bot that calls its answers and is too slow is not asked again: it may still answer, and would do so twice.
 //!
-//! `expectReplies` is the default since it needs no way from the bot to us, and since a turn then ends with all that
-//! belongs to it. Only calls can stream.
+//! `expectReplies` is the default, because it needs no way from the bot to us, and because a turn then ends with
+//! everything that belongs to it. Only calls can stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +34,7 @@ use callbacks::SECOND;
 pub use callbacks::{CallOutcome, Callbacks, Called, Inbox};
 use tokens::Tokens;
 
-/// How long an answer may be waited for beyond the configured time before the runner loses patience: the client's own
-/// words of what was too slow are better.
+/// How much longer the runner waits than the configured time, because the client's error says better what was too slow.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A bot at its `/api/messages`.
@@ -52,10 +51,10 @@ pub struct BotFramework {
 }
 
 impl BotFramework {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
-    /// When its address cannot be called, or the password cannot be read.
+    /// If its address cannot be called, or the password cannot be read.
     pub fn open(
         bot: &str,
         settings: &config::BotFramework,
@@ -123,7 +122,7 @@ impl BotFramework {
         activities
     }
 
-    /// Sends one activity; the body of the answer.
+    /// Sends one activity, and gives the body of the answer.
     async fn ask(&self, activity: &Value) -> Result<Bytes, BotError> {
         let mut call = Call::post(self.url.clone())
             .waits(self.waits())
@@ -153,7 +152,7 @@ impl BotFramework {
         }
     }
 
-    /// Sends one activity and hears what the bot calls until it has answered.
+    /// Sends one activity, and reads the bot's calls until it has answered.
     async fn exchange(
         &self,
         activity: &Value,
@@ -170,7 +169,7 @@ impl BotFramework {
                 answered = &mut asking => break answered?,
             }
         };
-        // Some bots say "OK", or echo something: what they say came as calls then.
+        // Some bots answer "OK", or echo something. Then what they say came as calls.
         let set = match read_set(&body) {
             Err(_)
                 if self.settings.delivery == config::Delivery::Callbacks || !hearing.is_empty() =>
@@ -218,13 +217,13 @@ impl BotFramework {
     }
 }
 
-/// One call of the bot within its turn.
+/// Handles one call of the bot within its turn.
 fn take(called: Called, hearing: &mut Hearing, answers: &mut Answers) {
     match called {
         Called::Said { id, activity } => {
             hearing.hear(id, *activity, answers);
         }
-        // Who asked may have hung up.
+        // The bot may have hung up.
         Called::Updated { id, activity, done } => {
             let _ = done.send(hearing.update(&id, *activity));
         }
@@ -244,7 +243,7 @@ impl Bot for BotFramework {
             if error.is_temporary() || hearing.is_empty() {
                 return Err(error);
             }
-            // What it said before, it has said. Nobody asks it again.
+            // What it has said before stays. It is not asked again.
             tracing::warn!(
                 bot = self.bot,
                 turn = turn.idempotence_key,
@@ -271,7 +270,7 @@ impl Bot for BotFramework {
         if let Some(tokens) = &self.tokens {
             tokens.get().await?;
         }
-        // There is nothing that may be asked without saying something; whatever it answers, it is there.
+        // No request can check the bot without saying something. Any answer shows that it is there.
         let call = Call::get(self.url.clone()).waits(self.waits());
         self.outbound.send(call).await?;
         Ok(())

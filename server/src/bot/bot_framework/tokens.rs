@@ -1,6 +1,6 @@
-//! The token that a bot in the cloud wants from who calls it: OAuth client credentials of its own app.
+//! The token that a bot in the cloud demands of its callers: OAuth client credentials of its own app.
 //!
-//! In the path: the connector asks for one before each turn; it is kept until shortly before its end.
+//! In the path: the connector gets one before each turn. It is kept until shortly before its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use url::form_urlencoded::Serializer;
 use crate::bot::{BotError, Class};
 use crate::outbound::{Address, Call, Outbound, Waits};
 
-/// A token is not used in its last minutes: the clocks of two machines differ, and a turn takes a while.
+/// A token is not used in its last minutes, because the clocks of two machines differ, and a turn takes a while.
 const EARLY: Duration = Duration::from_mins(5);
-/// The longest time that one is kept, whatever it says.
+/// The longest time that a token is kept, whatever it says.
 const LONGEST: Duration = Duration::from_hours(24);
-/// A token and what is said of it.
+/// The most bytes of a token and the fields around it.
 const TOKEN_BYTES: usize = 64 * 1024;
 const WAIT: Duration = Duration::from_secs(15);
 
@@ -48,7 +48,7 @@ struct Granted {
 }
 
 impl Tokens {
-    /// `scope` may be empty: that of the app itself.
+    /// `scope` may be empty: then it is the scope of the app itself.
     pub(super) fn new(
         outbound: Outbound,
         url: Address,
@@ -71,12 +71,12 @@ impl Tokens {
         }))
     }
 
-    /// A token that still holds.
+    /// A valid token.
     ///
     /// # Errors
-    /// When none is given: what is wrong with the app id or its password is not tried again.
+    /// If there is none. A wrong app id or password is not tried again.
     pub(super) async fn get(&self) -> Result<SecretString, BotError> {
-        // Who comes meanwhile waits for the same token instead of asking for another.
+        // Callers in the meantime wait for the same token, instead of requesting another.
         let mut kept = self.0.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| Instant::now() < kept.until) {
             return Ok(kept.token.clone());
@@ -116,7 +116,7 @@ impl Tokens {
             .waits(waits)
             .max_bytes(TOKEN_BYTES);
         let mut answer = inner.outbound.send(call).await?;
-        // A wrong app id or secret is a 400 here.
+        // For a wrong app id or secret this is a 400.
         if answer.status().as_u16() == 400 {
             let reason = format!(
                 "{} gives no token for this app id and password",

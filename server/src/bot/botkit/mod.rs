@@ -1,12 +1,12 @@
-//! An app made with Kore's `BotKit`: it stands between visitor and bot, and answers by calling us.
+//! An app made with Kore's `BotKit`. It stands between the visitor and the bot, and answers by calling us.
 //!
-//! In the path: a turn is a call (`on_user_message`) that the app only acknowledges. What it says comes as calls of its
-//! own to the addresses that each call brings along; `http::botkit` takes them, and asks here who calls, which request is
-//! meant and what is said. Where the app hands the visitor's words on (`sendBotMessage`), the script of the same bot
-//! answers, and the app is told each answer (`on_bot_message`) before the visitor is.
+//! In the path: a turn is a call (`on_user_message`) that the app only acknowledges. What the app says comes as calls
+//! of its own, to the addresses that come with each call. `http::botkit` receives them, and asks this module who calls,
+//! which request is meant and what is said. If the app passes the visitor's words on (`sendBotMessage`), the script of
+//! the same bot answers, and the app gets each answer (`on_bot_message`) before the visitor does.
 //!
-//! Invariants: calls of both sides are signed with the app's secret. The addresses read as the SDK splits them:
-//! `https://host/api/botsdk/stream/{bot}/{operation}/{request}`. A turn that is given again has the same request ids.
+//! Invariants: the app's secret signs the calls of both sides. The addresses have the form that the SDK splits:
+//! `https://host/api/botsdk/stream/{bot}/{operation}/{request}`. A repeated turn has the same request ids.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +30,12 @@ mod said;
 pub use request::RequestId;
 pub use said::said;
 
-/// The app acknowledges with the call's own body, and what it has added to it.
+/// The app acknowledges with the body of the call, and may add to it.
 const ACKNOWLEDGEMENT_BYTES: usize = 1024 * 1024;
-/// How long our tokens hold: as long as the app's own.
+/// How long our tokens are valid: as long as the app's own.
 const TOKEN_LIFE: Duration = Duration::from_mins(1);
 
-/// A [`Bot`] behind, or made of, a `BotKit` app.
+/// A [`Bot`] that a `BotKit` app answers for.
 pub struct BotKit {
     bot: String,
     settings: config::BotKit,
@@ -43,15 +43,15 @@ pub struct BotKit {
     calls: String,
     key: SharedKey,
     outbound: Outbound,
-    /// What answers `sendBotMessage`.
+    /// The bot that answers `sendBotMessage`.
     behind: Option<Arc<dyn Bot>>,
 }
 
 impl BotKit {
-    /// With its settings. `behind`: the bot behind the app.
+    /// Opens the bot with these settings. `behind` is the bot behind the app.
     ///
     /// # Errors
-    /// When the secret is missing, unreadable or too short.
+    /// If the secret is missing, unreadable or too short.
     pub fn open(
         bot: &str,
         settings: &config::BotKit,
@@ -75,7 +75,7 @@ impl BotKit {
         })
     }
 
-    /// Checks the header `auth` of a call of the app's.
+    /// Checks the header `auth` of the app's call.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
@@ -83,21 +83,21 @@ impl BotKit {
         self.key.verify(token, now, leeway)
     }
 
-    /// The request that a call names, if it is one of this bot's.
+    /// The request that a call names, if it belongs to this bot.
     pub fn request(&self, id: &str) -> Option<RequestId> {
         RequestId::read(id, &self.bot, &self.key)
     }
 
-    /// What visitors see as the name of who answers during an agent session.
+    /// The name that visitors see during an agent session.
     pub fn agent(&self) -> &str {
         &self.settings.agent
     }
 
-    /// Gives the words of `turn` to the bot behind, and shows the app each of its answers, in order. The owner that the
-    /// bot behind hands over to, when it does; the app knows of it by then.
+    /// Gives the words of `turn` to the bot behind, and sends each of its answers to the app, in order. Gives the owner
+    /// to whom the bot behind hands over, if it does; the app has learned it by then.
     ///
     /// # Errors
-    /// There is no bot behind, it failed, or the app did not take an answer.
+    /// If there is no bot behind, it failed, or the app did not accept an answer.
     pub async fn ask_behind(
         &self,
         turn: Turn,
@@ -139,7 +139,7 @@ impl BotKit {
         Ok(owner)
     }
 
-    /// One event for the app, which acknowledges it.
+    /// Sends one event to the app, which acknowledges it.
     async fn call(
         &self,
         event: &str,
@@ -181,7 +181,7 @@ impl BotKit {
         self.key.sign(&claims).map_err(unsigned)
     }
 
-    /// What every event brings along.
+    /// The fields of every event.
     fn body(&self, turn: &Turn, id: &str) -> Map<String, Value> {
         let calls = |operation: &str| format!("{}/{operation}/{id}", self.calls);
         let visitor = &turn.visitor;
@@ -275,7 +275,7 @@ impl Bot for BotKit {
         }
     }
 
-    /// It says nothing in its turn: all of it is one wait, for the acknowledgement and what the bot behind needs.
+    /// The bot says nothing in its turn. The whole turn is one wait, for the acknowledgement and for the bot behind.
     fn patience(&self) -> Patience {
         let whole = self.settings.wait.0.saturating_mul(8);
         Patience {
@@ -284,12 +284,12 @@ impl Bot for BotKit {
         }
     }
 
-    /// The app brings the visitor's words to the desk that it serves.
+    /// The app passes the visitor's words to its agents.
     fn carries_to_agents(&self) -> bool {
         true
     }
 
-    /// An event that no app knows: it says so, once it has let us in.
+    /// Sends an event that no app knows. The app says so, once it has accepted our token.
     async fn check(&self) -> Result<(), BotError> {
         let path = format!("sdk/bots/{}/on_parlour_check", self.bot);
         let mut answer = self
@@ -314,7 +314,7 @@ impl Bot for BotKit {
     }
 }
 
-/// Shows neither the secret nor what it leads to.
+/// Shows neither the secret nor the addresses.
 impl std::fmt::Debug for BotKit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BotKit")

@@ -1,22 +1,22 @@
-//! The id of a request: what the app is given with each call, and names when it answers.
+//! The id of a request. The app gets it with each call, and names it when it answers.
 //!
-//! In the path: the connector makes one for each turn, and one for each answer of the bot behind the app; the address
+//! In the path: the connector makes one for each turn, and one for each answer of the bot behind the app. The address
 //! that the app calls ends with it.
 //!
-//! Invariants: it names a conversation, a turn and a part of the turn, and only who knows the app's secret can make one.
-//! The same turn has the same ids whenever it is given to the app. It holds until the secret changes.
+//! Invariants: it names a conversation, a turn and a part of the turn, and only the holder of the app's secret can make
+//! one. A repeated turn has the same ids. An id is valid until the secret changes.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::signing::SharedKey;
 
-/// How often an answer of the bot behind may lead to another one without a word of the visitor's between them.
+/// How many times an answer of the bot behind may lead to another one without a word of the visitor in between.
 const MAX_DEPTH: u8 = 5;
 
-/// The longest one that is looked at; ours have less than 250 bytes.
+/// The longest id that is looked at. Ours have less than 250 bytes.
 const MAX_BYTES: usize = 512;
 
-/// Which words of which turn of which conversation.
+/// Which words, of which turn, of which conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId {
     /// `cv-<uuid>`.
@@ -25,12 +25,12 @@ pub struct RequestId {
     pub turn: String,
     /// 0 for the visitor's words, 1 for the answers to them, …
     depth: u8,
-    /// Which of those.
+    /// Which part of them.
     part: String,
 }
 
 impl RequestId {
-    /// Of the visitor's words.
+    /// The id for the visitor's words.
     pub(super) fn of_turn(conversation: &str, turn: &str) -> Self {
         Self {
             conversation: conversation.to_owned(),
@@ -40,7 +40,7 @@ impl RequestId {
         }
     }
 
-    /// Of answer `index` that the bot behind gives to `words`. `None`: app and bot talk with each other only.
+    /// The id for answer `index` that the bot behind gives to `words`. `None`: app and bot only talk to each other.
     pub(super) fn of_answer(&self, words: &str, index: usize) -> Option<Self> {
         let depth = self.depth + 1;
         let hash = self.hash(&["answer", words]);
@@ -53,17 +53,17 @@ impl RequestId {
         })
     }
 
-    /// As it travels.
+    /// The id as it travels.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with a secret.
+    /// If the cryptography fails, which does not happen with a secret.
     pub(super) fn written(&self, bot: &str, key: &SharedKey) -> anyhow::Result<String> {
         let words = self.words();
         let mark = key.mark(&format!("{bot}\n{words}"))?;
         Ok(format!("{words}.{mark}"))
     }
 
-    /// The id that travelled as `text`, if it was made for this bot.
+    /// The id in `text`, if it was made for this bot.
     pub(super) fn read(text: &str, bot: &str, key: &SharedKey) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
@@ -82,7 +82,7 @@ impl RequestId {
         parts.next().is_none().then_some(read)
     }
 
-    /// By which a saying is known when it comes again: the same `words` for the same request are the same saying.
+    /// The id by which a repeated saying is recognised: the same `words` for the same request are the same saying.
     pub fn saying(&self, words: &[&str]) -> String {
         let mut hash = [0; 8];
         hash.copy_from_slice(&self.hash(words)[..8]);
@@ -104,7 +104,7 @@ impl RequestId {
         let mut hash = Sha256::new();
         hash.update(self.words());
         for words in words {
-            // Their lengths keep them apart.
+            // The lengths separate the parts.
             hash.update(words.len().to_be_bytes());
             hash.update(words);
         }

@@ -1,10 +1,11 @@
-//! What a `BotKit` app says, and how it is told what the bot behind it says.
+//! Reads what a `BotKit` app says, and writes what the bot behind it says.
 //!
-//! In the path: `sendUserMessage` brings a body of JSON, which becomes one message; `on_bot_message` takes one along.
+//! In the path: `sendUserMessage` has a JSON body, which becomes one message. `on_bot_message` has fields for a
+//! message.
 //!
-//! Invariants: a template passes as it is. What is text stays text, whatever it looks like: an app hands on what people
-//! and language models write. Only what the app marks as a template is one, and a message of the bot's that it hands on
-//! unchanged. Half a character is U+FFFD.
+//! Invariants: a template passes unchanged. A text stays a text, whatever it looks like, because an app passes on what
+//! people and language models write. Only what the app marks as a template counts as one, and a message of the bot that
+//! the app passes on unchanged. Half a character becomes U+FFFD.
 
 use protocol::json::Value as Kept;
 use protocol::reply::BotMessage;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bot::reply::{ReplyError, template};
 
-/// What `sendUserMessage` brought. `None`: nothing to read, which is no message.
+/// Reads the body of `sendUserMessage`. `None`: there is nothing to read, so there is no message.
 ///
 /// # Errors
 /// What is wrong with it, for the app's log.
@@ -58,7 +59,7 @@ fn one(said: &Value, is_template: bool, path: &str) -> Result<Option<BotMessage>
     }
 }
 
-/// The bot's own message, when the app hands it on as it got it. The SDK drops `isTemplate` on the way.
+/// The bot's own message, if the app passes it on unchanged. The SDK drops `isTemplate` on the way.
 fn unchanged(was: &Value, message: &Value) -> Option<BotMessage> {
     if was.get("text")? != message {
         return None;
@@ -80,7 +81,7 @@ pub(super) fn message_fields(message: &BotMessage) -> Map<String, Value> {
     }
 }
 
-/// As Kore words it: the text, or the JSON of the template.
+/// The words as Kore writes them: the text, or the JSON of the template.
 fn words(message: &BotMessage) -> (String, bool) {
     let fallback = message.c_info.as_ref().and_then(|info| info.body.as_str());
     let fallback = fallback.unwrap_or_default();
@@ -97,7 +98,7 @@ fn words(message: &BotMessage) -> (String, bool) {
     }
 }
 
-/// The field of this name; null is none.
+/// The field of this name. Null counts as absent.
 fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
@@ -176,7 +177,7 @@ mod tests {
             BotMessage::template(inner(), "Pick one"),
         ] {
             let mut fields = message_fields(&message);
-            // What the SDK does not hand on.
+            // The SDK does not pass this on.
             fields.remove("isTemplate");
             let mut body = Value::Object(fields);
             assert_eq!(said(&body), Ok(Some(message)));

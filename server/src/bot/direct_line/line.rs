@@ -1,7 +1,7 @@
-//! One conversation by Direct Line: what is kept of it between turns, and the calls.
+//! One conversation over Direct Line: its state between turns, and its calls.
 //!
-//! Invariants: a secret opens every conversation and is never stored; a token opens one, ends, and is renewed before.
-//! What Direct Line does not know any more is begun anew.
+//! Invariants: a secret opens every conversation and is never stored. A token opens one conversation, expires, and is
+//! renewed before that. A conversation that Direct Line no longer knows is begun anew.
 
 use std::time::Duration;
 
@@ -17,32 +17,33 @@ use crate::bot::{BotError, Class};
 use crate::clock::Millis;
 use crate::outbound::{Address, Answer, Call, Waits};
 
-/// A token is renewed so long before its end.
+/// How long before its end a token is renewed.
 const EARLY: Duration = Duration::from_mins(5);
-/// How long one call may take. The bot's own time is in the call that sends, since Direct Line waits for it there.
+/// How long one call may take. The bot's own time is part of the call that sends, because Direct Line waits for the bot
+/// there.
 const CALL: Duration = Duration::from_secs(20);
-/// A small answer.
+/// The most bytes of a small answer.
 const SMALL: usize = 64 * 1024;
-/// Ids and watermarks of Direct Line have some 40 letters.
+/// The longest id or watermark. Those of Direct Line have some 40 letters.
 const MAX_ID: usize = 512;
 
-/// What the bot's state holds of a conversation.
+/// What the bot's state keeps of a conversation.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// Direct Line's own id of the conversation.
     conversation: String,
-    /// Everything until here was heard.
+    /// The watermark: everything before it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<String>,
-    /// The token of the conversation, where there is no secret.
+    /// The token of the conversation, if there is no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
-    /// When it ends.
+    /// When the token ends.
     #[serde(default)]
     until: Millis,
 }
 
-/// What Direct Line and token endpoints answer.
+/// The answers of Direct Line and of token endpoints.
 #[derive(Deserialize)]
 struct Begun {
     #[serde(default, rename = "conversationId")]
@@ -63,17 +64,17 @@ struct Sent {
 pub(super) struct Line<'a> {
     of: &'a DirectLine,
     kept: Kept,
-    /// Was it begun in this turn?
+    /// Whether it was begun in this turn.
     pub(super) is_new: bool,
 }
 
 impl<'a> Line<'a> {
-    /// Goes on with the conversation that was kept, or begins one.
+    /// Continues the conversation that was kept, or begins one.
     ///
     /// # Errors
-    /// When Direct Line does not let us.
+    /// If Direct Line refuses.
     pub(super) async fn open(of: &'a DirectLine, state: Option<&str>) -> Result<Self, BotError> {
-        // A state of another version is none.
+        // The state of another version is ignored.
         let kept = state.and_then(|state| serde_json::from_str::<Kept>(state).ok());
         match kept {
             Some(kept) => {
@@ -92,7 +93,7 @@ impl<'a> Line<'a> {
     /// Begins a conversation.
     ///
     /// # Errors
-    /// When Direct Line does not let us.
+    /// If Direct Line refuses.
     pub(super) async fn begin(of: &'a DirectLine) -> Result<Self, BotError> {
         let key = match &of.secret {
             Some(secret) => secret.clone(),
@@ -113,14 +114,14 @@ impl<'a> Line<'a> {
             }
         }
         if of.secret.is_none() {
-            // Some give back the token that was brought, some another.
+            // Some servers return the token that was sent, others a new one.
             let token = begun.token.map_or(key, SecretString::from);
             line.hold(&token, begun.expires_in);
         }
         Ok(line)
     }
 
-    /// What to keep for the next turn.
+    /// The state for the next turn.
     pub(super) fn state(&self) -> String {
         serde_json::to_string(&self.kept).unwrap_or_default()
     }
@@ -139,7 +140,7 @@ impl<'a> Line<'a> {
         token.ok_or_else(|| BotError::failed(Class::Setup, "there is no token for Direct Line"))
     }
 
-    /// Sees to a token that holds for the turn.
+    /// Makes sure that there is a token that is valid for the turn.
     async fn renew(&mut self) -> Result<(), BotError> {
         let now = self.of.clock.now();
         if self.of.secret.is_some() || now.plus(EARLY) < self.kept.until {
@@ -165,7 +166,8 @@ impl<'a> Line<'a> {
         self.take_up().await
     }
 
-    /// The token has ended: with a new one in the same conversation, if Direct Line allows that, else in a new one.
+    /// The token has ended. Gets a new one for the same conversation, if Direct Line allows that, or else begins a new
+    /// conversation.
     async fn take_up(&mut self) -> Result<(), BotError> {
         if self.of.secret.is_none() {
             let (token, life) = self.of.token().await?;
@@ -191,10 +193,10 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    /// Sends an activity, by a new token or in a new conversation when it must be. Its id.
+    /// Sends an activity, with a new token or in a new conversation if necessary. Gives its id.
     ///
     /// # Errors
-    /// When it was not taken.
+    /// If it was not accepted.
     pub(super) async fn say(&mut self, activity: &Value) -> Result<Option<String>, BotError> {
         let mut answer = self.send(activity).await?;
         let refused = is_refused(answer.status()) && self.of.secret.is_none();
@@ -221,10 +223,10 @@ impl<'a> Line<'a> {
         Ok(self.of.outbound.send(call).await?)
     }
 
-    /// What is new.
+    /// The new activities.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If they cannot be read.
     pub(super) async fn hear(&mut self) -> Result<ActivitySet, BotError> {
         let path = ["conversations", &self.kept.conversation, "activities"];
         let mut url = self.of.below(&path)?;
@@ -252,7 +254,7 @@ impl<'a> Line<'a> {
 }
 
 impl DirectLine {
-    /// A token, and how many seconds it holds.
+    /// A token, and the seconds for which it is valid.
     pub(super) async fn token(&self) -> Result<(SecretString, u64), BotError> {
         let Some(url) = &self.token_url else {
             return Err(BotError::failed(
@@ -272,7 +274,7 @@ impl DirectLine {
         Ok((token.into(), begun.expires_in))
     }
 
-    /// Tries the secret on a token that nobody uses: no conversation is begun by it.
+    /// Tries the secret by requesting a token that nobody uses. That begins no conversation.
     pub(super) async fn try_secret(&self) -> Result<(), BotError> {
         let mut call = self.call(Call::post, &["tokens", "generate"])?;
         if let Some(secret) = &self.secret {
@@ -282,7 +284,7 @@ impl DirectLine {
         Ok(())
     }
 
-    /// Sends a call; an answer that says no is an error.
+    /// Sends a call. An error status is an error.
     async fn send(&self, call: Call) -> Result<Answer, BotError> {
         let answer = self.outbound.send(call).await?;
         if answer.status().is_success() {

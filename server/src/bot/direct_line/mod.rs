@@ -1,13 +1,14 @@
 //! A bot behind Direct Line 3.0: Azure Bot Service, Copilot Studio.
 //!
-//! In the path: a turn sends one activity (`line`) and looks for the bot's activities until it has finished. Direct Line
-//! tells nobody when a turn has ended, so it ends when the bot ends the conversation, when it waits for the visitor
-//! (`inputHint`) and one more look brings nothing, or when it has been quiet for the configured time.
+//! In the path: a turn sends one activity (`line`) and polls for the bot's activities until the bot has finished.
+//! Direct Line does not say when a turn has ended. So it ends when the bot ends the conversation, when the bot waits
+//! for the visitor (`inputHint`) and one more poll brings nothing, or when the bot has been quiet for the configured
+//! time.
 //!
-//! Invariants: everything is heard once, by its watermark, which is kept with the answers; what came after the end of a
-//! turn is heard at the beginning of the next. A turn that is given again looks first whether it was answered.
+//! Invariants: everything is read once, by the watermark, which is kept with the answers. What comes after the end of a
+//! turn is read at the beginning of the next. A repeated turn first looks whether it was answered.
 //!
-//! It looks by polling. The streaming socket would bring answers some tenths of a second earlier.
+//! This polls. A streaming socket would bring answers some tenths of a second earlier.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ mod line;
 
 use line::Line;
 
-/// Between two looks: at first, and at most.
+/// The first pause between two polls; the next constant is the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A bot that has not greeted by then does not greet.
@@ -45,29 +46,29 @@ pub(super) struct DirectLine {
     clock: Arc<dyn Clock>,
 }
 
-/// What a turn has heard so far.
+/// What a turn has read so far.
 struct Listening {
-    /// The id of what was sent.
+    /// The id of the activity that was sent.
     sent: Option<String>,
-    /// The turn's own id, which Direct Line gives back.
+    /// The turn's own id, which Direct Line returns.
     turn: String,
-    /// The visitor, whose own activities come back.
+    /// The visitor's id. The visitor's own activities come back, too.
     visitor: String,
-    /// Has our own activity come back? What is before it belongs to an earlier turn.
+    /// Whether our own activity has come back. What comes before it belongs to an earlier turn.
     seen_own: bool,
     /// When the bot said the last message of this turn.
     last: Option<Instant>,
-    /// Its last message waits for the visitor.
+    /// The last message waits for the visitor.
     awaits: bool,
-    /// It has ended the conversation.
+    /// The bot has ended the conversation.
     ended: bool,
 }
 
 impl DirectLine {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
-    /// When an address cannot be called, or the secret cannot be read.
+    /// If an address cannot be called, or the secret cannot be read.
     pub(super) fn open(
         bot: &str,
         settings: &config::DirectLine,
@@ -96,7 +97,7 @@ impl DirectLine {
         })
     }
 
-    /// What a turn sends; a session may begin without a word.
+    /// The activity of a turn. A session may begin without one.
     fn activity(&self, turn: &Turn) -> Option<Value> {
         let channel = Channel {
             id: "directline".to_owned(),
@@ -105,7 +106,7 @@ impl DirectLine {
             timestamp: protocol::timestamp::to_iso(self.clock.now().0),
         };
         let mut activity = said(turn, &channel);
-        // The conversation is Direct Line's own, and so are the ids.
+        // The conversation and the ids belong to Direct Line.
         if let Some(activity) = activity.as_object_mut() {
             for name in ["id", "conversation", "recipient", "membersAdded"] {
                 activity.remove(name);
@@ -149,7 +150,7 @@ impl DirectLine {
             }
             _ => {}
         }
-        // What nobody sent cannot come back.
+        // An activity that was not sent cannot come back.
         listening.seen_own |= greets && line.is_new;
         let patience = if greets {
             self.settings.wait.0.min(GREETING)
@@ -172,7 +173,7 @@ impl DirectLine {
         answers.keep(state)
     }
 
-    /// Looks until the bot has finished. False: it has said nothing.
+    /// Polls until the bot has finished. False: it has said nothing.
     async fn listen(
         &self,
         line: &mut Line<'_>,
@@ -204,7 +205,7 @@ impl DirectLine {
     }
 
     async fn say_goodbye(&self, turn: &Turn, answers: &mut Answers) -> Result<(), BotError> {
-        // Who was never spoken to is not told.
+        // A bot that was never spoken to need not know the end.
         if turn.state.is_some()
             && let Some(activity) = self.activity(turn)
         {
@@ -219,7 +220,7 @@ impl DirectLine {
 }
 
 impl Listening {
-    /// Takes what is new. True: there was a message of this turn in it.
+    /// Takes the new activities. True: they hold a message of this turn.
     fn hear(&mut self, set: ActivitySet, hearing: &mut Hearing, answers: &mut Answers) -> bool {
         let mut is_new = false;
         for value in set.activities {
@@ -246,7 +247,7 @@ impl Listening {
         is_new
     }
 
-    /// Is it what the visitor said? Notes when it is that of this turn.
+    /// Whether it is the visitor's own activity. Notes it if it belongs to this turn.
     fn is_own(&mut self, activity: &Activity) -> bool {
         let from = activity.from.as_ref();
         if from.is_none_or(|from| from.id != self.visitor) {
@@ -275,7 +276,7 @@ impl Bot for DirectLine {
     }
 
     fn patience(&self) -> Patience {
-        // Sending, waiting, and a bot that never stops: the number of its activities is bounded, too.
+        // It covers sending, waiting, and a bot that never stops. The number of its activities is bounded, too.
         let wait = self.settings.wait.0 * 2 + Duration::from_mins(2);
         Patience {
             silent: wait,

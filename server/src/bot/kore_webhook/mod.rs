@@ -1,10 +1,10 @@
-//! A Kore bot behind its webhook channel: we ask, it answers at once, or later to who asks again.
+//! A Kore bot behind its webhook channel. It answers at once, or later, when we ask again.
 //!
-//! In the path: a turn is one call, and as many further ones (`poll`) as the answer needs. `wire` words the call and reads
-//! the answer.
+//! In the path: a turn is one call, and as many polls as the answer needs. `wire` makes the calls and reads the
+//! answers.
 //!
-//! Invariants: the channel has no key by which it would know a message again. So only what surely did not arrive is
-//! called again; after that a failure is final, and nothing is said to the bot twice.
+//! Invariants: the channel has no key by which it could recognise a repeated message. So a call is repeated only if it
+//! surely did not arrive. After that a failure is final, and nothing is said to the bot twice.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ use wire::{Heard, Said};
 
 /// Twenty of the largest answers, and what is around them.
 const ANSWER_BYTES: usize = 2 * 1024 * 1024;
-/// How long our tokens hold: as long as one poll may take, and the clocks' difference.
+/// How long our tokens are valid: as long as one poll may take, plus the difference of the clocks.
 const TOKEN_LIFE: Duration = Duration::from_mins(5);
-/// The first pause before the bot is asked again. Kore's own client waits a second.
+/// The first pause before a poll. Kore's own client waits a second.
 const POLL_AFTER: Duration = Duration::from_millis(500);
-/// The longest one. Each is half as long again as the one before.
+/// The longest pause. Each is half as long again as the one before.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// A [`Bot`] of Kore's.
+/// A [`Bot`] of Kore's platform.
 pub(super) struct KoreWebhookBot {
     settings: KoreWebhook,
     key: SharedKey,
@@ -43,10 +43,10 @@ pub(super) struct KoreWebhookBot {
 }
 
 impl KoreWebhookBot {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
-    /// When the secret is missing, unreadable or too short.
+    /// If the secret is missing, unreadable or too short.
     pub(super) fn open(settings: &KoreWebhook, outbound: &Outbound) -> Result<Self, BotError> {
         let key = SharedKey::load(&settings.app_id, &settings.key_entry());
         let key = key.map_err(|what| BotError::Setting {
@@ -60,7 +60,7 @@ impl KoreWebhookBot {
         })
     }
 
-    /// Says it once. What surely did not arrive may be said again later; of all else nobody knows.
+    /// Sends the message once. Only a call that surely did not arrive may be repeated later.
     async fn say(&self, from: &str, said: &Value) -> Result<Heard, BotError> {
         let url = self.settings.url.url().clone();
         let call = self.call(Call::post(address(url)?), from)?.json(said);
@@ -76,7 +76,7 @@ impl KoreWebhookBot {
         })
     }
 
-    /// Asks for what is not there yet.
+    /// Polls for what is not there yet.
     async fn poll(&self, from: &str, id: &str) -> Result<Heard, BotError> {
         let url = poll_address(self.settings.url.url(), id)?;
         let call = self.call(Call::get(address(url)?), from)?;
@@ -108,7 +108,7 @@ impl KoreWebhookBot {
         signed.map_err(|_| BotError::failed(Class::Setup, "its secret cannot sign"))
     }
 
-    /// Everything that the bot answers, as long as it takes.
+    /// Reads everything that the bot answers, for as long as it takes.
     async fn hear_out(
         &self,
         from: &str,
@@ -139,7 +139,7 @@ impl KoreWebhookBot {
             heard = match timeout_at(until, self.poll(from, &id)).await {
                 Err(_) => return Err(late()),
                 Ok(Ok(heard)) => heard,
-                // It has our words: whatever passes, passes.
+                // The bot has our message, so a temporary error is waited out.
                 Ok(Err(error)) if error.is_temporary() => Heard::nothing_yet(id),
                 Ok(Err(error)) => return Err(error),
             };
@@ -158,7 +158,7 @@ impl Bot for KoreWebhookBot {
         if skip {
             return Ok(());
         }
-        // What was kept is the session that the bot knows.
+        // The state is the session that the bot knows.
         let new = turn.state.as_deref() != Some(turn.session_id.as_str());
         let said = Said::of(
             &turn,
@@ -179,13 +179,13 @@ impl Bot for KoreWebhookBot {
         }
     }
 
-    /// Asks for an answer that there is not: the bot says so, once it has let us in.
+    /// Polls for an answer that does not exist. The bot says so, once it has accepted our token.
     async fn check(&self) -> Result<(), BotError> {
         self.poll("parlour", "none").await.map(|_| ())
     }
 }
 
-/// Shows neither the secret nor what it leads to.
+/// Shows neither the secret nor the address.
 impl std::fmt::Debug for KoreWebhookBot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KoreWebhookBot").finish_non_exhaustive()

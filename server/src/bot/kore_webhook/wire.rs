@@ -1,6 +1,7 @@
 //! What goes to the webhook channel and what comes back, as JSON.
 //!
-//! Invariants: a text stays a text; only what the channel marks as a template is one. No error repeats what was said.
+//! Invariants: a text stays a text; only what the channel marks as a template counts as one. No error repeats what was
+//! said.
 
 use protocol::reply::BotMessage;
 use protocol::visible::is_blank;
@@ -9,17 +10,17 @@ use serde_json::{Map, Value, json};
 use crate::bot::reply::template;
 use crate::bot::{File, Turn, TurnKind, Visitor};
 
-/// The longest id that we carry to the next call.
+/// The longest poll id.
 const MAX_POLL_ID: usize = 1024;
 
-/// A call's body, and for whom it speaks.
+/// The body of a call, and the identity that it speaks for.
 pub(super) struct Said {
     pub(super) from: String,
     pub(super) body: Value,
 }
 
 impl Said {
-    /// `new`: the bot does not know the session; `v1`: the channel's first version, which takes a text only.
+    /// `new`: the bot does not know the session. `v1`: the channel's first version, which accepts only a text.
     pub(super) fn of(turn: &Turn, new: bool, v1: bool) -> Self {
         let visitor = &turn.visitor;
         let from = if visitor.identity.is_empty() {
@@ -67,7 +68,7 @@ fn attachment(file: &File) -> Value {
     json!({"fileId": file.reference, "fileType": file.kind, "fileName": file.name})
 }
 
-/// What the site's assertion said of the visitor, under Kore's names.
+/// What the site's assertion said about the visitor, under Kore's names.
 fn user_info(visitor: &Visitor) -> Value {
     let said = |names: [&str; 2]| {
         let profile = visitor.profile.as_ref();
@@ -86,7 +87,7 @@ fn user_info(visitor: &Visitor) -> Value {
 pub(super) struct Heard {
     pub(super) messages: Vec<BotMessage>,
     pub(super) end_of_task: bool,
-    /// There is more to come, for who asks for this.
+    /// There is more to come: poll with this id.
     pub(super) poll_id: Option<String>,
 }
 
@@ -160,7 +161,7 @@ fn value(said: &Value, is_template: bool, path: &str) -> Result<Option<BotMessag
         Value::String(text) if is_template => {
             match protocol::json::from_bytes::<Value>(text.as_bytes()) {
                 Ok(inner @ Value::Object(_)) => made(&inner, path),
-                // Called a template, and words all the same.
+                // It is marked as a template but holds only words.
                 _ => Ok(Some(BotMessage::text(text))),
             }
         }

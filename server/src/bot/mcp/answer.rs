@@ -1,21 +1,21 @@
-//! What a tool answers, as text for a model.
+//! The result of a tool, as text for a model.
 
 use serde_json::Value;
 
-/// What a model gets of it: some pages. More would push the conversation out of its context.
+/// The most text that a model gets: some pages. More would push the conversation out of its context.
 const MAX_RESULT_BYTES: usize = 12 * 1024;
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::bot) struct Outcome {
-    /// For the model.
+    /// The text for the model.
     pub(in crate::bot) text: String,
     /// The tool says that it failed.
     pub(in crate::bot) failed: bool,
 }
 
 impl Outcome {
-    /// Something went wrong, in words for the model.
+    /// A failure, in words for the model.
     pub(in crate::bot) fn failure(text: impl Into<String>) -> Self {
         Self {
             text: bounded(text.into()),

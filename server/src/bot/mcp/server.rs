@@ -1,4 +1,4 @@
-//! One server of tools.
+//! One tool server.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,32 +13,32 @@ use crate::bot::fault::of_status;
 use crate::bot::{BotError, Class};
 use crate::outbound::{Address, Answer, Call, Outbound, Waits};
 
-/// The revision without sessions.
+/// The first version of the protocol without sessions.
 const STATELESS: &str = "2026-07-28";
 
-/// The newest one with them. A server that speaks an older one says so.
+/// The newest version with sessions. A server that speaks an older one says so.
 const WITH_SESSION: &str = "2025-11-25";
 
-/// An answer, and one event of it.
+/// The most bytes of an answer, and of one event in it.
 const ANSWER_BYTES: usize = 512 * 1024;
 
-/// Pages of `tools/list`.
+/// The most pages of `tools/list`.
 const PAGES: usize = 10;
 
-/// How long a list of tools holds.
+/// How long a list of tools is used.
 const LIST_LIFE: Duration = Duration::from_mins(5);
 
-/// How long a server that gave none is left alone.
+/// How long a server that gave no list is left alone.
 const LIST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What a server may say of an error.
+/// The most bytes of a server's error message.
 const ERROR_BYTES: usize = 500;
 
-/// Where tools are.
+/// A tool server.
 pub(in crate::bot) struct McpServer {
     outbound: Outbound,
     address: Address,
-    /// The key among them.
+    /// The headers, including the key.
     headers: Vec<(HeaderName, HeaderValue)>,
     wait: Duration,
     /// The names that the configuration allows.
@@ -48,7 +48,7 @@ pub(in crate::bot) struct McpServer {
     listed: Mutex<Option<Listed>>,
 }
 
-/// How the server wants to be spoken with.
+/// The version that the server speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Manner {
     Stateless,
@@ -66,21 +66,21 @@ struct Listed {
 /// Why a server gave no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::bot) enum McpError {
-    /// It could not be asked.
+    /// It could not be called.
     Bot(BotError),
     /// It answered with an error.
     Reported {
         /// Its number.
         code: i64,
-        /// Its words, for the model and for nobody else.
+        /// Its message, which only the model gets.
         words: String,
     },
-    /// It does not know our session any more, or wants one.
+    /// It does not know our session any more, or requires one.
     Session(StatusCode),
 }
 
 impl McpError {
-    /// For the operator, without the server's words.
+    /// The error for the operator, without the server's message.
     pub(in crate::bot) fn into_error(self, authority: &str) -> BotError {
         match self {
             Self::Bot(error) => error,
@@ -94,7 +94,7 @@ impl McpError {
 }
 
 impl McpServer {
-    /// `known`: the tools that may be used.
+    /// `known` are the tools that may be used.
     pub(in crate::bot) fn new(
         outbound: Outbound,
         address: Address,
@@ -124,10 +124,10 @@ impl McpServer {
         self.address.authority()
     }
 
-    /// The tools that it has and that may be used, as it listed them some minutes ago at most.
+    /// The tools that the server has and that may be used. The list is at most some minutes old.
     ///
     /// # Errors
-    /// It gave no list. After that it is left alone for [`LIST_PAUSE`], and has none.
+    /// If it gave no list. After that the server is left alone for [`LIST_PAUSE`], and has no tools.
     pub(in crate::bot) async fn tools(&self) -> Result<Vec<Tool>, McpError> {
         if let Some(listed) = &*lock(&self.listed)
             && Instant::now() < listed.until
@@ -146,7 +146,7 @@ impl McpServer {
         found
     }
 
-    /// Asks for the list, whatever is known of it. An error: which of the tools that may be used is not there.
+    /// Requests the list, whatever is known already. It is an error if a tool that may be used is missing.
     pub(in crate::bot) async fn check(&self) -> Result<(), BotError> {
         let authority = self.authority();
         let tools = self
@@ -166,10 +166,10 @@ impl McpServer {
         }
     }
 
-    /// Calls a tool. `key` is the same when the same call is made again, for servers that look at it.
+    /// Calls a tool. `key` is the same if the same call is repeated, for servers that read it.
     ///
     /// # Errors
-    /// There is no result.
+    /// If there is no result.
     pub(in crate::bot) async fn call(
         &self,
         tool: &str,
@@ -185,7 +185,7 @@ impl McpServer {
         Ok(Outcome::read(&result))
     }
 
-    /// With all that a first call has to ask before.
+    /// Sets a time limit for a call, including everything that a first call has to do before it.
     async fn in_time<T>(
         &self,
         asked: impl Future<Output = Result<T, McpError>>,
@@ -224,7 +224,8 @@ impl McpServer {
         Ok(tools)
     }
 
-    /// One request and its result, in the manner of the server. A session that is gone is begun anew, once.
+    /// One request and its result, in the version that the server speaks. If the session is gone, a new one is begun,
+    /// once.
     async fn request(&self, method: &str, params: Value) -> Result<Value, McpError> {
         let manner = self.manner().await?;
         match self.post(&manner, method, params.clone()).await {
@@ -237,7 +238,7 @@ impl McpServer {
         }
     }
 
-    /// How it wants to be spoken with: found out at the first request.
+    /// The version that the server speaks. The first request finds it out.
     async fn manner(&self) -> Result<Manner, McpError> {
         let known = lock(&self.manner).clone();
         if let Some(manner) = known {
@@ -248,7 +249,7 @@ impl McpServer {
             .await
         {
             Ok(_) => Manner::Stateless,
-            // Servers of before know neither the method nor the revision, or miss a session.
+            // Older servers know neither the method nor the version, or require a session.
             Err(McpError::Reported { .. } | McpError::Session(_)) => self.initialize().await?,
             Err(error) => return Err(error),
         };
@@ -290,7 +291,7 @@ impl McpServer {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sends a request, or without an id a notification. The answer has a good status.
+    /// Sends a request, or, without an id, a notification. The answer has a success status.
     async fn send(
         &self,
         manner: &Manner,
@@ -340,7 +341,7 @@ impl McpServer {
         if status.is_success() {
             return Ok(answer);
         }
-        // What a server says that does not understand how we speak with it.
+        // The answers of a server that does not understand our version.
         let misunderstood = matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415 | 422);
         Err(if misunderstood {
             McpError::Session(status)
@@ -371,7 +372,7 @@ async fn result_of(mut answer: Answer) -> Result<Value, McpError> {
     )))
 }
 
-/// None: this is no answer.
+/// `None`: this is not the answer.
 fn result_in(text: &str) -> Option<Result<Value, McpError>> {
     let mut message: Value = serde_json::from_str(text).ok()?;
     if let Some(error) = message.get("error").filter(|it| it.is_object()) {
@@ -394,6 +395,6 @@ fn bot_error(error: crate::outbound::OutboundError) -> McpError {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing in the critical sections can panic half-way.
+    // Nothing in the critical sections can panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

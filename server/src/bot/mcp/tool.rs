@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// What one description may have: it goes to the model with every question.
+/// The largest description of a tool. It goes to the model with every question.
 const MAX_DEFINITION_BYTES: usize = 16 * 1024;
 
 /// One tool that may be used.
@@ -10,16 +10,16 @@ const MAX_DEFINITION_BYTES: usize = 16 * 1024;
 pub(in crate::bot) struct Tool {
     /// Its name on its server.
     pub(in crate::bot) name: String,
-    /// What people call it.
+    /// The title for people.
     pub(in crate::bot) title: String,
-    /// What it does, for the model.
+    /// What it does, in words for the model.
     description: String,
     /// The JSON schema of its arguments.
     parameters: Value,
 }
 
 impl Tool {
-    /// None: without a name, or too large.
+    /// `None`: it has no name, or is too large.
     pub(super) fn read(value: &Value) -> Option<Self> {
         if value.to_string().len() > MAX_DEFINITION_BYTES {
             return None;
@@ -44,7 +44,7 @@ impl Tool {
         })
     }
 
-    /// As a request to a model offers it, under this name.
+    /// The tool as a request to a model offers it, under this name.
     pub(in crate::bot) fn offered_as(&self, name: &str) -> Value {
         let mut function = Map::new();
         function.insert("name".to_owned(), name.into());

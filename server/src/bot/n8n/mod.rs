@@ -1,11 +1,11 @@
 //! A flow of n8n behind its Chat Trigger.
 //!
-//! In the path: `bot::open` makes an [`N8n`] of `[bots.….n8n]`; the runner gives it turns. [`whole`] reads an answer that
-//! comes at once, [`stream`] one that comes in pieces.
+//! In the path: `bot::open` makes an [`N8n`] of `[bots.….n8n]`, and `rtm::answers` gives it turns. [`whole`] reads an
+//! answer that comes at once, [`stream`] one that comes in pieces.
 //!
 //! Source of the shapes: n8n's own chat widget (`@n8n/chat`, `src/api/message.ts`).
 //!
-//! Invariant: a flow cannot tell a turn that is given again, so only what surely did not reach it is.
+//! Invariant: a flow cannot recognise a repeated turn, so a turn is repeated only if it surely did not arrive.
 
 mod stream;
 #[cfg(test)]
@@ -34,7 +34,7 @@ pub struct N8n {
 }
 
 impl N8n {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.
@@ -119,7 +119,7 @@ fn said(turn: &Turn, body: &str) -> Value {
     })
 }
 
-/// What flows and assistants may want to know of a turn, without what is not there.
+/// The fields that flows and assistants may use, without those that are absent.
 pub(super) fn metadata(turn: &Turn) -> Value {
     let mut all = json!({
         "turn": turn.idempotence_key,
@@ -155,7 +155,7 @@ pub(super) fn metadata(turn: &Turn) -> Value {
     all
 }
 
-/// A mistake in an answer, by its place.
+/// The error for an answer that cannot be read. It says where.
 fn unreadable(what: &str) -> BotError {
     BotError::failed(
         Class::Unreadable,

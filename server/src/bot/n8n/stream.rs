@@ -1,7 +1,7 @@
 //! An answer of a flow that comes in pieces: lines `{"type": "begin" | "item" | "end" | "error", "content", "metadata":
-//! {"nodeId", "runIndex"}}`, several groups of them side by side; a line that is no JSON is text.
+//! {"nodeId", "runIndex"}}`. Several groups of them may come side by side. A line that is not JSON is text.
 //!
-//! Invariant: one group grows at a time, the others wait for their turn, bounded like answers.
+//! Invariant: one group streams at a time. The others wait for their turn, bounded like answers.
 
 use protocol::visible::is_blank;
 use serde_json::Value;
@@ -10,17 +10,17 @@ use super::{unreadable, whole};
 use crate::bot::reply::ReplyError;
 use crate::bot::{Answers, BotError, Class, MAX_ANSWERS, MAX_STREAMED_BYTES};
 
-/// Which node of the flow speaks, in which of its runs.
+/// The node of the flow that speaks, and the number of its run.
 type Key = (String, u64);
 
 /// The groups of one answer.
 #[derive(Default)]
 pub(super) struct Groups {
-    /// The one that grows.
+    /// The group that streams.
     grows: Option<Key>,
-    /// Those behind it, in the order in which they began.
+    /// The groups that wait, in the order in which they began.
     wait: Vec<Waiting>,
-    /// The last line was text by itself.
+    /// The last line was text.
     after_text: bool,
 }
 
@@ -31,10 +31,10 @@ struct Waiting {
 }
 
 impl Groups {
-    /// Hears one line.
+    /// Reads one line.
     ///
     /// # Errors
-    /// The flow failed, or says more than a turn may.
+    /// If the flow failed, or says more than a turn may.
     pub(super) fn hear(&mut self, line: &str, answers: &mut Answers) -> Result<(), BotError> {
         let after_text = std::mem::take(&mut self.after_text);
         let read: Option<Value> = protocol::json::from_text(line).ok();
@@ -73,10 +73,10 @@ impl Groups {
         }
     }
 
-    /// The stream has ended.
+    /// Ends the stream.
     ///
     /// # Errors
-    /// A group had not.
+    /// If a group has not ended.
     pub(super) fn end(self, answers: &mut Answers) -> Result<(), BotError> {
         if self.grows.is_some() {
             let reason = "its stream broke off: a node had not come to its end";
@@ -109,7 +109,7 @@ impl Groups {
         if self.grows.as_ref() == Some(key) {
             return answers.write(text);
         }
-        // An item without a beginning begins its group itself.
+        // An item without a begin begins its group.
         if self.grows.is_none() {
             answers.end()?;
             self.grows = Some(key.clone());

@@ -8,13 +8,13 @@ use super::unreadable;
 use crate::bot::reply::{Reply, ReplyError};
 use crate::bot::{BotError, MAX_ANSWERS};
 
-/// A list in a list, and what stands in it: flows wrap their items, and agents with a parser wrap theirs.
+/// The deepest nesting of lists. Flows wrap their items, and agents with a parser wrap theirs.
 const MAX_NESTING: u8 = 6;
 
-/// Reads an answer. Nothing at all is a flow that says nothing.
+/// Reads an answer. An empty body means that the flow says nothing.
 ///
 /// # Errors
-/// It is none, or says more than a turn may.
+/// If it is not an answer, or says more than a turn may.
 pub(super) fn read(body: &[u8]) -> Result<Reply, BotError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Reply::default());
@@ -27,7 +27,7 @@ pub(super) fn read(body: &[u8]) -> Result<Reply, BotError> {
     of(&value)
 }
 
-/// The same for JSON that was read already.
+/// Reads JSON that was parsed already.
 ///
 /// # Errors
 /// As [`read`].
@@ -51,7 +51,7 @@ fn add(reply: &mut Reply, value: &Value, nesting: u8) -> Result<(), BotError> {
                 return add(reply, output, nesting);
             }
             let ours = Reply::read(value)?;
-            // n8n's word when a flow answers before it has run.
+            // n8n answers this if it is set to answer before the flow has run.
             if ours == Reply::default() && !fields.is_empty() && !fields.contains_key("text") {
                 return Err(unreadable(
                     "it has neither `output` nor `text`; the trigger's response mode must be \"When Last Node Finishes\", \"Using Response Nodes\" or \"Streaming\"",

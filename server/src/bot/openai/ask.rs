@@ -2,8 +2,8 @@
 //!
 //! In the path: [`super::OpenAi`] asks once, and once more for each round of tools.
 //!
-//! Invariants: what is said is shown as it arrives and never more than fits. Whoever stops the turn drops the future, which
-//! hangs up; what was used up until then is counted.
+//! Invariants: what the model says is shown as it arrives, and never more than fits. Stopping the turn drops the
+//! future, which closes the connection; the tokens used so far are counted.
 
 use std::time::Duration;
 
@@ -18,40 +18,41 @@ use super::settings::Settings;
 use crate::bot::{Answers, BotError, Class};
 use crate::outbound::{Answer, AnswerEvents, Call, Outbound};
 
-/// One event: a whole answer at worst, with the calls in it.
+/// The most bytes of one event: at worst a whole answer with its calls.
 const EVENT_BYTES: usize = 512 * 1024;
 
-/// A whole stream: each token has some hundred bytes around it, and a model may think for thousands of them.
+/// The most bytes of a stream. Each token has some hundred bytes around it, and a model may think for thousands of
+/// tokens.
 const STREAM_BYTES: usize = 32 * 1024 * 1024;
 
-/// The body of an error.
+/// The most bytes of an error's body.
 const ERROR_BYTES: usize = 64 * 1024;
 
-/// How long a count of tokens is waited for when the answer is over.
+/// How long to wait for a count of tokens after the answer has ended.
 const AFTER_END: Duration = Duration::from_secs(2);
 
-/// How long the end of the connection's answer is waited for behind `[DONE]`, so that the connection can be used again.
+/// How long to wait for the end of the response after `[DONE]`, so that the connection can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug, Default)]
 pub(super) struct Generated {
-    /// All that was said.
+    /// Everything that was said.
     pub(super) text: String,
-    /// What the model wants to know before it goes on.
+    /// The tool calls of the model.
     pub(super) calls: Vec<ToolCall>,
 }
 
-/// Tools that go along with a request.
+/// The tools of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
-    /// As the request has them; they stay to the end of a turn, since servers want to know what was called.
+    /// The definitions. They stay in every request of a turn, because servers want to know what was called.
     pub(super) definitions: &'a [Value],
-    /// False: it is time to answer.
+    /// False: the model has to answer now.
     pub(super) may_call: bool,
 }
 
-/// Asks with these messages and tools, and writes down what is said. The answer is still open when it ended by itself.
+/// Sends these messages and tools, and writes what the model says. If the answer ended by itself, it is still open.
 pub(super) async fn ask(
     outbound: &Outbound,
     settings: &Settings,
@@ -108,7 +109,7 @@ fn body(settings: &Settings, messages: Vec<Value>, tools: Given<'_>) -> Vec<u8> 
     Value::Object(body).to_string().into_bytes()
 }
 
-/// Reads a stream to its end. True: there was no room for more.
+/// Reads a stream to its end. True: not all of it fits.
 async fn stream(
     answer: Answer,
     completion: &mut Completion,
@@ -150,7 +151,7 @@ async fn stream(
     )))
 }
 
-/// The next event. None: it was waited for in vain behind the end.
+/// The next event. `None`: none came in time after the end.
 async fn next(
     events: &mut AnswerEvents,
     until: Option<Instant>,
@@ -161,7 +162,7 @@ async fn next(
     }
 }
 
-/// Reads an answer of a server that does not stream. True: there was no room for all of it.
+/// Reads an answer of a server that does not stream. True: not all of it fits.
 async fn whole(
     mut answer: Answer,
     completion: &mut Completion,
@@ -179,7 +180,7 @@ async fn whole(
     Ok(!fits)
 }
 
-/// What becomes of an answer that came to its end.
+/// Handles an answer that has ended.
 fn ended(
     completion: &mut Completion,
     tally: &mut Tally<'_>,
@@ -232,17 +233,17 @@ fn wrong_answer(authority: &str, wrong: Wrong) -> Refusal {
     }
 }
 
-/// The error that an answer without success is.
+/// The error for an answer with an error status.
 async fn refused(mut answer: Answer) -> Refusal {
     let mut body = Vec::new();
-    // What cannot be read says as little as an empty one.
+    // A body that cannot be read says as little as an empty one.
     while body.len() <= ERROR_BYTES
         && let Ok(Some(bytes)) = answer.chunk().await
     {
         body.extend_from_slice(&bytes);
     }
     let read: Value = serde_json::from_slice(&body).unwrap_or_default();
-    // vLLM and others have the error as the object itself; Mistral has a `detail`.
+    // vLLM and others have the error as the object itself. Mistral has a `detail`.
     let error = if read["error"].is_null() {
         &read
     } else {
@@ -257,13 +258,13 @@ async fn refused(mut answer: Answer) -> Refusal {
     )
 }
 
-/// Writes what is said, and counts what it costs: at the end, or when the turn is stopped.
+/// Writes what the model says, and counts the tokens: at the end, or when the turn is stopped.
 struct Tally<'a> {
     answers: &'a mut Answers,
     text: String,
-    /// By our guess, of what was asked.
+    /// Our guess of the tokens of the question.
     asked: usize,
-    /// By the server.
+    /// The server's count.
     counted: Option<u64>,
     forgotten: bool,
 }
@@ -285,7 +286,7 @@ impl<'a> Tally<'a> {
         self.answers.write_what_fits(piece)
     }
 
-    /// Nothing was used up.
+    /// No tokens were used.
     fn forget(&mut self) {
         self.forgotten = true;
     }

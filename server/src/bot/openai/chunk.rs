@@ -1,12 +1,12 @@
-//! One piece of a streamed answer, as the many servers of this shape write it.
+//! One chunk of a streamed answer, in the forms that the many servers of this API write.
 //!
 //! In the path: [`super::completion`] takes one chunk after the other.
 //!
-//! Invariant: a field that is missing, null or of another type is no field. Only what is no JSON object at all is refused.
+//! Invariant: a field that is missing, null or of another type is ignored. Only what is not a JSON object is refused.
 
 use serde_json::Value;
 
-/// Tool calls of one answer: more is a loop.
+/// The most tool calls of one answer. More is a loop.
 pub(super) const MAX_CALLS: usize = 16;
 
 /// One chunk, or a whole answer that was not streamed.
@@ -16,18 +16,18 @@ pub(super) struct Chunk {
     pub(super) text: String,
     /// Pieces of tool calls.
     pub(super) calls: Vec<CallPiece>,
-    /// Why the answer ends here; empty: it goes on.
+    /// Why the answer ends here. Empty: it goes on.
     pub(super) finish: String,
-    /// Tokens of question and answer until here.
+    /// The tokens of question and answer so far.
     pub(super) tokens: Option<u64>,
-    /// What went wrong, under a status that says that all is well.
+    /// An error under a success status.
     pub(super) error: Option<Value>,
 }
 
 /// A piece of one tool call. The pieces of one call have one index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CallPiece {
-    /// Which call of the answer it is. None: servers that send whole calls leave it out.
+    /// The index of the call in the answer. `None`: servers that send complete calls leave it out.
     pub(super) index: Option<usize>,
     /// The server's name for the call.
     pub(super) id: String,
@@ -38,7 +38,7 @@ pub(super) struct CallPiece {
 }
 
 impl Chunk {
-    /// None: this is no JSON object.
+    /// `None`: this is not a JSON object.
     pub(super) fn read(data: &str) -> Option<Self> {
         let read: Value = serde_json::from_str(data).ok()?;
         read.is_object().then(|| Self::of(&read))
@@ -51,13 +51,13 @@ impl Chunk {
             ..Self::default()
         };
         let choices = read["choices"].as_array().map_or(&[][..], Vec::as_slice);
-        // One answer is asked for; whoever gives several is heard with the first.
+        // One answer is requested. If a server gives several, the first one counts.
         let ours = |choice: &&Value| choice["index"].as_u64().unwrap_or_default() == 0;
         let Some(choice) = choices.iter().find(ours) else {
             return chunk;
         };
         text_of(&choice["finish_reason"]).clone_into(&mut chunk.finish);
-        // OpenRouter tells of an error there, too.
+        // OpenRouter puts an error there, too.
         if let Some(error) = choice.get("error").filter(|it| !it.is_null()) {
             chunk.error = Some(error.clone());
         }
@@ -79,7 +79,7 @@ impl CallPiece {
         let function = &read["function"];
         let arguments = match &function["arguments"] {
             Value::String(text) => text.clone(),
-            // Some give the object instead of its text.
+            // Some servers send the object instead of its text.
             object @ Value::Object(_) => object.to_string(),
             _ => String::new(),
         };
@@ -94,7 +94,7 @@ impl CallPiece {
     }
 }
 
-/// A text, or a list of parts. Parts that are no text (`thinking`, pictures) are not said.
+/// The text of a content, which may be a list of parts. Other parts (`thinking`, pictures) are ignored.
 fn said_by(content: &Value, text: &mut String) {
     match content {
         Value::String(said) => text.push_str(said),

@@ -1,22 +1,22 @@
-//! One streamed answer of a model, put together from its chunks.
+//! One streamed answer of a model, joined from its chunks.
 //!
-//! In the path: `ask` gives it each event's data and writes what comes out.
+//! In the path: `ask` gives it each event's data, and writes the text that it returns.
 //!
-//! Invariants: lenient about fields, strict about the end. `[DONE]` or a reason to finish is the end, either one; a stream
-//! that stops without both has broken off. What is kept is bounded.
+//! Invariants: it is lenient about fields, and strict about the end. Either `[DONE]` or a finish reason is the end; a
+//! stream that stops without both has broken off. What is kept is bounded.
 
 use serde_json::Value;
 
 use super::chunk::{CallPiece, Chunk, MAX_CALLS};
 use super::thinking::Thinking;
 
-/// JSON text of the arguments of all calls of one answer.
+/// The most JSON text of the arguments of all calls of one answer.
 const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
 
-/// Bytes of a tool's name or of a call's id.
+/// The most bytes of a tool's name or of a call's id.
 const MAX_NAME_BYTES: usize = 256;
 
-/// What has come of an answer.
+/// The answer so far.
 #[derive(Debug, Default)]
 pub(super) struct Completion {
     thinking: Thinking,
@@ -29,42 +29,42 @@ pub(super) struct Completion {
 /// A call that the model wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ToolCall {
-    /// The server's name for it; empty: it gave none.
+    /// The server's id of the call. Empty: it gave none.
     pub(super) id: String,
     /// The tool.
     pub(super) name: String,
     /// JSON text.
     pub(super) arguments: String,
-    /// The server's number for it, while pieces come.
+    /// The server's index of the call, while pieces come.
     pub(super) index: Option<usize>,
 }
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
-    /// By itself, or to have tools called.
+    /// The answer is complete, or the model calls tools.
     Whole,
-    /// There was no room for more.
+    /// The answer is longer than it may be.
     Length,
-    /// The provider does not let it through.
+    /// The provider has filtered it.
     Filtered,
-    /// Something broke, says the server.
+    /// The server says that something broke.
     Error,
 }
 
 /// Why an answer cannot be read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Wrong {
-    /// No JSON object.
+    /// It is not a JSON object.
     Unreadable,
     /// The server's own error.
     Reported(Value),
-    /// More calls, or more of them, than we take.
+    /// There are more or longer calls than are accepted.
     TooManyCalls,
 }
 
 impl Completion {
-    /// Takes the data of one event, and gives what is said by it.
+    /// Takes the data of one event, and gives the text in it.
     pub(super) fn take(&mut self, data: &str) -> Result<String, Wrong> {
         let data = data.trim();
         if data == "[DONE]" {
@@ -82,7 +82,7 @@ impl Completion {
             self.tokens = chunk.tokens;
         }
         if self.finish.is_some() {
-            // Only the count comes after the end.
+            // After the end only the count comes.
             return Ok(String::new());
         }
         for piece in chunk.calls {
@@ -92,32 +92,32 @@ impl Completion {
         Ok(self.thinking.take(&chunk.text))
     }
 
-    /// Has the answer come to its end?
+    /// Whether the answer has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.done || self.finish.is_some()
     }
 
-    /// Has the stream itself said that nothing more comes?
+    /// Whether the stream itself said that nothing more comes.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// What is said last: the rest of what was held back.
+    /// The last text: what was still held back.
     pub(super) fn rest(&mut self) -> String {
         self.thinking.finish()
     }
 
-    /// Why it ended.
+    /// Why the answer ended.
     pub(super) fn finish(&self) -> Finish {
         self.finish.unwrap_or(Finish::Whole)
     }
 
-    /// Tokens of question and answer, if the server has counted.
+    /// The tokens of question and answer, if the server has counted them.
     pub(super) fn tokens(&self) -> Option<u64> {
         self.tokens
     }
 
-    /// The calls that it wants. Not those of an answer that was cut off: half a call is none.
+    /// The calls of the answer. An answer that was cut off has none, because half a call is not a call.
     pub(super) fn take_calls(&mut self) -> Vec<ToolCall> {
         let calls = std::mem::take(&mut self.calls);
         if self.finish() != Finish::Whole {
@@ -130,13 +130,13 @@ impl Completion {
     }
 
     fn join(&mut self, piece: CallPiece) -> Result<(), Wrong> {
-        // Whole calls have an id each and often no index; pieces have one index, and only the first has an id.
+        // Complete calls have an id each and often no index. Pieces have one index, and only the first piece has an id.
         let known = match piece.index {
             Some(_) => self.calls.iter().position(|call| call.index == piece.index),
             None if piece.id.is_empty() && piece.name.is_empty() => self.calls.len().checked_sub(1),
             None => None,
         };
-        // One index for several whole calls: a new id begins a new one.
+        // Several complete calls may share one index: a new id begins a new call.
         let known = known.filter(|at| {
             let call = &self.calls[*at];
             piece.id.is_empty()
@@ -149,7 +149,7 @@ impl Completion {
             None if self.calls.len() == MAX_CALLS => return Err(Wrong::TooManyCalls),
             None => {
                 if let Some(index) = piece.index {
-                    // What comes under this index from now on belongs to the new call.
+                    // From now on this index belongs to the new call.
                     for call in self.calls.iter_mut().filter(|it| it.index == Some(index)) {
                         call.index = None;
                     }
@@ -165,7 +165,7 @@ impl Completion {
         if call.id.is_empty() {
             call.id = piece.id;
         }
-        // Some repeat the name with each piece.
+        // Some servers repeat the name with each piece.
         if call.name.is_empty() {
             call.name = piece.name;
         }
@@ -179,7 +179,7 @@ impl Completion {
     }
 }
 
-/// A reason that we do not know is an end like others.
+/// An unknown reason is an end, too.
 fn finish_of(reason: &str) -> Option<Finish> {
     Some(match reason.to_ascii_lowercase().as_str() {
         "" | "null" => return None,

@@ -1,11 +1,12 @@
 //! A language model behind an API in the shape of OpenAI's chat completions: OpenAI, Azure, Ollama, vLLM, llama.cpp,
 //! OpenRouter, Mistral and many more.
 //!
-//! In the path: `bot::open` makes an [`OpenAi`] of `[bots.….openai]`; the runner gives it turns. [`prompt`] says what the
-//! model is told, `ask` asks, [`completion`] reads the stream, [`refusal`] the errors, [`tools`] runs what the model calls.
+//! In the path: `bot::open` makes an [`OpenAi`] of `[bots.….openai]`, and `rtm::answers` gives it turns. [`prompt`]
+//! makes the messages, `ask` sends them, [`completion`] reads the stream, [`refusal`] the errors, and [`tools`] runs
+//! what the model calls.
 //!
-//! Invariants: what the model says is text, never a template. What it thinks is not shown. Nothing is kept between two
-//! turns: the history comes from the store.
+//! Invariants: what the model says is text, and never a template. Its thoughts are not shown. Nothing is kept between
+//! two turns, because the history comes from the store.
 
 mod ask;
 mod chunk;
@@ -38,22 +39,22 @@ use super::{Answers, Bot, BotError, Class, Patience, Recent, Turn, TurnKind};
 use crate::config;
 use crate::outbound::{Call, Outbound, Waits};
 
-/// Messages of the history at most; the budget of tokens cuts more.
+/// The most messages of the history. The budget of tokens cuts more.
 const RECENT_MESSAGES: u32 = 100;
 
-/// Bytes of the history that are read, whatever the budget.
+/// The most bytes of the history that are read, whatever the budget.
 const RECENT_BYTES: usize = 512 * 1024;
 
-/// Rounds of tool calls in one turn; after them the model has to answer.
+/// The most rounds of tool calls in one turn. After them the model has to answer.
 const MAX_ROUNDS: usize = 5;
 
-/// How much longer the runner waits than we do: our own words say better what took long.
+/// How much longer the runner waits than the client, because the client's error says better what took long.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// How long [`Bot::check`] waits.
 const CHECK: Duration = Duration::from_secs(10);
 
-/// A list of models: some gateways have thousands.
+/// The most bytes of a list of models. Some gateways have thousands.
 const CHECK_BYTES: usize = 16 * 1024 * 1024;
 
 /// The bot.
@@ -64,7 +65,7 @@ pub struct OpenAi {
 }
 
 impl OpenAi {
-    /// Reads its files; asks nobody.
+    /// Opens the bot and reads its files. Nothing is called.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.
@@ -121,7 +122,8 @@ impl OpenAi {
         Ok(())
     }
 
-    /// Asks with the prompt and what came of tools since; once more with half of the history when that is too long.
+    /// Asks with the prompt and the results of tools so far. If that is too long, asks once more with half of the
+    /// history.
     async fn ask(
         &self,
         prompt: &mut Prompt,
@@ -159,7 +161,7 @@ impl OpenAi {
         }
     }
 
-    /// What becomes of a call that waited for the visitor's yes. Gives the messages that follow what the visitor said.
+    /// Handles a call that waited for the visitor's yes. Gives the messages that follow the visitor's message.
     async fn settle(
         &self,
         turn: &Turn,
@@ -206,7 +208,7 @@ impl Bot for OpenAi {
     fn recent(&self) -> Recent {
         Recent {
             messages: RECENT_MESSAGES,
-            // One token is more than three bytes in most languages; the budget decides.
+            // One token has more than three bytes in most languages. The budget decides.
             bytes: (self.settings.budget * 4).min(RECENT_BYTES),
         }
     }
@@ -223,7 +225,8 @@ impl Bot for OpenAi {
         }
     }
 
-    /// Asks for the list of models, and each server of tools for its list. A server without a list of models is there, too.
+    /// Requests the list of models, and the list of each tool server. A server without a list of models counts as
+    /// there, too.
     async fn check(&self) -> Result<(), BotError> {
         let call = Call::get(self.settings.models.clone())
             .headers(self.settings.headers.clone())

@@ -1,27 +1,27 @@
-//! A call that waits for the visitor's yes.
+//! A tool call that waits for the visitor's yes.
 //!
-//! In the path: [`super::tools`] asks by two buttons and keeps the call with the conversation; the next turn looks which
-//! button was pressed, if any.
+//! In the path: [`super::tools`] asks with two buttons and keeps the call with the conversation. The next turn checks
+//! which button was pressed, if any.
 //!
-//! Invariant: only the button of this very question is a yes. Its payload is made of the turn's id, which neither the model
-//! nor a page knows; what the visitor types is none.
+//! Invariant: only the button of this question counts as yes. Its payload is made from the turn's id, which neither the
+//! model nor a page knows, so nothing that the visitor types counts.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-/// What a visitor is shown of the arguments. A call that needs more words is not made: nobody can agree to what was not
-/// shown.
+/// The most text of the arguments that a visitor is shown. A call that needs more is not made, because nobody can agree
+/// to what was not shown.
 const MAX_SHOWN_CHARS: usize = 600;
 
-/// Kept from the question to the answer.
+/// What is kept from the question to the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pending {
     /// The tool as the model names it.
     pub(super) tool: String,
-    /// What it is called with.
+    /// The arguments.
     pub(super) arguments: Map<String, Value>,
-    /// What makes the buttons' payloads.
+    /// The secret part of the buttons' payloads.
     mark: String,
 }
 
@@ -32,12 +32,12 @@ pub(super) enum Reply {
     Yes,
     /// Pressed no.
     No,
-    /// Said something else.
+    /// The visitor said something else.
     Else,
 }
 
 impl Pending {
-    /// `turn` is the turn's idempotence key: the same call of the same turn has the same buttons.
+    /// `turn` is the turn's idempotence key, so the same call of the same turn has the same buttons.
     pub(super) fn new(tool: &str, arguments: &Map<String, Value>, turn: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [turn, tool, &Value::Object(arguments.clone()).to_string()] {
@@ -53,23 +53,23 @@ impl Pending {
         }
     }
 
-    /// What was kept; none when it is something else.
+    /// Reads what was kept. `None`: it is something else.
     pub(super) fn read(state: Option<&str>) -> Option<Self> {
         serde_json::from_str(state?).ok()
     }
 
-    /// To keep.
+    /// The JSON to keep.
     pub(super) fn written(&self) -> String {
-        // A struct of texts and JSON is always written.
+        // A struct of texts and JSON can always be written.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What the buttons send: yes and no.
+    /// The payloads of the buttons: yes and no.
     pub(super) fn payloads(&self) -> (String, String) {
         (format!("yes:{}", self.mark), format!("no:{}", self.mark))
     }
 
-    /// What this message is to the question.
+    /// What this message means for the question.
     pub(super) fn answered_by(&self, body: &str) -> Reply {
         let (yes, no) = self.payloads();
         if body == yes {
@@ -82,7 +82,7 @@ impl Pending {
     }
 }
 
-/// The call in words that a visitor can agree to: `Cancel order (number: 17)`. None: that would be too many.
+/// The call in words for the visitor: `Cancel order (number: 17)`. `None`: they would be too long.
 pub(super) fn shown(title: &str, arguments: &Map<String, Value>) -> Option<String> {
     let one = |(name, value): (&String, &Value)| {
         let value = value
@@ -96,7 +96,7 @@ pub(super) fn shown(title: &str, arguments: &Map<String, Value>) -> Option<Strin
     } else {
         format!("{title} ({})", all.join(", "))
     };
-    // On one line, and without marks that would make it look different from what it is.
+    // It is put on one line, without marks that would make it look different.
     let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
     let text: String = text.chars().map(plain).collect();
     (text.chars().count() <= MAX_SHOWN_CHARS).then_some(text)

@@ -1,32 +1,32 @@
-//! What the model is told of the conversation: who it is, what was said, and the newest message, under a budget.
+//! The messages for the model: who it is, what was said, and the newest message, within a budget.
 //!
 //! In the path: [`super::OpenAi`] makes a [`Prompt`] of a turn; `ask` sends its messages.
 //!
-//! Invariants: one system message, first, since not every server takes another. Roles alternate and the visitor begins,
-//! since the templates of many models demand it. The newest message is always there; what does not fit is cut from the
-//! front, by whole turns.
+//! Invariants: there is one system message, and it comes first, because not every server accepts another. Roles
+//! alternate and the visitor begins, because the templates of many models demand it. The newest message is always
+//! there. What does not fit is cut from the front, in whole turns.
 
 use serde_json::{Value, json};
 
 use crate::bot::{PastMessage, Speaker, Turn};
 
-/// Tokens are guessed from bytes.
+/// The number of tokens is guessed from the bytes.
 const BYTES_A_TOKEN: usize = 3;
 
-/// What a message costs besides its text.
+/// The cost of a message besides its text.
 const TOKENS_A_MESSAGE: usize = 4;
 
-/// Told when such a message is there.
+/// Explains such messages to the model, if there are any.
 const ABOUT_AGENTS: &str = "Messages that begin with “[A member of the team wrote:]” were written by a person who had taken over the conversation. The conversation is back with you now; do not begin your own messages like that.";
 
-/// The visitor's turn when the bot spoke first.
+/// Stands for the visitor's turn if the bot spoke first.
 const OPENED: &str = "(The visitor has opened the chat.)";
 
-/// What a model is given.
+/// The messages for a model.
 #[derive(Clone)]
 pub(super) struct Prompt {
     system: String,
-    /// Oldest first; each begins with what the visitor said.
+    /// Oldest first. Each turn begins with what the visitor said.
     turns: Vec<Vec<Message>>,
     newest: String,
 }
@@ -37,13 +37,13 @@ struct Message {
     text: String,
 }
 
-/// How many tokens these bytes are, about.
+/// About how many tokens these bytes are.
 pub(super) fn tokens_of(bytes: usize) -> usize {
     bytes.div_ceil(BYTES_A_TOKEN)
 }
 
 impl Prompt {
-    /// Of a turn in which the visitor said something; none for every other.
+    /// The prompt for a turn in which the visitor said something. `None` for every other turn.
     pub(super) fn of(system: &str, turn: &Turn) -> Option<Self> {
         let newest = turn.kind.newest(false)?;
         let mut turns: Vec<Vec<Message>> = Vec::new();
@@ -78,7 +78,7 @@ impl Prompt {
         Some(prompt)
     }
 
-    /// Tells the model something about this turn, where the visitor cannot speak.
+    /// Adds a note about this turn to the system message, where the visitor cannot write.
     pub(super) fn note(&mut self, text: &str) {
         if !self.system.is_empty() {
             self.system.push_str("\n\n");
@@ -86,8 +86,8 @@ impl Prompt {
         self.system.push_str(text);
     }
 
-    /// Leaves out the oldest turns until the rest fits, beside `others` tokens (tools). False: nothing was left to leave out
-    /// already.
+    /// Leaves out the oldest turns until the rest fits beside `others` tokens (tools). False: nothing is left to leave
+    /// out.
     pub(super) fn cut(&mut self, budget: usize, others: usize) -> bool {
         let fixed = others + cost(&self.system) + cost(&self.newest);
         let mut left = budget.saturating_sub(fixed);
@@ -105,14 +105,14 @@ impl Prompt {
         cut > 0
     }
 
-    /// Half of the turns less, for a server that finds it too much. False: there is none left.
+    /// Leaves out half of the turns, for a server that finds the prompt too long. False: nothing is left to leave out.
     pub(super) fn halve(&mut self) -> bool {
         let all: usize = self.turns.iter().flatten().map(|it| cost(&it.text)).sum();
         if self.turns.is_empty() {
             return false;
         }
         let fixed = cost(&self.system) + cost(&self.newest);
-        // A turn that is more than half of all goes, too.
+        // A turn that is more than half of everything goes, too.
         self.cut(fixed + all / 2, 0)
     }
 
@@ -240,7 +240,7 @@ mod tests {
             let turn = |at| [said(Visitor, &format!("{at} {long}")), said(Bot, &long)];
             (0..count).flat_map(turn).collect::<Vec<_>>()
         };
-        // About 210 tokens a turn.
+        // About 210 tokens for each turn.
         let mut three = prompt(recent(3), "newest");
         assert!(three.cut(500, 0));
         let kept = lines(&three);

@@ -1,9 +1,9 @@
-//! What a server says when it does not answer: `{"error": …}`, with a status or in the middle of a stream.
+//! The errors of a server: `{"error": …}`, with an error status or in the middle of a stream.
 //!
-//! In the path: `ask` reads the body of an answer that is none; [`super::completion`] finds errors in a stream.
+//! In the path: `ask` reads the body of an answer with an error status. [`super::completion`] finds errors in a stream.
 //!
-//! Invariant: of the server's own words only names of errors (`insufficient_quota`) get into ours, never its sentences:
-//! they may repeat what the visitor said.
+//! Invariant: of the server's words only names of errors (`insufficient_quota`) get into ours. Sentences never do,
+//! because they may repeat what the visitor said.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use serde_json::Value;
 use crate::bot::fault::of_status;
 use crate::bot::{BotError, Class, Fault};
 
-/// Names of errors that are worth telling are not longer.
+/// The longest name of an error that is logged.
 const NAME_BYTES: usize = 64;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// More was asked than fits into the model's context: a shorter history may do.
+    /// The prompt is longer than the model's context: a shorter history may fit.
     TooLong(BotError),
     /// Anything else.
     Other(BotError),
 }
 
 impl Refusal {
-    /// As an error, whatever it is.
+    /// The error, of whichever kind.
     pub(super) fn into_error(self) -> BotError {
         match self {
             Self::TooLong(error) | Self::Other(error) => error,
@@ -34,8 +34,8 @@ impl Refusal {
     }
 }
 
-/// What an error means. `error` is the value of `error`, or null when there was none; `status` is that of the answer, or
-/// none in the middle of a stream.
+/// What an error means. `error` is the value of `error`, or null if there was none. `status` is the answer's status, or
+/// `None` in the middle of a stream.
 pub(super) fn refusal(
     authority: &str,
     status: Option<StatusCode>,
@@ -45,7 +45,7 @@ pub(super) fn refusal(
     let code = name_of(&error["code"]);
     let kind = name_of(&error["type"]);
     let says = |name: &str| code == name || kind == name;
-    // A number in the place of a name is a status (OpenRouter, llama.cpp).
+    // A number instead of a name is a status (OpenRouter, llama.cpp).
     let number = error["code"].as_u64().and_then(|it| u16::try_from(it).ok());
     let in_body = number
         .filter(|it| (400..600).contains(it))
@@ -81,7 +81,7 @@ pub(super) fn refusal(
     Refusal::Other(with_names(found, &named(&code, &kind, error)))
 }
 
-/// An error in the middle of a stream that has no number: its name says whether to ask again.
+/// An error in the middle of a stream without a number. Its name says whether to try again.
 fn without_status(authority: &str, code: &str, kind: &str) -> BotError {
     let says = |part: &str| code.contains(part) || kind.contains(part);
     if says("rate_limit") || says("overloaded") {
@@ -101,7 +101,7 @@ fn without_status(authority: &str, code: &str, kind: &str) -> BotError {
     }
 }
 
-/// Is the question too long for the model? Few servers have a name for it, so their sentences are looked at.
+/// Whether the question is too long for the model. Few servers have a name for that, so their sentences are searched.
 fn is_about_context(code: &str, kind: &str, error: &Value) -> bool {
     const NAMES: [&str; 3] = [
         "context_length_exceeded",
@@ -124,7 +124,7 @@ fn is_about_context(code: &str, kind: &str, error: &Value) -> bool {
         || WORDS.iter().any(|words| message.contains(words))
 }
 
-/// The names that an error has, for the operator: ` (invalid_request_error, max_tokens)`.
+/// The names of an error, for the operator: ` (invalid_request_error, max_tokens)`.
 fn named(code: &str, kind: &str, error: &Value) -> String {
     let param = name_of(&error["param"]);
     let mut names: Vec<&str> = [code, kind, param.as_str()]
@@ -139,7 +139,7 @@ fn named(code: &str, kind: &str, error: &Value) -> String {
     }
 }
 
-/// A value that looks like a name: no sentence, no key.
+/// A value that looks like a name, and not like a sentence or a key.
 fn name_of(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     let fits = text.len() <= NAME_BYTES

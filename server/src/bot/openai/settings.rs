@@ -1,6 +1,6 @@
-//! From `[bots.….openai]` to what every request needs, read and checked once.
+//! Makes from `[bots.….openai]` what every request needs. It is read and checked once.
 //!
-//! In the path: [`super::OpenAi::open`], at the start and after SIGHUP.
+//! In the path: [`super::OpenAi::open`] calls this at the start and after SIGHUP.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -20,36 +20,36 @@ use crate::outbound::{Address, Waits};
 /// The longest `system_file`: some hundred pages.
 const SYSTEM_BYTES: u64 = 256 * 1024;
 
-/// Whose newer models take `max_completion_tokens` only.
+/// The newer models of these services accept only `max_completion_tokens`.
 const NEWER_NAMES: [&str; 3] = [
     "api.openai.com",
     ".openai.azure.com",
     ".services.ai.azure.com",
 ];
 
-/// What is the same for all requests of a bot.
+/// What all requests of a bot have in common.
 pub(super) struct Settings {
     /// `…/chat/completions`.
     pub(super) completions: Address,
     /// `…/models`.
     pub(super) models: Address,
-    /// The key among them.
+    /// The headers, including the key.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// All of a request's body but messages and tools.
+    /// The body of a request without messages and tools.
     pub(super) body: Map<String, Value>,
-    /// The system prompt; empty: none.
+    /// The system prompt. Empty: none.
     pub(super) system: String,
-    /// Empty: none.
+    /// The greeting. Empty: none.
     pub(super) greeting: String,
-    /// Tokens of what the model is given.
+    /// The most tokens that the model gets.
     pub(super) budget: usize,
-    /// How long the model is waited for.
+    /// How long to wait for the model.
     pub(super) waits: Waits,
 }
 
 impl Settings {
     /// # Errors
-    /// [`BotError::Setting`]: a file that is not there, a key that fits no header.
+    /// [`BotError::Setting`]: a file that is missing, or a key that does not fit into a header.
     pub(super) fn of(config: &config::OpenAi) -> Result<Self, BotError> {
         let below = |path: &str| address(config.base_url.below(path));
         Ok(Self {
@@ -85,7 +85,7 @@ fn all_headers(config: &config::OpenAi) -> Result<Vec<(HeaderName, HeaderValue)>
     Ok(all)
 }
 
-/// `Bearer …`, never shown.
+/// The header `Bearer …`, which is never shown.
 pub(super) fn bearer(key: &SecretString, setting: &str) -> Result<HeaderValue, BotError> {
     header_value(&format!("Bearer {}", key.expose_secret()), setting)
 }
@@ -154,7 +154,7 @@ fn read_text(file: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// A mistake in this setting of the connector.
+/// The error for a wrong setting of the connector.
 pub(super) fn setting(key: &str, reason: impl Into<String>) -> BotError {
     BotError::Setting {
         key: format!("openai.{key}"),

@@ -1,33 +1,33 @@
-//! Takes out what a model thinks aloud at the beginning of its answer (`<think>…</think>`), where its server does not do
-//! that, and the blank lines in front of what it says.
+//! Removes a model's thoughts at the beginning of its answer (`<think>…</think>`), if its server does not do that, and
+//! the blank lines in front of the text.
 
 const OPEN: [&str; 2] = ["<think>", "<thinking>"];
 const CLOSE: [&str; 2] = ["</think>", "</thinking>"];
 
-/// Longer than any of the marks: so much is held back while it is not clear whether one comes.
+/// Longer than every mark: this many bytes are held back while it is unclear whether a mark comes.
 const LONGEST: usize = 16;
 
-/// Where in the answer we are.
+/// The part of the answer that comes now.
 #[derive(Debug, Default)]
 pub(super) struct Thinking {
     state: State,
-    /// What came and is not told yet.
+    /// The text that is held back.
     held: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// Nothing but blanks so far, or the beginning of a mark.
+    /// Only blanks so far, or the beginning of a mark.
     #[default]
     Beginning,
-    /// Behind a mark.
+    /// Behind an opening mark.
     Inside,
-    /// The rest is said.
+    /// The text, to the end.
     Saying,
 }
 
 impl Thinking {
-    /// What of this piece, and of what was held back, is said.
+    /// The text to show of this piece and of what was held back.
     pub(super) fn take(&mut self, piece: &str) -> String {
         if self.state == State::Saying {
             return piece.to_owned();
@@ -58,7 +58,7 @@ impl Thinking {
                         Some((at, at + mark.len()))
                     });
                     let Some((_, end)) = ends.min() else {
-                        // Thoughts are dropped, all but what may be the beginning of the closing mark.
+                        // Thoughts are dropped, except for what may be the beginning of the closing mark.
                         let keep = self.held.len().saturating_sub(LONGEST);
                         let keep = self.held.ceil_char_boundary(keep);
                         self.held.drain(..keep);
@@ -72,7 +72,7 @@ impl Thinking {
         }
     }
 
-    /// The answer is over: a beginning that did not become a mark is said.
+    /// The answer has ended. A beginning that did not become a mark is text.
     pub(super) fn finish(&mut self) -> String {
         if self.state == State::Beginning {
             std::mem::take(&mut self.held)

@@ -1,9 +1,9 @@
-//! The tools of a bot: what the model is offered, and what becomes of its calls.
+//! The tools of a bot: what the model is offered, and how its calls are run.
 //!
 //! In the path: [`super::OpenAi`] offers them with each request and runs the calls of each answer before it asks again.
 //!
-//! Invariants: a tool that changes something runs only when the visitor has pressed yes to this very call. What goes wrong
-//! with a tool is told to the model, not to the visitor; the operator finds it in the log, without arguments and results.
+//! Invariants: a tool that changes something runs only if the visitor has pressed yes for this call. If a tool fails,
+//! the model gets to know it, and not the visitor. The operator finds it in the log, without arguments and results.
 
 use std::collections::BTreeMap;
 
@@ -22,13 +22,13 @@ use crate::config::secret;
 use crate::config::{self, McpServer as Configured};
 use crate::outbound::{Address, Outbound};
 
-/// The longest name of a tool that models take.
+/// The longest name of a tool that models accept.
 const MAX_NAME_BYTES: usize = 64;
 
-/// All servers of a bot.
+/// All tool servers of a bot.
 pub(super) struct Tools(Vec<Served>);
 
-/// One of them.
+/// One tool server.
 struct Served {
     name: String,
     server: McpServer,
@@ -38,9 +38,9 @@ struct Served {
 
 /// One tool, as this turn offers it.
 pub(super) struct Offered<'a> {
-    /// As the model knows it.
+    /// The name for the model.
     name: String,
-    /// As the visitor knows it.
+    /// The title for the visitor.
     title: String,
     writes: bool,
     tool: Tool,
@@ -48,14 +48,14 @@ pub(super) struct Offered<'a> {
 }
 
 impl Tools {
-    /// Reads keys; asks nobody.
+    /// Reads the keys. Nothing is called.
     pub(super) fn open(config: &config::OpenAi, outbound: &Outbound) -> Result<Self, BotError> {
         let open = |(name, server): (&String, &Configured)| Served::open(name, server, outbound);
         let servers: Result<_, BotError> = config.mcp.iter().map(open).collect();
         servers.map(Self)
     }
 
-    /// What the model is offered. A server that gives no list takes no part in this turn.
+    /// The tools for the model. A server that gives no list is left out of this turn.
     pub(super) async fn offered(&self) -> Vec<Offered<'_>> {
         let mut offered: Vec<Offered<'_>> = Vec::new();
         for served in &self.0 {
@@ -90,7 +90,7 @@ impl Tools {
         offered
     }
 
-    /// Asks each server whether it is there and has what the configuration names.
+    /// Checks that each server answers and has the tools that the configuration names.
     pub(super) async fn check(&self) -> Result<(), BotError> {
         for served in &self.0 {
             served.server.check().await?;
@@ -121,7 +121,7 @@ impl Served {
     }
 }
 
-/// As a request has them.
+/// The definitions for a request.
 pub(super) fn definitions(offered: &[Offered<'_>]) -> Vec<Value> {
     offered
         .iter()
@@ -129,8 +129,8 @@ pub(super) fn definitions(offered: &[Offered<'_>]) -> Vec<Value> {
         .collect()
 }
 
-/// Runs the calls of one answer, in their order. Gives the messages for the model; none when the visitor is asked first,
-/// which ends the turn.
+/// Runs the calls of one answer, in order. Gives the messages for the model. `None`: the visitor is asked first, which
+/// ends the turn.
 pub(super) async fn run_all(
     offered: &[Offered<'_>],
     calls: &[ToolCall],
@@ -158,8 +158,8 @@ pub(super) async fn run_all(
     Ok(Some(results))
 }
 
-/// Runs the call that the visitor has agreed to, and writes into the transcript that it was run. Gives the messages for the
-/// model.
+/// Runs the call that the visitor has agreed to, and writes into the transcript that it was run. Gives the messages for
+/// the model.
 pub(super) async fn run_agreed(
     offered: &[Offered<'_>],
     pending: &Pending,
@@ -184,7 +184,7 @@ pub(super) async fn run_agreed(
             } else {
                 words.done(&call)
             };
-            // Written, not pushed: what was shown stays whatever happens next, and so nobody runs the call again.
+            // It is written, not pushed, so that it stays whatever happens next, and nobody runs the call again.
             answers.write(&line)?;
             answers.end()?;
             outcome
@@ -194,14 +194,14 @@ pub(super) async fn run_agreed(
     Ok(vec![asked("", &[call]), result])
 }
 
-/// The message of the model that wants these calls.
+/// The message of the model that makes these calls.
 pub(super) fn asked(text: &str, calls: &[ToolCall]) -> Value {
     let call = |call: &ToolCall| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}});
     let calls: Vec<Value> = calls.iter().map(call).collect();
     json!({"role": "assistant", "content": text, "tool_calls": calls})
 }
 
-/// A name for a call whose server gave none, as every server takes it: nine letters and digits.
+/// An id for a call whose server gave none, in a form that every server accepts: nine letters and digits.
 pub(super) fn call_id(round: usize, number: usize) -> String {
     format!("call{round:02}{number:03}")
 }
@@ -215,7 +215,7 @@ fn result(id: &str, outcome: &Outcome) -> Value {
     json!({"role": "tool", "tool_call_id": id, "content": text})
 }
 
-/// The tool and the arguments of a call, or what is wrong with it.
+/// The tool and the arguments of a call, or what is wrong with the call.
 fn prepared<'a, 'b>(
     offered: &'a [Offered<'b>],
     call: &ToolCall,
@@ -232,7 +232,7 @@ fn prepared<'a, 'b>(
     }
 }
 
-/// Asks the visitor, and keeps the call until the answer. Something: it cannot be asked for, and why.
+/// Asks the visitor, and keeps the call until the answer. `Some`: it cannot be asked, and this says why.
 fn ask_first(
     offered: &Offered<'_>,
     arguments: &Map<String, Value>,
@@ -296,7 +296,7 @@ async fn run(offered: &Offered<'_>, arguments: &Map<String, Value>, turn: &Turn)
     outcome
 }
 
-/// Letters, digits, `_` and `-`, as many as models take.
+/// Letters, digits, `_` and `-`, as long as models accept.
 fn name_for_models(name: &str) -> String {
     let letter = |letter: char| {
         let fits = letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';

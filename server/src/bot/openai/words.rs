@@ -1,18 +1,18 @@
-//! The few things that are said to a visitor around tools, in the visitor's language.
+//! The sentences for a visitor about tools, in the visitor's language.
 
 use app::text::Language;
 
-/// Words of one language.
+/// The sentences of one language.
 #[derive(Clone, Copy)]
 pub(super) struct Words(Language);
 
 impl Words {
-    /// Of a tag such as `de-AT`; English for languages that we do not speak.
+    /// For a tag such as `de-AT`. English if we do not speak the language.
     pub(super) fn of(tag: Option<&str>) -> Self {
         Self(Language::for_tag(tag))
     }
 
-    /// While a tool runs.
+    /// Shown while a tool runs.
     pub(super) fn looking_up(self, title: &str) -> String {
         match self.0 {
             Language::English => format!("Looking up: {title} …"),
@@ -21,7 +21,7 @@ impl Words {
         }
     }
 
-    /// Before a tool runs that changes something.
+    /// The question before a tool that changes something.
     pub(super) fn may_i(self, call: &str) -> String {
         match self.0 {
             Language::English => format!("May I do this for you? {call}"),
@@ -30,7 +30,7 @@ impl Words {
         }
     }
 
-    /// The buttons below that.
+    /// The labels of its buttons.
     pub(super) fn yes_and_no(self) -> (&'static str, &'static str) {
         match self.0 {
             Language::English => ("Yes, do it", "No"),
@@ -39,7 +39,7 @@ impl Words {
         }
     }
 
-    /// Stays in the transcript when such a tool has run.
+    /// Stays in the transcript after such a tool has run.
     pub(super) fn done(self, call: &str) -> String {
         match self.0 {
             Language::English => format!("Done: {call}"),
@@ -48,7 +48,7 @@ impl Words {
         }
     }
 
-    /// The same when it did not work.
+    /// Stays in the transcript after such a tool has failed.
     pub(super) fn not_done(self, call: &str) -> String {
         match self.0 {
             Language::English => format!("That did not work: {call}"),

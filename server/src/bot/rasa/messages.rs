@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bot::reply::{Button, MAX_BUTTONS, ReplyError, template, with_buttons};
 use crate::bot::{BotError, MAX_ANSWERS};
 
-/// Reads an answer. An empty list, or nothing at all, says nothing.
+/// Reads an answer. An empty list or an empty body says nothing.
 ///
 /// # Errors
 /// What is wrong with it, and where.
@@ -59,7 +59,7 @@ fn add(messages: &mut Vec<BotMessage>, value: &Value, path: &str) -> Result<(), 
             let is_kores = custom.get("template_type").is_some() || custom.get("payload").is_some();
             match template(custom, "", &path) {
                 Ok(message) => messages.push(message),
-                // A word between the assistant and a page of its own, with nothing to read.
+                // This is a message between the assistant and its own page, with nothing to read.
                 Err(ReplyError::Silent { .. }) if !is_kores => {}
                 Err(error) => return Err(error),
             }
@@ -68,7 +68,7 @@ fn add(messages: &mut Vec<BotMessage>, value: &Value, path: &str) -> Result<(), 
     Ok(())
 }
 
-/// `[{"title", "payload"}]`, and `{"title", "url"}` as assistants for Facebook have it.
+/// `[{"title", "payload"}]`, or `{"title", "url"}` as assistants for Facebook write it.
 fn buttons(value: &Value, path: &str) -> Result<Vec<Button>, ReplyError> {
     let listed = match value {
         Value::Null => return Ok(Vec::new()),
@@ -96,7 +96,7 @@ fn picture(url: &str, path: &str) -> Result<BotMessage, ReplyError> {
     crate::bot::reply::image(url, "", path)
 }
 
-/// An address, or `{"type", "payload": {"src"}}` as the assistant's other channels have it.
+/// An address, or `{"type", "payload": {"src"}}` as the assistant's other channels write it.
 fn attached(value: &Value, path: &str) -> Result<BotMessage, ReplyError> {
     let source = ["src", "url"]
         .iter()
@@ -112,7 +112,7 @@ fn attached(value: &Value, path: &str) -> Result<BotMessage, ReplyError> {
             let payload = json!({"url": url, "name": name_in(&url)});
             Ok(BotMessage::media("link", payload, url))
         }
-        // Words that stand where an address should.
+        // It is words instead of an address.
         None if !is_blank(address) && value.is_string() => Ok(BotMessage::text(address)),
         None => Err(ReplyError::Address {
             path: path.to_owned(),
@@ -120,7 +120,7 @@ fn attached(value: &Value, path: &str) -> Result<BotMessage, ReplyError> {
     }
 }
 
-/// The last part of an address that says something.
+/// The last part of an address that is not empty.
 fn name_in(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let name = path.rsplit('/').find(|part| !part.is_empty());

@@ -1,10 +1,11 @@
 //! A Rasa assistant behind its REST channel.
 //!
-//! In the path: `bot::open` makes a [`Rasa`] of `[bots.….rasa]`; the runner gives it turns. [`messages`] reads the answer.
+//! In the path: `bot::open` makes a [`Rasa`] of `[bots.….rasa]`, and `rtm::answers` gives it turns. [`messages`] reads
+//! the answer.
 //!
 //! Source of the shapes: Rasa's own channel (`rasa/core/channels/rest.py`).
 //!
-//! Invariant: an assistant cannot tell a turn that is given again, so only what surely did not reach it is.
+//! Invariant: an assistant cannot recognise a repeated turn, so a turn is repeated only if it surely did not arrive.
 
 mod messages;
 #[cfg(test)]
@@ -23,13 +24,13 @@ use crate::outbound::{Address, Outbound};
 /// The bot.
 pub struct Rasa {
     asked: BotEndpoint,
-    /// Answers `{"status": "ok"}`.
+    /// The address that answers `{"status": "ok"}`.
     health: Address,
     connect: String,
 }
 
 impl Rasa {
-    /// With its settings.
+    /// Opens the bot with these settings.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.

@@ -7,29 +7,29 @@ use serde_json::{Value, json};
 
 use super::{ReplyError, field, fits, list, object, text};
 
-/// More is a list to choose from, not something to press; a phone shows six.
+/// The most buttons. More would be a list to choose from. A phone shows six.
 pub const MAX_BUTTONS: usize = 20;
 
-/// Something to press.
+/// A button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
-    /// What it says.
+    /// The label.
     pub title: String,
     /// What pressing it does.
     pub press: Press,
 }
 
-/// What pressing does.
+/// What a press does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Press {
-    /// The bot gets this as the visitor's message; the visitor sees the title.
+    /// The bot gets this as the visitor's message, and the visitor sees the title.
     Sends(String),
-    /// A page opens; the bot hears nothing.
+    /// A page opens, and the bot gets nothing.
     Opens(String),
 }
 
 impl Button {
-    /// One that sends.
+    /// A button that sends.
     pub fn sends(title: impl Into<String>, payload: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -37,7 +37,7 @@ impl Button {
         }
     }
 
-    /// One that opens a page.
+    /// A button that opens a page.
     pub fn opens(title: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -46,7 +46,7 @@ impl Button {
     }
 }
 
-/// `[{"title": …, "payload": …} | {"title": …, "url": …}]`; without a payload the title is sent.
+/// `[{"title": …, "payload": …} | {"title": …, "url": …}]`. Without a payload the title is sent.
 pub(super) fn read(value: &Value, path: &str) -> Result<Vec<Button>, ReplyError> {
     let listed = list(value, path)?;
     if listed.len() > MAX_BUTTONS {
@@ -71,10 +71,10 @@ pub(super) fn read(value: &Value, path: &str) -> Result<Vec<Button>, ReplyError>
     listed.iter().enumerate().map(button).collect()
 }
 
-/// A text with buttons that stay usable: Kore's `button` template. `path` is what an error names.
+/// A text with buttons that stay usable: Kore's `button` template. Errors name `path`.
 ///
 /// # Errors
-/// Too many, one without a title, or one that opens what no client may open.
+/// If there are too many, one has no title, or one opens what no client may open.
 pub fn with_buttons(said: &str, buttons: &[Button], path: &str) -> Result<BotMessage, ReplyError> {
     let kore = |title: &str, press: &Press| match press {
         Press::Sends(payload) => json!({"type": "postback", "title": title, "payload": payload}),
@@ -83,7 +83,7 @@ pub fn with_buttons(said: &str, buttons: &[Button], path: &str) -> Result<BotMes
     choice("button", "buttons", said, buttons, path, kore)
 }
 
-/// A text with chips that go away once one is pressed: Kore's `quick_replies` template.
+/// A text with quick replies, which go away once one is pressed: Kore's `quick_replies` template.
 ///
 /// # Errors
 /// As [`with_buttons`].
@@ -142,12 +142,12 @@ fn choice(
     fits(BotMessage::template(inner, fallback), path)
 }
 
-/// A picture. `alt` says what is on it, for who does not see it.
+/// A picture. `alt` describes it for those who do not see it.
 ///
 /// # Errors
-/// It is not at an address of the web.
+/// If it is not at a web address.
 pub fn image(url: &str, alt: &str, path: &str) -> Result<BotMessage, ReplyError> {
-    // A bitmap inside of the address would be stored with every transcript.
+    // A bitmap inside the address would be stored with every transcript.
     let url = safe_image(url).filter(|url| !url.starts_with("data:"));
     let url = url.ok_or_else(|| ReplyError::Address {
         path: path.to_owned(),

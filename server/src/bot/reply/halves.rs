@@ -1,9 +1,10 @@
-//! Characters whose halves come in two pieces of a stream: JSON may cut a text between the surrogates of one.
+//! Characters whose halves come in two pieces of a stream, because JSON may cut a text between two surrogates.
 
-/// In a longer piece a half character at its end is not looked for: who sends an answer letter by letter sends little.
+/// A half character is not looked for at the end of a longer piece, because an answer that is sent letter by letter has
+/// short pieces.
 const LOOKED_AT: usize = 4 * 1024;
 
-/// Brings the halves of the pieces of one text together, in order.
+/// Joins the halves in the pieces of one text, in order.
 #[derive(Debug, Default)]
 pub(in crate::bot) struct Halves {
     /// The first half of a character, at the end of the last piece.
@@ -11,7 +12,7 @@ pub(in crate::bot) struct Halves {
 }
 
 impl Halves {
-    /// A piece whose ends may be halves. `said` is the JSON object that it stands in, as `delta`.
+    /// A piece whose ends may be halves. `said` is the JSON object in which it stands as `delta`.
     pub(in crate::bot) fn mended(&mut self, delta: &str, said: &str) -> String {
         let before = self.half.take();
         let is_torn = |end: Option<char>| end == Some(char::REPLACEMENT_CHARACTER);

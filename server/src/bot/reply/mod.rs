@@ -1,4 +1,4 @@
-//! What a bot says in Parlour's own JSON: the one place that reads it.
+//! Parlour's own JSON for a bot's replies: the only code that reads it.
 //!
 //! ```json
 //! {"messages": [
@@ -11,14 +11,14 @@
 //!  "handover": {"to": "agent", "name": "Ada"}, "close": false, "typing": false}
 //! ```
 //!
-//! Every field may be missing; `{"text": "Hello"}` alone is one message. A stream says the same in [`ReplyPieces`].
+//! Every field may be missing. `{"text": "Hello"}` alone is one message. A stream uses [`ReplyPieces`].
 //!
-//! In the path: a connector or the way in gives bytes, takes a [`Reply`], and gives it to [`Answers`].
+//! In the path: a connector or `http::way_in` gives bytes, takes a [`Reply`], and gives it to [`Answers`].
 //!
-//! Invariants: lenient in fields (what has no name here is passed over), strict in types (a text that is a number is a
-//! mistake, and said so). A template is the bot's own: it is kept as it is, with words beside it for clients that do not
-//! know it. Half a character is U+FFFD. A reply has at most [`MAX_ANSWERS`] messages, each of at most
-//! [`MAX_ANSWER_BYTES`] bytes. No error repeats what was said.
+//! Invariants: fields without a name here are ignored. Types are strict: a number instead of a text is an error. A
+//! template belongs to the bot: it is kept unchanged, with words beside it for clients that do not know it. Half a
+//! character becomes U+FFFD. A reply has at most [`MAX_ANSWERS`] messages, each of at most [`MAX_ANSWER_BYTES`] bytes.
+//! No error repeats what was said.
 
 use protocol::content::Content;
 use protocol::reply::BotMessage;
@@ -41,68 +41,68 @@ pub use pieces::{ReplyPiece, ReplyPieces};
 /// The longest name of a person who answers: what fits above a bubble.
 pub const MAX_NAME_CHARS: usize = 100;
 
-/// What an error calls the whole of it.
+/// The name of the whole reply in an error.
 const WHOLE: &str = "the reply";
 
-/// What makes a message of an object.
+/// The fields of which one makes an object a message.
 const MESSAGE: [&str; 5] = ["text", "template", "buttons", "quick_replies", "image"];
 
-/// What a bot says and does at once.
+/// What a bot says and does in one reply.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// In order.
+    /// The messages, in order.
     pub messages: Vec<BotMessage>,
-    /// Shows or hides the typing dots. Means something outside of a turn only: within one, Parlour shows them.
+    /// Shows or hides the typing dots. It matters only outside a turn, because Parlour shows them within one.
     pub typing: Option<bool>,
     /// Who answers from now on.
     pub hand_over: Option<Owner>,
-    /// The session ends.
+    /// Whether the session ends.
     pub close: bool,
 }
 
-/// Why something is no reply: in words for the operator, with the place and without the content.
+/// Why something is not a reply, in words for the operator. It names the path, and not the contents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// No JSON at all, or nested too deep.
+    /// It is not JSON, or nests too deep.
     #[error("it is no JSON")]
     NoJson,
     /// A field has another type.
     #[error("{path} is not {expected}")]
     Type {
-        /// Where: `messages[2].text`.
+        /// The path: `messages[2].text`.
         path: String,
         /// What belongs there.
         expected: &'static str,
     },
-    /// A message without anything to read.
+    /// A message has nothing to read.
     #[error("{path} has nothing to read: give it a text")]
     Silent {
-        /// Where.
+        /// The path.
         path: String,
     },
-    /// A message beside a list of messages: which comes first is not said.
+    /// A message stands beside a list of messages, so the order is unclear.
     #[error("`messages` stands beside a message; put it into the list")]
     Beside,
-    /// More than [`MAX_ANSWERS`] messages.
+    /// There are more than [`MAX_ANSWERS`] messages.
     #[error("it has more than {MAX_ANSWERS} messages")]
     TooManyMessages,
-    /// More than [`MAX_BUTTONS`].
+    /// There are more than [`MAX_BUTTONS`].
     #[error("{path} has more than {MAX_BUTTONS} entries")]
     TooManyButtons {
-        /// Where.
+        /// The path.
         path: String,
     },
-    /// More than [`MAX_ANSWER_BYTES`].
+    /// It has more than [`MAX_ANSWER_BYTES`].
     #[error("{path} has more than {MAX_ANSWER_BYTES} bytes")]
     TooBig {
-        /// Where.
+        /// The path.
         path: String,
     },
     /// A link that no client may open, or a picture that none may load.
     #[error("{path} is no address of the web (https, http; for links mailto and tel as well)")]
     Address {
-        /// Where.
+        /// The path.
         path: String,
     },
 }
@@ -129,7 +129,7 @@ impl Reply {
         Self::read(&value)
     }
 
-    /// Reads JSON that was parsed by [`protocol::json::from_bytes`] or its like.
+    /// Reads JSON that was parsed by [`protocol::json::from_bytes`] or a similar function.
     ///
     /// # Errors
     /// What is wrong with it, and where.
@@ -158,7 +158,7 @@ impl Reply {
         })
     }
 
-    /// One message and nothing else.
+    /// A reply of one message.
     pub fn of(message: BotMessage) -> Self {
         Self {
             messages: vec![message],
@@ -166,7 +166,7 @@ impl Reply {
         }
     }
 
-    /// Says and does it all.
+    /// Gives everything to the answers.
     ///
     /// # Errors
     /// Those of [`Answers::push`].
@@ -184,7 +184,7 @@ impl Reply {
     }
 }
 
-/// Is this object a message? Read by one field of it.
+/// Whether this object is a message. One of its fields decides.
 fn is_message(object: &Map<String, Value>) -> bool {
     MESSAGE.iter().any(|name| field(object, name).is_some())
 }
@@ -237,15 +237,16 @@ pub(super) fn message(value: &Value, path: &str) -> Result<Option<BotMessage>, R
     fits(message, path).map(Some)
 }
 
-/// A template of the bot's as it is, with the words that stand for it where it is not known.
+/// A template of the bot, unchanged, with the words for clients that do not know it.
 ///
-/// Its inner payload (`{"template_type": …}`), or that in its wire form (`{"type": "template", "payload": …}`).
+/// It is the inner payload (`{"template_type": …}`), or that payload in its wire form (`{"type": "template", "payload":
+/// …}`).
 ///
 /// # Errors
-/// There is nothing to read: no text beside it, and no words inside.
+/// If there is nothing to read: no text beside it, and no words inside it.
 pub fn template(inner: &Value, said: &str, path: &str) -> Result<BotMessage, ReplyError> {
     if !inner.is_object() {
-        // What was meant is lost, its words are not.
+        // The template is lost, but its words are not.
         if is_blank(said) {
             return Err(type_of(path, "an object"));
         }
@@ -277,7 +278,7 @@ pub fn template(inner: &Value, said: &str, path: &str) -> Result<BotMessage, Rep
     Ok(make(&titles.join(", ")))
 }
 
-/// The message, if a socket can carry it.
+/// The message, if it is small enough for a socket.
 fn fits(message: BotMessage, path: &str) -> Result<BotMessage, ReplyError> {
     let bytes = serde_json::to_vec(&message).map_err(|_| ReplyError::NoJson)?;
     if bytes.len() > MAX_ANSWER_BYTES {
@@ -305,7 +306,7 @@ fn owner(value: &Value) -> Result<Owner, ReplyError> {
     }
 }
 
-/// The field of this name; null is none.
+/// The field of this name. Null counts as absent.
 fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     object.get(name).filter(|value| !value.is_null())
 }

@@ -1,4 +1,4 @@
-//! A reply that comes in pieces: what each event of a stream, or each line of it, says.
+//! A reply in pieces: each event of a stream, or each line, is one piece.
 //!
 //! ```json
 //! {"doing": "Looking up orders …"}
@@ -8,8 +8,8 @@
 //! {"done": true}
 //! ```
 //!
-//! Deltas grow one answer; a message ends it and stands behind it. The last piece says `done` (or is `[DONE]`), and may
-//! carry `handover` and `close`. A stream that ends without it broke off.
+//! The deltas make one answer. A message ends it and stands behind it. The last piece has `done` (or is `[DONE]`), and
+//! may also have `handover` and `close`. A stream that ends without it broke off.
 
 use serde_json::Value;
 
@@ -19,19 +19,19 @@ use crate::bot::{Answers, BotError, Class};
 /// The end of a stream, as language models write it.
 const DONE: &str = "[DONE]";
 
-/// The longest note of what a bot does.
+/// The longest text about what a bot is doing.
 const MAX_DOING_CHARS: usize = 200;
 
 /// One piece.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplyPiece {
-    /// What the bot does at the moment.
+    /// What the bot is doing.
     pub doing: Option<String>,
-    /// What the answer grows by.
+    /// The next piece of the answer.
     pub delta: Option<String>,
-    /// Whole messages behind it, and what the bot does besides.
+    /// Complete messages behind it, and what the bot does besides.
     pub reply: Reply,
-    /// The stream has come to its end.
+    /// The stream has ended.
     pub done: bool,
 }
 
@@ -45,7 +45,7 @@ impl ReplyPieces {
     /// Reads the next piece.
     ///
     /// # Errors
-    /// What is wrong with it, or the bot's own word that it failed.
+    /// What is wrong with it, or the bot's own message that it failed.
     pub fn read(&mut self, said: &str) -> Result<ReplyPiece, BotError> {
         if said.trim() == DONE {
             return Ok(ReplyPiece {
@@ -78,7 +78,7 @@ impl ReplyPieces {
             reply,
             done,
         };
-        // A piece of another format is not passed over: all that it says would be lost without a word.
+        // A piece in another format is an error, because everything that it says would be lost silently.
         if piece == ReplyPiece::default() && !fields.is_empty() && !is_known(fields) {
             let what = "an object with `delta`, `message`, `doing` or `done`";
             return Err(type_of("a piece", what).into());
@@ -92,7 +92,7 @@ impl ReplyPieces {
     }
 }
 
-/// Does it hold a field of ours, and only says nothing by it (`{"delta": ""}`, `{"done": false}`)?
+/// Whether it holds a known field without a content (`{"delta": ""}`, `{"done": false}`).
 fn is_known(fields: &serde_json::Map<String, Value>) -> bool {
     let ours = [
         "close", "delta", "doing", "done", "error", "handover", "message", "messages", "text",
@@ -102,7 +102,7 @@ fn is_known(fields: &serde_json::Map<String, Value>) -> bool {
 }
 
 impl ReplyPiece {
-    /// Says and does it all.
+    /// Gives everything to the answers.
     ///
     /// # Errors
     /// Those of [`Answers::write`] and [`Answers::push`].

@@ -1,4 +1,4 @@
-//! What a webhook is sent: `{"type": …, "timestamp": …, "data": {…}}` (`docs/bots.md`).
+//! The body of a webhook: `{"type": …, "timestamp": …, "data": {…}}` (`docs/bots.md`).
 
 use protocol::timestamp::to_iso;
 use serde::Serialize;
@@ -13,15 +13,15 @@ use crate::records::Owner;
 pub(super) struct Event<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    /// When it is sent, ISO 8601.
+    /// When the event is sent, in ISO 8601.
     timestamp: String,
     data: Data<'a>,
 }
 
-/// Fields that have nothing to say are left out.
+/// Empty fields are left out.
 #[derive(Serialize)]
 struct Data<'a> {
-    /// The same whenever the turn is given again.
+    /// The turn's id, which stays the same when the turn is repeated.
     turn: &'a str,
     bot: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ struct Data<'a> {
     /// `bot`, `queue` or `agent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'static str>,
-    /// The person's name, when the owner is one.
+    /// The person's name, if a person is the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,12 +127,12 @@ impl<'a> Event<'a> {
         event
     }
 
-    /// An event that asks only whether somebody is there.
+    /// An event that only checks whether somebody answers.
     pub(super) fn ping(bot: &'a str, id: &'a str, now: Millis) -> Self {
         Self::new("ping", id, bot, now)
     }
 
-    /// What `webhook-id` says.
+    /// The value of `webhook-id`.
     pub(super) fn id(&self) -> &str {
         self.data.turn
     }

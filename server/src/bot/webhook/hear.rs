@@ -1,4 +1,4 @@
-//! What a webhook answers: a status, and a reply at once or in pieces.
+//! Reads the answer of a webhook: a status, and a reply at once or in pieces.
 
 use http::StatusCode;
 
@@ -7,13 +7,13 @@ use crate::bot::reply::{Reply, ReplyPieces};
 use crate::bot::{Answers, BotError, Class, Fault};
 use crate::outbound::{Answer, AnswerEvents, AnswerLines, OutboundError};
 
-/// Hears an answer to its end.
+/// Reads an answer to its end.
 ///
 /// # Errors
-/// It says no, breaks off, or is none of ours.
+/// If it has an error status, breaks off, or is not a reply.
 pub(super) async fn hear(answer: Answer, answers: &mut Answers) -> Result<(), BotError> {
     match answer.status() {
-        // Its words come later by the way in, or it has none.
+        // The bot's words come later through `http::way_in`, or there are none.
         StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Ok(()),
         StatusCode::GONE => Err(BotError::Failed(Fault {
             class: Class::Setup,
@@ -48,7 +48,7 @@ async fn said(answer: Answer, answers: &mut Answers) -> Result<(), BotError> {
     }
 }
 
-/// A media type in words of ours.
+/// The media type in our own words.
 fn named(kind: &str) -> &'static str {
     match kind {
         "text/html" => "HTML (text/html)",

@@ -1,4 +1,4 @@
-//! The keys of a bot: what it is sent is signed by them.
+//! The keys of a bot, which sign what it is sent.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -6,10 +6,11 @@ use crate::bot::BotError;
 use crate::config;
 use crate::outbound::webhook_signature::{Secret, Secrets};
 
-/// The bot's `key` or the content of its `key_file`: one or more, with blanks or lines between them. All of them sign.
+/// The bot's `key` or the content of its `key_file`: one or more keys, with blanks or line breaks between them. All of
+/// them sign.
 ///
 /// # Errors
-/// [`BotError::Setting`]: one cannot be read.
+/// [`BotError::Setting`] if one cannot be read.
 pub(super) fn of(bot: &config::Bot) -> Result<Option<Secrets>, BotError> {
     let setting = |reason: String| BotError::Setting {
         key: "key".to_owned(),

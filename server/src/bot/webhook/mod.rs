@@ -1,10 +1,11 @@
-//! A bot that gets each event as a POST, signed as in Standard Webhooks, and answers as it likes: at once, in pieces, or
-//! later by the way in.
+//! A bot that gets each event as a POST, signed as in Standard Webhooks. It answers at once, in pieces, or later
+//! through `http::way_in`.
 //!
-//! In the path: `bot::open` makes a [`Webhook`] of `[bots.….webhook]`; the runner gives it turns. [`event`] is what is sent,
-//! [`hear`] what comes back.
+//! In the path: `bot::open` makes a [`Webhook`] of `[bots.….webhook]`, and `rtm::answers` gives it turns. [`event`]
+//! makes the body, and [`hear`] reads the answer.
 //!
-//! Invariants: the signed bytes are the sent bytes. `webhook-id` is the turn's id: the same whenever the turn is given again.
+//! Invariants: the signed bytes are the sent bytes. `webhook-id` is the turn's id, which stays the same when the turn
+//! is repeated.
 
 mod event;
 mod hear;
@@ -23,17 +24,18 @@ use crate::clock::Clock;
 use crate::config;
 use crate::outbound::webhook_signature::Secrets;
 
-/// Bytes of the messages that go along: with the message itself about what the standard advises for an event, twice.
+/// The most bytes of the messages that are sent along. With the message itself this is about twice what the standard
+/// advises for an event.
 const HISTORY_BYTES: usize = 32 * 1024;
 
 /// The bot.
 pub struct Webhook {
     asked: BotEndpoint,
-    /// None: the bot has no key, and nothing is signed.
+    /// `None`: the bot has no key, and nothing is signed.
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
     bot: String,
-    /// The way in, up to the conversation.
+    /// The address of `http::way_in`, up to the conversation.
     own_url: Option<String>,
     history: u32,
     sessions: bool,
@@ -41,7 +43,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// With its settings, and the keys of its bot.
+    /// Opens the bot with these settings, and with the bot's keys.
     ///
     /// # Errors
     /// [`BotError::Setting`]: what is wrong, and where.
@@ -56,7 +58,7 @@ impl Webhook {
         let secrets = keys::of(bot)?;
         Ok(Self {
             asked: BotEndpoint::open("webhook", url, &settings.headers, waiting, &around.outbound)?,
-            // Without a key there is no way in to name.
+            // Without a key the bot has no access to that address.
             own_url: secrets.is_some().then(|| {
                 let own = around.reached_at(settings.own_url.as_ref());
                 format!("{own}api/bots/{id}/conversations/")
@@ -91,7 +93,7 @@ impl Webhook {
     }
 }
 
-/// Body and headers.
+/// The body and the headers.
 type Sent = (Vec<u8>, Vec<(HeaderName, HeaderValue)>);
 
 #[async_trait]
@@ -120,7 +122,7 @@ impl Bot for Webhook {
         self.people
     }
 
-    /// Sends an event of the type `ping`; the answer's body is not read.
+    /// Sends an event of the type `ping`. The body of the answer is not read.
     async fn check(&self) -> Result<(), BotError> {
         let now = self.clock.now();
         let id = format!("pg-{}", now.0);
