@@ -1,7 +1,7 @@
 //! `parlour app add`: a section in the configuration file and a secret beside the data.
 //!
-//! Invariants: nothing that exists is changed or overwritten; the new file is checked as a whole before it
-//! takes the place of the old one.
+//! Invariants: nothing that exists is changed or overwritten. The new file is checked as a whole before it replaces the
+//! old one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -92,7 +92,7 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
             "\n"
         }
     );
-    // The whole file as a start will read it, before anything is written.
+    // This is the whole file as a start will read it, before anything is written.
     let after = Config::load_text(&text, sources)?;
     make_folder(&data)?;
     if !make_secret(&secret, &RandomIds)? {
@@ -114,7 +114,7 @@ pub(super) fn add(args: &Add, file: &Path, sources: &Sources) -> Result<(), Conf
     Ok(())
 }
 
-/// What its owner does now: the line for the site, and what is still to be set.
+/// What the operator has to do now: the line for the site, and what must still be set.
 fn next_steps(config: &Config, id: &str, file: &Path) -> Vec<String> {
     let Some(app) = config.apps.get(id) else {
         return Vec::new();
@@ -136,7 +136,7 @@ fn next_steps(config: &Config, id: &str, file: &Path) -> Vec<String> {
     let bots = app.bots.iter();
     for (bot_id, bot) in bots.filter_map(|bot| Some((bot, config.bots.get(bot)?))) {
         let page = bot.page.as_str();
-        // Another app is asked first for this bot's pages.
+        // Another app comes first for this bot's pages.
         let usual = config
             .app_of_bot(bot_id)
             .is_some_and(|(first, _)| first == id);
@@ -167,7 +167,7 @@ fn next_steps(config: &Config, id: &str, file: &Path) -> Vec<String> {
     steps
 }
 
-/// The app's section, and one for each bot that is not there yet.
+/// The app's section, and a section for each bot that does not exist yet.
 fn section(args: &Add, id: &str, bots: &[String], before: &Config, secret: &Path) -> String {
     let mut text = String::new();
     for bot in bots.iter().filter(|bot| !before.bots.contains_key(*bot)) {
@@ -205,15 +205,15 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// Puts the new text in the place of the old in one step. Secrets may stand in it, so at no moment may
-/// anybody read the new file who may not read the old one.
+/// Replaces the old text by the new one in one step. It may hold secrets, so at no moment may anybody read the new file
+/// who may not read the old one.
 fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
-    // Where a link leads to: the link itself stays.
+    // If the file is a link, the link stays and its target is replaced.
     let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut name = target.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    // Left by an addition that was cut off.
+    // An addition that was interrupted left this.
     drop(fs::remove_file(&new));
     let written = || {
         let mut options = fs::OpenOptions::new();
@@ -327,7 +327,7 @@ mod tests {
             assert!(said.contains(expected), "{expected}: {said}");
         }
 
-        // Complete, below a path, and behind an app that is asked first.
+        // It is complete, below a path, and behind an app that comes first.
         let whole = r#"
             [server]
             public_url = "https://chat.example.com/p/"

@@ -1,6 +1,6 @@
 //! `parlour bot try`: one turn of a bot by hand, without a server and without a visitor.
 //!
-//! In the path: opens the bots as a start would, asks one of them, and prints what went out and what came back.
+//! In the path: it opens the bots as a start would, asks one of them, and prints what was sent and what came back.
 //!
 //! Invariants: nothing is stored. Secrets are masked: headers that hold one, and the query of an address.
 
@@ -24,10 +24,10 @@ use crate::records::Owner;
 use crate::start_error::StartError;
 use crate::state::open_bots;
 
-/// Of a body that is longer only its beginning is printed.
+/// Of a longer body only the beginning is printed.
 const SHOWN_BYTES: usize = 8 * 1024;
 
-/// In the place of a secret.
+/// What replaces a secret.
 const MASK: &str = "•••";
 
 #[derive(Debug, Subcommand)]
@@ -49,7 +49,7 @@ pub(super) struct Try {
     language: Option<String>,
 }
 
-/// Has it answered?
+/// Gives whether the bot has answered.
 pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, StartError> {
     let BotCommand::Try(asked) = command;
     let config = Config::load(sources)?;
@@ -68,7 +68,7 @@ pub(super) fn run(command: &BotCommand, sources: &Sources) -> Result<bool, Start
     Ok(super::runtime()?.block_on(ask(bot.as_ref(), asked)))
 }
 
-/// Asks every bot once whether it is there. Prints a line for each; were all of them there?
+/// Checks every bot once, and prints a line for each. Gives whether all of them answered.
 pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
     let around = surroundings(config)?;
     let bots = open_bots(config, &around)?;
@@ -88,9 +88,9 @@ pub(super) fn check_all(config: &Config) -> Result<bool, StartError> {
     Ok(all)
 }
 
-/// Those of a server that does not run.
+/// The surroundings without a running server.
 pub(super) fn surroundings(config: &Config) -> Result<Surroundings, StartError> {
-    // Nobody is listening at the addresses that would be signed with it.
+    // Nobody listens at the addresses that it would sign.
     let secret = visitor_secret(config)?.unwrap_or_default();
     Ok(Surroundings::new(config, &secret, Arc::new(SystemClock)))
 }
@@ -188,7 +188,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.3} s", time.as_secs_f64())
 }
 
-/// What was printed of the answers that grow.
+/// What was printed of the streaming answers.
 #[derive(Default)]
 struct Pieces {
     answers: usize,
@@ -226,7 +226,7 @@ impl Watch for Printed {
         let query = if url.query().is_some() { "?" } else { "" };
         let hidden = if query.is_empty() { "" } else { MASK };
         let mut out = std::io::stdout().lock();
-        // Nobody there to read it is no error.
+        // It is not an error if nobody reads it.
         let _ = writeln!(
             out,
             "→ {} {}{}{query}{hidden}",
@@ -256,7 +256,7 @@ impl Watch for Printed {
     }
 }
 
-/// Is any value of this header marked as secret?
+/// Whether a value of this header is marked as secret.
 fn value_is_secret(name: &str, call: &Sent<'_>) -> bool {
     let mut values = call.headers.get_all(name).iter();
     values.any(http::HeaderValue::is_sensitive)

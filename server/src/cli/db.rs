@@ -1,6 +1,6 @@
-//! `parlour db`: the database checked, copied and put back.
+//! `parlour db`: checks, copies and restores the database.
 //!
-//! Invariant: one sentence for each outcome; the database of a running server is only read.
+//! Invariant: there is one sentence for each outcome. The database of a running server is only read.
 
 use std::path::PathBuf;
 

@@ -2,9 +2,9 @@
 //!
 //! In the path: `main` calls [`run`]; it reads the configuration and hands over to one command.
 //!
-//! Invariants: what is wrong before the server runs is one sentence on the standard error output with exit
-//! code 2; a checked token that is refused and a bot that does not answer
-//! are exit code 1. The standard output is for what was asked for: pages to open, a token, a configuration.
+//! Invariants: a mistake before the server runs is one sentence on the standard error output, with exit code 2. A
+//! checked token that is refused, and a bot that does not answer, give exit code 1. The standard output holds only the
+//! result: pages to open, a token, a configuration.
 
 mod app;
 mod bot;
@@ -26,7 +26,7 @@ use crate::signing::{KeyTable, install_crypto};
 use crate::start_error::StartError;
 use crate::state::open_bots;
 
-/// Read when no `--config` names another and it is there.
+/// The file that is read if `--config` names no other and this one exists.
 const USUAL_FILE: &str = "parlour.toml";
 /// For a checked token that is refused, and a bot that does not answer.
 const REFUSED: u8 = 1;
@@ -141,7 +141,7 @@ impl LocationArgs {
         })
     }
 
-    /// The file that `app add` writes.
+    /// The file to which `app add` writes.
     fn file(&self) -> PathBuf {
         self.config
             .clone()
@@ -156,7 +156,7 @@ pub fn run() -> ExitCode {
     match dispatch(&cli) {
         Ok(done) => done,
         Err(error) => {
-            // When nobody listens any more, the exit code still says it.
+            // If nobody reads it, the exit code still shows the failure.
             let _ = writeln!(std::io::stderr(), "parlour: {error}");
             ExitCode::from(CORRECT_IT)
         }
@@ -204,7 +204,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything that a start would read, without making anything.
+/// Reads everything that a start would read, without making anything.
 fn check(sources: &Sources) -> Result<Config, StartError> {
     let config = Config::load(sources)?;
     crate::telemetry::wanted(&config)?;
@@ -215,22 +215,22 @@ fn check(sources: &Sources) -> Result<Config, StartError> {
     Ok(config)
 }
 
-/// Where people reach the server, with a slash at the end.
+/// The address at which people reach the server, with a slash at the end.
 fn reached_at(config: &Config, listen: SocketAddr) -> String {
     match &config.server.public_url {
         Some(url) => url.as_str().to_owned(),
-        // A browser cannot open 0.0.0.0 everywhere.
+        // Not every browser can open 0.0.0.0.
         None if listen.ip().is_unspecified() => format!("http://localhost:{}/", listen.port()),
         None => format!("http://{listen}/"),
     }
 }
 
-/// To the standard output. Nobody there to read it is no error.
+/// Prints a line to the standard output. It is not an error if nobody reads it.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// What a command runs on that only asks something and ends.
+/// The runtime of a command that asks something and ends.
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

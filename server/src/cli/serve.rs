@@ -37,7 +37,7 @@ pub(super) fn serve(location: &LocationArgs, sources: &Sources) -> Result<(), St
             ))
         })?;
     let done = runtime.block_on(run(location, sources.clone(), config, dev_build));
-    // A thread that the disk holds up must not hold up the exit.
+    // A thread that waits for the disk must not delay the exit.
     runtime.shutdown_timeout(STOP_THREADS);
     done
 }
@@ -48,13 +48,13 @@ async fn run(
     mut config: Config,
     dev_build: Option<DevBuild>,
 ) -> Result<(), StartError> {
-    // The port first: where another server has it, nothing is made and no database is opened.
+    // The port comes first: if another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
     let prepared = prepare(&mut config, &RandomIds)?;
-    // Held to the end: nothing is restored under a running server, and no other serves from its folder.
+    // It is held to the end, so that nothing is restored under a running server and no other server uses the folder.
     let _here = Presence::alone(&config.server.data)?;
     let address = listener.local_addr().unwrap_or(config.server.listen);
-    // Port 0 has become one: bots are told where they reach us.
+    // Port 0 has become a real port, and bots need to know where they reach us.
     config.server.listen = address;
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
@@ -109,7 +109,7 @@ async fn close(closing: impl Future<Output = Result<(), StoreError>>, until: Ins
     }
 }
 
-/// What an operator should know at every start.
+/// Logs what an operator should know at every start.
 fn warn(state: &AppState) {
     let config = state.config();
     warn_of_claims(&config);
@@ -126,7 +126,7 @@ fn warn(state: &AppState) {
     }
 }
 
-/// Apps whose pages may speak as anybody.
+/// Warns about apps whose pages may speak for anybody.
 fn warn_of_claims(config: &Config) {
     for (id, app) in config
         .apps
@@ -142,7 +142,7 @@ fn warn_of_claims(config: &Config) {
     }
 }
 
-/// What is known of the proxy in front before it has asked for anything.
+/// What can be said about the proxy in front before it has sent a request.
 fn proxy_warnings(config: &Config) -> impl Iterator<Item = &'static str> {
     let server = &config.server;
     let https = server.public_url.as_ref().is_some_and(BaseUrl::is_https);
@@ -178,7 +178,7 @@ fn announce(state: &AppState, address: SocketAddr, notes: &[String]) {
     }
 }
 
-/// Takes over apps, bots, keys and scripts. What is wrong leaves everything as it was.
+/// Takes over apps, bots, keys and scripts. If something is wrong, everything stays as it was.
 fn reload(state: &AppState, location: &LocationArgs, sources: &mut Sources) {
     match take_over(state, location, sources) {
         Ok(restart) => {
@@ -200,19 +200,19 @@ fn reload(state: &AppState, location: &LocationArgs, sources: &mut Sources) {
     }
 }
 
-/// Gives the sections that have changed, too, and need a restart.
+/// Gives the sections that have also changed but need a restart.
 fn take_over(
     state: &AppState,
     location: &LocationArgs,
     sources: &mut Sources,
 ) -> Result<Vec<String>, StartError> {
-    // The usual file may have been made since the start: `parlour app add` does. One that is gone is a mistake, not
-    // the wish for a demo.
+    // The usual file may have been made since the start, for example by `parlour app add`. If the file is gone, that is
+    // a mistake, and not the wish for a demo.
     if sources.file.is_none() {
         sources.file = location.sources()?.file;
     }
     let mut config = Config::load(sources)?;
-    // The folder stays the one that is served from, and so do the secrets in it.
+    // The folder stays the same, and so do the secrets in it.
     config.server.data.clone_from(&state.config().server.data);
     prepare(&mut config, &RandomIds)?;
     state.reload(&config)
@@ -265,7 +265,7 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Signal {
-        // Nobody to ask: go on until the process is ended from outside.
+        // There are no signals, so the server runs until the process is ended from outside.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,8 +1,8 @@
-//! `parlour token sign`: an assertion by hand, to try an app or to script against it. `parlour token check`: why
-//! one is refused, in clearer words than the platform may use.
+//! `parlour token sign` makes an assertion by hand, to try an app or for a script. `parlour token check` says why an
+//! assertion is refused, in clearer words than the platform may use.
 //!
-//! Invariants: neither prints a secret nor makes one, since no server would know it; a checked assertion is told
-//! by its claims, not repeated.
+//! Invariants: neither command prints or makes a secret, because no server would know it. A checked assertion is
+//! described by its claims, and not repeated.
 
 use std::io::Read as _;
 
@@ -23,17 +23,17 @@ use crate::signing::{
 };
 use crate::start_error::StartError;
 
-/// More than any assertion that the platform reads.
+/// The most bytes that are read: more than any assertion that the platform accepts.
 const MOST: u64 = 2 * ASSERTION_BYTES as u64;
 
-/// The configuration as the server that runs, or ran, on the folder has it.
+/// The configuration of the server that runs, or ran, on the folder.
 fn load(sources: &Sources) -> Result<Config, ConfigError> {
     let mut config = Config::load(sources)?;
     find_demo(&mut config)?;
     Ok(config)
 }
 
-/// Whose assertion.
+/// What the assertion says.
 #[derive(Debug, Args)]
 pub(super) struct Sign {
     /// Client id of the app
@@ -103,7 +103,7 @@ pub(super) fn sign(args: &Sign, sources: &Sources) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Which assertion.
+/// The assertion to check.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The assertion; `-` reads it from the standard input, which keeps it out of the shell's history
@@ -111,7 +111,7 @@ pub(super) struct Check {
     token: String,
 }
 
-/// Says what it claims and whether it holds. `false`: it is refused.
+/// Prints what the assertion claims and whether it is valid. `false`: it is refused.
 pub(super) fn check(args: &Check, sources: &Sources) -> Result<bool, StartError> {
     let config = load(sources)?;
     let table = KeyTable::load(&config)?;
@@ -147,14 +147,14 @@ pub(super) fn check(args: &Check, sources: &Sources) -> Result<bool, StartError>
     }
 }
 
-/// One part of the token as JSON, proven or not.
+/// One part of the token as JSON, without proof.
 fn readable(part: &str) -> Option<Value> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
     let object: Map<String, Value> = protocol::json::from_bytes(&bytes).ok()?;
     Some(Value::Object(object))
 }
 
-/// What a person does about it. The platform's own words tell a stranger less.
+/// What the operator can do about it. The platform's answer tells a stranger less.
 fn remedy(error: &AssertionError) -> &'static str {
     match error {
         AssertionError::Malformed => "it is no JWT of three parts with a plain header",

@@ -1,10 +1,10 @@
-//! `parlour user`: what is kept of a person, by the identity that an app vouched for, and its erasure.
+//! `parlour user`: what is stored about a person, by the identity that an app vouched for, and its erasure.
 //!
-//! In the path: beside a server that may run, on the same database; the server learns of an erasure by
+//! In the path: it works on the same database beside a running server. The server learns of an erasure from
 //! [`Store::erasures`].
 //!
-//! Invariants: the standard output is JSON for `show` and `export`. After `forget` the words are no longer in the
-//! database's files: what is deleted is overwritten, and the log is emptied.
+//! Invariants: the standard output of `show` and `export` is JSON. After `forget` the words are no longer in the
+//! database's files, because deleted data is overwritten and the log is emptied.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::state::open_store_beside;
 use crate::store::sqlite::copy::{CopyError, fold_log};
 use crate::store::{Dossier, ExportedConversation, HistoryFrom, HistoryQuery, Store};
 
-/// Messages read at once for an export.
+/// The number of messages that an export reads at once.
 const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +69,7 @@ pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartE
     })
 }
 
-/// The users that are meant, each with the conversations that are meant.
+/// The selected users, each with the selected conversations.
 async fn find(store: &dyn Store, whom: &Whom) -> Result<Vec<Dossier>, StartError> {
     let mut users = store.dossiers(&whom.identity, whom.app.as_deref()).await?;
     if let Some(bot) = &whom.bot {
@@ -88,7 +88,7 @@ async fn find(store: &dyn Store, whom: &Whom) -> Result<Vec<Dossier>, StartError
     Ok(users)
 }
 
-/// What is kept besides the messages.
+/// What is stored besides the messages.
 fn summary(user: &Dossier) -> Value {
     let kept = user.conversations.iter();
     let conversations: Vec<Value> = kept
@@ -143,7 +143,7 @@ fn as_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// Page by page: a long conversation does not have to fit into memory.
+/// Exports page by page, because a long conversation need not fit into memory.
 async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError> {
     print("{\"users\":[")?;
     for (index, user) in users.iter().enumerate() {
@@ -174,7 +174,7 @@ async fn export(store: &dyn Store, users: Vec<Dossier>) -> Result<(), StartError
     print("]}\n")
 }
 
-/// An object of a list that stays open in the list `inner`.
+/// An object of a list whose inner list `inner` stays open.
 fn opened(index: usize, object: &Value, inner: &str) -> String {
     let text = object.to_string();
     let open = text.strip_suffix('}').unwrap_or(&text);
@@ -184,7 +184,7 @@ fn opened(index: usize, object: &Value, inner: &str) -> String {
 
 fn message(stored: &StoredMessage) -> String {
     let raw = |text: &str| RawValue::from_string(text.to_owned()).ok();
-    // The stored JSON as it is: a number stays as exact as it was written.
+    // The stored JSON is printed unchanged, so a number stays exact.
     let body = raw(&stored.body).map_or_else(
         || Value::from(&*stored.body).to_string(),
         |it| it.get().to_owned(),
@@ -211,7 +211,7 @@ async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), Sta
     let users = match find(store, whom).await {
         Ok(users) => users,
         Err(nobody) => {
-            // The second try, after a log that was held.
+            // This is the second try, after a reader held the log.
             fold_log(folder)?;
             return Err(nobody);
         }
@@ -228,7 +228,7 @@ async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), Sta
             if !step.more {
                 break;
             }
-            // The server beside us has its turn.
+            // Lets the server beside this process go first.
             tokio::task::yield_now().await;
         }
     }
@@ -239,7 +239,7 @@ async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), Sta
     Ok(())
 }
 
-/// To the standard output; an export that is cut off must not look whole.
+/// Prints to the standard output. An export that is cut off must not look complete.
 fn print(text: &str) -> Result<(), StartError> {
     std::io::stdout()
         .write_all(text.as_bytes())

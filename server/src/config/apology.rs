@@ -1,4 +1,4 @@
-//! `[bots.….apology]`: what a bot's visitors are told when it could not answer.
+//! `[bots.….apology]`: the messages for visitors when the bot could not answer.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The longest text, in characters: two sentences.
 const MAX_CHARS: usize = 500;
 
-/// Texts by language; none of them: our own.
+/// Texts by language. If there are none, our own texts are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct Apology(BTreeMap<String, String>);

@@ -10,7 +10,7 @@ use super::webhook_channel::WebhookChannel;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// Name for people; empty: the id.
+    /// Name for people. Empty: the id.
     #[serde(default)]
     pub name: String,
     /// Bots that it may open, by id.
@@ -18,33 +18,33 @@ pub struct App {
     /// Pages that may embed its bots and call the API.
     #[serde(default)]
     pub origins: Vec<OriginPattern>,
-    /// Sign what a page claims. For moving over only.
+    /// Whether to sign what a page claims. This is only for a migration.
     #[serde(default)]
     pub trust_claimed_identity: bool,
-    /// May somebody come without a name?
+    /// Whether visitors may be anonymous.
     #[serde(default = "yes")]
     pub anonymous: bool,
     /// Kore's webhook channel, for clients without a socket.
     #[serde(default)]
     pub webhook: Option<WebhookChannel>,
-    /// Newest first.
+    /// The keys, newest first.
     #[serde(default)]
     pub keys: Vec<KeyEntry>,
 }
 
 impl App {
-    /// May a page of this origin embed the app's bots and call the API for it?
+    /// Whether a page of this origin may embed the app's bots and call the API for it.
     pub fn allows(&self, origin: &str) -> bool {
         self.origins.iter().any(|pattern| pattern.matches(origin))
     }
 
-    /// May it open this bot?
+    /// Whether the app may open this bot.
     pub fn opens(&self, bot: &str) -> bool {
         self.bots.iter().any(|id| id == bot)
     }
 }
 
-/// Without a word against it, visitors need no name.
+/// By default visitors may be anonymous.
 pub(super) fn yes() -> bool {
     true
 }

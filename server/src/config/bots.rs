@@ -1,4 +1,4 @@
-//! `[bots.…]`: what a visitor talks to.
+//! `[bots.…]`: the bots.
 
 use app::BasePath;
 use app::pages::Theme;
@@ -14,28 +14,28 @@ use super::connectors::{
 use super::values::ImageSource;
 use crate::theme::Brand;
 
-/// `[bots.<id>.limits]`: what may be asked of a bot that costs somebody money. 0: no limit.
+/// `[bots.<id>.limits]`: limits for a bot that costs money. 0: no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BotLimits {
-    /// Turns a minute of one visitor.
+    /// Turns of one visitor in a minute.
     pub visitor_turns_per_minute: u32,
-    /// Turns a day of one visitor.
+    /// Turns of one visitor in a day.
     pub visitor_turns_per_day: u32,
-    /// Turns a minute from one address.
+    /// Turns from one address in a minute.
     pub address_turns_per_minute: u32,
-    /// Turns a day from one address.
+    /// Turns from one address in a day.
     pub address_turns_per_day: u32,
-    /// Turns a minute of everybody.
+    /// Turns of all visitors in a minute.
     pub turns_per_minute: u32,
-    /// Turns a day of everybody.
+    /// Turns of all visitors in a day.
     pub turns_per_day: u32,
-    /// Tokens of a language model a day: the turn that goes beyond them is the last.
+    /// Tokens of a language model in a day. The turn that exceeds them is the last.
     pub tokens_per_day: u64,
 }
 
 impl Default for BotLimits {
-    /// A visitor who types without a pause stays below it, and so does an office behind one address.
+    /// These limits are above what a visitor who types without a pause needs, or an office behind one address.
     fn default() -> Self {
         Self {
             visitor_turns_per_minute: 20,
@@ -60,7 +60,7 @@ pub struct Bot {
     /// Line below the name.
     #[serde(default)]
     pub tagline: String,
-    /// Picture's address, or empty.
+    /// The address of the picture, or empty.
     #[serde(default)]
     pub avatar: String,
     /// Brand colour.
@@ -69,34 +69,35 @@ pub struct Bot {
     /// Light, dark or the visitor's choice.
     #[serde(default)]
     pub theme: Theme,
-    /// First questions offered.
+    /// The first questions that are offered.
     #[serde(default)]
     pub starters: Vec<String>,
-    /// What answers.
+    /// The kind of bot.
     #[serde(default)]
     pub kind: BotKind,
-    /// The script's file; none or empty: the demo's.
+    /// The script's file. Without one the demo's script is used.
     #[serde(default)]
     pub script: Option<RelativePathBuf>,
-    /// What may be asked of it; none: the usual limits, when it has a connector.
+    /// The limits. Without them a bot with a connector has the usual ones.
     #[serde(default)]
     pub limits: Option<BotLimits>,
-    /// Languages of the widget's own texts, default first; none: all that it has, by the visitor's wish.
+    /// The languages of the widget's own texts, the default first. Without them it has all languages, and the visitor's
+    /// is used.
     #[serde(default)]
     pub languages: Vec<Spoken>,
-    /// What a visitor is told when it could not answer, by language.
+    /// The messages for visitors when the bot could not answer, by language.
     #[serde(default)]
     pub apology: Apology,
-    /// May somebody come without a name?
+    /// Whether visitors may be anonymous.
     #[serde(default = "super::apps::yes")]
     pub anonymous: bool,
-    /// Where pictures of templates may come from.
+    /// The sources from which templates may load pictures.
     #[serde(default = "any_https")]
     pub image_sources: Vec<ImageSource>,
-    /// Where pictures inside of text may come from; the others are links.
+    /// The sources from which texts may load pictures. Other pictures are links.
     #[serde(default)]
     pub text_image_sources: Vec<ImageSource>,
-    /// Keys by which the bot says something outside of its turns; none or empty: it does not.
+    /// Keys with which the bot may say something outside its turns. Without them it may not.
     #[serde(default)]
     pub key: Option<SecretString>,
     /// File with them.
@@ -170,7 +171,7 @@ impl Bot {
         })
     }
 
-    /// The picture's address; what names no host is a file of ours.
+    /// The picture's address. An address without a host is one of our own files.
     pub fn avatar_at(&self, base: &BasePath) -> Option<String> {
         let avatar = self.avatar.as_str();
         let ours = !avatar.starts_with("//") && url::Url::parse(avatar).is_err();
@@ -181,7 +182,7 @@ impl Bot {
         }
     }
 
-    /// The tables of connectors that this bot has, by name: at most one is allowed.
+    /// The names of this bot's connector tables. At most one is allowed.
     pub(super) fn connectors(&self) -> Vec<&'static str> {
         let tables = [
             ("openai", self.openai.is_some()),
@@ -199,13 +200,14 @@ impl Bot {
         there.map(|(name, _)| name).collect()
     }
 
-    /// What may be asked of it; a bot that only has a script costs nobody money, and needs no limits unless it names some.
+    /// The limits. A bot that only has a script costs no money, so it has no limits unless it names some.
     pub fn limits(&self) -> Option<BotLimits> {
         let usual = || (!self.connectors().is_empty()).then(BotLimits::default);
         self.limits.clone().or_else(usual)
     }
 
-    /// What serde could not see in the table of its connector: the key below the bot, and what is wrong with it.
+    /// Checks the table of the connector beyond what serde checks. The error is the key below the bot, and what is
+    /// wrong with it.
     pub(super) fn check_connector(&self) -> Result<(), (String, String)> {
         let below = |table: &str, (key, what): (String, String)| (format!("{table}.{key}"), what);
         if let Some(it) = &self.bot_framework {
@@ -238,7 +240,7 @@ impl Bot {
         Ok(())
     }
 
-    /// The script's file, seen from the folder of the file that names it; none: the demo's.
+    /// The script's file, relative to the folder of the file that names it. `None`: the demo's script.
     pub fn script_file(&self) -> Option<std::path::PathBuf> {
         let script = self.script.as_ref()?;
         if script.original().as_os_str().is_empty() {
@@ -270,7 +272,7 @@ impl TryFrom<String> for Spoken {
     }
 }
 
-/// A bot's name in addresses: small letters, digits and dashes.
+/// A bot's name in addresses: lower-case letters, digits and dashes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PageName(String);
@@ -300,7 +302,7 @@ impl TryFrom<String> for PageName {
     }
 }
 
-/// The kinds of bots there are.
+/// The kinds of bots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BotKind {

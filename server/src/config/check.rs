@@ -1,4 +1,4 @@
-//! What no single value can know: references between sections, and limits that depend on each other.
+//! Checks that need several values: references between sections, and limits that depend on each other.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -11,19 +11,19 @@ use crate::limits::SENT_AGAIN_WITHIN;
 
 /// An assertion of ours is exchanged once, so it need not live longer.
 const MAX_ASSERTION_LIFE: Duration = Duration::from_mins(5);
-/// RFC 8725 gives no number; a minute is what well-kept clocks never exceed.
+/// RFC 8725 gives no number. Well-kept clocks never differ by a minute.
 const MAX_LEEWAY: Duration = Duration::from_mins(1);
-/// An exact lookup in a map, but it travels in every header.
+/// The id is an exact lookup in a map, but it travels in every header.
 const MAX_KID: usize = 64;
-/// How long an ending server may take: enough to say goodbye, and an end.
+/// How long a shutdown may take: long enough for the close frames, but not endless.
 const DRAIN: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_hours(1);
-/// What a window shows and what a reconnect may replay of a busy conversation.
+/// The messages that a window shows, and that a reconnect may replay in a busy conversation.
 const MIN_MESSAGES: u32 = 100;
-/// More first questions than this do not fit a phone.
+/// More first questions do not fit on a phone.
 const MAX_STARTERS: usize = 6;
 
 impl Config {
-    /// Refuses what serde could not see. The first mistake ends it.
+    /// Refuses what serde could not check. It stops at the first mistake.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_server()?;
         self.check_platform()?;
@@ -127,7 +127,7 @@ impl Config {
                 "require_https needs the https address that pages are led to, for example https://chat.example.com/",
             ));
         }
-        // TLS ends at the proxy, and only a trusted one is believed when it says https.
+        // TLS ends at the proxy, and only a trusted proxy may say that it was https.
         if self.server.require_https && self.server.trusted_proxies.is_empty() {
             return Err(self.at(
                 "server.trusted_proxies",

@@ -8,7 +8,7 @@ use std::path::Path;
 pub struct ConfigError(String);
 
 impl ConfigError {
-    /// A mistake of somebody: a source with its key, or an argument. Values of a configuration are worded by
+    /// A mistake of a source with its key, or of an argument. For values of a configuration use
     /// [`Config::at`](super::Config::at), which knows the source.
     pub(crate) fn of(whose: &str, what: impl AsRef<str>) -> Self {
         Self(format!("{whose}: {}", what.as_ref()))

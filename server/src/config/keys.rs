@@ -1,14 +1,14 @@
-//! `[[apps.….keys]]`: what signs and what verifies.
+//! `[[apps.….keys]]`: the keys that sign and verify.
 
 use figment::value::magic::RelativePathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// `[[apps.<client id>.keys]]`: exactly one of the six places of key material is set.
+/// `[[apps.<client id>.keys]]`: exactly one of the six fields for key material is set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyEntry {
-    /// Key id, in the header of every assertion.
+    /// The key id, which stands in the header of every assertion.
     pub kid: String,
     /// The one algorithm of this key.
     pub algorithm: KeyAlgorithm,
@@ -27,13 +27,13 @@ pub struct KeyEntry {
 }
 
 impl KeyEntry {
-    /// An HMAC key whose secret stands in a file.
+    /// An HMAC key whose secret is in a file.
     pub fn of_secret_file(kid: &str, file: &std::path::Path) -> Self {
         let file = RelativePathBuf::from(file);
         Self::hmac(kid, KeyAlgorithm::HS256, None, Some(file))
     }
 
-    /// A secret, or a file with one.
+    /// An HMAC key from a secret, or from a file with one.
     pub fn hmac(
         kid: &str,
         algorithm: KeyAlgorithm,

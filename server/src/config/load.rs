@@ -1,4 +1,4 @@
-//! Reads the sources in their order and words what is wrong with them.
+//! Reads the sources in their order, and words the mistakes in them.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -11,22 +11,22 @@ use super::providers::{Defaults, Environment, Flag};
 use super::reload::Sections;
 use super::{Config, ConfigError};
 
-/// Where the configuration comes from, weakest first after the defaults.
+/// The sources of the configuration. A later one overrides an earlier one, and all override the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// A file; none: the defaults only.
+    /// The file. `None`: the defaults only.
     pub file: Option<PathBuf>,
     /// Variables of the environment, see [`Sources::environment`].
     pub environment: Vec<(String, String)>,
-    /// What the command line says.
+    /// The flags of the command line.
     pub flags: Flags,
 }
 
 impl Sources {
-    /// The variables that are text. Those of other programs may be anything.
+    /// The variables that are text. Variables of other programs may be anything.
     ///
     /// # Errors
-    /// One of ours is not UTF-8.
+    /// If one of our variables is not UTF-8.
     pub fn environment(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Vec<(String, String)>, ConfigError> {
@@ -65,7 +65,7 @@ impl Config {
         Self::of(&figment(sources)?)
     }
 
-    /// What [`Config::load`] would give if this were the text of the file.
+    /// What [`Config::load`] would give if the file had this text.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -98,7 +98,7 @@ fn defaults() -> Figment {
     Figment::from(Defaults)
 }
 
-/// All sources, merged and not yet parsed.
+/// All sources, merged but not parsed.
 pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
     let mut figment = defaults();
     if let Some(file) = &sources.file {
@@ -113,7 +113,7 @@ pub(super) fn figment(sources: &Sources) -> Result<Figment, ConfigError> {
     above_file(figment, sources)
 }
 
-/// Merges what is stronger than a file: the environment and the flags.
+/// Merges what overrides a file: the environment and the flags.
 fn above_file(figment: Figment, sources: &Sources) -> Result<Figment, ConfigError> {
     let mut figment = figment.merge(Environment(&sources.environment));
     let flags = &sources.flags;
@@ -140,14 +140,14 @@ fn above_file(figment: Figment, sources: &Sources) -> Result<Figment, ConfigErro
     Ok(figment)
 }
 
-/// One sentence of figment's report: whose, what.
+/// One sentence for figment's error: the source, and what is wrong.
 fn explain(error: &figment::Error, provenance: &Provenance) -> ConfigError {
     use figment::error::Kind;
     let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
     let key = path.join(".");
     let whose = match &error.metadata {
         Some(metadata) => Source::of(metadata, &path).says(&key),
-        // figment cannot say whose a key is that is not there.
+        // figment cannot name the source of a missing key.
         None => provenance.says(&key),
     };
     let what = match &error.kind {
@@ -162,7 +162,7 @@ fn explain(error: &figment::Error, provenance: &Provenance) -> ConfigError {
             )
         }
         Kind::MissingField(field) => format!("the key `{field}` is missing; add it"),
-        // The value itself is left out: it may be a secret.
+        // The value is left out, because it may be a secret.
         Kind::InvalidType(_, expected) => {
             format!("the value has a wrong type; {expected} is expected")
         }
@@ -177,7 +177,7 @@ fn explain(error: &figment::Error, provenance: &Provenance) -> ConfigError {
     ConfigError::of(&whose, what)
 }
 
-/// A parser's report without the picture of the place: "TOML parse error at line 1, column 11: …".
+/// A parser's report without its picture of the line: "TOML parse error at line 1, column 11: …".
 fn one_line(report: &str) -> String {
     let is_picture = |line: &str| {
         line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
@@ -192,7 +192,7 @@ fn one_line(report: &str) -> String {
     words.join(": ")
 }
 
-/// How many letters differ: good enough to find what a mistyped key meant.
+/// How many letters differ. This is good enough to find the key that a mistyped one meant.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

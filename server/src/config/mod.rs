@@ -1,11 +1,10 @@
-//! The configuration, parsed into types that cannot be wrong. Read at the start; SIGHUP takes over apps and bots.
+//! The configuration, parsed into types that cannot be wrong. It is read at the start; SIGHUP takes over apps and bots.
 //!
-//! In the path: `cli` names the [`Sources`], [`Config::load`] reads them, everything else gets the
-//! finished [`Config`] of this moment from the state. `config.default.toml` is compiled in and is the manual.
+//! In the path: `cli` names the [`Sources`], and [`Config::load`] reads them. Everything else gets the finished
+//! [`Config`] of the moment from the state. `config.default.toml` is compiled in, and is the manual.
 //!
-//! Invariants: an unknown key, a wrong type or a reference to something that does not exist stops
-//! the start with the source, the key and what to do. Secrets are `SecretString`: no `Debug`, no
-//! `Display`.
+//! Invariants: an unknown key, a wrong type or a reference to something that does not exist stops the start with the
+//! source, the key and what to do. Secrets are `SecretString`, without `Debug` and `Display`.
 
 mod apology;
 mod apps;
@@ -55,34 +54,34 @@ pub use webhook_channel::WebhookChannel;
 pub struct Config {
     /// The process.
     pub server: Server,
-    /// Where the widget finds the bots.
+    /// The platform that the widget talks to.
     pub platform: Platform,
-    /// By client id, `cs-…`.
+    /// The apps by client id, `cs-…`.
     pub apps: BTreeMap<String, App>,
-    /// By bot id, `st-…`.
+    /// The bots by id, `st-…`.
     pub bots: BTreeMap<String, Bot>,
     /// Conversations.
     pub sessions: Sessions,
-    /// What is kept of them.
+    /// How long conversations are kept.
     pub retention: Retention,
     /// Assertions, access tokens, tickets.
     pub tokens: Tokens,
-    /// How often somebody may ask, and how much a day holds.
+    /// How often somebody may ask, and the limits of a day.
     pub rate: Rate,
     /// Where conversations are kept.
     pub store: Store,
     /// What is logged.
     pub log: Log,
-    /// Where all of it came from.
+    /// The source of each value.
     #[serde(skip)]
     provenance: provenance::Provenance,
-    /// What of it differs after a SIGHUP.
+    /// The hash of each section, to see what differs after a SIGHUP.
     #[serde(skip)]
     sections: reload::Sections,
 }
 
 impl Config {
-    /// Where this server's own addresses begin.
+    /// The base path of this server's own addresses.
     pub fn base_path(&self) -> BasePath {
         let public_url = self.server.public_url.as_ref();
         // `check` has refused every other path.
@@ -98,8 +97,8 @@ impl Config {
             .map(|(id, bot)| (id.as_str(), bot))
     }
 
-    /// The app that signs for our own pages of this bot: the external platform's, else the first
-    /// that may open the bot.
+    /// The app that signs for our own pages of this bot: the external platform's app, or else the first one that may
+    /// open the bot.
     pub fn app_of_bot(&self, bot: &str) -> Option<(&str, &App)> {
         if self.platform.is_external() {
             return self
@@ -114,7 +113,7 @@ impl Config {
             .map(|(id, app)| (id.as_str(), app))
     }
 
-    /// May somebody without a name come through this app to this bot? `None` is any bot.
+    /// Whether an anonymous visitor may use this bot through this app. `None` is any bot.
     pub fn takes_anonymous(&self, app: &str, bot: Option<&str>) -> bool {
         let app = self.apps.get(app).is_some_and(|app| app.anonymous);
         app && bot
@@ -122,7 +121,7 @@ impl Config {
             .is_none_or(|bot| bot.anonymous)
     }
 
-    /// May a page of this origin call the API for any app? (A preflight does not name the app.)
+    /// Whether a page of this origin may call the API for any app. A preflight does not name the app.
     pub fn any_app_allows(&self, origin: &str) -> bool {
         self.apps.values().any(|app| app.allows(origin))
     }

@@ -1,4 +1,4 @@
-//! `[platform]`: where the widget finds the bots.
+//! `[platform]`: the platform that the widget talks to.
 
 use serde::Deserialize;
 
@@ -8,17 +8,17 @@ use super::values::{BaseUrl, ConnectOrigin, empty_is_none};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
-    /// The API of another platform; none: this server is the platform.
+    /// The API of another platform. `None`: this server is the platform.
     #[serde(deserialize_with = "empty_is_none")]
     pub base_url: Option<BaseUrl>,
-    /// The app whose assertions the other platform accepts; empty without one.
+    /// The app whose assertions the other platform accepts. Empty without another platform.
     pub app: String,
     /// Origins of the other platform's sockets besides that of `base_url`.
     pub socket_origins: Vec<ConnectOrigin>,
 }
 
 impl Platform {
-    /// Is another server the platform?
+    /// Whether another server is the platform.
     pub fn is_external(&self) -> bool {
         self.base_url.is_some()
     }

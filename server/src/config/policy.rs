@@ -1,4 +1,4 @@
-//! `[sessions]`, `[tokens]`, `[rate]`: how long things live and how often they may be asked for.
+//! `[sessions]`, `[tokens]`, `[rate]`: how long things live, and how often they may be requested.
 
 use std::path::PathBuf;
 
@@ -21,10 +21,10 @@ pub struct Sessions {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Messages older than this are forgotten; none: kept.
+    /// Messages older than this are removed. `None`: they are kept.
     #[serde(deserialize_with = "empty_is_none")]
     pub age: Option<Period>,
-    /// Messages that are kept of each conversation; 0: all.
+    /// The number of messages that are kept of each conversation. 0: all.
     pub messages: u32,
 }
 
@@ -36,7 +36,7 @@ pub struct Tokens {
     pub assertion_life: Period,
     /// Longest life of assertions that we accept.
     pub assertion_max_life: Period,
-    /// How far clocks may be apart.
+    /// How far clocks may differ.
     pub leeway: Period,
     /// Accepted audiences; the first is the one that we sign for.
     pub audience: Vec<String>,
@@ -44,9 +44,9 @@ pub struct Tokens {
     pub access_life: Period,
     /// Life of a socket address.
     pub ticket_life: Period,
-    /// Signs anonymous visitors; empty: see the file.
+    /// The secret that signs anonymous visitors. Empty: see the file.
     visitor_secret: SecretString,
-    /// File with it; empty: one in the data folder, made at the first start.
+    /// The file with it. Empty: one in the data folder, which the first start makes.
     visitor_secret_file: RelativePathBuf,
 }
 
@@ -57,12 +57,12 @@ pub enum VisitorSecret {
     Value(SecretString),
     /// A file that must be there.
     File(PathBuf),
-    /// A file in the data folder that is made when it is not there.
+    /// A file in the data folder, which is made if it is missing.
     Own,
 }
 
 impl Config {
-    /// Where the visitors' secret comes from; an error when two places are named.
+    /// Where the visitors' secret comes from. It is an error to name both.
     pub(crate) fn visitor_secret(&self) -> Result<VisitorSecret, ConfigError> {
         let tokens = &self.tokens;
         let value = Some(&tokens.visitor_secret).filter(|it| !it.expose_secret().is_empty());
@@ -84,48 +84,48 @@ impl Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Signing, by client address: at once.
+    /// Signing, by client address: the burst.
     pub sign_address_burst: u32,
-    /// Signing, by client address: a minute; 0: no limit.
+    /// Signing, by client address: in a minute. 0: no limit.
     pub sign_address_per_minute: u32,
-    /// Signing, by app, for callers that prove its secret: at once.
+    /// Signing, by app, for callers that prove its secret: the burst.
     pub sign_app_burst: u32,
-    /// Signing, by app: a minute; 0: no limit.
+    /// Signing, by app: in a minute. 0: no limit.
     pub sign_app_per_minute: u32,
-    /// Signing, by identity: at once.
+    /// Signing, by identity: the burst.
     pub sign_identity_burst: u32,
-    /// Signing, by identity: a minute; 0: no limit.
+    /// Signing, by identity: in a minute. 0: no limit.
     pub sign_identity_per_minute: u32,
-    /// The platform's routes and sockets, by client address: at once.
+    /// The platform's routes and sockets, by client address: the burst.
     pub platform_address_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// The platform's routes and sockets, by client address: in a minute. 0: no limit.
     pub platform_address_per_minute: u32,
-    /// Start, history and theme, by access token: at once.
+    /// Start, history and theme, by access token: the burst.
     pub platform_token_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// Start, history and theme, by access token: in a minute. 0: no limit.
     pub platform_token_per_minute: u32,
-    /// Grants, by identity: at once.
+    /// Grants, by identity: the burst.
     pub grant_identity_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// Grants, by identity: in a minute. 0: no limit.
     pub grant_identity_per_minute: u32,
-    /// Pages, by client address: at once.
+    /// Pages, by client address: the burst.
     pub page_address_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// Pages, by client address: in a minute. 0: no limit.
     pub page_address_per_minute: u32,
-    /// Messages of one user; 0: no limit.
+    /// Messages of one user in a day. 0: no limit.
     pub user_messages_per_day: u32,
-    /// Bytes of them as stored; 0: no limit.
+    /// Bytes of them as they are stored. 0: no limit.
     pub user_bytes_per_day: Size,
-    /// Messages from one client address; 0: no limit.
+    /// Messages from one client address in a day. 0: no limit.
     pub address_messages_per_day: u32,
-    /// Bytes of them as stored; 0: no limit.
+    /// Bytes of them as they are stored. 0: no limit.
     pub address_bytes_per_day: Size,
-    /// What one bot says outside of turns: at once.
+    /// What one bot says outside turns: the burst.
     pub outside_bot_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// What one bot says outside turns: in a minute. 0: no limit.
     pub outside_bot_per_minute: u32,
-    /// What is said outside of turns in one conversation: at once.
+    /// What is said outside turns in one conversation: the burst.
     pub outside_conversation_burst: u32,
-    /// The same: a minute; 0: no limit.
+    /// What is said outside turns in one conversation: in a minute. 0: no limit.
     pub outside_conversation_per_minute: u32,
 }

@@ -1,9 +1,9 @@
-//! Where each value came from, so that a mistake can be corrected where it was made.
+//! The source of each value, so that a mistake can be corrected where it was made.
 //!
-//! In the path: [`Provenance::of`] notes the sources while the sources are still apart; every [`ConfigError`] about a
-//! value is worded by [`Config::at`], also those that are found long after parsing.
+//! In the path: [`Provenance::of`] notes the sources before they are merged. [`Config::at`] words every [`ConfigError`]
+//! about a value, also those that are found long after parsing.
 //!
-//! Invariant: names are held only, never a value.
+//! Invariant: it holds only names, never a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use figment::{Figment, Metadata, Profile};
 use super::providers::{THE_COMMAND_LINE, THE_DEFAULTS, THE_ENVIRONMENT};
 use super::{Config, ConfigError};
 
-/// The source of each key that any of them set, by its path with dots.
+/// The source of each key that a source sets, by its path with dots.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Provenance(BTreeMap<String, Source>);
 
@@ -31,7 +31,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Of the value at this path.
+    /// The source of the value at this path.
     pub(super) fn of(metadata: &Metadata, path: &[&str]) -> Self {
         let name = || metadata.interpolate(&Profile::Default, path);
         match metadata.name.as_ref() {
@@ -46,7 +46,7 @@ impl Source {
         }
     }
 
-    /// The words before the colon: who says it, and under which name.
+    /// The words before the colon: the source, and its name for the key.
     pub(super) fn says(&self, key: &str) -> String {
         let source = match self {
             Self::Variable(variable) => return format!("{THE_ENVIRONMENT}, {variable}"),
@@ -87,7 +87,7 @@ impl Provenance {
         }
     }
 
-    /// The words before the colon for a key: of its own place, else of the section that it is missing in.
+    /// The words before the colon for a key: of its own source, or else of the section in which it is missing.
     pub(super) fn says(&self, key: &str) -> String {
         let mut section = key;
         loop {
@@ -103,12 +103,12 @@ impl Provenance {
 }
 
 impl Config {
-    /// A mistake at a key, with the file, variable or flag that the value came from.
+    /// A mistake at a key, with the file, variable or flag that set the value.
     pub fn at(&self, key: &str, what: impl AsRef<str>) -> ConfigError {
         ConfigError::of(&self.says(key), what)
     }
 
-    /// What stands before the colon of such a mistake.
+    /// The words before the colon of such a mistake.
     pub(crate) fn says(&self, key: &str) -> String {
         self.provenance.says(key)
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::super::{Flags, Sources};
     use super::*;
 
-    /// One mistake after parsing and one while parsing, the way `main` would meet them.
+    /// One mistake after parsing and one while parsing, as `main` would meet them.
     fn refused(file: Option<&str>, environment: &[(&str, &str)], listen: Option<&str>) -> String {
         let file = file.map(|text| {
             use crate::ids::{Ids as _, RandomIds};
@@ -175,7 +175,7 @@ mod tests {
             ("PARLOUR_TOKENS__LEEWAY", "2m"),
             ("PARLOUR_SERVER__PUBLIC_URL", "chat"),
             ("PARLOUR_APPS__CS_A__BOTS", "[st-x]"),
-            // A whole table in one variable: the variable that is there is named.
+            // A variable may hold a whole table. Then the error names that variable.
             ("PARLOUR_BOTS__ST_A", r#"{page="a/b", name="A"}"#),
         ] {
             let error = refused(Some(file), &[(variable, value)], None);

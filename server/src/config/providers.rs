@@ -1,7 +1,7 @@
-//! What figment has no provider for: our defaults, variables and flags, each under a name that a person
-//! finds again.
+//! Sources for which figment has no provider: our defaults, variables and flags. Each has a name that a person can find
+//! again.
 //!
-//! In the path: `load` merges them; `provenance` reads their metadata when a sentence must name its source.
+//! In the path: `load` merges them. `provenance` reads their metadata when a sentence must name its source.
 
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Value};
@@ -41,7 +41,7 @@ pub(super) struct Flag {
     pub(super) name: &'static str,
     /// The key that it sets, with its section.
     pub(super) path: [&'static str; 2],
-    /// What stands behind it.
+    /// The value behind the flag.
     pub(super) value: String,
 }
 
@@ -62,7 +62,7 @@ impl Provider for Flag {
 pub(super) struct Environment<'a>(pub(super) &'a [(String, String)]);
 
 impl Environment<'_> {
-    /// Does a variable of this name set a key?
+    /// Whether a variable of this name sets a key.
     pub(super) fn takes(variable: &str) -> bool {
         Self::path(variable).is_some()
     }
@@ -87,7 +87,7 @@ impl Provider for Environment<'_> {
         let known: Vec<(Vec<String>, String)> = variables
             .filter_map(|variable| Some((Self::path(variable)?, variable.clone())))
             .collect();
-        // A variable may hold a whole table, so the one that holds a key may have a shorter path.
+        // A variable may hold a whole table, so the variable that sets a key may have a shorter path.
         Metadata::named(THE_ENVIRONMENT).interpolater(move |_: &Profile, path: &[&str]| {
             let holds = |of: &[String]| {
                 of.len() <= path.len() && of.iter().zip(path).all(|(part, key)| part == key)
@@ -110,7 +110,7 @@ impl Provider for Environment<'_> {
                 continue;
             };
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            // figment's own reading of a variable: numbers, booleans, [lists] and {tables}, else text.
+            // This is figment's own way to read a variable: numbers, booleans, [lists] and {tables}, or else text.
             let value: Value = text.parse().unwrap_or_else(|never| match never {});
             if !insert(&mut all, &path, value) {
                 return Err(
@@ -122,7 +122,7 @@ impl Provider for Environment<'_> {
     }
 }
 
-/// Puts the value at its path. `false`: the path is no path, or something else is there.
+/// Puts the value at its path. `false`: this is not a path, or something else is there.
 fn insert(into: &mut Dict, path: &[&str], value: Value) -> bool {
     match path {
         [] | ["", ..] => false,

@@ -1,7 +1,7 @@
-//! What SIGHUP takes over from a file that has changed: apps and bots. Everything else stays as it was at the
-//! start, and is named so that somebody restarts.
+//! What SIGHUP takes over from a changed file: apps and bots. Everything else stays as it was at the start, and a
+//! change of it is reported, so that somebody restarts.
 //!
-//! In the path: `state` reloads; [`Config::of`] notes the [`Sections`] while the sources are still merged.
+//! In the path: `state` reloads. [`Config::of`] notes the [`Sections`] while the sources are merged.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Config, ConfigError};
 
-/// Sections that are read again.
+/// The sections that are read again.
 const READ_AGAIN: [&str; 2] = ["apps", "bots"];
 
-/// A hash of each section that needs a restart: they may hold secrets.
+/// A hash of each section that needs a restart. A hash, because sections may hold secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sections(BTreeMap<String, [u8; 32]>);
 
 impl Sections {
-    /// Of the merged sources.
+    /// The hashes of the merged sources.
     pub(super) fn of(figment: &Figment) -> Result<Self, Box<figment::Error>> {
         let merged: Dict = figment.extract()?;
         let sections = merged
             .into_iter()
             .filter(|(name, _)| !READ_AGAIN.contains(&name.as_str()))
             .map(|(name, value)| {
-                // What came out of TOML can be written as JSON.
+                // A value from TOML can always be written as JSON.
                 let text = serde_json::to_vec(&value).unwrap_or_default();
                 (name, Sha256::digest(text).into())
             });
@@ -50,7 +50,7 @@ impl Config {
         Ok(next)
     }
 
-    /// Sections in which another one differs and that only a restart takes over.
+    /// The sections in which another configuration differs and that only a restart takes over.
     pub fn restart_for(&self, fresh: &Self) -> Vec<String> {
         let differs =
             |(name, hash): &(&String, &[u8; 32])| self.sections.0.get(name.as_str()) != Some(*hash);
@@ -75,7 +75,7 @@ mod tests {
         let next = running.taking_over(&fresh).unwrap();
         assert_eq!(next.log.level, "warn");
         assert!(next.bots.contains_key("st-a"));
-        // The next time is compared with what runs, not with what was read last.
+        // The next time the comparison is with what runs, and not with what was read last.
         assert_eq!(next.restart_for(&fresh), ["log", "tokens"]);
     }
 

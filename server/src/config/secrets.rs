@@ -1,4 +1,4 @@
-//! Secrets that stand in the configuration or in a file of their own.
+//! Secrets in the configuration, or in a file of their own.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::limits::KEY_FILE_BYTES;
 
-/// A secret by its value, or else by the file that holds it. An empty value is none, and an empty path, too.
+/// A secret from its value, or else from the file that holds it. An empty value or path counts as absent.
 ///
 /// # Errors
-/// Both are there, or the file cannot be read. The text names `key` and `key_file`: no secret.
+/// If both are set, or the file cannot be read. The text names `key` and `key_file`, and not the secret.
 pub(crate) fn secret(
     key: &str,
     value: Option<&SecretString>,

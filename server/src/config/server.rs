@@ -1,4 +1,4 @@
-//! `[server]`, `[store]`, `[log]`: where the process lives.
+//! `[server]`, `[store]`, `[log]`: the process itself.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -17,50 +17,49 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Folder for the database and generated secrets.
     pub data: PathBuf,
-    /// Folder with the built widget; none: found by `http::assets`.
+    /// Folder with the built widget. `None`: `http::assets` looks for it.
     #[serde(deserialize_with = "empty_is_none")]
     pub site: Option<PathBuf>,
-    /// The address that visitors see; none: taken from each request.
+    /// The address that visitors see. `None`: it is taken from each request.
     #[serde(deserialize_with = "empty_is_none")]
     pub public_url: Option<BaseUrl>,
     /// Refuse plain HTTP.
     pub require_https: bool,
-    /// Is there `/`?
+    /// Whether there is `/`.
     pub home_page: bool,
-    /// Is there `/demo`?
+    /// Whether there is `/demo`.
     pub demo_page: bool,
-    /// Proxies in front, the only ones who may say where a request came from.
+    /// Proxies in front. Only they may say where a request came from.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Connections altogether; 0: no limit.
+    /// The most connections. 0: no limit.
     pub max_connections: u32,
-    /// Connections from one address that are no sockets; 0: no limit.
+    /// The most connections from one address that are not sockets. 0: no limit.
     pub max_connections_per_address: u32,
-    /// Open sockets from one address; 0: no limit.
+    /// The most open sockets from one address. 0: no limit.
     pub max_sockets_per_address: u32,
-    /// How long to serve on after SIGTERM with readiness off.
+    /// How long the server goes on after SIGTERM, while its readiness is off.
     pub drain_delay: Period,
-    /// From the end of that delay to the exit, at most.
+    /// The longest time from the end of that delay to the exit.
     pub drain_within: Period,
 }
 
 impl Server {
-    /// How long tasks are waited for. The last second of [`Server::drain_within`] is for closing the store
-    /// and for threads that are busy.
+    /// How long tasks may take. The last second of [`Server::drain_within`] is for closing the store and for threads
+    /// that are busy.
     pub fn drain_tasks(&self) -> Duration {
         self.drain_within.0.saturating_sub(Duration::from_secs(1))
     }
 
-    /// Sockets are closed spread over this window: the official clients come back after a fixed time, so
-    /// the server must bring in the spread. Each then needs up to four seconds for its last messages and
-    /// its goodbye.
+    /// The window over which sockets are closed. The official clients come back after a fixed time, so the server must
+    /// spread them. Each socket then needs up to four seconds for its last messages and its close frame.
     pub fn drain_spread(&self) -> Duration {
         let within = self.drain_within.0;
         (within / 5).max(within.saturating_sub(Duration::from_secs(8)))
     }
 
-    /// How long a bot's running turn is waited for. What is not done by then stays a stored job for the next
-    /// start; the answer's own way to the store and the sockets needs the rest.
+    /// How long a bot's running turn may take. What is not done by then stays a stored job for the next start. The rest
+    /// of the time is for storing the answer and sending it.
     pub fn drain_bots(&self) -> Duration {
         let within = self.drain_within.0;
         (within / 10 * 3).max(within.saturating_sub(Duration::from_secs(7)))
@@ -93,7 +92,7 @@ pub struct Store {
     pub kind: StoreKind,
     /// What an acknowledgement promises.
     pub durability: Durability,
-    /// With less room on the disk no new message is taken; 0: until it is full.
+    /// With less free disk space, no new message is accepted. 0: until the disk is full.
     pub keep_free: Size,
 }
 
@@ -109,9 +108,9 @@ pub enum StoreKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
-    /// On the disk.
+    /// The message is on the disk.
     Full,
-    /// With the operating system.
+    /// The operating system has the message.
     Normal,
 }
 

@@ -5,7 +5,7 @@ use figment::value::{Dict, Value};
 use super::load::figment;
 use super::{Config, ConfigError, Sources};
 
-/// Keys whose value never leaves the process.
+/// The keys whose value never leaves the process.
 const SECRET_KEYS: [&str; 7] = [
     "app_password",
     "key",
@@ -16,7 +16,7 @@ const SECRET_KEYS: [&str; 7] = [
     "visitor_secret",
 ];
 
-/// Tables of such values.
+/// The tables of such values.
 const SECRET_TABLES: [&str; 1] = ["headers"];
 
 /// The merged configuration as TOML, secrets masked.

@@ -1,7 +1,7 @@
-//! Values of the configuration that are parsed once and cannot be wrong afterwards.
+//! Values of the configuration that are parsed once, and cannot be wrong afterwards.
 //!
-//! In the path: serde calls the `TryFrom<String>` of each type while the configuration is read; handlers
-//! only ever meet the finished value.
+//! In the path: serde calls the `TryFrom<String>` of each type while the configuration is read. Handlers only see the
+//! finished value.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct OriginPattern {
-    /// The origin as browsers write it; for a loopback pattern without the port.
+    /// The origin as browsers write it. In a loopback pattern it has no port.
     origin: String,
     any_port: bool,
 }
 
 impl OriginPattern {
-    /// Does the value of an `Origin` header belong to this pattern?
+    /// Whether the value of an `Origin` header matches this pattern.
     pub fn matches(&self, origin: &str) -> bool {
         if !self.any_port {
             return origin == self.origin;
@@ -144,7 +144,7 @@ fn exact_origin(text: &str, schemes: &[&str]) -> Result<String, String> {
     Ok(url.origin().ascii_serialization())
 }
 
-/// An absolute `http(s)` address that others are built from. Its path ends in `/`.
+/// An absolute `http(s)` address on which others are based. Its path ends in `/`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BaseUrl(Url);
@@ -160,7 +160,7 @@ impl BaseUrl {
         self.0.origin().ascii_serialization()
     }
 
-    /// The same origin for sockets: `wss://…` of an `https` address, else `ws://…`.
+    /// The origin of its sockets: `wss://…` for an `https` address, or else `ws://…`.
     pub fn socket_origin(&self) -> String {
         self.origin().replacen("http", "ws", 1)
     }
@@ -175,7 +175,7 @@ impl BaseUrl {
         self.0.scheme() == "https"
     }
 
-    /// The address of something below this one; `path` without a leading slash.
+    /// An address below this one; `path` has no leading slash.
     pub fn at(&self, path: &str) -> String {
         format!("{}{}", self.0, path.trim_start_matches('/'))
     }
@@ -286,7 +286,7 @@ impl TryFrom<String> for Size {
     }
 }
 
-/// Reads `""` as "not set": the default configuration can then name every key.
+/// Reads `""` as "not set", so that the default configuration can name every key.
 pub(super) fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

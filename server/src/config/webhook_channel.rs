@@ -8,20 +8,20 @@ use super::connectors::Endpoint;
 use super::secrets::secret;
 use super::values::Period;
 
-/// Below [`ANSWER_TIME`](crate::limits::ANSWER_TIME), with the welcome's own wait.
+/// It is below [`ANSWER_TIME`](crate::limits::ANSWER_TIME), together with the wait for the welcome.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// `[apps.<client id>.webhook]`. The table alone opens the channel.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookChannel {
-    /// Where answers are brought; none: they are the answer to the request, or fetched.
+    /// The address that gets the answers. `None`: they are the response to the request, or are polled.
     #[serde(default)]
     pub callback_url: Option<Endpoint>,
     /// How long a request waits for its answers before it gets a `pollId`.
     #[serde(default = "wait")]
     pub wait: Period,
-    /// What they are signed with, `whsec_…`.
+    /// The secret that signs them, `whsec_…`.
     #[serde(default)]
     pub secret: Option<SecretString>,
     /// File with it.
@@ -35,7 +35,7 @@ fn wait() -> Period {
 }
 
 impl WebhookChannel {
-    /// The key below the table that is wrong, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         if self.wait.0 > LONGEST_WAIT {
             return Err((
@@ -46,7 +46,7 @@ impl WebhookChannel {
         Ok(())
     }
 
-    /// The secret, from wherever it stands.
+    /// The secret, from its value or its file.
     ///
     /// # Errors
     /// It stands in two places, or its file cannot be read.

@@ -12,18 +12,18 @@ use crate::config::Period;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentStream {
-    /// Where the agent takes a POST.
+    /// The address to which the agent gets POSTs.
     pub url: Endpoint,
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// Messages before this one that go along. 0: for agents that keep the conversation themselves.
+    /// The number of earlier messages that are sent along. 0: the agent keeps the conversation itself.
     #[serde(default = "history")]
     pub history: u32,
-    /// What the visitor is greeted with. Empty: with nothing.
+    /// The greeting. Empty: none.
     #[serde(default)]
     pub greeting: String,
-    /// What visitors call a tool, by its name.
+    /// The names of tools for visitors, by tool.
     #[serde(default)]
     pub titles: BTreeMap<String, String>,
     /// How long the agent may think.
@@ -37,7 +37,7 @@ pub struct AgentStream {
     pub total: Period,
 }
 
-/// Messages that go along at most.
+/// The most messages that are sent along.
 const MOST_HISTORY: u32 = 100;
 
 fn history() -> u32 {
@@ -45,7 +45,7 @@ fn history() -> u32 {
 }
 
 impl AgentStream {
-    /// How long it is waited for.
+    /// The waits of this table.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting {
             first_byte: self.first_byte,
@@ -54,7 +54,7 @@ impl AgentStream {
         }
     }
 
-    /// What serde could not see: the key below the table, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         if self.history > MOST_HISTORY {
             let what = format!("must be at most {MOST_HISTORY}");

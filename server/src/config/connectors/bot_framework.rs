@@ -16,31 +16,31 @@ use crate::config::{BaseUrl, Period};
 pub struct BotFramework {
     /// The bot's `/api/messages`.
     pub url: Endpoint,
-    /// How answers come.
+    /// The way in which answers come.
     #[serde(default)]
     pub delivery: Delivery,
-    /// Where the bot reaches this server; none: at `server.public_url`.
+    /// The address at which the bot reaches this server. Without one it is `server.public_url`.
     #[serde(default, deserialize_with = "empty_is_none")]
     pub callback_url: Option<BaseUrl>,
-    /// The channel that the bot is told.
+    /// The channel that the bot sees.
     #[serde(default = "webchat")]
     pub channel: String,
-    /// The name of an event that follows when a session begins. Empty: none.
+    /// The name of an event that is sent when a session begins. Empty: none.
     #[serde(default)]
     pub start_event: String,
-    /// The bot's app id. Empty: it is asked without a token, as bots on the same machine are.
+    /// The bot's app id. Empty: requests have no token, which suits bots on the same machine.
     #[serde(default)]
     pub app_id: String,
     /// The secret of the app.
     #[serde(default)]
     pub app_password: Option<SecretString>,
-    /// File with it.
+    /// The file with it.
     #[serde(default)]
     pub app_password_file: Option<RelativePathBuf>,
-    /// Where tokens are asked for.
+    /// The address that issues tokens.
     #[serde(default = "token_url")]
     pub token_url: Option<Endpoint>,
-    /// What they are asked for. Empty: `<app_id>/.default`.
+    /// The scope of the tokens. Empty: `<app_id>/.default`.
     #[serde(default)]
     pub scope: String,
     /// How long a turn may take.
@@ -48,14 +48,14 @@ pub struct BotFramework {
     pub wait: Period,
 }
 
-/// How answers come.
+/// The way in which answers come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Delivery {
-    /// In the answer to the request (`expectReplies`).
+    /// In the response to the request (`expectReplies`).
     #[default]
     Replies,
-    /// As requests of the bot while ours is open: it can stream.
+    /// As requests of the bot while ours is open. Only this can stream.
     Callbacks,
 }
 
@@ -73,7 +73,7 @@ fn wait() -> Period {
 }
 
 impl BotFramework {
-    /// What serde could not see: the key, and what is wrong with it.
+    /// Checks what serde could not. The error is the key, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, what: &str| Err((key.to_owned(), what.to_owned()));
         if self.channel.is_empty() || self.channel.len() > 64 {

@@ -12,7 +12,7 @@ use crate::config::{BaseUrl, KeyAlgorithm, KeyEntry, Period};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BotKit {
-    /// Where the app listens, with its `apiPrefix`.
+    /// The address of the app, with its `apiPrefix`.
     pub url: Endpoint,
     /// `credentials.appId` of the app's `config.json`.
     pub app_id: String,
@@ -25,13 +25,13 @@ pub struct BotKit {
     /// `jwt.jwtAlgorithm` of the app's `config.json`.
     #[serde(default = "hs256")]
     pub algorithm: KeyAlgorithm,
-    /// Where the app reaches this server; none: at `server.public_url`, else on this machine.
+    /// The address at which the app reaches this server. Without one it is `server.public_url`, or else this machine.
     #[serde(default, deserialize_with = "empty_is_none")]
     pub own_url: Option<BaseUrl>,
-    /// Is it told (`on_event`) that a session begins and ends?
+    /// Whether the app learns (`on_event`) that a session begins and ends.
     #[serde(default)]
     pub events: bool,
-    /// What visitors see as the name of who answers during an agent session.
+    /// The name that visitors see during an agent session.
     #[serde(default = "agent")]
     pub agent: String,
     /// How long the app may take to acknowledge.
@@ -58,7 +58,7 @@ impl BotKit {
         super::hmac_key(&self.app_id, self.algorithm, secret, file)
     }
 
-    /// The key below the bot's table that is wrong, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the bot's table, and what is wrong with it.
     pub(in crate::config) fn check(
         &self,
         id: &str,
@@ -96,7 +96,7 @@ impl BotKit {
     }
 }
 
-/// `st-` and a UUID of version 5: what the SDK looks for in the addresses that it serves.
+/// `st-` and a UUID of version 5. The SDK looks for such an id in the addresses that it serves.
 fn is_name_of_botkit(id: &str) -> bool {
     let Some(uuid) = id.strip_prefix("st-") else {
         return false;

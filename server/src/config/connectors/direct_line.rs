@@ -14,7 +14,7 @@ use crate::config::values::empty_is_none;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectLine {
-    /// Where Direct Line lies.
+    /// The address of Direct Line.
     #[serde(default = "url")]
     pub url: Option<Endpoint>,
     /// A secret of the Direct Line channel.
@@ -23,16 +23,16 @@ pub struct DirectLine {
     /// File with it.
     #[serde(default)]
     pub secret_file: Option<RelativePathBuf>,
-    /// Where a token for a conversation is asked for: Copilot Studio's token endpoint.
+    /// The address that issues a token for a conversation: Copilot Studio's token endpoint.
     #[serde(default, deserialize_with = "empty_is_none")]
     pub token_url: Option<Endpoint>,
     /// The name of the event that is sent when a session begins. Empty: none.
     #[serde(default = "start_event")]
     pub start_event: String,
-    /// A bot that has answered and says nothing for so long has finished.
+    /// A bot that has answered and says nothing for this long has finished.
     #[serde(default = "quiet")]
     pub quiet: Period,
-    /// How long the first answer of a turn is waited for.
+    /// How long to wait for the first answer of a turn.
     #[serde(default = "wait")]
     pub wait: Period,
 }
@@ -54,7 +54,7 @@ fn wait() -> Period {
 }
 
 impl DirectLine {
-    /// What serde could not see: the key, and what is wrong with it.
+    /// Checks what serde could not. The error is the key, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, what: &str| Err((key.to_owned(), what.to_owned()));
         let (secret, file) = (&self.secret, &self.secret_file);

@@ -1,12 +1,12 @@
-//! An address that is called.
+//! An address to call.
 
 use std::fmt;
 
 use serde::Deserialize;
 use url::Url;
 
-/// An absolute `http(s)` address of the operator, without a user in it. It may have a query, which stays when something
-/// below it is called.
+/// An absolute `http(s)` address of the operator, without a user in it. It may have a query, which addresses below it
+/// keep.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Endpoint(Url);
@@ -17,7 +17,7 @@ impl Endpoint {
         &self.0
     }
 
-    /// The address of something below this one, `chat/completions`, with the same query.
+    /// An address below this one, for example `chat/completions`, with the same query.
     pub fn below(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         let path = format!("{}/{path}", url.path().trim_end_matches('/'));
@@ -26,7 +26,7 @@ impl Endpoint {
     }
 }
 
-/// Without path and query: they may hold keys.
+/// Shows neither path nor query, because they may hold keys.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.origin().ascii_serialization())
@@ -37,7 +37,7 @@ impl TryFrom<String> for Endpoint {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The text itself is left out: it may hold a password.
+        // The text itself is left out, because it may hold a password.
         let wrong = |what: &str| {
             format!(
                 "{what}; write https://host/path or http://host:port/path, keys belong into `key_file` or `headers`"

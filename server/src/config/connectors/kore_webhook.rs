@@ -11,7 +11,7 @@ use crate::config::{KeyAlgorithm, KeyEntry, Period};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KoreWebhook {
-    /// The channel's own address, `…/chatbot/v2/webhook/st-…`, with `/hookInstance/…` where there is one.
+    /// The channel's own address, `…/chatbot/v2/webhook/st-…`, with `/hookInstance/…` if there is one.
     pub url: Endpoint,
     /// The client id of the app that the channel names.
     pub app_id: String,
@@ -24,19 +24,19 @@ pub struct KoreWebhook {
     /// The algorithm that the app is set to.
     #[serde(default = "hs256")]
     pub algorithm: KeyAlgorithm,
-    /// Is the bot told (`ON_CONNECT`) that a session begins?
+    /// Whether the bot learns (`ON_CONNECT`) that a session begins.
     #[serde(default = "yes")]
     pub connect: bool,
-    /// Is it told (`SESSION_CLOSURE`) that the visitor closed it?
+    /// Whether the bot learns (`SESSION_CLOSURE`) that the visitor closed it.
     #[serde(default = "yes")]
     pub close: bool,
     /// What the end of a task does.
     #[serde(default)]
     pub end_of_task: EndOfTask,
-    /// How long one answer is waited for. Kore gives up after 15 s itself.
+    /// How long to wait for one answer. Kore itself gives up after 15 s.
     #[serde(default = "wait")]
     pub wait: Period,
-    /// How long an answer that comes later is asked for.
+    /// How long to poll for a later answer.
     #[serde(default = "poll")]
     pub poll: Period,
 }
@@ -75,7 +75,7 @@ impl KoreWebhook {
         super::hmac_key(&self.app_id, self.algorithm, secret, file)
     }
 
-    /// The key below the table that is wrong, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         if self.app_id.is_empty() {
             let what = "is empty; write the client id of the app that the channel names";

@@ -1,6 +1,6 @@
-//! `[bots.….<connector>]`: how a bot is reached that is not a script of ours.
+//! `[bots.….<connector>]`: how to reach a bot that is not a script of ours.
 //!
-//! In the path: one table a connector, in a file of its own; `bot::open` makes a bot of it.
+//! In the path: each connector has a table, in a file of its own. `bot::open` makes the bot.
 
 mod agent_stream;
 mod bot_framework;
@@ -35,7 +35,7 @@ pub use rasa::Rasa;
 pub(crate) use waiting::Waiting;
 pub use webhook::Webhook;
 
-/// A secret that signs, from either place. An empty value is none, and an empty path, too.
+/// A secret that signs, from its value or its file. An empty value or path counts as absent.
 fn hmac_key(
     name: &str,
     algorithm: KeyAlgorithm,
@@ -47,17 +47,17 @@ fn hmac_key(
     KeyEntry::hmac(name, algorithm, value.cloned(), file.cloned())
 }
 
-/// Is a secret named, by value or by file? Neither is read.
+/// Whether a secret is named, by value or by file. Neither is read.
 fn is_set(value: Option<&SecretString>, file: Option<&RelativePathBuf>) -> bool {
     value.is_some_and(|it| !it.expose_secret().is_empty())
         || file.is_some_and(|it| !it.original().as_os_str().is_empty())
 }
 
-/// Headers of the configuration, none of which is ever shown.
+/// The headers of a configuration, marked as sensitive so that none is shown.
 ///
 /// # Errors
-/// A name or a value is not fit for a header, or the header is not for a configuration to set. The text names the
-/// header, and not its value.
+/// If a name or a value is not fit for a header, or a configuration may not set the header. The text names the header,
+/// and not its value.
 pub(crate) fn headers(
     configured: &BTreeMap<String, SecretString>,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {

@@ -30,10 +30,10 @@ pub struct N8n {
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// What the visitor is greeted with. Empty: with nothing.
+    /// The greeting. Empty: none.
     #[serde(default)]
     pub greeting: String,
-    /// How long the flow may take until it says something.
+    /// How long the flow may take before it says something.
     #[serde(default = "Waiting::first_byte")]
     pub first_byte: Period,
     /// How long it may pause.
@@ -45,7 +45,7 @@ pub struct N8n {
 }
 
 impl N8n {
-    /// How long it is waited for.
+    /// The waits of this table.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting {
             first_byte: self.first_byte,
@@ -54,7 +54,7 @@ impl N8n {
         }
     }
 
-    /// What serde could not see: the key below the table, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         let written = |it: &SecretString| !it.expose_secret().is_empty();
         let named = |it: &RelativePathBuf| !it.original().as_os_str().is_empty();

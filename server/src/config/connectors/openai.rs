@@ -15,47 +15,47 @@ use crate::config::Period;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenAi {
-    /// Where `chat/completions` and `models` lie.
+    /// The address above `chat/completions` and `models`.
     pub base_url: Endpoint,
     /// The model's name, as the server knows it.
     pub model: String,
-    /// The key; none for servers that want none.
+    /// The key. Some servers need none.
     #[serde(default)]
     pub key: Option<SecretString>,
     /// File with it.
     #[serde(default)]
     pub key_file: Option<RelativePathBuf>,
-    /// The header that the key travels in, as it is. Empty: `Authorization: Bearer …`.
+    /// The header that holds the key alone. Empty: `Authorization: Bearer …`.
     #[serde(default)]
     pub key_header: String,
-    /// What the model is told first.
+    /// The system prompt.
     #[serde(default)]
     pub system: String,
     /// File with it.
     #[serde(default)]
     pub system_file: Option<RelativePathBuf>,
-    /// What the visitor is greeted with. Empty: with nothing.
+    /// The greeting. Empty: none.
     #[serde(default)]
     pub greeting: String,
-    /// None: the server's own.
+    /// The temperature. Without one the server's own is used.
     #[serde(default)]
     pub temperature: Option<f64>,
-    /// Tokens of an answer at most; none: the server's own limit.
+    /// The most tokens of an answer. Without it the server's own limit counts.
     #[serde(default)]
     pub max_tokens: Option<u32>,
-    /// The name that `max_tokens` travels under.
+    /// The name of the field for `max_tokens`.
     #[serde(default)]
     pub max_tokens_name: MaxTokensName,
-    /// Tokens of all that the model is given, by our guess.
+    /// The most tokens that the model gets, by our estimate.
     #[serde(default = "context_tokens")]
     pub context_tokens: u32,
-    /// Ask the server to count (`stream_options`).
+    /// Whether to ask the server for a count (`stream_options`).
     #[serde(default = "yes")]
     pub include_usage: bool,
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// More keys of each request's body.
+    /// Further fields of each request's body.
     #[serde(default)]
     pub body: Map<String, Value>,
     /// How long the model may think.
@@ -72,7 +72,7 @@ pub struct OpenAi {
     pub mcp: BTreeMap<String, McpServer>,
 }
 
-/// What a request's body gets from elsewhere.
+/// The fields of a request's body that are set elsewhere.
 const OWN: [&str; 7] = [
     "messages",
     "model",
@@ -83,14 +83,14 @@ const OWN: [&str; 7] = [
     "n",
 ];
 
-/// The smallest budget: a question, and a few words about who answers.
+/// The smallest budget: a question, and a few words about the bot.
 const LEAST_CONTEXT: u32 = 256;
 
-/// Servers of tools for one bot: more tools than that confuse every model.
+/// The most tool servers of a bot. More tools would confuse every model.
 const MOST_SERVERS: usize = 10;
 
 impl OpenAi {
-    /// How long it is waited for.
+    /// The waits of this table.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting {
             first_byte: self.first_byte,
@@ -99,7 +99,7 @@ impl OpenAi {
         }
     }
 
-    /// What serde could not see: the key below the table, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, what: &str| Err((key.to_owned(), what.to_owned()));
         if self.model.trim().is_empty() {
@@ -174,22 +174,23 @@ impl McpServer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxTokensName {
-    /// `max_completion_tokens` for OpenAI and Azure, whose newer models take no other; `max_tokens` for everybody else.
+    /// `max_completion_tokens` for OpenAI and Azure, whose newer models accept no other name; `max_tokens` for every
+    /// other server.
     #[default]
     Auto,
-    /// What every other server knows.
+    /// The name that every other server knows.
     MaxTokens,
     /// The newer name.
     MaxCompletionTokens,
 }
 
-/// `[bots.<id>.openai.mcp.<name>]`: a server of tools, as the Model Context Protocol has it (streamable HTTP).
+/// `[bots.<id>.openai.mcp.<name>]`: a tool server of the Model Context Protocol (streamable HTTP).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct McpServer {
     /// Its one address.
     pub url: Endpoint,
-    /// The key, sent as `Authorization: Bearer …`; none for servers that want none.
+    /// The key, which is sent as `Authorization: Bearer …`. Some servers need none.
     #[serde(default)]
     pub key: Option<SecretString>,
     /// File with it.
@@ -198,13 +199,13 @@ pub struct McpServer {
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// Tools that the model may use as it likes.
+    /// Tools that the model may use freely.
     #[serde(default)]
     pub allow: Vec<String>,
-    /// Tools that the visitor agrees to each time.
+    /// Tools that the visitor must agree to each time.
     #[serde(default)]
     pub writes: Vec<String>,
-    /// What visitors call a tool, by its name.
+    /// The names of tools for visitors, by tool.
     #[serde(default)]
     pub titles: BTreeMap<String, String>,
     /// How long a call may take.

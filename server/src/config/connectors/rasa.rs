@@ -15,7 +15,7 @@ use crate::config::Period;
 pub struct Rasa {
     /// The channel's address, `http://…/webhooks/rest/webhook`.
     pub url: Endpoint,
-    /// Sent as `?token=…`, as Rasa wants it; none for servers that want none.
+    /// The token, sent as `?token=…`, as Rasa needs it. Some servers need none.
     #[serde(default)]
     pub token: Option<SecretString>,
     /// File with it.
@@ -24,7 +24,7 @@ pub struct Rasa {
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// What the assistant is told when a session begins, such as `/greet`. Empty: nothing.
+    /// The message to the assistant when a session begins, such as `/greet`. Empty: none.
     #[serde(default)]
     pub connect: String,
     /// How long the assistant may take.
@@ -39,7 +39,7 @@ pub struct Rasa {
 }
 
 impl Rasa {
-    /// How long it is waited for.
+    /// The waits of this table.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting {
             first_byte: self.first_byte,
@@ -48,7 +48,7 @@ impl Rasa {
         }
     }
 
-    /// What serde could not see: the key below the table, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         self.waiting().check()
     }

@@ -1,4 +1,4 @@
-//! How long a bot behind HTTP is waited for: three keys that several connectors have.
+//! How long to wait for a bot behind HTTP: three keys that several connectors have.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Waiting {
         Period(Waits::default().total)
     }
 
-    /// The key of a wait that is no wait, and what is wrong with it.
+    /// Checks that no wait is zero. The error is the key, and what is wrong with it.
     pub(super) fn check(self) -> Result<(), (String, String)> {
         let waits = [
             ("first_byte", self.first_byte),
@@ -40,7 +40,7 @@ impl Waiting {
         }
     }
 
-    /// The same for a call.
+    /// The waits of a call.
     pub(crate) fn waits(self) -> Waits {
         Waits {
             first_byte: self.first_byte.0,

@@ -13,21 +13,22 @@ use crate::config::{BaseUrl, Period};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// Where events go.
+    /// The address that gets the events.
     pub url: Endpoint,
     /// Headers of each request. Their values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// Messages before this one that go along.
+    /// The number of earlier messages that are sent along.
     #[serde(default)]
     pub history: u32,
-    /// Hears of the beginning and the end of sessions too, not of messages only.
+    /// Whether it also gets the beginning and the end of sessions, and not only messages.
     #[serde(default = "yes")]
     pub sessions: bool,
-    /// People answer behind it: it gets the visitor's messages also while one of them has the conversation.
+    /// Whether people answer behind it. Then it also gets the visitor's messages while one of them has the
+    /// conversation.
     #[serde(default)]
     pub people: bool,
-    /// Where it reaches this server; none: at the public address, else on this machine.
+    /// The address at which it reaches this server. Without one it is the public address, or else this machine.
     #[serde(default, deserialize_with = "empty_is_none")]
     pub own_url: Option<BaseUrl>,
     /// How long it may think.
@@ -41,11 +42,11 @@ pub struct Webhook {
     pub total: Period,
 }
 
-/// Messages that go along at most: a bot that wants more keeps them itself.
+/// The most messages that are sent along. A bot that wants more keeps them itself.
 const MOST_HISTORY: u32 = 100;
 
 impl Webhook {
-    /// How long it is waited for.
+    /// The waits of this table.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting {
             first_byte: self.first_byte,
@@ -54,7 +55,7 @@ impl Webhook {
         }
     }
 
-    /// What serde could not see: the key below the table, and what is wrong with it.
+    /// Checks what serde could not. The error is the key below the table, and what is wrong with it.
     pub(in crate::config) fn check(&self) -> Result<(), (String, String)> {
         if self.history > MOST_HISTORY {
             let what = format!("must be at most {MOST_HISTORY}");
