@@ -1,10 +1,10 @@
-//! An answer on its way out: cut into pieces, and watched until its reader has taken the last of them.
+//! An answer on its way out: it is cut into pieces, and watched until its reader has taken the last one.
 //!
 //! In the path: `listen` makes one [`ConnectionActivity`] for each connection and gives every answer's body to
 //! [`Busy::answer`]; it asks [`ConnectionActivity::is_left_lying`] now and then.
 //!
-//! Invariants: of an answer no more than [`PIECE_BYTES`] at a time is given to the connection, so what a reader does not
-//! take stays where it is counted. Each answer has its own clock: others on the same connection do not keep it going.
+//! Invariants: the connection gets at most [`PIECE_BYTES`] of an answer at a time, so what a reader does not take stays
+//! where it is counted. Each answer has its own clock, which other answers on the same connection do not reset.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use tokio::time::Instant;
 
 use crate::limits::{ANSWER_STALL, PIECE_BYTES};
 
-/// What happens on one connection.
+/// The requests and answers of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionActivity {
     begun: AtomicU32,
     ended: AtomicU32,
-    /// Pieces of answers that were asked for or are gone.
+    /// Pieces of answers that were requested, or are gone.
     pieces: AtomicU32,
     /// Answers that their readers have not taken yet, by the number of their request.
     answers: Mutex<HashMap<u32, Watched>>,
@@ -31,7 +31,7 @@ pub(crate) struct ConnectionActivity {
 
 #[derive(Debug)]
 struct Watched {
-    /// Not the answer itself: the last to let go of it takes it out of the list.
+    /// Only the counter, not the answer. Whoever drops the answer last takes it out of the list.
     taken: Arc<AtomicU32>,
     seen: u32,
     since: Instant,
@@ -47,19 +47,19 @@ impl ConnectionActivity {
         }
     }
 
-    /// Whatever was seen so far; wraps, since only a difference counts.
+    /// A number that changes with every step. It wraps, because only a difference counts.
     pub(crate) fn steps(&self) -> u32 {
         let counters = [&self.begun, &self.ended, &self.pieces];
         let counts = counters.map(|counter| counter.load(Ordering::Relaxed));
         counts.into_iter().fold(0, u32::wrapping_add)
     }
 
-    /// Is a request or an answer under way?
+    /// Whether a request or an answer is in progress.
     pub(crate) fn in_progress(&self) -> bool {
         self.begun.load(Ordering::Relaxed) != self.ended.load(Ordering::Relaxed)
     }
 
-    /// Is there an answer of which nothing was taken for [`ANSWER_STALL`]? To be asked again and again.
+    /// Whether there is an answer of which nothing was taken for [`ANSWER_STALL`]. It must be asked regularly.
     pub(crate) fn is_left_lying(&self) -> bool {
         let now = Instant::now();
         self.answers().values_mut().any(|watched| {
@@ -73,7 +73,7 @@ impl ConnectionActivity {
     }
 
     fn answers(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Watched>> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,7 +120,7 @@ impl Drop for Busy {
 /// The answer's body; as long as it is being written, the connection is busy.
 pub(crate) struct Answering {
     body: Body,
-    /// What was made and is not asked for yet.
+    /// The bytes that were made and not requested yet.
     rest: Bytes,
     busy: Arc<Busy>,
 }
@@ -220,14 +220,14 @@ mod tests {
             .answer(Body::from(vec![0; 3 * PIECE_BYTES]));
         let last_look = ANSWER_STALL.checked_sub(Duration::from_secs(1)).unwrap();
         tokio::time::advance(last_look).await;
-        // Another answer on the connection changes nothing for it.
+        // Another answer on the connection makes no difference.
         let other = activity.begin().answer(Body::from("x"));
         drop(other.collect().await);
         assert!(!activity.is_left_lying());
         let piece = lying.frame().await;
         assert!(!activity.is_left_lying());
         tokio::time::advance(last_look).await;
-        // A piece that is written counts as well as one that is asked for.
+        // A piece that is written counts as well as one that is requested.
         drop(piece);
         assert!(!activity.is_left_lying());
         tokio::time::advance(ANSWER_STALL).await;

@@ -1,8 +1,8 @@
-//! Requests below the base path: a proxy may take the path away before it asks us, or leave it on.
+//! Requests below the base path. A proxy may remove the path before it passes a request on, or leave it.
 //!
-//! In the path: [`take_away`] stands before the router, so that routes, guards and files only ever see our own addresses.
+//! In the path: [`take_away`] runs before the router, so that routes, guards and files see only our own addresses.
 //!
-//! Invariant: it is taken away once and never from an address that is ours as it stands.
+//! Invariant: the base path is removed once, and never from an address that is ours as it is.
 
 use app::BasePath;
 use axum::extract::{Request, State};
@@ -13,13 +13,13 @@ use http::uri::PathAndQuery;
 
 use crate::config::Config;
 
-/// First names of the addresses in `router`. Below a base path that begins with one of them nobody could tell whether
-/// `/chat/demo` is the demo bot or, with the path left on, the page `/demo`.
+/// The first parts of the addresses in `router`. Below a base path that begins with one of them, `/chat/demo` could be
+/// the demo bot or, with the path left on, the page `/demo`.
 const OURS: [&str; 9] = [
     "api", "chat", "demo", "dev", "embed", "livez", "pkg", "readyz", "rtm",
 ];
 
-/// Must the proxy take the base path away, because it looks like an address of ours?
+/// Whether the proxy must remove the base path, because it looks like one of our addresses.
 pub fn must_be_taken_away(base: &BasePath) -> bool {
     let first = base.as_str().split('/').nth(1).unwrap_or_default();
     OURS.contains(&first)
@@ -31,7 +31,7 @@ pub fn left_on(config: &Config) -> Option<BasePath> {
     (!base.is_root() && !must_be_taken_away(&base)).then_some(base)
 }
 
-/// Takes the base path away where a proxy left it on.
+/// Removes the base path if a proxy left it on.
 pub async fn take_away(
     State(base): State<Option<BasePath>>,
     mut request: Request,
@@ -43,7 +43,7 @@ pub async fn take_away(
     next.run(request).await
 }
 
-/// The same address without the base path, if it begins with it.
+/// The address without the base path, if it begins with it.
 fn below(base: &BasePath, uri: &Uri) -> Option<Uri> {
     let path = base.below(uri.path())?;
     let rest = match uri.query() {

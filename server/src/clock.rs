@@ -1,10 +1,10 @@
-//! What time it is.
+//! The time.
 //!
-//! In the path: everything that stores, expires or signs asks a [`Clock`] from the state; nothing
-//! else reads the system's time. Tests set a [`FixedClock`] and can assert exact output.
+//! In the path: everything that stores, expires or signs asks a [`Clock`] from the state. Nothing else reads the
+//! system's time. Tests set a [`FixedClock`] and can assert exact output.
 //!
-//! Invariant: time orders nothing. Messages are ordered by the sequence that the store gives; a
-//! clock that jumps changes what is shown beside a message, never its place.
+//! Invariant: nothing is ordered by time. Messages are ordered by the sequence that the store gives. If a clock jumps,
+//! the time beside a message changes, but never its position.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -24,25 +24,25 @@ impl Millis {
         self.0 / 1000
     }
 
-    /// This moment moved forward; stays at the end of time instead of overflowing.
+    /// This moment plus a span. It stops at the largest value instead of overflowing.
     #[must_use]
     pub fn plus(self, span: Duration) -> Millis {
         Millis(self.0.saturating_add(whole_millis(span)))
     }
 
-    /// This moment moved back; stays at the beginning of time.
+    /// This moment minus a span. It stops at zero.
     #[must_use]
     pub fn minus(self, span: Duration) -> Millis {
         Millis(self.0.saturating_sub(whole_millis(span)))
     }
 
-    /// How long ago `earlier` was; zero when it lies in the future (a clock was set back).
+    /// How long ago `earlier` was. Zero if it is in the future, because a clock was set back.
     pub fn since(self, earlier: Millis) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A span in milliseconds; what is longer than they can count is as long as they can.
+/// A span in milliseconds, or the largest value if it is longer.
 pub fn whole_millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
@@ -59,7 +59,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Millis {
-        // A machine whose clock stands before 1970 gets zero: everything it stored looks new.
+        // If the machine's clock is before 1970, the time is zero, and everything stored looks new.
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Millis(whole_millis(since))
     }

@@ -1,10 +1,9 @@
-//! Reload while developing: a page notices that another build serves it.
+//! Reloads pages while developing: a page notices that another build serves it.
 //!
-//! In the path: `cargo xtask dev` numbers its builds and gives each server its number in [`VARIABLE`];
-//! `cli::serve` reads it once. With it there are `/dev/build`, a script in every page, and files that browsers
-//! ask for again.
+//! In the path: `cargo xtask dev` numbers its builds and gives each server its number in [`VARIABLE`], which
+//! `cli::serve` reads once. With a number there are `/dev/build`, a script in every page, and no caching of files.
 //!
-//! Invariant: without the number nothing of this exists.
+//! Invariant: without the number none of this exists.
 
 use app::BasePath;
 use axum::Router;
@@ -16,7 +15,7 @@ use crate::config::ConfigError;
 /// The variable with the build's number.
 pub const VARIABLE: &str = "PARLOUR_DEV_RELOAD";
 
-/// Where a page asks which build it is talking to, below the server's base path.
+/// The address below the base path at which a page asks for the build.
 const ADDRESS: &str = "dev/build";
 
 /// The number of this build.
@@ -27,7 +26,7 @@ impl DevBuild {
     /// The number in the environment, if there is one.
     ///
     /// # Errors
-    /// When it is no number.
+    /// If it is not a number.
     pub fn of(environment: &[(String, String)]) -> Result<Option<Self>, ConfigError> {
         let found = environment.iter().find(|(name, _)| name == VARIABLE);
         let number = found.map(|(_, number)| number.parse().map(Self));
@@ -39,8 +38,8 @@ impl DevBuild {
         })
     }
 
-    /// Asks twice a second and loads the page again when another build answers; while the server restarts
-    /// nobody does.
+    /// A script that asks twice a second and reloads the page when another build answers. While the server restarts,
+    /// nobody answers.
     pub fn script(self, base: &BasePath) -> String {
         let Self(number) = self;
         let address = base.at(ADDRESS);
@@ -51,7 +50,7 @@ impl DevBuild {
         )
     }
 
-    /// Tells the number.
+    /// Routes that give the number.
     pub fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self(number) = self;
         let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

@@ -1,10 +1,10 @@
-//! What a failed HTTP request is answered.
+//! The answers to failed HTTP requests.
 //!
-//! In the path: every handler of the API returns [`ApiError`]; [`number`] runs around all routes.
+//! In the path: every handler of the API returns an [`ApiError`]. [`number`] runs around all routes.
 //!
-//! Invariants: one `match` from error to status; every body of the API has Kore's shape
-//! `{"errors":[{"msg","code"}]}`; a 5xx says nothing but a request id, its chain is logged once, here.
-//! Bodies from outside are never repeated in an answer or in the log.
+//! Invariants: one `match` leads from error to status. Every body of the API has Kore's shape
+//! `{"errors":[{"msg","code"}]}`. A 5xx holds only a request id; its chain of causes is logged once, here. A body from
+//! outside is never repeated in an answer or in the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::security::rate::RetryAfter;
 use crate::signing::AssertionError;
 use crate::store::StoreError;
 
-/// Why a request failed, by what its sender can do.
+/// Why a request failed. The variants differ by what the sender can do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
@@ -71,29 +71,29 @@ pub enum ApiError {
     /// Send another type of body.
     #[error("{0}")]
     MediaType(&'static str),
-    /// Wait. Never on routes that Kore's clients call: they hang on 429.
+    /// Wait. This is never used on routes that Kore's clients call, because they hang on 429.
     #[error("too many requests; try again in {} s", .0.seconds())]
     TooMany(RetryAfter),
-    /// Wait until tomorrow: the day's messages are stored.
+    /// Wait until tomorrow, because the limit of the day is reached.
     #[error("as much was sent as one day holds")]
     DayFull(RetryAfter),
-    /// Wait. The answer of [`ApiError::TooMany`] on the routes of Kore's clients (`docs/adr/0011-no-429.md`).
+    /// Wait. It replaces [`ApiError::TooMany`] on the routes of Kore's clients (`docs/adr/0011-no-429.md`).
     #[error("too many requests; try again in {} s", .0.seconds())]
     Paced(RetryAfter),
     /// Wait.
     #[error("the server is busy; try again")]
     Busy(Duration),
-    /// Nothing that the sender could change.
+    /// The sender cannot change anything.
     #[error("the store failed")]
     Store(#[from] StoreError),
-    /// Nothing that the sender could change.
+    /// The sender cannot change anything.
     #[error("internal error")]
     Internal(#[from] anyhow::Error),
 }
 
-/// Names the request in an answer and in the log.
+/// The header that names the request in an answer and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// How long to wait when the store cannot write: it tries again by itself.
+/// How long to wait if the store cannot write. It tries again by itself.
 const STORE_RETRY: Duration = Duration::from_secs(2);
 
 impl IntoResponse for ApiError {
@@ -137,11 +137,11 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The answer's words are fit for anybody, whatever its status: probes say why there should be no more work.
+/// Marks an answer whose text may be shown to anybody, whatever its status: probes say why they are not ready.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnWords;
 
-/// Why the server failed; for the log only.
+/// Why the server failed. It is only for the log.
 #[derive(Clone)]
 struct Cause(Arc<ApiError>);
 
@@ -151,9 +151,9 @@ fn kore(status: StatusCode, code: u64, msg: &str) -> Response {
     (status, no_store, Json(ErrorBody::new(msg, code))).into_response()
 }
 
-/// Numbers every request; logs what failed here, once, and replaces the body of every 5xx by the number.
+/// Numbers every request. Failures are logged here, once, and the body of every 5xx is replaced by the number.
 ///
-/// A number that a client sends is not taken: it could forge lines in the log.
+/// A number from a client is ignored, because it could forge lines in the log.
 pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Next) -> Response {
     let id = ids.uuid();
     let method = request.method().clone();
@@ -168,7 +168,7 @@ pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Nex
                 other => other.to_string(),
             };
             if matches!(*error, ApiError::Paced(_)) {
-                // A stranger decides how many there are of these.
+                // This is a debug line, because a stranger decides how many there are.
                 tracing::debug!(request = id, %method, path, error = chain, "turned away");
             } else if matches!(*error, ApiError::Busy(_)) {
                 tracing::warn!(request = id, %method, path, error = chain, "turned away");
@@ -176,7 +176,7 @@ pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Nex
                 tracing::error!(request = id, %method, path, error = chain, "failed");
             }
         }
-        // Pages and probes have their own words; everything else gets Kore's shape.
+        // Pages and probes have their own text. Everything else gets Kore's shape.
         let page = response
             .headers()
             .get(header::CONTENT_TYPE)
@@ -184,7 +184,7 @@ pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Nex
         if !page && response.extensions().get::<OwnWords>().is_none() {
             let text = format!("the server could not do this now; request {id}");
             let body = serde_json::to_vec(&ErrorBody::new(text, status.as_u16().into()));
-            // Writing two strings as JSON cannot fail; an empty body would still be a refusal.
+            // Writing two strings as JSON cannot fail. Even an empty body would still be a refusal.
             *response.body_mut() = Body::from(body.unwrap_or_default());
             let headers = response.headers_mut();
             headers.remove(header::CONTENT_LENGTH);
@@ -202,7 +202,7 @@ pub async fn number(State(ids): State<Arc<dyn Ids>>, request: Request, next: Nex
     response
 }
 
-/// Gives refusals of the framework (405, time-outs, unread bodies) Kore's shape too. For API routes.
+/// Gives the framework's own refusals (405, time-outs, unread bodies) Kore's shape. It is for API routes.
 pub async fn shape(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
@@ -224,7 +224,7 @@ pub async fn shape(request: Request, next: Next) -> Response {
     answer
 }
 
-/// A JSON body. Broken, oversize or wrongly typed ones are 400, 413, 415 in Kore's shape.
+/// A JSON body. A body that is broken, too large or of the wrong type gives 400, 413 or 415 in Kore's shape.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KoreJson<T>(pub T);
 
@@ -239,7 +239,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KoreJson<T> {
     }
 }
 
-/// A body as it arrived, whatever its type: what is signed are its bytes.
+/// A body as it arrived, whatever its type, because signatures are over its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct RawBody(pub Bytes);
 
@@ -251,7 +251,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
-/// A JSON or form body, as the signing service takes it.
+/// A JSON or form body, for the signing service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonOrForm<T>(pub T);
 
@@ -277,7 +277,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonOrForm<T> {
     }
 }
 
-/// The bodies that we read.
+/// The types of bodies that are read.
 enum BodyKind {
     Json,
     Form,
@@ -308,7 +308,7 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiE
         })
 }
 
-/// Did the body's deadline pass?
+/// Whether the body took too long.
 fn timed_out(rejection: &BytesRejection) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(rejection);
     while let Some(error) = cause {
@@ -321,7 +321,7 @@ fn timed_out(rejection: &BytesRejection) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // serde's own words may repeat the value, which may be a secret; the place is enough.
+    // serde's message may repeat the value, which may be a secret. The position is enough.
     json::from_bytes(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => wrong_shape(),
         _ => ApiError::Invalid(format!(

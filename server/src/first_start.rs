@@ -1,10 +1,10 @@
-//! Makes what a start needs and does not find: the data folder, secrets, a demo app and bot.
+//! Makes what a start needs and does not find: the data folder, secrets, a demo app and a demo bot.
 //!
-//! In the path: after the configuration is read, before anything is opened; again on SIGHUP, where it finds
-//! everything.
+//! In the path: it runs after the configuration is read and before anything is opened. It runs again on SIGHUP, and
+//! finds everything then.
 //!
-//! Invariants: nothing that exists is changed. Secrets are files that only their owner may read, and are
-//! never printed; their place is.
+//! Invariants: nothing that exists is changed. Secrets are files that only their owner may read. They are never
+//! printed; their paths are.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -27,9 +27,9 @@ const DEMO_SECRET: &str = "demo-app.secret";
 /// The visitors' secret, in the data folder.
 const VISITOR_SECRET: &str = "visitor.secret";
 
-/// What was found missing, and the visitors' secret.
+/// What was missing, and the visitors' secret.
 pub struct Prepared {
-    /// For people: one line for each thing that was made, or that is only a demo.
+    /// Lines for people, one for each thing that was made or that is only a demo.
     pub notes: Vec<String>,
     /// Signs visitors.
     pub visitor_secret: SecretString,
@@ -38,7 +38,7 @@ pub struct Prepared {
 /// Prepares the data folder and completes the configuration.
 ///
 /// # Errors
-/// When the folder or a secret cannot be made or read; the text names the remedy.
+/// If the folder or a secret cannot be made or read. The text says what to do.
 pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigError> {
     let data = config.server.data.clone();
     let mut notes = Vec::new();
@@ -74,10 +74,10 @@ pub fn prepare(config: &mut Config, ids: &dyn Ids) -> Result<Prepared, ConfigErr
     })
 }
 
-/// Completes the configuration with the demo of an earlier start; makes nothing.
+/// Completes the configuration with the demo of an earlier start. It makes nothing.
 ///
 /// # Errors
-/// When there was no such start.
+/// If there was no such start.
 pub(crate) fn find_demo(config: &mut Config) -> Result<(), ConfigError> {
     if !config.apps.is_empty() {
         return Ok(());
@@ -95,10 +95,10 @@ pub(crate) fn find_demo(config: &mut Config) -> Result<(), ConfigError> {
     add_demo(config, &secret)
 }
 
-/// The secret that signs visitors, read and measured. `None`: a start will make it.
+/// The secret that signs visitors. Its length is checked. `None`: a start will make it.
 ///
 /// # Errors
-/// When it cannot be read or is too short.
+/// If it cannot be read or is too short.
 pub(crate) fn visitor_secret(config: &Config) -> Result<Option<SecretString>, ConfigError> {
     let read = |file: &Path, key: &str| read_secret(file).map_err(|what| config.at(key, what));
     let own = config.server.data.join(VISITOR_SECRET);
@@ -120,7 +120,7 @@ pub(crate) fn visitor_secret(config: &Config) -> Result<Option<SecretString>, Co
     Ok(Some(secret))
 }
 
-/// The demo app, and the demo bot when there is no other bot.
+/// Adds the demo app, and the demo bot if there is no other bot.
 fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
     if config.bots.is_empty() {
         let demo = Bot::demo().map_err(|what| config.at("bots", what))?;
@@ -144,7 +144,7 @@ fn add_demo(config: &mut Config, secret: &Path) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Makes a folder that only its owner may enter. `false`: it was there.
+/// Makes a folder that only its owner may enter. `false`: it exists.
 pub(crate) fn make_folder(folder: &Path) -> Result<bool, ConfigError> {
     if folder.is_dir() {
         return Ok(false);
@@ -164,7 +164,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<bool, ConfigError> {
     })
 }
 
-/// Makes a file with a random secret. `false`: it was there.
+/// Makes a file with a random secret. `false`: it exists.
 pub(crate) fn make_secret(file: &Path, ids: &dyn Ids) -> Result<bool, ConfigError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -193,7 +193,7 @@ pub(crate) fn make_secret(file: &Path, ids: &dyn Ids) -> Result<bool, ConfigErro
     }
 }
 
-/// Small hexadecimal digits.
+/// As lower-case hexadecimal digits.
 fn hex(bytes: [u8; 32]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -202,7 +202,7 @@ fn hex(bytes: [u8; 32]) -> String {
         .collect()
 }
 
-/// A path as a person can paste it.
+/// The path in a form that a person can paste.
 fn shown(path: &Path) -> String {
     std::path::absolute(path)
         .unwrap_or_else(|_| PathBuf::from(path))

@@ -1,10 +1,10 @@
-//! Where names and secrets come from.
+//! The source of names and secrets.
 //!
-//! In the path: handlers take [`Ids`] from the state; nothing else draws random numbers. Tests use
-//! [`SeededIds`], whose every answer is known.
+//! In the path: handlers take [`Ids`] from the state, and nothing else draws random numbers. Tests use [`SeededIds`],
+//! whose every result is known.
 //!
-//! Invariant: [`RandomIds`] draws from a cryptographic generator seeded by the operating system.
-//! A secret leaves the process once, to its owner; the store only ever sees its hash.
+//! Invariant: [`RandomIds`] draws from a cryptographic generator that the operating system seeds. A secret leaves the
+//! process once, to its owner; the store only sees its hash.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +19,7 @@ pub trait Ids: Send + Sync {
     /// A version 4 UUID in lower case, `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
     fn uuid(&self) -> String;
 
-    /// The id of a message, `ms-<uuid>`: the prefix that Kore's clients know.
+    /// The id of a message, `ms-<uuid>`. Kore's clients know the prefix.
     fn message(&self) -> String {
         format!("ms-{}", self.uuid())
     }
@@ -58,12 +58,12 @@ impl Ids for RandomIds {
     }
 }
 
-/// A source for tests: counts up from its seed, so a test can write down what it expects.
+/// A source for tests. It counts up from its seed, so a test knows what to expect.
 #[derive(Debug, Default)]
 pub struct SeededIds(AtomicU64);
 
 impl SeededIds {
-    /// The first answer holds `first`, the next `first + 1`.
+    /// The first result holds `first`, the next `first + 1`.
     pub fn new(first: u64) -> SeededIds {
         SeededIds(AtomicU64::new(first))
     }
@@ -91,7 +91,7 @@ impl Ids for SeededIds {
 pub(crate) fn format_uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    // By hand: every request and message draws some, and formatting costs more than drawing.
+    // It is written by hand: every request and message draws some, and formatting costs more than drawing.
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 0x0f)]);
     let mut text = String::with_capacity(36);
     for (index, byte) in bytes.into_iter().enumerate() {

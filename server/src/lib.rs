@@ -1,16 +1,17 @@
-//! What answers: the whole server as a library, so that tests start it on a free port.
+//! The whole server as a library, so that tests can start it on a free port.
 //!
 //! # Layout, in the order of a request
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`listen`]: connections, `answering`: what goes out on them; [`base_path`] and [`router`]: every route; [`state`]: what
-//!   handlers share.
-//! - [`security`]: who calls, how often, what browsers refuse; [`error`]: what a failure answers,
-//!   [`start_error`]: why there is no start.
+//! - [`listen`]: connections, `answering`: the answers on them; [`base_path`] and [`router`]: every route; [`state`]:
+//!   what handlers share.
+//! - [`security`]: who calls, how often, and security headers; [`error`]: the answers to failed requests,
+//!   [`start_error`]: why the server cannot start.
 //! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
-//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: who should look;
-//!   [`records`]: the words they share; [`outbound`]: what bots behind HTTP are asked with.
-//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks; [`swap`]: what is replaced
+//! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: wakes sockets; [`records`]: types that these
+//!   share; [`outbound`]: the client for calls to other servers.
+//! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks; [`swap`]: values that are replaced
+//!   while they are read.
 //!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 

@@ -1,12 +1,12 @@
-//! Connections: accepted, counted, cut off when they do nothing, ended when the server ends.
+//! Connections: they are accepted, counted, cut off when they do nothing, and closed when the server shuts down.
 //!
-//! In the path: the kernel → [`serve`] → one task a connection → the router. An upgraded socket leaves its
-//! task but keeps its `Metered` stream, and with it its permit in the count and the write limit; by address it is
-//! counted as a socket from then on.
+//! In the path: the kernel → [`serve`] → one task for each connection → the router. An upgraded socket leaves its task
+//! but keeps its `Metered` stream, and with it its permit and the write limit. By address it counts as a socket from
+//! then on.
 //!
 //! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
-//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`], and so is a peer that leaves one answer lying, whatever else it takes.
-//! Nobody waits for a connection but the drain.
+//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. So is a peer that does not take one answer, whatever else it takes. Only
+//! the drain waits for a connection.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -43,7 +43,7 @@ use crate::start_error::StartError;
 /// Opens the port.
 ///
 /// # Errors
-/// When it cannot be had; the text names the remedy.
+/// If the port is not available. The text says what to do.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     let open = || {
         let socket = if address.is_ipv4() {
@@ -51,7 +51,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
         } else {
             TcpSocket::new_v6()?
         };
-        // A restart finds its port although old connections are still fading.
+        // A restart gets its port although old connections are still closing.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(ACCEPT_BACKLOG)
@@ -69,7 +69,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// Accepts connections until the server ends. Their tasks end with [`Shutdown::drain`].
+/// Accepts connections until the server shuts down. Their tasks end with [`Shutdown::drain`].
 pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, shutdown: Shutdown) {
     let count = Arc::new(Count::new(
         config.server.max_connections,
@@ -85,20 +85,20 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Usually no descriptors left: others must close first.
+                // Usually no descriptors are left, and others must close first.
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        // A listed proxy brings many visitors; they are counted by address further inside.
+        // A listed proxy brings many visitors. They are counted by address later.
         let address = (!is_proxy(peer.ip(), &config.server.trusted_proxies))
             .then(|| AddressKey::from(peer.ip()));
         let Some(permit) = count.enter(address) else {
             tracing::debug!("a connection was refused: too many");
             continue;
         };
-        // Small frames must not wait for a full segment. A failure only costs time.
+        // Small frames must not wait for a full segment. If this fails, it only costs time.
         drop(stream.set_nodelay(true));
         let permit = ConnectionPermit(Arc::new(permit));
         let connection = connection(
@@ -116,7 +116,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
     }
 }
 
-/// Limits of both protocols.
+/// The limits of both protocols.
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -165,7 +165,7 @@ async fn connection(
     let mut quiet_since = Instant::now();
     loop {
         tokio::select! {
-            // Broken connections are the peer's affair; what failed inside was logged by the router.
+            // A broken connection is the peer's affair. The router has logged what failed inside.
             _ = serving.as_mut() => return,
             () = shutdown.cancelled(), if !ending => {
                 ending = true;
@@ -189,7 +189,7 @@ async fn connection(
     }
 }
 
-/// Who is connected: altogether and by address.
+/// The open connections, in total and by address.
 #[derive(Debug)]
 struct Count {
     most: u32,
@@ -213,7 +213,7 @@ impl Count {
         }
     }
 
-    /// Counts a connection; none at the limit. The permit's drop counts it off.
+    /// Counts a connection. `None`: the limit is reached. Dropping the permit counts it off.
     fn enter(self: &Arc<Self>, address: Option<AddressKey>) -> Option<Permit> {
         let mut present = self.present();
         if present.all >= self.most {
@@ -235,17 +235,17 @@ impl Count {
     }
 
     fn present(&self) -> std::sync::MutexGuard<'_, Present> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection's permit in the count; every request of the connection carries it along.
+/// A connection's permit. Every request of the connection carries it along.
 #[derive(Clone, Debug)]
 pub struct ConnectionPermit(Arc<Permit>);
 
 impl ConnectionPermit {
-    /// No longer counts it for its address, since something else does: a socket is counted by the registry.
+    /// Stops counting it for its address, because the registry counts a socket.
     pub fn leave_address(&self) {
         self.0.leave_address();
     }
@@ -286,13 +286,13 @@ impl Drop for Permit {
 /// A stream that fails when its peer takes nothing for [`WRITE_STALL`], and that holds a permit.
 struct Metered {
     stream: TcpStream,
-    /// Armed while a write waits.
+    /// Set while a write waits.
     stall: Option<Pin<Box<Sleep>>>,
     _permit: ConnectionPermit,
 }
 
 impl Metered {
-    /// Arms, checks or disarms the limit by the outcome of a write.
+    /// Starts, checks or stops the limit, by the result of a write.
     fn judge(
         &mut self,
         cx: &mut Context<'_>,

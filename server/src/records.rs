@@ -1,17 +1,17 @@
-//! The words that store, bus and bot share: ids, the stored message, who answers, and what a turn changes.
+//! Types that store, bus and bot share: ids, the stored message, who answers, and what a turn changes.
 //!
-//! In the path: they live here, not in `store`, so that `bus` and `bot` need not know the store.
+//! In the path: they are here, and not in `store`, so that `bus` and `bot` need not know the store.
 //!
-//! Invariant: a message's place is its sequence in its conversation, given by the store inside the
-//! transaction that stored it. Sequences begin at 1 and have no gaps.
+//! Invariant: a message's position is its sequence in its conversation. The store gives it inside the transaction that
+//! stores the message. Sequences begin at 1 and have no gaps.
 
 use crate::clock::Millis;
 
-/// One user with one bot. The store gives the number; it never leaves the server.
+/// A conversation of one user with one bot. The store gives the number, which never leaves the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId(pub i64);
 
-/// A stored piece of work for a bot. Never given twice, also not after the job is done.
+/// A stored job for a bot. A number is never used twice, even after the job is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub i64);
 
@@ -30,7 +30,7 @@ pub enum Owner {
     /// The bot.
     #[default]
     Bot,
-    /// Nobody yet: it waits for a person.
+    /// Nobody yet: the conversation waits for a person.
     Queue,
     /// A person, by the name that the visitor sees.
     Agent(String),
@@ -39,11 +39,11 @@ pub enum Owner {
 /// A message as the store keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredMessage {
-    /// Where it belongs.
+    /// The conversation that it belongs to.
     pub conversation: ConversationId,
-    /// Its place in the conversation, from 1, without gaps.
+    /// Its position in the conversation, from 1, without gaps.
     pub seq: u64,
-    /// The server's id, `ms-<uuid>`: the same live and in the history.
+    /// The server's id, `ms-<uuid>`. It is the same live and in the history.
     pub message_id: String,
     /// Who wrote it.
     pub sender: Sender,
@@ -51,30 +51,30 @@ pub struct StoredMessage {
     pub client_message_id: Option<String>,
     /// JSON: a `UserBody` for a visitor's message, a `BotMessage` for a bot's.
     pub body: String,
-    /// When it was stored. For showing, never for ordering.
+    /// When it was stored. It is shown, and never used for ordering.
     pub created: Millis,
     /// The session it was written in.
     pub session_id: String,
-    /// The person who wrote it in the bot's place, by the name that the visitor sees; none for the bot's own messages
-    /// and the visitor's.
+    /// The person who wrote it in the bot's place, by the name that the visitor sees. `None` for messages of the bot
+    /// and of the visitor.
     pub agent: Option<String>,
 }
 
 /// What changes besides the transcript, stored in the transaction that stores the answers.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// What the bot keeps of the conversation; empty forgets what it kept.
+    /// What the bot keeps of the conversation. An empty text deletes it.
     pub state: Option<String>,
     /// Who answers from now on.
     pub owner: Option<Owner>,
-    /// The session ends.
+    /// Whether the session ends.
     pub closes: bool,
-    /// Tokens of a language model that were used up, of question and answer together. No part of the conversation: the
-    /// store does not keep them.
+    /// The tokens of a language model that were used, for question and answer together. They are not part of the
+    /// conversation, so the store does not keep them.
     pub tokens: u64,
 }
 
-/// Leaves the state out: it may hold what was said.
+/// Leaves out the state, because it may hold what was said.
 impl std::fmt::Debug for Effects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Effects")
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Effects {
     }
 }
 
-/// Leaves the text out: message text is never logged.
+/// Leaves out the text, because message text is never logged.
 impl std::fmt::Debug for StoredMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StoredMessage")

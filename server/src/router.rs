@@ -1,7 +1,7 @@
 //! Every route on one page, grouped by who calls it.
 //!
-//! In the path: `listen` hands each request to this router. From outside to inside a request passes: its base
-//! path goes, its number and the panic net, who is calling, what browsers are told, https, time and size limits; then its
+//! In the path: `listen` hands each request to this router. On its way in, a request passes: the base path, the request
+//! number and the panic handler, the client's address, security headers, https, limits of time and size, and then its
 //! handler.
 
 use std::any::Any;
@@ -34,13 +34,13 @@ use crate::state::AppState;
 
 /// The whole server.
 pub fn router(state: AppState) -> Router {
-    // What of it goes around every request is read once.
+    // What surrounds every request is read from the configuration once.
     let config = state.config();
 
     // Kore clients and our widget; both prefixes are in use (`docs/kore-protocol.md` 2).
     let api = api(&state);
     let dev = state.dev_build.map(DevBuild::routes);
-    // Bots of the Bot Framework: no page calls there.
+    // Bots of the Bot Framework. No page calls these.
     let activities = bot_framework::routes().layer(from_fn_with_state(
         state.in_flight.making(0),
         in_flight::hold,
@@ -82,13 +82,14 @@ pub fn router(state: AppState) -> Router {
         ))
         .layer(RequestBodyDeadlineLayer::new(BODY_TIME))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
-    // Around the router, not around its routes: these are chosen by the address without the base path.
+    // These layers are around the router, and not around its routes, because routes are chosen by the address without
+    // the base path.
     Router::new()
         .fallback_service(routes.with_state(state))
         .layer(around)
 }
 
-/// What other origins may call.
+/// The routes that other origins may call.
 fn api(state: &AppState) -> Router<AppState> {
     let history = get(history::page).layer(from_fn_with_state(
         state.in_flight.making(MAKING_HISTORY),
@@ -128,8 +129,8 @@ fn webhook(state: &AppState) -> Router<AppState> {
         .layer(cors(state.clone()))
 }
 
-/// Pages of the apps' origins may call; which app it is for is the handler's to check, since a preflight
-/// does not say. No credentials: the official clients use none, and our own frame is of our own origin.
+/// Pages of the apps' origins may call. The handler checks the app, because a preflight does not name it. There are no
+/// credentials: the official clients use none, and our own frame has our own origin.
 fn cors(state: AppState) -> CorsLayer {
     let allowed = AllowOrigin::predicate(move |origin, _| {
         origin
@@ -158,7 +159,7 @@ fn files(state: &AppState) -> Router {
         .with_state(state.clone())
 }
 
-/// A file of the site, or a page that says that there is nothing.
+/// A file of the site, or the page for an unknown address.
 async fn site(State(state): State<AppState>, request: Request) -> Response {
     let headers = request.headers().clone();
     match state.site.file(request).await {
@@ -167,11 +168,11 @@ async fn site(State(state): State<AppState>, request: Request) -> Response {
     }
 }
 
-/// A panic in a handler is a 500 like any other, and is counted; the process goes on.
+/// A panic in a handler becomes a 500 and is counted. The process goes on.
 fn panicked(shutdown: Shutdown) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone {
     move |cause| {
         shutdown.count_panic();
-        // The words of a panic may hold anything, so only their existence is told.
+        // The message of a panic may hold anything, so only the panic itself is logged.
         drop(cause);
         ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
     }

@@ -1,10 +1,10 @@
-//! The only spawner, and the way everything ends.
+//! The only spawner of tasks, and the way in which everything ends.
 //!
-//! In the path: `main` makes one [`Shutdown`] and hands clones down. Whoever starts a task does it
-//! here; whoever waits for something long also waits for [`Shutdown::cancelled`].
+//! In the path: `main` makes one [`Shutdown`] and hands clones down. Tasks are started only here. Whoever waits for
+//! long also waits for [`Shutdown::cancelled`].
 //!
-//! Invariants: no task is started that nobody waits for. A panic ends the task it happened in, is
-//! logged with the task's name and counted; it never ends the process.
+//! Invariants: every started task is waited for. A panic ends only its task, is logged with the task's name, and
+//! counted. It never ends the process.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -29,17 +29,17 @@ pub struct Shutdown {
 /// How a [`Shutdown::drain`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Tasks that were still running when the time was over; zero is a clean end.
+    /// The number of tasks that were still running when the time was over. Zero is a clean end.
     pub left: usize,
 }
 
-/// A task that was waited for panicked; the panic is logged and counted.
+/// A task that was waited for has panicked. The panic is logged and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a task panicked")]
 pub struct Panicked;
 
 impl Shutdown {
-    /// A server that runs.
+    /// For a server that runs.
     pub fn new() -> Shutdown {
         Shutdown::default()
     }
@@ -59,63 +59,63 @@ impl Shutdown {
         })
     }
 
-    /// Runs a task and waits for what it gives. A caller that is dropped leaves the task running: what was
-    /// begun in the store is ended although the visitor has hung up.
+    /// Runs a task and waits for its result. If the caller is dropped, the task runs on: what was begun in the store is
+    /// finished even if the visitor has hung up.
     ///
     /// # Errors
-    /// When the task panicked.
+    /// If the task panicked.
     pub async fn finish<F>(&self, name: &'static str, task: F) -> Result<F::Output, Panicked>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let (done, outcome) = oneshot::channel();
         self.spawn(name, async move {
-            // Nobody waits any more: the task was run for what it does.
+            // Nobody waits any more. The task has done its work anyway.
             let _ = done.send(task.await);
         });
         outcome.await.map_err(|_| Panicked)
     }
 
-    /// Tells everybody to end. Does not wait.
+    /// Tells all tasks to end. It does not wait.
     pub fn cancel(&self) {
         self.token.cancel();
     }
 
-    /// Is the server ending?
+    /// Whether the server is shutting down.
     pub fn is_cancelled(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Resolves when the server begins to end.
+    /// Resolves when the shutdown begins.
     pub async fn cancelled(&self) {
         self.token.cancelled().await;
     }
 
-    /// A token that is cancelled with the server, and that its owner may cancel alone before.
+    /// A token that is cancelled at the shutdown, or by its owner before.
     pub fn child_token(&self) -> CancellationToken {
         self.token.child_token()
     }
 
-    /// Tasks that run now.
+    /// The number of running tasks.
     pub fn running(&self) -> usize {
         self.tasks.len()
     }
 
-    /// A panic was caught elsewhere: in a handler, or in a bot's turn.
+    /// Counts a panic that was caught elsewhere: in a handler, or in a bot's turn.
     pub fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Panics since the start.
+    /// The number of panics since the start.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
-    /// Tells everybody to end and waits for the tasks, at most `deadline`.
+    /// Tells all tasks to end, and waits for them, at most until the deadline.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.cancel();
         self.tasks.close();
-        // Too late is an outcome, not an error: the caller logs how many were left.
+        // A time-out is a result, and not an error. The caller logs how many tasks were left.
         let _ = tokio::time::timeout(deadline, self.tasks.wait()).await;
         Drained {
             left: self.tasks.len(),

@@ -6,7 +6,7 @@ use crate::signing::KeyError;
 use crate::store::StoreError;
 use crate::store::sqlite::copy::CopyError;
 
-/// Why the server cannot start: one sentence with the remedy.
+/// Why the server cannot start: one sentence that says what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -19,13 +19,13 @@ pub enum StartError {
     /// Correct the data folder.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Correct a file, or end who uses it.
+    /// Correct a file, or end the program that uses it.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// Correct a bot's script.
     #[error(transparent)]
     Bot(#[from] BotError),
-    /// Choose another port, or end what uses it.
+    /// Choose another port, or end the program that uses it.
     #[error("{0}")]
     Listen(String),
 }

@@ -1,9 +1,9 @@
-//! What handlers share, and the only place that chooses a store, a bus and bots.
+//! What handlers share. This is the only code that chooses a store, a bus and bots.
 //!
-//! In the path: built once by `cli::serve` (and by tests), cloned into every handler: one pointer.
+//! In the path: `cli::serve` (or a test) builds it once. Every handler gets a clone, which is one pointer.
 //!
-//! Invariant: nothing about a visitor's session lives only here. Any instance with the same keys and store
-//! serves any request.
+//! Invariant: no state of a visitor's session lives only here. Any instance with the same keys and store can serve any
+//! request.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -55,49 +55,49 @@ impl Deref for AppState {
 
 /// What [`AppState`] holds.
 pub struct Shared {
-    /// Its apps and bots are read again on SIGHUP.
+    /// The configuration. Its apps and bots are read again on SIGHUP.
     config: Arc<Swap<Config>>,
-    /// Read again on SIGHUP.
+    /// The apps' keys. They are read again on SIGHUP.
     pub keys: Arc<Keys>,
     /// Rules for assertions.
     pub policy: Policy,
-    /// Anonymous visitors.
+    /// Makes and recognises anonymous visitors.
     pub visitors: Visitors,
-    /// The truth.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// Wakes the sockets of a conversation.
     pub bus: Arc<dyn Bus>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Names and secrets.
+    /// Makes names and secrets.
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
-    /// What bots are opened with.
+    /// What bots need when they are opened.
     pub around: Surroundings,
-    /// Bots in place of the configured ones: tests bring them.
+    /// Bots of a test, instead of the configured ones.
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
-    /// The signing service and new visitors without JavaScript, by address.
+    /// Limits the signing service, and new visitors without JavaScript, by address.
     pub sign_by_address: Arc<Limiter<AddressKey>>,
-    /// The signing service, by app, for callers who prove the app's secret.
+    /// Limits the signing service by app, for callers who prove the app's secret.
     pub sign_by_app: Arc<Limiter<String>>,
-    /// The keys by which bots call us, by bot. Read again on SIGHUP.
+    /// The keys with which bots call us, by bot. They are read again on SIGHUP.
     pub bot_keys: Swap<HashMap<String, BotKeys>>,
     /// Counts wrong secrets by app or bot, and address.
     pub wrong_secrets: Failures<(String, AddressKey)>,
-    /// Counts in the log what is refused.
+    /// Counts refusals in the log.
     pub refusals: Arc<Refusals>,
-    /// The signing service and messages without JavaScript, by app and identity.
+    /// Limits the signing service, and messages without JavaScript, by app and identity.
     pub sign_by_identity: Arc<Limiter<String>>,
-    /// Answers that are brought to apps.
+    /// Sends answers to apps.
     pub callbacks: ChannelCallbacks,
-    /// Memory that answers take until their readers have them.
+    /// The memory of answers that wait for their readers.
     pub in_flight: Arc<InFlight>,
     /// The widget's files.
     pub site: Site,
-    /// Whether a balancer should send work.
+    /// Whether a load balancer should send work.
     pub readiness: Readiness,
     /// The build, while developing.
     pub dev_build: Option<DevBuild>,
@@ -110,17 +110,17 @@ impl Shared {
     }
 }
 
-/// Whether the server wants more work.
+/// Whether the server is ready for work.
 #[derive(Debug, Default)]
 pub struct Readiness(AtomicBool);
 
 impl Readiness {
-    /// From now on: no.
+    /// From now on it is not.
     pub fn drain(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Has it been told to end?
+    /// Whether the drain has begun.
     pub fn is_draining(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -134,23 +134,23 @@ impl FromRef<AppState> for Arc<Rtm> {
 
 /// Sources of time, names and tasks.
 pub struct World {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Names and secrets.
+    /// Makes names and secrets.
     pub ids: Arc<dyn Ids>,
     /// The only spawner.
     pub shutdown: Shutdown,
-    /// Bots in place of the configured ones, by id: tests bring their own.
+    /// Bots of a test, by id, instead of the configured ones.
     pub bots: HashMap<String, Arc<dyn Bot>>,
-    /// The build, while developing: pages then reload themselves.
+    /// The build, while developing. Pages then reload themselves.
     pub dev_build: Option<DevBuild>,
 }
 
 impl AppState {
-    /// Opens and starts everything that handlers need. Needs a running tokio.
+    /// Opens and starts everything that handlers need. It needs a running tokio.
     ///
     /// # Errors
-    /// When a key, the data folder or the site is wrong.
+    /// If a key, the data folder or the site is wrong.
     pub fn build(
         config: Config,
         visitor_secret: &SecretString,
@@ -232,11 +232,11 @@ impl AppState {
         })))
     }
 
-    /// Takes over the apps, bots, keys and scripts of a configuration that was read again. When one of them is wrong,
-    /// nothing is taken over. Gives the other sections that have changed: they need a restart.
+    /// Takes over the apps, bots, keys and scripts of a configuration that was read again. If one of them is wrong,
+    /// nothing is taken over. Gives the other sections that have changed, because they need a restart.
     ///
     /// # Errors
-    /// The first thing that is wrong; then nothing has changed.
+    /// The first thing that is wrong. Then nothing has changed.
     pub fn reload(&self, fresh: &Config) -> Result<Vec<String>, StartError> {
         let running = self.config();
         let next = running.taking_over(fresh)?;
@@ -245,7 +245,7 @@ impl AppState {
         let callbacks = self.callbacks.reread(&next)?;
         let mut bots = open_bots(&next, &self.around)?;
         bots.extend(self.bots.clone());
-        // The keys come first: when a request sees a new app, the app's keys are there.
+        // The keys come first, so that a new app has its keys when a request sees it.
         self.keys.replace(keys);
         self.bot_keys.replace(bot_keys);
         callbacks();
@@ -255,7 +255,8 @@ impl AppState {
         Ok(running.restart_for(fresh))
     }
 
-    /// Starts the background tasks: open jobs of the last process, and removing what has expired or is too old.
+    /// Starts the background tasks: the open jobs of the last process, and the removal of what has expired or is too
+    /// old.
     pub fn start_background(&self) {
         self.rtm.resume();
         let retention = &self.config().retention;
@@ -275,7 +276,7 @@ impl AppState {
                     _ = minute.tick() => {}
                     () = ending.cancelled() => return,
                 }
-                // Each sweep is a bounded step; repeat until nothing is left or the server ends.
+                // Each sweep is a bounded step, so it is repeated until nothing is left or the server shuts down.
                 loop {
                     match store.sweep(clock.now()).await {
                         Ok(swept) if swept.any() && !ending.is_cancelled() => {}
@@ -314,7 +315,7 @@ async fn heed_erasures(state: AppState) {
     }
 }
 
-/// Watches the free space of the disk until the server ends.
+/// Watches the free space of the disk until the server shuts down.
 async fn keep_looking(ending: Shutdown, room: Arc<Room>, folder: PathBuf, keep_free: u64) {
     if keep_free == 0 {
         return;
@@ -326,13 +327,13 @@ async fn keep_looking(ending: Shutdown, room: Arc<Room>, folder: PathBuf, keep_f
             () = ending.cancelled() => return,
         }
         let (room, folder) = (Arc::clone(&room), folder.clone());
-        // A disk over the network may be slow, so another thread asks it. If that panics, the next round asks again.
+        // A network disk may be slow, so another thread asks it. If that panics, the next round asks again.
         let look = move || room.look(&folder, keep_free);
         drop(tokio::task::spawn_blocking(look).await);
     }
 }
 
-/// Forgets old messages and users that have none, now and every [`RETENTION_SWEEP`].
+/// Removes old messages, and users without any, now and every [`RETENTION_SWEEP`].
 async fn keep_pruned(state: AppState) {
     let mut due = tokio::time::interval(RETENTION_SWEEP);
     let ending = state.shutdown.cancelled();
@@ -362,7 +363,7 @@ async fn keep_pruned(state: AppState) {
     }
 }
 
-/// One walk over all conversations and users; how many messages and users are gone.
+/// Walks once over all conversations and users. Gives how many messages and users were removed.
 async fn prune(state: &AppState) -> Result<(u64, usize), StoreError> {
     let configured = &state.config().retention;
     let now = state.clock.now();
@@ -412,10 +413,10 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-/// Opens the store that is there, for a command beside a server that may run. Makes no store.
+/// Opens an existing store, for a command beside a running server. It makes no store.
 ///
 /// # Errors
-/// There is none, or it is of another version.
+/// If there is none, or it has another version.
 pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match config.store.kind {
         StoreKind::Sqlite => {
@@ -426,7 +427,7 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
     }
 }
 
-/// Every configured bot; reads its script or its connector's files.
+/// Opens every configured bot, and reads its script or its connector's files.
 ///
 /// # Errors
 /// The first one that is wrong.

@@ -1,28 +1,28 @@
 //! A value that is replaced as a whole while others read it.
 //!
-//! In the path: what SIGHUP reads again (apps, bots, keys) is behind one of these.
+//! In the path: everything that SIGHUP reads again (apps, bots, keys) is behind one of these.
 //!
-//! Invariant: a reader keeps what it began with, so nothing changes in the middle of a request.
+//! Invariant: a reader keeps the value that it began with, so nothing changes in the middle of a request.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The present value.
+/// The current value.
 #[derive(Debug)]
 pub struct Swap<T>(RwLock<Arc<T>>);
 
 impl<T> Swap<T> {
-    /// Begins with this one.
+    /// Starts with this value.
     pub fn new(value: T) -> Self {
         Self(RwLock::new(Arc::new(value)))
     }
 
-    /// The present one.
+    /// The current value.
     pub fn get(&self) -> Arc<T> {
-        // Nothing is done under the lock that could panic.
+        // Nothing under the lock can panic.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Goes on with another.
+    /// Replaces the value.
     pub fn replace(&self, value: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }

@@ -1,7 +1,7 @@
-//! The log: one line an event on the standard error output, for people or for machines.
+//! The log: one line for each event on the standard error output, for people or for machines.
 //!
-//! Invariants: secrets, tokens, assertions, identities and message text are never given to it; requests are
-//! logged by path, never with their query (a socket's ticket stands there).
+//! Invariants: secrets, tokens, assertions, identities and message text are never logged. Requests are logged by path,
+//! and never with their query, because a socket's ticket stands there.
 
 use std::io::{self, IsTerminal as _};
 
@@ -13,8 +13,8 @@ use tracing_subscriber::{EnvFilter, Layer as _, filter};
 
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// Never louder than `info`, whatever the configuration says: below it these write whole frames and headers,
-/// which are nobody's business.
+/// These are never louder than `info`, whatever the configuration says, because below it they write whole frames and
+/// headers.
 const QUIET: [&str; 7] = [
     "tungstenite",
     "tokio_tungstenite",
@@ -28,17 +28,17 @@ const QUIET: [&str; 7] = [
 /// Starts logging. A second call (tests) changes nothing.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// If the filter cannot be read.
 pub fn start(config: &Config) -> Result<(), ConfigError> {
-    // Fails only when a log was started before.
+    // This fails only if a log was started before.
     drop(lines(config, io::stderr)?.try_init());
     Ok(())
 }
 
-/// What the operator wants to read.
+/// The filter that the operator has configured.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// If the filter cannot be read.
 pub(crate) fn wanted(config: &Config) -> Result<EnvFilter, ConfigError> {
     let level = &config.log.level;
     EnvFilter::try_new(level).map_err(|_| {
@@ -66,12 +66,13 @@ where
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // A filter of its own: of two directives in one the more specific wins, and that may be the operator's.
+    // This is a separate filter. In one filter the more specific of two directives wins, and that may be the
+    // operator's.
     let registry = tracing_subscriber::registry().with(lines);
     Ok(registry.with(wanted).with(filter::filter_fn(is_fit)))
 }
 
-/// Is it from a crate that may say this much?
+/// Whether its crate may log at this level.
 fn is_fit(event: &Metadata<'_>) -> bool {
     let from = |name: &&str| {
         let rest = event.target().strip_prefix(*name);
@@ -98,7 +99,7 @@ mod tests {
         let config = test_config(&format!("[log]\nlevel = \"{level}\""));
         let written = std::env::temp_dir().join(format!("parlour-log-{}", RandomIds.uuid()));
         let writer = fs::File::create(&written).unwrap();
-        // Also takes what is written with the crate `log`, as tungstenite does.
+        // This also takes what is written with the crate `log`, as by tungstenite.
         let listening = lines(&config, writer).unwrap().set_default();
         let frame = b"\x81\x0fmy card is 4111".to_vec();
         let mut socket = WebSocket::from_raw_socket(Cursor::new(frame), Role::Client, None);

@@ -1,12 +1,12 @@
-//! Where Bot Framework bots and Microsoft 365 Agents answer: the `serviceUrl` that each of their activities carries.
+//! The routes at which Bot Framework bots and Microsoft 365 Agents answer: the `serviceUrl` in each of our activities.
 //!
-//! In the path: `{serviceUrl}/v3/conversations/{conversation}/activities[/{activity}]`, as the Bot Connector has it. What
-//! answers the open turn is given to it; everything else is said at once by `rtm::outside`.
+//! In the path: `{serviceUrl}/v3/conversations/{conversation}/activities[/{activity}]`, as at the Bot Connector. A call
+//! that answers the open turn goes to that turn. For every other call, `rtm::outside` says it at once.
 //!
-//! Invariants: the address itself proves who calls: its token was made for this conversation of this bot, and a bot on the
-//! same machine has nothing else to show. A token in the header, as bots of Azure send it, is passed over. Nothing is
-//! looked up for a caller without the address' token. What is stored stays as it is: updates and deletions are for what
-//! the turn still holds.
+//! Invariants: the address itself proves the caller, because its token was made for this conversation of this bot, and
+//! a bot on the same machine has no other proof. A token in the header, as bots of Azure send it, is ignored. Without
+//! the address' token nothing is looked up. What is stored stays as it is: updates and deletions work only on what the
+//! turn still holds back.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -26,10 +26,10 @@ use crate::security::client_ip::Client;
 use crate::security::refusals::Refused;
 use crate::state::AppState;
 
-/// The longest id that a bot may give an activity of its own.
+/// The longest id that a bot may give an activity.
 const MAX_ID: usize = 200;
 
-/// Why a call is refused, in the shape of the Bot Connector.
+/// A refusal of a call, in the shape of the Bot Connector.
 struct Refusal(StatusCode, &'static str, String);
 
 impl IntoResponse for Refusal {
@@ -40,7 +40,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Whose conversation is meant.
+/// The bot and the conversation of a call.
 struct Target {
     bot: String,
     conversation: String,
@@ -113,7 +113,7 @@ async fn delete(
     Ok(StatusCode::OK.into_response())
 }
 
-/// Checks the address' token, and whether the bot is still one of these.
+/// Checks the address' token, and that the bot still uses this connector.
 fn admitted(
     state: &AppState,
     client: &Client,
@@ -143,7 +143,7 @@ fn activity(body: Body) -> Result<Activity, Refusal> {
     read(&body).map_err(|error| bad_syntax(error.to_string()))
 }
 
-/// In words that the SDKs know from Teams: they end the stream.
+/// A refusal in words that the SDKs know from Teams. They end the stream.
 fn stopped() -> Refusal {
     let message = "the visitor has stopped this answer".to_owned();
     Refusal(StatusCode::FORBIDDEN, "ContentStreamNotAllowed", message)
@@ -153,7 +153,7 @@ fn bad_syntax(message: String) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, "BadSyntax", message)
 }
 
-/// Gives it to the open turn that it answers, or says it at once.
+/// Gives the activity to the open turn that it answers, or says it at once.
 async fn heard(
     state: &AppState,
     client: &Client,
@@ -185,7 +185,7 @@ async fn heard(
     Ok(Json(json!({"id": id})).into_response())
 }
 
-/// What a turn was asked to change.
+/// Lets the turn change or delete what it holds back.
 async fn changed(
     state: &AppState,
     target: &Target,
@@ -206,7 +206,7 @@ async fn changed(
     ))
 }
 
-/// No turn waits for it.
+/// Says it at once, because no turn waits for it.
 async fn say_late(
     state: &AppState,
     client: &Client,
@@ -238,7 +238,7 @@ async fn say_late(
         .await;
     let conversation = conversation.map_err(failed)?.ok_or_else(unknown)?;
     let rtm = std::sync::Arc::clone(&state.rtm);
-    // Also when the bot hangs up meanwhile: what is stored is told.
+    // This runs on if the bot hangs up, because what is stored must be published.
     let said = state.shutdown.finish("late activity", async move {
         rtm.say(&conversation, saying).await
     });
@@ -249,7 +249,7 @@ async fn say_late(
     }
 }
 
-/// What an activity says outside of a turn; none for one that says nothing.
+/// What an activity says outside a turn. `None`: it says nothing.
 fn saying(id: &str, activity: &Activity) -> Result<Option<Saying>, Refusal> {
     let saying = Saying {
         id: id.to_owned(),
@@ -269,7 +269,7 @@ fn saying(id: &str, activity: &Activity) -> Result<Option<Saying>, Refusal> {
                 ..saying
             })
         }
-        // Pieces of a stream are for those who watch it: its end brings the whole.
+        // Pieces of a stream are only for those who watch it. Its end has the complete text.
         _ => None,
     })
 }

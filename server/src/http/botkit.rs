@@ -1,11 +1,11 @@
-//! What a `BotKit` app calls: the addresses that each of our calls to it brings along.
+//! The routes that a `BotKit` app calls. Each of our calls to the app names them.
 //!
-//! In the path: `bot::botkit` asks the app, which only acknowledges; what it has to say comes here, during that call or any
-//! time later, and goes into the conversation the way that everything goes that comes outside a turn (`rtm::outside`).
+//! In the path: `bot::botkit` calls the app, which only acknowledges. What the app says comes here, during that call or
+//! later, and goes into the conversation like everything that comes outside a turn (`rtm::outside`).
 //!
-//! Invariants: each call is signed with the app's secret, and names a request of ours. A call is answered with 200 once what
-//! it says is stored; the same words for the same request are stored once. During an agent session the app speaks for the
-//! person, and may say the same twice: then it is the signed token that makes a call another one.
+//! Invariants: the app's secret signs each call, and each call names a request of ours. A call gets 200 once what it
+//! says is stored. The same words for the same request are stored once. During an agent session the app speaks for a
+//! person, who may say the same twice; then another signed token makes another call.
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ use crate::store::{Conversation, HistoryFrom, HistoryQuery};
 
 const AUTH: HeaderName = HeaderName::from_static("auth");
 
-/// What the app sends back is what it was sent, twice over when a template is in it.
+/// The app returns what it was sent, and a template is in it twice.
 pub const BODY_BYTES: usize = 512 * 1024;
 
-/// Messages of a page, when the app does not say how many.
+/// The number of messages in a page, if the app does not say.
 const MESSAGES: u32 = 20;
 
 /// The addresses, without their prefix.
@@ -51,14 +51,14 @@ pub fn routes() -> Router<AppState> {
         )
 }
 
-/// A bot whose app has proven itself.
+/// A bot whose app has proven its identity.
 struct Proven(Arc<dyn Bot>);
 
 impl Proven {
-    /// Who calls.
+    /// Checks the caller.
     ///
     /// # Errors
-    /// 401 without a token of the bot's app, whether there is such a bot or not.
+    /// 401 without a token of the bot's app, whether the bot exists or not.
     fn of(
         state: &AppState,
         client: Client,
@@ -73,7 +73,7 @@ impl Proven {
             verified.is_ok().then_some(found)
         });
         proven.map(Self).ok_or_else(|| {
-            // Only strangers are counted by address: an app speaks for all of its visitors from one.
+            // Only strangers are counted by address, because an app speaks for all of its visitors from one address.
             if let Err(error) = paced(&state.rtm, client) {
                 return error;
             }
@@ -122,7 +122,7 @@ async fn called(
             };
             call.say(close).await?;
         }
-        // Nothing of ours runs out, no task is open that could be discarded, and what is skipped is not said.
+        // Nothing of ours expires, no task is open that could be discarded, and what is skipped is not said.
         "extendcallid" | "resetBot" | "skipUserMessage" | "skipBotMessage" | "serviceCallback" => {}
         _ => {
             return Err(ApiError::NotFound(
@@ -142,7 +142,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Something for the visitor.
+    /// Says something to the visitor.
     async fn to_visitor(&self, body: &Value, token: &[u8]) -> Result<(), ApiError> {
         let message = said(body).map_err(|error| ApiError::Invalid(error.to_string()))?;
         let Some(message) = message else {
@@ -169,7 +169,7 @@ impl Call<'_> {
         .await
     }
 
-    /// Something for the bot behind the app, whose answers the app is told before this ends.
+    /// Says something to the bot behind the app. The app gets each of its answers before this ends.
     async fn to_bot(&self, body: &Value) -> Result<(), ApiError> {
         let wrong = || ApiError::Invalid("message is not a text".to_owned());
         let words = body["message"].as_str().ok_or_else(wrong)?;
@@ -202,7 +202,7 @@ impl Call<'_> {
         }
     }
 
-    /// An app that hands words on to nobody is told so; what else went wrong is worth another try.
+    /// An app that passes words to nobody learns so. Every other failure is worth another try.
     fn failed(&self, error: &BotError) -> ApiError {
         tracing::warn!(
             bot = self.conversation.bot,
@@ -252,7 +252,7 @@ struct Wanted {
     user_id: String,
 }
 
-/// `GET …/getMessages?skip=&limit=&userId=`: the transcript, for the desk that the app serves.
+/// `GET …/getMessages?skip=&limit=&userId=`: the transcript, for the agents of the app.
 async fn messages(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
@@ -282,7 +282,7 @@ async fn messages(
     ))
 }
 
-/// There are none: a script has no variables.
+/// There are none, because a script has no variables.
 async fn variables(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,

@@ -1,6 +1,6 @@
-//! What balancers and service managers ask.
+//! The probes of load balancers and service managers.
 //!
-//! Invariant: alive says only that the process answers; ready says that it should get work.
+//! Invariant: alive means only that the process answers. Ready means that it should get work.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 use crate::error::OwnWords;
 use crate::state::AppState;
 
-/// A store that does not answer in this time gets no more work.
+/// If the store does not answer in this time, the server is not ready.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 type Answer = (
@@ -27,7 +27,7 @@ fn answer(status: StatusCode, text: &'static str) -> Answer {
     (status, no_store, Extension(OwnWords), text)
 }
 
-/// `GET /livez`: the process answers, and how often a handler, a socket or a bot has panicked.
+/// `GET /livez`: the process answers, and says how many times a handler, a socket or a bot has panicked.
 pub async fn live(State(state): State<AppState>) -> impl IntoResponse {
     let text = match state.shutdown.panics() {
         0 => "alive\n".to_owned(),
@@ -36,7 +36,7 @@ pub async fn live(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], text)
 }
 
-/// `GET /readyz`: the store works, its disk has room, and the server is not ending.
+/// `GET /readyz`: the store works, its disk has room, and the server is not shutting down.
 pub async fn ready(State(state): State<AppState>) -> Answer {
     if state.readiness.is_draining() || state.shutdown.is_cancelled() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "ending\n");

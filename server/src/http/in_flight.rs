@@ -1,11 +1,12 @@
 //! Bounds the memory of answers that wait for their readers, for the process and for each address.
 //!
-//! In the path: around every route whose answer is large, or whose request has a body. A reservation is taken before the
-//! body is read and the answer is made, shrinks to what was made, and is given back when the last byte was written or dropped.
+//! In the path: it is around every route whose answer is large, or whose request has a body. A reservation is taken
+//! before the body is read and the answer is made. It shrinks to the size of the answer, and is given back when the
+//! last byte was written or dropped.
 //!
 //! Invariants: answers that wait for slow readers never take more than [`ANSWERS_BYTES`], and those of one address
-//! never more than [`ANSWERS_BYTES_PER_ADDRESS`]; behind trusted proxies the visitor's address counts. A request that
-//! gets no reservation is answered 503.
+//! never more than [`ANSWERS_BYTES_PER_ADDRESS`]. Behind trusted proxies the visitor's address counts. A request
+//! without a reservation gets 503.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -26,7 +27,7 @@ use crate::limits::{
 };
 use crate::security::client_ip::{AddressKey, Client};
 
-/// A permit stands for so many bytes.
+/// The bytes of one permit.
 const UNIT: usize = 1024;
 
 /// The reservations of the process.
@@ -36,7 +37,7 @@ pub struct InFlight {
     by_address: Mutex<HashMap<AddressKey, Arc<Semaphore>>>,
 }
 
-/// The reservations, and the most that the answer of a route takes while it is made.
+/// The reservations, and the most memory that the answers of a route take while they are made.
 #[derive(Clone, Debug)]
 pub struct Making {
     in_flight: Arc<InFlight>,
@@ -53,7 +54,7 @@ impl Default for InFlight {
 }
 
 impl InFlight {
-    /// For routes whose answers take so many bytes while they are made.
+    /// For routes whose answers take this many bytes while they are made.
     pub fn making(self: &Arc<Self>, bytes: usize) -> Making {
         Making {
             in_flight: Arc::clone(self),
@@ -61,7 +62,7 @@ impl InFlight {
         }
     }
 
-    /// Bytes that are held now.
+    /// The bytes that are reserved now.
     pub fn held(&self) -> usize {
         ANSWERS_BYTES.saturating_sub(self.all.available_permits() * UNIT)
     }
@@ -73,7 +74,7 @@ impl InFlight {
     ) -> Result<Reservation, ApiError> {
         let share = Share::of(self, address);
         let units = units(bytes);
-        // The address's permits come first: a request that waits for them takes nothing from others.
+        // The address' permits come first, so that a request that waits for them takes nothing from others.
         let both = async {
             let here = Arc::clone(&share.semaphore).acquire_many_owned(units).await;
             let all = Arc::clone(&self.all).acquire_many_owned(units).await;
@@ -85,13 +86,13 @@ impl InFlight {
                 all,
                 _share: share,
             }),
-            // The semaphores are never closed: this is the time-out.
+            // The semaphores are never closed, so this is the time-out.
             _ => Err(ApiError::Busy(ANSWER_WAIT)),
         }
     }
 
     fn by_address(&self) -> std::sync::MutexGuard<'_, HashMap<AddressKey, Arc<Semaphore>>> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.by_address
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -102,7 +103,7 @@ fn units(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
-/// The share of one address. Forgotten with the last who uses it.
+/// The share of one address. It is dropped with its last user.
 #[derive(Debug)]
 struct Share {
     in_flight: Arc<InFlight>,
@@ -134,7 +135,7 @@ impl Drop for Share {
     }
 }
 
-/// What one answer holds. The permits go before the share.
+/// What one answer holds. The permits are dropped before the share.
 #[derive(Debug)]
 struct Reservation {
     here: OwnedSemaphorePermit,
@@ -143,7 +144,7 @@ struct Reservation {
 }
 
 impl Reservation {
-    /// Gives back what is more than this.
+    /// Gives back everything beyond this size.
     fn shrink(&mut self, bytes: usize) {
         let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
         for permit in [&mut self.here, &mut self.all] {
@@ -153,7 +154,7 @@ impl Reservation {
     }
 }
 
-/// Makes the answer in a reservation that is taken for it.
+/// Takes a reservation, and makes the answer in it.
 pub async fn hold(State(making): State<Making>, request: Request, next: Next) -> Response {
     let bytes = match *request.method() {
         Method::GET => making.bytes,
@@ -177,14 +178,15 @@ pub async fn hold(State(making): State<Making>, request: Request, next: Next) ->
     response.map(|body| Body::new(Held { body, reservation }))
 }
 
-/// How large the request's body may be: what its `Content-Length` says, within the limit.
+/// How large the request's body may be: its `Content-Length`, within the limit.
 fn body_bytes(request: &Request) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     length.unwrap_or(BODY_BYTES).min(BODY_BYTES)
 }
 
-/// An answer's body with its reservation. The bytes keep the reservation, too: a connection may hold them longer than the body.
+/// An answer's body with its reservation. The bytes also keep the reservation, because a connection may hold them
+/// longer than the body.
 struct Held {
     body: Body,
     reservation: Arc<Reservation>,

@@ -1,6 +1,6 @@
-//! HTTP besides the Kore API: signing, files of the widget, probes, and what answers may hold.
+//! HTTP besides the Kore API: signing, the widget's files, probes, and the memory of answers.
 //!
-//! In the path: `router` names these handlers; they use `signing`, `security` and the state.
+//! In the path: `router` names these handlers. They use `signing`, `security` and the state.
 
 pub mod assets;
 pub mod bot_framework;

@@ -1,13 +1,13 @@
 //! The signing service: `POST /api/users/sts`.
 //!
-//! In the path: the widget (or an official client, or a site's backend) asks here for an assertion and
-//! exchanges it at the platform.
+//! In the path: the widget (or an official client, or a site's backend) gets an assertion here, and exchanges it at the
+//! platform.
 //!
-//! Invariants: an identity is proven before it is signed (`docs/adr/0009-identity.md`). Either we have issued it to
-//! an anonymous visitor who has not signed out since, or a caller who knows the app's secret vouches for it. What a
-//! page merely claims is signed only for an app with `trust_claimed_identity`. A page of a foreign origin that the
-//! app does not list gets nothing. For an app or bot that is for signed-in people, no anonymous identity is signed.
-//! Secrets and assertions are never logged.
+//! Invariants: an identity is proven before it is signed (`docs/adr/0009-identity.md`). Either we have issued it to an
+//! anonymous visitor who has not signed out since, or a caller who knows the app's secret vouches for it. What a page
+//! merely claims is signed only for an app with `trust_claimed_identity`. A page of a foreign origin that the app does
+//! not list gets nothing. For an app or bot that is for signed-in people, no anonymous identity is signed. Secrets and
+//! assertions are never logged.
 
 use std::sync::Arc;
 
@@ -30,10 +30,10 @@ use crate::security::refusals::Refused;
 use crate::signing::{AnonymousVisitor, Identity, Signed, identity_fits, sign};
 use crate::state::AppState;
 
-/// In the address that our own page asks at.
+/// The query with which our own page asks.
 #[derive(Debug, Default, Deserialize)]
 pub struct Through {
-    /// The app, where several may open the bot; a `clientId` in the body comes first.
+    /// The app, if several may open the bot. A `clientId` in the body comes first.
     app: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub async fn create(
     if let PageOrigin::Foreign(origin) = &caller
         && !app.allows(origin)
     {
-        // Logged once a minute at most, and escaped (`?`), since a stranger wrote it.
+        // It is logged once a minute at most, and escaped (`?`), because a stranger wrote it.
         if state.refusals.note(Refused::Page, Some(id), client.ip) {
             tracing::info!(
                 app = id,
@@ -78,7 +78,7 @@ pub async fn create(
         ));
     }
 
-    // Before the visitor is looked up: a token of theirs is never issued later than that.
+    // This comes before the visitor is looked up, so that no token of theirs was issued later.
     let now = state.clock.now();
     let takes_anonymous = config.takes_anonymous(id, named(request.bot.as_ref()));
     let asked = Asked {
@@ -136,12 +136,12 @@ pub async fn create(
     Ok(([(header::CACHE_CONTROL, "no-store")], cookie, Json(reply)).into_response())
 }
 
-/// Signs the visitor of this browser out: the cookie goes, tokens of theirs that were copied prove nothing any more, and
-/// what they were granted ends, in every app. What was said stays with the identity, which nobody can prove again. A
-/// frame whose cookies are refused hands in the token that it keeps, as `visitor`.
+/// Signs the visitor of this browser out. The cookie is removed, copies of their tokens prove nothing any more, and
+/// everything that they were granted ends, in every app. What was said stays with the identity, which nobody can prove
+/// again. A frame whose cookies are refused sends the token that it keeps, as `visitor`.
 ///
 /// # Errors
-/// 403 from any page but our own. The cookie goes also when the store fails (503).
+/// 403 from every page but our own. The cookie is removed even if the store fails (503).
 pub async fn forget(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
@@ -164,12 +164,12 @@ pub async fn forget(
     let known = state.visitors.of_cookies(&headers, now);
     let known = known.take(VISITOR_COOKIES).chain(kept);
     let going = known.map(|visitor| visitor.identity().subject);
-    // Counted by identity, so that no other visitor at the address can keep anybody from signing out. After too many
-    // calls the answer is the same: the visitor is signed out already.
+    // This counts by identity, so that no other visitor at the address can prevent a sign-out. After too many calls the
+    // answer is the same, because the visitor is signed out already.
     let often = |identity: &String| state.sign_by_identity.check(&counted_as("", identity));
     let going: Vec<_> = going.filter(|identity| often(identity).is_ok()).collect();
     let rtm = Arc::clone(&state.rtm);
-    // Also when the browser goes away meanwhile, as it does after a logout.
+    // This runs on if the browser goes away, as it does after a logout.
     let signing_out = state.shutdown.finish("logout", async move {
         for identity in going {
             rtm.sign_out(&identity).await?;
@@ -187,9 +187,9 @@ pub async fn forget(
     Ok(response)
 }
 
-/// Counts the caller: by app when it proves the app's secret, by address otherwise. The result says which. After too
-/// many wrong secrets a caller waits, even with the right one. Pages of an app that trusts claims send made-up
-/// secrets; those are not counted as wrong.
+/// Counts the caller: by app if it proves the app's secret, by address otherwise. The result says which. After too many
+/// wrong secrets a caller waits, even with the right one. Pages of an app that trusts claims send made-up secrets;
+/// those are not counted as wrong.
 fn count(
     state: &AppState,
     request: &SignRequest,
@@ -222,10 +222,10 @@ fn count(
     count_address(state, Some(id), client).map(|()| false)
 }
 
-/// Counts who has proven nothing.
+/// Counts a caller who has proven nothing.
 ///
 /// # Errors
-/// 429 when it was too often.
+/// 429 if it was too often.
 pub(super) fn count_address(
     state: &AppState,
     app: Option<&str>,
@@ -265,21 +265,21 @@ fn find_app<'a>(config: &'a Config, request: &SignRequest) -> Result<(&'a str, &
     }
 }
 
-/// What an identity's requests are counted by: the same name in two apps is two.
+/// The key of an identity's counter: the same name in two apps is two.
 pub(super) fn counted_as(app: &str, subject: &str) -> String {
     format!("{app}\0{subject}")
 }
 
 /// Why an identity may be signed.
 enum Proof {
-    /// The caller knows the app's secret and vouches.
+    /// The caller knows the app's secret and vouches for the identity.
     Backend(Identity),
     /// The app trusts its pages.
     Claimed(Identity),
-    /// We issued it.
+    /// We issued it to this visitor.
     Visitor {
         visitor: AnonymousVisitor,
-        /// The browser does not have it as a (fresh) cookie yet.
+        /// The browser has no cookie with it yet, or an old one.
         remember: bool,
     },
 }
@@ -301,14 +301,14 @@ impl Proof {
     }
 }
 
-/// What a proof is looked for in.
+/// Everything in which a proof may be.
 struct Asked<'a> {
     request: &'a SignRequest,
     headers: &'a HeaderMap,
     caller: &'a PageOrigin,
     /// The app's secret was proven.
     secret: bool,
-    /// Somebody without a name may come.
+    /// Whether anonymous visitors may come.
     takes_anonymous: bool,
 }
 
@@ -335,12 +335,12 @@ async fn prove(state: &AppState, asked: &Asked<'_>, app: &App) -> Result<Proof, 
     if asked.secret {
         return claim().map(Proof::Backend);
     }
-    // A page always names its origin on a POST; it passed the app's list above.
+    // A page always names its origin on a POST. The app's list was checked above.
     let page = *caller != PageOrigin::Nobody;
     if page && app.trust_claimed_identity && claimed.is_some() {
         return claim().map(Proof::Claimed);
     }
-    // A wrong secret is a mistake to tell, not a wish to be anonymous.
+    // A wrong secret is a mistake, and not the wish to be anonymous.
     if *caller != PageOrigin::Own || named(request.client_secret.as_ref()).is_some() {
         return Err(ApiError::Credentials);
     }

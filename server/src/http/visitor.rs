@@ -1,7 +1,7 @@
-//! The anonymous visitor of a request, unless they have signed out.
+//! The anonymous visitor of a request, if they have not signed out.
 //!
-//! In the path: the signing service and the pages ask here. The token says whom it is for and since when, the store
-//! whether they have signed out since.
+//! In the path: the signing service and the pages ask here. The token names the visitor and when it was issued; the
+//! store knows whether they have signed out since.
 
 use http::HeaderMap;
 
@@ -10,7 +10,7 @@ use crate::signing::AnonymousVisitor;
 use crate::state::AppState;
 use crate::store::StoreError;
 
-/// The visitor whose cookie came along: of several, the first that still holds.
+/// The visitor whose cookie came along. Of several, the first valid one.
 ///
 /// # Errors
 /// When the store cannot be asked.
@@ -31,7 +31,7 @@ pub(super) async fn of_cookie(
     Ok(None)
 }
 
-/// The visitor of a token that a frame keeps where cookies are refused.
+/// The visitor of a token that a frame keeps because cookies are refused.
 ///
 /// # Errors
 /// When the store cannot be asked.

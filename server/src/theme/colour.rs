@@ -1,11 +1,11 @@
-//! Colour arithmetic: sRGB as browsers write it, OKLCH as eyes see it, and WCAG's contrast.
+//! Colour arithmetic: sRGB as browsers write it, OKLCH as eyes see it, and the contrast of WCAG.
 //!
-//! The `OKLab` matrices are Björn Ottosson's. A colour outside sRGB is brought back by lowering its
-//! chroma, so that hue and lightness, which carry meaning and contrast, stay.
+//! The `OKLab` matrices are Björn Ottosson's. A colour outside sRGB is brought back by lowering its chroma. So its hue
+//! and lightness stay, which carry meaning and contrast.
 
 use std::{fmt, str::FromStr};
 
-/// What text needs against the ground it stands on (WCAG 1.4.3).
+/// The contrast that text needs with its background (WCAG 1.4.3).
 pub(super) const TEXT: f64 = 4.5;
 
 /// A colour on the screen. Written `#0b6e4f`.
@@ -23,7 +23,7 @@ pub struct Brand(pub Rgb);
 pub struct BrandError(String);
 
 impl Default for Brand {
-    /// A deep green, at home on a bank's page and on a bakery's.
+    /// A deep green that suits a bank's page and a bakery's.
     fn default() -> Self {
         Self(Rgb(0x0b, 0x6e, 0x4f))
     }
@@ -96,8 +96,8 @@ impl Rgb {
         (one.max(two) + 0.05) / (one.min(two) + 0.05)
     }
 
-    /// White where it can be read on this ground, else black; one of the two always can (their
-    /// worst is 4.58).
+    /// White if it can be read on this background, or else black. One of the two always can: the worst contrast is
+    /// 4.58.
     #[must_use]
     pub fn readable_on(self) -> Self {
         if Self::WHITE.contrast(self) >= TEXT {
@@ -188,7 +188,7 @@ impl Oklch {
         let mut colour = self;
         let (mut low, mut high) = (0.0, self.chroma);
         if !fits(&colour) {
-            // Sixteen halvings: finer than eight bits can show.
+            // Sixteen halvings are finer than eight bits can show.
             for _ in 0..16 {
                 colour.chroma = f64::midpoint(low, high);
                 if fits(&colour) {

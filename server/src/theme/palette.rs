@@ -1,15 +1,15 @@
-//! From one brand colour to everything a page paints with.
+//! From one brand colour to all colours of a page.
 
 use super::colour::{Brand, Oklch, Rgb, TEXT};
 use std::fmt::Write as _;
 
-/// What the edge of a control or a focus ring needs (WCAG 1.4.11).
+/// The contrast that the edge of a control or a focus ring needs (WCAG 1.4.11).
 const CONTROL: f64 = 3.0;
-/// How far a colour is moved at each try. Small enough that the result is the nearest, not a neighbour.
+/// How far a colour moves at each try. The step is so small that the result is the nearest colour that fits.
 const STEP: f64 = 0.004;
-/// The hue of the neutrals in the light: warm, hardly to be seen.
+/// The hue of the neutral colours in the light scheme: warm, and hardly visible.
 const WARM: f64 = 75.0;
-/// And in the dark, where warm greys turn to mud.
+/// The hue of the neutral colours in the dark scheme, where warm greys look muddy.
 const COOL: f64 = 286.0;
 
 /// Both schemes of one brand.
@@ -28,11 +28,11 @@ pub struct Scheme {
     pub backdrop: Rgb,
     /// The page and the window.
     pub canvas: Rgb,
-    /// What lies on the canvas: the bot's bubbles, fields.
+    /// The background of the bot's bubbles and of fields.
     pub surface: Rgb,
     /// The surface under the pointer.
     pub raised: Rgb,
-    /// Hairlines. They separate, they carry no meaning, so they need no contrast.
+    /// Thin lines. They separate and carry no meaning, so they need no contrast.
     pub line: Rgb,
     /// The edge of a field or button.
     pub edge: Rgb,
@@ -42,19 +42,19 @@ pub struct Scheme {
     pub muted: Rgb,
     /// The visitor's bubbles and the one button that matters.
     pub brand: Rgb,
-    /// The same under the pointer.
+    /// The brand under the pointer.
     pub brand_hover: Rgb,
-    /// Around the brand, for a brand that the canvas would swallow.
+    /// The edge around the brand, for a brand that the canvas would swallow.
     pub brand_edge: Rgb,
     /// Text on the brand: black or white.
     pub on_brand: Rgb,
     /// The brand as a text colour: links, chips, the "new" line.
     pub accent: Rgb,
-    /// A breath of brand as a ground.
+    /// A light tint of the brand as a background.
     pub soft: Rgb,
     /// Errors.
     pub danger: Rgb,
-    /// A breath of danger as a ground.
+    /// A light tint of danger as a background.
     pub danger_soft: Rgb,
     /// The dot of "online".
     pub good: Rgb,

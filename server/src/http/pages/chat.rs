@@ -28,26 +28,26 @@ use crate::theme::Brand;
 /// Messages in the first HTML: two screens of a phone. The rest comes when the visitor scrolls.
 const NEWEST: u32 = 20;
 
-/// What the address of a page may ask for; the loader writes it.
+/// The query of a page's address. The loader writes it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct PageParams {
     /// The origin of the page around the frame.
     origin: Option<String>,
-    /// The app, where several may open the bot.
+    /// The app, if several may open the bot.
     app: Option<String>,
     lang: Option<String>,
     theme: Option<String>,
     brand: Option<String>,
     /// `host`: the page around the frame hands over assertions.
     identity: Option<String>,
-    /// When this is there, whatever its value: the page around the frame has named somebody else than before.
+    /// If it is there, whatever its value: the page around the frame has named another user than before.
     fresh: Option<String>,
 }
 
 /// A request for a bot's page.
 pub(super) struct Visit<'a> {
     pub(super) state: &'a AppState,
-    /// As it was when the request came.
+    /// The configuration at the time of the request.
     pub(super) config: Arc<Config>,
     pub(super) headers: &'a HeaderMap,
     pub(super) own_origin: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct Destination<'a> {
 }
 
 impl Destination<'_> {
-    /// May somebody without a name come here?
+    /// Whether anonymous visitors may come here.
     pub(super) fn takes_anonymous(&self, config: &Config) -> bool {
         config.takes_anonymous(self.app_id, Some(self.bot_id))
     }
@@ -224,7 +224,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The colour that the host page asks for, or the bot's own.
+    /// The colour from the host page, or the bot's own.
     fn brand(&self, bot: &Bot) -> Brand {
         let asked = self.asked.brand.as_deref();
         asked
@@ -232,7 +232,7 @@ impl<'a> Visit<'a> {
             .unwrap_or(bot.brand)
     }
 
-    /// The query of this page's own addresses, so that its requests go through the same app.
+    /// The query for this page's own requests, so that they use the same app.
     pub(super) fn through(&self, destination: &Destination<'_>) -> String {
         let asked = self.asked.app.as_deref() == Some(destination.app_id);
         let query = asked.then(|| {
@@ -246,8 +246,8 @@ impl<'a> Visit<'a> {
         self.embedded && self.asked.identity.as_deref() == Some("host")
     }
 
-    /// The newest messages of the visitor whose cookie came along. Nothing is known of a visitor
-    /// whom the host page will name, nor of one on another platform.
+    /// The newest messages of the visitor whose cookie came along. They are unknown if the host page will name the
+    /// visitor, or if the bot is on another platform.
     async fn transcript(&self, destination: &Destination<'_>) -> Result<Transcript, ApiError> {
         let state = self.state;
         if self.host_identity() || self.config.platform.is_external() {
@@ -265,7 +265,7 @@ impl<'a> Visit<'a> {
             .messages
             .iter()
             .map(|stored| Entry::of_history(&history::message(stored)));
-        // In the order in which the widget shows them.
+        // They are in the order in which the widget shows them.
         let shown = protocol::transcript::Transcript::new(entries.collect());
         Ok(Transcript {
             entries: shown.into_entries(),
@@ -274,8 +274,8 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// May the page around the frame embed this bot? What it says of itself and what the browser
-    /// says of it must both be allowed; browsers enforce `frame-ancestors` besides.
+    /// Whether the page around the frame may embed this bot. What the page says of itself and what the browser says of
+    /// it must both be allowed. Browsers also enforce `frame-ancestors`.
     fn host_may_embed(&self, destination: &Destination<'_>) -> bool {
         let referrer = self.headers.get(header::REFERER).map(|referrer| {
             let url = referrer
@@ -318,8 +318,8 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// A friendly page. In a frame anybody may see it: it holds nothing, and a blank frame would
-    /// leave the site's owner without a hint.
+    /// A page that explains a problem. Every page may frame it, because it holds nothing, and a blank frame would give
+    /// the site's owner no hint.
     pub(super) async fn problem(&self, problem: Problem, status: StatusCode) -> Response {
         let page = ProblemPage {
             problem,
@@ -335,7 +335,7 @@ impl<'a> Visit<'a> {
         render(self.state, &frame, status, Page::Problem(page)).await
     }
 
-    /// An error as a page. The error itself stays with the response, for the log.
+    /// An error as a page. The error stays with the response for the log.
     pub(super) async fn failed(&self, error: ApiError) -> Response {
         let problem = match error {
             ApiError::DayFull(_) => Problem::DayFull,

@@ -1,12 +1,11 @@
-//! The pages that people open.
+//! The pages for people.
 //!
-//! In the path: `router` nests [`routes`]. `chat` loads what a bot's page shows, `post` is the
-//! same conversation without JavaScript, `render` draws an [`app::Page`] and sets what browsers are told
-//! about it.
+//! In the path: `router` nests [`routes`]. `chat` loads what a bot's page shows. `post` is the conversation without
+//! JavaScript. `render` draws an [`app::Page`] and sets its security headers.
 //!
-//! Invariants: every page has its own nonce, so none may be kept (`Cache-Control: no-store`). Who may
-//! frame a page is said by the apps that open its bot. A page never holds a secret: neither a token
-//! nor an assertion nor the visitor's own token.
+//! Invariants: every page has its own nonce, so no page may be stored (`Cache-Control: no-store`). The apps that open a
+//! bot decide who may frame its page. A page never holds a secret: no token, no assertion, and not the visitor's own
+//! token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,12 +38,12 @@ mod render;
 
 use render::{Framing, render};
 
-/// Brotli's level for pages: most of the gain for a millisecond.
+/// The Brotli level for pages: most of the gain in a millisecond.
 const BROTLI: CompressionLevel = CompressionLevel::Precise(4);
 
 /// Every page.
 pub fn routes(state: &AppState) -> Router<AppState> {
-    // Rendering wants to know how to spawn. Set once for the process; a second time changes nothing.
+    // Rendering needs an executor. It is set once for the process; a second call changes nothing.
     let _ = any_spawner::Executor::init_tokio();
     let looks = Arc::new(Looks::default());
     Router::new()
@@ -53,7 +52,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/chat/{bot}", get(chat::page::<false>).post(post::post))
         .route("/embed/{bot}", get(chat::page::<true>))
         .layer(Extension(looks))
-        // Inside the compression, where the exact size of the page is known.
+        // It is inside the compression, where the exact size of the page is known.
         .layer(from_fn_with_state(
             state.in_flight.making(MAKING_PAGE),
             in_flight::hold,
@@ -61,7 +60,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .layer(CompressionLayer::new().quality(BROTLI))
 }
 
-/// The answer for an unknown address: people get a friendly page, programs a line.
+/// The answer for an unknown address: a page for people, a line for programs.
 pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     let accepts = headers
         .get(header::ACCEPT)
@@ -80,7 +79,7 @@ pub async fn not_found(state: &AppState, headers: &HeaderMap) -> Response {
     render(state, &Framing::nobody(), StatusCode::NOT_FOUND, page).await
 }
 
-/// Counts a page for the address that asks for it.
+/// Counts a page for the address that requests it.
 fn paced(state: &AppState, client: Client) -> Result<(), RetryAfter> {
     let allowed = state.rtm.rates.page(AddressKey::from(client.ip));
     if allowed.is_err() {
@@ -89,7 +88,7 @@ fn paced(state: &AppState, client: Client) -> Result<(), RetryAfter> {
     allowed
 }
 
-/// The answer for an address that asks for pages faster than anybody reads.
+/// The answer for an address that requests pages too fast.
 async fn too_many(state: &AppState, headers: &HeaderMap, wait: RetryAfter) -> Response {
     let problem = ProblemPage {
         problem: Problem::TooMany,
@@ -127,7 +126,7 @@ async fn home(
     }
     let origin = own_origin(config.server.public_url.as_ref(), &headers, &uri, client);
     let base = config.base_path();
-    // Those that one can open from here.
+    // The bots that can be opened from here.
     let bots = config.bots.iter().filter(|(id, _)| {
         let app = config.app_of_bot(id);
         app.is_none_or(|(app, _)| config.takes_anonymous(app, Some(id)))
@@ -147,7 +146,7 @@ async fn home(
     render(&state, &Framing::nobody(), StatusCode::OK, page).await
 }
 
-/// What the demo page's bar can set.
+/// The settings in the demo page's bar.
 #[derive(Debug, Default, Deserialize)]
 struct DemoQuery {
     bot: Option<String>,
@@ -157,7 +156,7 @@ struct DemoQuery {
     side: Option<String>,
 }
 
-/// `/demo`. What the address asks for and is not known is left at its default.
+/// `/demo`. Unknown values in the address are ignored.
 async fn demo(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
@@ -196,13 +195,13 @@ async fn demo(
     render(&state, &Framing::nobody(), StatusCode::OK, page).await
 }
 
-/// The palettes of the configured bots, each computed once. Colours that a page asks for are not kept, so there are
-/// as many as the configuration has had since the start.
+/// The palettes of the configured bots, each computed once. Colours that a page asks for are not kept, so the number of
+/// palettes is bounded by the configuration.
 #[derive(Debug, Default)]
 struct Looks(RwLock<HashMap<Brand, Arc<str>>>);
 
 impl Looks {
-    /// The bot's own colours, or those of the colour that the host page asks for.
+    /// The bot's own colours, or those for the colour that the host page asks for.
     fn css(&self, bot: &Bot, asked: Option<&str>) -> String {
         if let Some(brand) = asked.and_then(|asked| asked.parse::<Brand>().ok()) {
             return palette(brand);
@@ -223,7 +222,7 @@ fn palette(brand: Brand) -> String {
     Palette::new(brand).css()
 }
 
-/// The visitor's language: what the host page or the address asks for, else what the browser does.
+/// The visitor's language: from the host page or the address, or else from the browser.
 fn language(spoken: &[Language], asked: Option<&str>, headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE);
     Language::choose(

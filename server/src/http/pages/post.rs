@@ -1,11 +1,11 @@
 //! `POST /chat/{bot}`: the conversation without JavaScript.
 //!
-//! In the path: the composer's form of `/chat/{bot}` posts here and is led back to the page, which
-//! then shows message and answer.
+//! In the path: the composer's form on `/chat/{bot}` posts here, and the browser is redirected to the page, which then
+//! shows the message and the answer.
 //!
-//! Invariants: the message goes the same way as one over a socket (session, store with its job, bus, answerer), and
-//! is stored and answered although the visitor hangs up. Only our own page may post. Visitors who post are counted as
-//! at the signing service, since they do not use it. The request waits a short time for the answer on the bus; the
+//! Invariants: the message goes the same way as one over a socket (session, store with its job, bus, `rtm::answers`),
+//! and is stored and answered even if the visitor hangs up. Only our own page may post. These visitors are counted as
+//! at the signing service, because they do not use it. The request waits a short time for the answer on the bus; the
 //! answer is in the store anyway.
 
 use std::sync::Arc;
@@ -37,11 +37,11 @@ use crate::security::refusals::Refused;
 use crate::state::AppState;
 use crate::store::{Fingerprint, NewMessage, NextJob, OpenMode, OpenSession};
 
-/// How long the answer is waited for before the page is shown without it.
+/// How long to wait for the answer before the page is shown without it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long the welcome is waited for, so that it stands above the first message.
+/// How long to wait for the welcome, so that it stands above the first message.
 const WELCOME_WITHIN: Duration = Duration::from_secs(2);
-/// How often the store is asked meanwhile: a turn that ends without an answer tells nobody.
+/// How often to ask the store in the meantime, because a turn that ends without an answer publishes nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -55,7 +55,7 @@ pub(super) struct Composed {
     choice: String,
 }
 
-/// Stores the message, waits for the answer, leads back to the page.
+/// Stores the message, waits for the answer, and redirects to the page.
 pub(super) async fn post(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
@@ -130,7 +130,7 @@ pub(super) async fn post(
     }
 }
 
-/// Did a page of ours post this? Browsers say so themselves; what says nothing is no browser.
+/// Whether one of our pages posted this. Browsers say it themselves; a client that says nothing is not a browser.
 fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
     match caller(own_origin, headers) {
         PageOrigin::Own => true,
@@ -141,7 +141,7 @@ fn from_our_page(own_origin: Option<&str>, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Gives the cookie of a visitor whom we did not know, or whose token grows old.
+/// Says it, and sets the cookie of a visitor who is new or whose token is old.
 async fn say(
     state: &AppState,
     destination: &Destination<'_>,
@@ -210,7 +210,8 @@ async fn say(
     Ok(cookie)
 }
 
-/// Opens the session, stores the message and wakes the answerer. This is a task of its own: the request ends when the
+/// Opens the session, stores the message and wakes `rtm::answers`. It runs in its own task, because the request ends
+/// when the visitor hangs up, but what is stored must be answered.
 /// visitor hangs up, but what is stored must be answered.
 async fn keep(
     rtm: Arc<Rtm>,
@@ -260,7 +261,7 @@ async fn answered(
             rtm.store.next_job(conversation, rtm.clock.now()).await
         {
             let answered = async {
-                // An answer that grows has not ended.
+                // A streaming answer has not ended.
                 while let Received::Wake(Wake {
                     event: Event::Streaming(_),
                     ..
@@ -270,7 +271,7 @@ async fn answered(
             let _ = tokio::time::timeout(LOOK_AGAIN, answered).await;
         }
     };
-    // Too late is no failure: the answer is stored when it comes, and the page shows it then.
+    // A late answer is not a failure. It is stored when it comes, and the page shows it then.
     let _ = tokio::time::timeout(within, done).await;
 }
 

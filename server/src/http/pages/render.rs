@@ -1,4 +1,4 @@
-//! Draws a page and tells browsers what it may do.
+//! Draws a page and sets its security headers.
 //!
 //! In the path: every page handler ends here.
 //!
@@ -22,23 +22,23 @@ use crate::config::{Config, ImageSource, OriginPattern};
 use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
 use crate::state::AppState;
 
-/// What is around a page: who may frame it, where its pictures come from.
+/// The surroundings of a page: who may frame it, and where its pictures come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Framing<'a> {
     /// Our own origin, as the visitor sees it.
     pub(super) own_origin: Option<String>,
     /// Pages that may frame this one.
     pub(super) embedders: Vec<&'a OriginPattern>,
-    /// May any page frame it that is listed, and our own demo?
+    /// Whether every listed page and our own demo may frame it.
     pub(super) embedded: bool,
-    /// May any page at all? For what holds nothing: a refusal.
+    /// Whether every page may frame it. This is for a page that holds nothing: a refusal.
     pub(super) anywhere: bool,
-    /// Where pictures may come from.
+    /// The sources of pictures.
     pub(super) images: Vec<ImageSource>,
 }
 
 impl Framing<'_> {
-    /// A page that nobody may frame and that shows our own pictures only.
+    /// A page that nobody may frame, and that shows only our own pictures.
     pub(super) fn nobody() -> Self {
         Self::default()
     }
@@ -88,7 +88,7 @@ pub(super) async fn render(
     response
 }
 
-/// One pass over the page's components. The whole document is one piece: nothing in our pages waits.
+/// Draws the page's components in one pass. The document is one piece, because nothing in our pages waits.
 async fn draw(
     options: LeptosOptions,
     base: BasePath,
@@ -111,14 +111,14 @@ async fn draw(
     handler(Request::new(Body::empty())).await
 }
 
-/// Our own address, where it has a path that narrows `'self'`. An address of IPv6 is no source that a policy can name.
+/// Our own address, if it has a path that narrows `'self'`. A policy cannot name an address of IPv6.
 fn own_base(config: &Config) -> Option<&str> {
     let url = config.server.public_url.as_ref()?;
     let narrows = !config.base_path().is_root() && !url.as_str().contains('[');
     narrows.then(|| url.as_str())
 }
 
-/// Where the widget's wasm and its glue are, below the base path.
+/// Where the widget's wasm and its glue code are, below the base path.
 fn options(state: &AppState) -> LeptosOptions {
     let pkg = state.site.pkg().trim_start_matches('/');
     LeptosOptions::builder()

@@ -1,9 +1,9 @@
-//! The keys by which bots call us. A bot signs its request with a key, or sends the key itself.
+//! The keys with which bots call us. A bot signs its request with a key, or sends the key itself.
 //!
-//! In the path: loaded at the start and again on SIGHUP; the handler asks [`BotKeys::admits`].
+//! In the path: they are loaded at the start and again on SIGHUP. The handler asks [`BotKeys::admits`].
 //!
-//! Invariants: a key that is weak or cannot be read stops the start, and leaves the old ones in place on SIGHUP. Keys
-//! are compared in constant time. Keys are neither logged nor shown.
+//! Invariants: a key that is weak or cannot be read stops the start; on SIGHUP it leaves the old keys in place. Keys
+//! are compared in constant time, and never logged or shown.
 
 use std::collections::HashMap;
 
@@ -20,29 +20,29 @@ use crate::outbound::webhook_signature::{ID, SIGNATURE, Secret, Secrets, Signatu
 /// The keys of one bot.
 pub struct BotKeys {
     secrets: Secrets,
-    /// Of each key as text.
+    /// The digest of each key as text.
     digests: Vec<[u8; 32]>,
 }
 
-/// Who is not let in.
+/// Why a caller is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAdmitted {
-    /// Neither a signature nor a key.
+    /// There is neither a signature nor a key.
     #[error("sign the request as in Standard Webhooks, or send the bot's key as bearer")]
     Nothing,
-    /// Another key.
+    /// The key is not one of the bot's.
     #[error("this is not a key of the bot")]
     Key,
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("{0}")]
     Signature(SignatureError),
 }
 
-/// Who was let in.
+/// A caller who was admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
-    /// The `webhook-id`, where there is one.
+    /// The `webhook-id`, if there is one.
     pub id: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl BotKeys {
     /// The keys of all bots that have some, by the bot's id.
     ///
     /// # Errors
-    /// The first that is weak or cannot be read.
+    /// The first key that is weak or cannot be read.
     pub fn load(config: &Config) -> Result<HashMap<String, Self>, ConfigError> {
         let mut all = HashMap::new();
         for (id, bot) in &config.bots {
@@ -71,7 +71,7 @@ impl BotKeys {
         Ok(all)
     }
 
-    /// A bot's own keys: in `key` or the file that `key_file` names, with blanks or lines between them.
+    /// A bot's own keys: in `key`, or in the file that `key_file` names, with blanks or line breaks between them.
     fn of(bot: &Bot) -> Result<Option<Self>, String> {
         let Some(text) = secret("key", bot.key.as_ref(), bot.key_file.as_ref())? else {
             return Ok(None);
@@ -90,10 +90,10 @@ impl BotKeys {
         Ok(secrets.map(|secrets| Self { secrets, digests }))
     }
 
-    /// Lets in who has signed these bytes a moment ago, or shows a key.
+    /// Admits a caller who has signed these bytes a moment ago, or sends a key.
     ///
     /// # Errors
-    /// Who is not let in.
+    /// Why the caller is refused.
     pub fn admits(
         &self,
         headers: &HeaderMap,

@@ -1,11 +1,11 @@
-//! The way in for bots: `POST /api/bots/{bot}/conversations/{conversation}/messages` says something outside a turn
+//! The API for bots: `POST /api/bots/{bot}/conversations/{conversation}/messages` says something outside a turn
 //! (`docs/bots.md`).
 //!
-//! In the path: a bot, or a desk of people behind it, calls; `keys` finds out who it is, `said` reads what it says, the
-//! platform side (`rtm::outside`) stores and tells it.
+//! In the path: a bot, or the people behind it, call this. `keys` checks the caller, `said` reads the body, and
+//! `rtm::outside` stores and publishes it.
 //!
-//! Invariants: nothing is looked up in the store for a caller who has not proven a key of the bot. A bot without keys has no
-//! such address. Every refusal is counted in the log, and none repeats what was sent.
+//! Invariants: nothing is looked up in the store before the caller has proven a key of the bot. A bot without keys has
+//! no such address. Every refusal is counted in the log, and none repeats what was sent.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
@@ -26,7 +26,7 @@ mod said;
 
 pub use keys::{Admitted, BotKeys, NotAdmitted};
 
-/// What is answered: where the messages stand.
+/// The answer: the positions of the messages.
 #[derive(Debug, Serialize)]
 struct Stored {
     messages: Vec<Receipt>,
@@ -91,7 +91,7 @@ pub async fn say(
     let allowed = state.rtm.rates.bot_conversation(&conversation.name);
     allowed.map_err(limited)?;
     let rtm = std::sync::Arc::clone(&state.rtm);
-    // Also when the caller goes away meanwhile: what is stored is told.
+    // This runs on if the caller goes away, because what is stored must be published.
     let saying = state.shutdown.finish(
         "way in",
         async move { rtm.say(&conversation, saying).await },

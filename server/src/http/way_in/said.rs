@@ -1,4 +1,4 @@
-//! What a caller says: Parlour's JSON of replies, and around it who speaks and under which id.
+//! The body of a call: Parlour's JSON of replies, and around it who speaks, and an id.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use crate::ids::Ids;
 use crate::limits::SAYING_ID_BYTES;
 use crate::rtm::outside::Saying;
 
-/// Why it cannot be read. Nothing of what was sent is repeated.
+/// Why it cannot be read. It never repeats what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotReadable {
-    /// See there.
+    /// The reply inside cannot be read.
     #[error(transparent)]
     Reply(#[from] ReplyError),
     /// An id of another type or length.
@@ -19,7 +19,7 @@ pub(super) enum NotReadable {
     /// A person without a name, or of another type.
     #[error("{0} is {{\"name\": …}} with a name")]
     Agent(String),
-    /// Two speak at once.
+    /// Two people speak in one request.
     #[error("the messages of one request are by one person or by the bot; send a request for each")]
     Speakers,
     /// Nothing is said or done.
@@ -27,8 +27,8 @@ pub(super) enum NotReadable {
     Nothing,
 }
 
-/// Reads a body. `header_id` is the id of the request itself, which one in the body goes before; without any, doubles are
-/// not known.
+/// Reads a body. `header_id` is the id of the request itself; an id in the body comes first. Without an id, duplicates
+/// cannot be recognised.
 pub(super) fn read(
     body: &[u8],
     header_id: Option<String>,
@@ -65,7 +65,7 @@ pub(super) fn read(
     })
 }
 
-/// The person who speaks: said once for the whole, or with each message.
+/// The person who speaks. The name stands once for the whole body, or in each message.
 fn speaker(value: &Value) -> Result<Option<String>, NotReadable> {
     let whole = agent(&value["agent"], || "`agent`".to_owned())?;
     let Some(messages) = value["messages"].as_array() else {
@@ -90,7 +90,7 @@ fn agent(value: &Value, path: impl Fn() -> String) -> Result<Option<String>, Not
     let name = value["name"].as_str().map(str::trim);
     let name = name.filter(|name| !protocol::visible::is_blank(name));
     let name = name.ok_or_else(|| NotReadable::Agent(path()))?;
-    // As a hand-over cuts it: it is the same person.
+    // A hand-over cuts the name in the same way, so it is the same person.
     Ok(Some(name.chars().take(MAX_NAME_CHARS).collect()))
 }
 

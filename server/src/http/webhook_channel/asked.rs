@@ -1,7 +1,7 @@
-//! What a client of the webhook channel says: the body of its request.
+//! The body of a request to the webhook channel.
 //!
-//! Invariants: a message passes the same limits as one over a socket, by the same code. Wrong types are told by their
-//! place; what was said is not repeated.
+//! Invariants: a message passes the same limits as one over a socket, by the same code. An error about a wrong type
+//! names its path, and never what was said.
 
 use serde_json::{Map, Value, json};
 
@@ -18,10 +18,10 @@ pub(super) struct ChannelRequest {
     pub(super) what: What,
 }
 
-/// What is said.
+/// What the request says.
 #[derive(Debug, PartialEq)]
 pub(super) enum What {
-    /// `ON_CONNECT`: greet me.
+    /// `ON_CONNECT`: the user wants the welcome.
     Connect,
     /// `SESSION_CLOSURE`.
     Close,
@@ -30,7 +30,7 @@ pub(super) enum What {
 }
 
 impl ChannelRequest {
-    /// Reads a body of either version. `key`: by which the client marks a request that it sends again.
+    /// Reads a body of either version. `key` marks a request that the client sends again.
     ///
     /// # Errors
     /// 400 for what cannot be read, 413 for what is too long.
@@ -83,7 +83,7 @@ fn what(
     }
 }
 
-/// As a frame of a socket says it, under the limits of such a frame.
+/// The message as a frame of a socket would say it, under the limits of such a frame.
 fn say(
     fields: &Map<String, Value>,
     message: &Map<String, Value>,

@@ -1,6 +1,6 @@
-//! Waiting for what a bot answers to one request.
+//! Waits for the answers to one request.
 //!
-//! In the path: a request that was stored waits here, and so does a poll.
+//! In the path: a stored request waits here, and so does a poll.
 //!
 //! Invariants: the store says what was answered and whether that is all. The bus only wakes the waiting request, so a
 //! poll may wait on another node than the one of the bot's turn. Answers to other requests of the same user are left
@@ -18,9 +18,9 @@ use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
 use crate::rtm::{Rtm, stream};
 use crate::store::{NextJob, StoreError};
 
-/// How often the store is asked meanwhile: a turn that ends without an answer tells nobody.
+/// How often to ask the store in the meantime, because a turn that ends without an answer publishes nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
-/// How long a bot that answers outside of its turns is listened to after it said something.
+/// How long to wait for more from a bot that answers outside its turns, after it said something.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// What a request waits for.
@@ -28,30 +28,31 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) struct Awaited {
     /// The sequence before the first answer.
     pub(super) after: u64,
-    /// The job; none that is known: the last one that is open.
+    /// The job. `None`: the last one that is open.
     pub(super) job: Option<i64>,
-    /// What makes the ids of its answers: the message, or the session.
+    /// The origin of the ids of its answers: the message, or the session.
     pub(super) origin: String,
-    /// No other request was open: whatever the bot says until the user's next words belongs to it.
+    /// Whether no other request was open. Then everything that the bot says before the user's next message belongs to
+    /// it.
     pub(super) alone: bool,
 }
 
-/// What there is of it.
+/// The answers so far.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) answers: Vec<StoredMessage>,
-    /// The bot's turn is over.
+    /// Whether the bot's turn is over.
     pub(super) done: bool,
 }
 
 impl Awaited {
-    /// What there is at the moment.
+    /// The answers at this moment.
     pub(super) async fn look(
         &self,
         rtm: &Rtm,
         conversation: ConversationId,
     ) -> Result<Seen, StoreError> {
-        // In this order: what a job that is done has answered is there to be read.
+        // The order matters: once a job is done, its answers can be read.
         let next = rtm.store.next_job(conversation, rtm.clock.now()).await?;
         let since = rtm
             .store
@@ -62,7 +63,7 @@ impl Awaited {
         let (mut others, mut answered) = (self.alone, false);
         for message in stored {
             if message.sender == Sender::User {
-                // The request's own words may stand below a welcome.
+                // The request's own message may stand below a welcome.
                 others &= message.message_id == self.origin;
                 continue;
             }
@@ -91,7 +92,7 @@ impl Awaited {
         (0..=MAX_ANSWERS).map(id).collect()
     }
 
-    /// Waits until the bot's turn is over, but not beyond `until`. `late`: the bot answers outside of its turns.
+    /// Waits until the bot's turn is over, but not beyond `until`. `late`: the bot answers outside its turns.
     pub(super) async fn wait(
         &self,
         rtm: &Rtm,
@@ -130,7 +131,7 @@ impl Awaited {
     }
 }
 
-/// True when something was stored, or may have been. A growing answer is not stored yet.
+/// True if something was stored, or may have been. A streaming answer is not stored yet.
 async fn stored(subscription: &mut Subscription) {
     while let Received::Wake(Wake {
         event: Event::Streaming(_),

@@ -1,10 +1,10 @@
-//! Answers that are brought to an app instead of being fetched: `callback_url` of its webhook channel.
+//! Answers that are sent to an app, instead of being polled: the `callback_url` of its webhook channel.
 //!
-//! In the path: a request that was stored makes sure that somebody follows its conversation; each answer in it, late ones
-//! and those of people too, is then one call to the app's address, signed as in Standard Webhooks.
+//! In the path: a stored request makes sure that a task follows its conversation. Each answer in it, including late
+//! ones and those of people, becomes one call to the app's address, signed as in Standard Webhooks.
 //!
-//! Invariants: in the order of the transcript, one call at a time. `webhook-id` is the message's id: an app that gets one
-//! twice can tell. What cannot be delivered is in the transcript, and one line in the log.
+//! Invariants: the calls keep the order of the transcript, one at a time. `webhook-id` is the message's id, so an app
+//! can recognise a repetition. What cannot be delivered is in the transcript, and is one line in the log.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::rtm::limits::{MAX_REPLAY, REPLAY_BYTES};
 use crate::signing::BearerCaller;
 use crate::state::AppState;
 
-/// How long a conversation is followed in which nothing happens.
+/// How long a quiet conversation is followed.
 const FOLLOWED: Duration = Duration::from_mins(30);
 /// The pauses before the next attempts, unless the app asks for longer ones.
 const PAUSES: [Duration; 4] = [
@@ -29,10 +29,10 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(30),
     Duration::from_mins(2),
 ];
-/// What an app may say to a call. Nobody reads it.
+/// The most bytes of an app's acknowledgement, which nobody reads.
 const ACKNOWLEDGEMENT_BYTES: usize = 64 * 1024;
 
-/// Who is called, about whom.
+/// The app to call, and the conversation.
 #[derive(Clone)]
 pub(super) struct Receiver {
     caller: BearerCaller,
@@ -80,7 +80,7 @@ struct Follow {
     state: AppState,
     receiver: Receiver,
     conversation: ConversationId,
-    /// The newest sequence that was dealt with.
+    /// The newest sequence that was handled.
     last_seq: u64,
     subscription: Subscription,
 }
@@ -111,7 +111,7 @@ impl Follow {
         }
     }
 
-    /// Everything that the app has not been told.
+    /// Sends everything that the app has not got yet.
     async fn send_all(&mut self) {
         let rtm = &self.state.rtm;
         loop {
@@ -181,7 +181,7 @@ impl Follow {
         let secrets = self.state.callbacks.secrets.get();
         let secrets = secrets.get(&self.receiver.caller.app);
         let (Some(url), Some(secrets)) = (url, secrets) else {
-            // Taken out of the configuration meanwhile.
+            // The address was removed from the configuration in the meantime.
             return Ok(());
         };
         let address = Address::configured(url.url().clone())?;
@@ -195,13 +195,13 @@ impl Follow {
             .body("application/json", body.to_owned())
             .max_bytes(ACKNOWLEDGEMENT_BYTES);
         let mut answer = self.state.around.outbound.send(call).await?.successful()?;
-        // Read, so that the connection can be used again; what it says does not matter.
+        // It is read so that the connection can be used again. Its contents do not matter.
         drop(answer.bytes().await);
         Ok(())
     }
 }
 
-/// Something was stored, or went by unheard.
+/// Something was stored, or an event was missed.
 async fn stored(subscription: &mut Subscription) {
     while let Received::Wake(Wake {
         event: Event::Streaming(_) | Event::Stop(_) | Event::Access,

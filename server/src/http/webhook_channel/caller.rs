@@ -1,4 +1,4 @@
-//! Who calls the webhook channel: an app that has one, for one of its users.
+//! The caller of the webhook channel: an app that has one, for one of its users.
 
 use http::{HeaderMap, Uri, header};
 
@@ -12,10 +12,10 @@ use crate::security::refusals::Refused;
 use crate::signing::{AssertionError, BearerCaller, claimed_app, verify_bearer};
 use crate::state::AppState;
 
-/// The caller and its app's channel, when the token holds and the app may open the bot.
+/// The caller and its app's channel, if the token is valid and the app may open the bot.
 ///
 /// # Errors
-/// 401 for a token that does not hold, 403 or 404 for the bot, for an app without a channel, and for a page that the app
+/// 401 for a token that is not valid, 403 or 404 for the bot, for an app without a channel, and for a page that the app
 /// does not list, 503 for too many requests.
 pub(super) async fn caller<'a>(
     state: &AppState,
@@ -40,7 +40,7 @@ pub(super) async fn caller<'a>(
         let app = claimed_app(token).filter(|app| table.app(app).is_some());
         state.refusals.note(what, app.as_deref(), client.ip);
     })?;
-    // What was issued before a sign-out opens nothing, as at the grant.
+    // A token that was issued before a sign-out opens nothing, as at the grant.
     let out = state.store.signed_out(&caller.identity.subject).await?;
     if out.is_some_and(|out| caller.issued <= out) {
         return Err(AssertionError::Expired.into());

@@ -1,4 +1,4 @@
-//! Answers as the webhook channel words them.
+//! Answers in the form of the webhook channel.
 
 use protocol::json::Value as Kept;
 use protocol::reply::BotMessage;
@@ -33,7 +33,7 @@ pub(super) fn entry(stored: &StoredMessage) -> Value {
     })
 }
 
-/// The answer to a request, or to a poll. `closed`: the session has ended, which is the end of a task here.
+/// The answer to a request or to a poll. `closed`: the session has ended, which is the end of a task here.
 pub(super) fn answer(
     bot: &str,
     from: &str,
@@ -55,7 +55,7 @@ pub(super) fn answer(
     answer
 }
 
-/// The same for the channel's first version: `{"text": ["…", {…}], "endOfTask": …}`.
+/// The answer for the channel's first version: `{"text": ["…", {…}], "endOfTask": …}`.
 pub(super) fn first_version(answer: &Value) -> Value {
     let entries = answer["data"].as_array().into_iter().flatten();
     let said: Vec<_> = entries.map(|entry| entry["val"].clone()).collect();

@@ -1,4 +1,4 @@
-//! The conversations whose answers are brought to apps, and the secrets that sign them.
+//! The conversations whose answers are sent to apps, and the secrets that sign them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,17 +28,17 @@ impl ChannelCallbacks {
         })
     }
 
-    /// Reads them again.
+    /// Reads the secrets again. They replace the old ones when the result is called.
     ///
     /// # Errors
-    /// The first one that is wrong; then the old ones go on.
+    /// The first one that is wrong. Then the old ones stay.
     pub fn reread(&self, config: &Config) -> Result<impl FnOnce() + '_, ConfigError> {
         let fresh = read(config)?;
         Ok(|| self.secrets.replace(fresh))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, HashSet<ConversationId>> {
-        // Nothing in the critical sections can panic half-way.
+        // Nothing in the critical sections can panic.
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,12 +1,12 @@
 //! Kore's webhook channel: a client without a socket talks to any bot by plain requests.
 //!
 //! In the path: `POST /chatbot/v2/webhook/{bot}` stores what the user says as a socket would, and waits for the bot's
-//! answers; `GET …/poll/{id}` gives those that were not there in time. An app with a `callback_url` is acknowledged at
-//! once and called with each answer (`callback`).
+//! answers. `GET …/poll/{id}` gives those that did not come in time. An app with a `callback_url` is acknowledged at
+//! once, and called with each answer (`callback`).
 //!
-//! Invariants: only for apps that have the table `webhook`. A token speaks for one identity, and `from.id` is that one.
-//! What is said is stored, answered and fanned out as everywhere: the same user's open widget shows it. It is stored and
-//! answered although the client hangs up.
+//! Invariants: it is only for apps that have the table `webhook`. A token speaks for one identity, and `from.id` is
+//! that one. What is said is stored, answered and sent to other sessions as everywhere, so the same user's open widget
+//! shows it. It is stored and answered even if the client hangs up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,18 +47,18 @@ use asked::{ChannelRequest, What};
 use awaited::Awaited;
 use poll_id::PollId;
 
-/// How long a poll waits. Clients come back every second by themselves.
+/// How long a poll waits. Clients poll every second by themselves.
 const POLL_WITHIN: Duration = Duration::from_secs(1);
-/// How long the welcome is waited for, so that it stands above the first message.
+/// How long to wait for the welcome, so that it stands above the first message.
 const WELCOME_WITHIN: Duration = Duration::from_secs(2);
-/// How long an answer that was late can be fetched. The transcript has it for longer.
+/// How long a late answer can be polled. The transcript keeps it longer.
 const POLL_LIFE: Duration = Duration::from_mins(10);
-/// How long a bot that answers outside of its turns is waited for in all. It may have nothing to say.
+/// How long to wait in total for a bot that answers outside its turns. It may have nothing to say.
 const LATE_WITHIN: Duration = Duration::from_mins(2);
-/// Longest key by which a client marks a request that it sends again.
+/// The longest key with which a client marks a request that it sends again.
 const KEY_CHARS: usize = 128;
 
-/// The channel's first version: its answers are `text`, and it knows no poll.
+/// The channel's first version: its answers are `text`, and it has no poll.
 const FIRST_VERSION: &str = "/chatbot/hooks/{bot}";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -79,7 +79,7 @@ pub fn routes() -> Router<AppState> {
         )
 }
 
-/// What the address names. Instances of a hook are the client's own affair.
+/// The parts of the address. Instances of a hook are the client's own affair.
 #[derive(Debug, Deserialize)]
 struct Hook {
     bot: String,
@@ -87,12 +87,12 @@ struct Hook {
     poll: String,
 }
 
-/// What was stored, and what is waited for.
+/// What was stored, and what to wait for.
 struct Kept {
     conversation: ConversationId,
     session_id: String,
     subscription: Subscription,
-    /// None: there is nothing to answer.
+    /// `None`: there is nothing to answer.
     awaited: Option<Awaited>,
 }
 
@@ -144,7 +144,7 @@ async fn say(
     let forwards = forward.map(|receiver| (state.clone(), receiver));
     let kept = rtm.shutdown.finish("webhook channel", async move {
         let kept = keeping.await?;
-        // Also for who has hung up.
+        // This also happens if the client has hung up.
         if let Some((state, receiver)) = forwards {
             callback::forward(&state, receiver, &kept).await?;
         }
@@ -175,7 +175,7 @@ async fn say(
     Ok(private(worded(&uri, answer)))
 }
 
-/// In the words of the version that was asked.
+/// The answer in the version of the address.
 fn worded(uri: &Uri, answer: Value) -> Value {
     if uri.path().starts_with("/chatbot/hooks/") {
         data::first_version(&answer)
@@ -184,7 +184,7 @@ fn worded(uri: &Uri, answer: Value) -> Value {
     }
 }
 
-/// Gives an answer that was not there in time, once.
+/// Gives an answer that did not come in time, once.
 async fn poll(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
@@ -217,7 +217,7 @@ async fn poll(
         let answer = json!({"status": "Inprogress", "pollId": hook.poll, "_v": "v2"});
         return Ok(private(answer));
     }
-    // Whoever takes it gets the answers, on whichever node.
+    // Whoever takes the ticket gets the answers, on whichever node.
     let taken = rtm
         .store
         .take_ticket(poll_id::hash(&hook.poll), now)
@@ -238,7 +238,7 @@ async fn user(state: &AppState, caller: &BearerCaller) -> Result<User, ApiError>
     Ok(user.await?)
 }
 
-/// Counts a message, and refuses one too many.
+/// Counts a message, and refuses one that is too many.
 fn allowed(
     state: &AppState,
     caller: &BearerCaller,
@@ -259,7 +259,7 @@ fn allowed(
     })
 }
 
-/// Opens the session and stores what was said; wakes who answers.
+/// Opens the session, stores what was said, and wakes `rtm::answers`.
 async fn keep(
     rtm: Arc<Rtm>,
     caller: BearerCaller,
@@ -356,14 +356,14 @@ async fn keep(
     })
 }
 
-/// Has the session ended?
+/// Whether the session has ended.
 async fn is_closed(state: &AppState, caller: &BearerCaller, bot: &str) -> Result<bool, ApiError> {
     let user = user(state, caller).await?;
     let found = state.rtm.store.conversation(&user.id, bot).await?;
     Ok(found.is_some_and(|conversation| !conversation.session_open))
 }
 
-/// An id by which the answer can be fetched, on any node and after a restart.
+/// An id with which the answer can be polled, on any node and after a restart.
 async fn poll_later(
     state: &AppState,
     caller: &BearerCaller,
@@ -385,7 +385,7 @@ async fn poll_later(
     Ok(text)
 }
 
-/// By which the client marks a request that it sends again.
+/// The key with which the client marks a request that it sends again.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);

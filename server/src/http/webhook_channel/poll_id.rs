@@ -1,9 +1,9 @@
-//! The id by which an answer that was not there in time is asked for again.
+//! The id with which an answer that did not come in time is polled.
 //!
-//! In the path: made when a request gives up waiting; `poll` reads it, on whichever node.
+//! In the path: it is made when a request stops waiting. `poll` reads it, on whichever node.
 //!
-//! Invariants: it carries what is waited for, and a mark that only this deployment can make. It belongs to one caller. The
-//! store keeps its hash as a ticket, which is taken away when the answer is delivered: so that happens once.
+//! Invariants: it carries what to wait for, and a signature that only this deployment can make. It belongs to one
+//! caller. The store keeps its hash as a ticket, which is taken when the answer is delivered, so that happens once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,19 +15,19 @@ use crate::clock::Millis;
 use crate::signing::{BearerCaller, Visitors};
 use crate::store::SecretHash;
 
-/// The longest one that is looked at; ours have about 300 bytes.
+/// The longest id that is looked at. Ours have about 300 bytes.
 const MAX_BYTES: usize = 1024;
 
-/// What it says.
+/// The contents of the id.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PollId {
-    /// What is waited for.
+    /// What to wait for.
     pub(super) awaited: Awaited,
-    /// When it was asked.
+    /// When the request came.
     pub(super) asked: Millis,
-    /// For whom, as a hash.
+    /// The caller, as a hash.
     whose: String,
-    /// Makes it one of its own.
+    /// Makes the id unique.
     nonce: String,
 }
 
@@ -46,17 +46,17 @@ impl PollId {
         }
     }
 
-    /// As it travels: fit for a path.
+    /// The id as it travels. It fits into a path.
     ///
     /// # Errors
-    /// When the cryptography fails, which it does not with a secret.
+    /// If the cryptography fails, which does not happen with a secret.
     pub(super) fn written(&self, bot: &str, visitors: &Visitors) -> anyhow::Result<String> {
         let words = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?);
         let mark = visitors.mark(&marked(bot, &words))?;
         Ok(format!("{words}.{mark}"))
     }
 
-    /// The id that travelled as `text`, if it is one of this bot and caller.
+    /// The id in `text`, if it belongs to this bot and this caller.
     pub(super) fn read(
         text: &str,
         bot: &str,
@@ -75,7 +75,7 @@ impl PollId {
     }
 }
 
-/// What the store keeps of it. The line break keeps it apart from a socket's ticket.
+/// The hash for the store. The line break distinguishes it from a socket's ticket.
 pub(super) fn hash(text: &str) -> SecretHash {
     SecretHash::of(format!("poll\n{text}"))
 }
