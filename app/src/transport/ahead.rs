@@ -1,9 +1,11 @@
-//! What the page has asked for before the wasm was there.
+//! The answers that the page requested before the wasm was there.
 //!
-//! In the path: `frontend/scripts/page/ahead.ts` asks for assertion, grant and start while the wasm is on its way; `requests.rs`
-//! looks here before it fetches. The session notices nothing: a step that failed ahead is a step that failed.
+//! In the path: `frontend/scripts/page/ahead.ts` requests assertion, grant and start while the wasm is loading.
+//! `requests.rs` looks here before it fetches. The session sees no difference: a step that failed ahead is a step that
+//! failed.
 //!
-//! **Invariants.** Each answer is used once. Without the script, or with another one, everything goes over the network.
+//! **Invariants.** Each answer is used once. Without the script, or with another version of it, everything goes over
+//! the network.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -15,7 +17,7 @@ extern "C" {
     /// `Ahead` of `frontend/scripts/page/globals.ts`.
     type Ahead;
 
-    /// Pages whose host says who the visitor is have none.
+    /// Absent in pages whose host says who the visitor is.
     #[wasm_bindgen(thread_local_v2, js_name = parlourAhead)]
     static AHEAD: Option<Ahead>;
 
@@ -23,8 +25,8 @@ extern "C" {
     fn take(this: &Ahead, url: &str) -> Option<Promise>;
 }
 
-/// The answer to this request, if it was asked for ahead. Whatever is not a `POST` was not; but it waits for the answer from the same
-/// address, which may set a cookie: signed out is signed out after it, not before.
+/// The answer to this request, if it was requested ahead. Only a `POST` can be. Another request waits for the answer
+/// from the same address, because that answer may set a cookie: a sign-out must come after it.
 pub(super) async fn answer(method: &str, url: &str) -> Option<Response> {
     let asked = AHEAD.with(|ahead| ahead.as_ref()?.take(url))?;
     let answer = JsFuture::from(asked).await.ok();

@@ -1,5 +1,5 @@
-//! Every timer of the widget, on one `setTimeout` and one closure: arming and disarming costs no
-//! memory, however long the page lives.
+//! Every timer of the widget, on one `setTimeout` and one closure. Arming and disarming costs no memory, however long
+//! the page lives.
 
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -9,7 +9,7 @@ use web_sys::window;
 
 use super::page;
 
-/// Something to be reminded of.
+/// What a timer is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alarm {
     /// The connection has been away for long.
@@ -24,17 +24,17 @@ pub(super) enum Alarm {
     Mentioned,
 }
 
-/// The alarms that are set: at most one of each.
+/// The alarms that are set, at most one of each kind.
 #[derive(Default)]
 pub(super) struct Alarms {
-    /// With the time at which they are due, by [`page::uptime_ms`]; in that order.
+    /// Each with the time at which it is due, by [`page::uptime_ms`], ordered by that time.
     set: RefCell<Vec<(Alarm, u64)>>,
     handle: Cell<Option<i32>>,
     tick: OnceCell<Closure<dyn FnMut()>>,
 }
 
 impl Alarms {
-    /// Says what happens when something is due: [`Alarms::take_due`] tells what. Once.
+    /// Sets what happens when an alarm is due. [`Alarms::take_due`] says which one. Call it once.
     pub(super) fn on_tick(&self, tick: impl FnMut() + 'static) {
         let _ = self.tick.set(Closure::new(tick));
     }
@@ -43,7 +43,7 @@ impl Alarms {
         let at = page::uptime_ms().saturating_add(after_ms);
         let mut set = self.set.borrow_mut();
         set.retain(|(other, _)| *other != alarm);
-        // In place: a general sort is 5 kB of the widget.
+        // It is inserted in order, because a general sort costs 5 kB of the widget.
         let index = set.iter().position(|(_, other)| *other > at);
         let index = index.unwrap_or(set.len());
         set.insert(index, (alarm, at));
@@ -51,7 +51,7 @@ impl Alarms {
         self.wind();
     }
 
-    /// Arms it unless it is armed already.
+    /// Arms the alarm, unless it is armed already.
     pub(super) fn arm_once(&self, alarm: Alarm, after_ms: u64) {
         if !self.set.borrow().iter().any(|(other, _)| *other == alarm) {
             self.arm(alarm, after_ms);
@@ -63,7 +63,8 @@ impl Alarms {
         self.wind();
     }
 
-    /// Takes out what fell due first. One at a time: what it leads to may put off or disarm what is due beside it.
+    /// Takes out the alarm that was due first. It takes one at a time, because handling it may postpone or disarm the
+    /// next.
     pub(super) fn take_due(&self) -> Option<Alarm> {
         let mut set = self.set.borrow_mut();
         // A browser may call a millisecond early.
@@ -74,7 +75,7 @@ impl Alarms {
         due
     }
 
-    /// One `setTimeout` for the earliest.
+    /// Sets one `setTimeout` for the earliest alarm.
     fn wind(&self) {
         let (Some(window), Some(tick)) = (window(), self.tick.get()) else {
             return;

@@ -1,9 +1,8 @@
-//! What a tab keeps at once: the journal of messages that the [`store`](super::store) does not have
-//! yet and the draft (`sessionStorage`, by the page's path, so by bot), and the visitor token where
-//! cookies are refused (`localStorage`).
+//! What a tab stores at once: the journal of messages that the [`store`](super::store) does not have yet and the draft
+//! (`sessionStorage`, by the page's path, so by bot), and the visitor token if cookies are refused (`localStorage`).
 //!
-//! **Invariants.** A browser that refuses storage loses nothing while the page lives: all of it is
-//! in memory too (the token in the driver). Nothing here can fail towards its caller.
+//! **Invariants.** If a browser refuses storage, nothing is lost while the page lives, because all of it is in memory
+//! too (the token in the driver). No failure here reaches the caller.
 
 use js_sys::{JSON, Reflect};
 use protocol::read::Read;
@@ -28,7 +27,7 @@ fn browser() -> Option<Storage> {
     window()?.local_storage().ok()?
 }
 
-/// What was said before the page was alive, now or before a reload. Stops `early.ts`.
+/// The messages that were sent before the wasm was there, now or before a reload. It stops `early.ts`.
 pub(super) fn unsent() -> Vec<Outgoing> {
     early::unsent(stored(), taken())
 }
@@ -44,7 +43,7 @@ fn of_early(field: &str) -> Option<(JsValue, JsValue)> {
     Some((early, value))
 }
 
-/// Whether a word was being composed when `early.ts` was stopped.
+/// Whether a word was being composed when `early.ts` stopped.
 pub(super) fn composing() -> bool {
     of_early("composing").is_some_and(|(_, composing)| composing.is_truthy())
 }
@@ -58,13 +57,13 @@ fn taken() -> Vec<Outgoing> {
     take().unwrap_or_default()
 }
 
-/// The latest id that this tab gave out: the next one is greater, also when the clock was set back.
+/// The latest id that this tab gave out. The next one is greater, even if the clock was set back.
 pub(super) fn last_id() -> u64 {
     let text = tab().and_then(|tab| tab.get_item(&key(LAST_ID)).ok()?);
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Keeps what the store does not have yet, and the latest id given out.
+/// Stores the messages that the store does not have yet, and the latest id that was given out.
 pub(super) fn journal(kept: &Vec<Outgoing>, last_id: u64) {
     put(tab(), &key(LAST_ID), &last_id.to_string());
     let key = early::storage_key(&path());
@@ -75,7 +74,7 @@ pub(super) fn journal(kept: &Vec<Outgoing>, last_id: u64) {
     }
 }
 
-/// Keeps what stands in the composer; nothing, when it is empty.
+/// Stores the text of the composer. An empty text removes it.
 pub(super) fn draft(text: &str) {
     let key = key(DRAFT);
     if text.is_empty() {
@@ -85,7 +84,7 @@ pub(super) fn draft(text: &str) {
     }
 }
 
-/// What stood in the composer when this tab last showed the page.
+/// The text of the composer when this tab last showed the page.
 pub(super) fn kept_draft() -> Option<String> {
     tab()?.get_item(&key(DRAFT)).ok()?
 }
@@ -95,19 +94,19 @@ pub(super) fn visitor() -> Option<String> {
     browser()?.get_item(VISITOR).ok()?
 }
 
-/// Keeps the signed visitor token: the identity where cookies are refused.
+/// Stores the signed visitor token, which is the identity if cookies are refused.
 pub(super) fn keep_visitor(token: &str) {
     put(browser(), VISITOR, token);
 }
 
-/// Forgets what this tab kept for a visitor.
+/// Removes what this tab stored for a visitor.
 pub(super) fn forget_tab() {
     remove(tab(), &early::storage_key(&path()));
     remove(tab(), &key(DRAFT));
     remove(tab(), &key(LAST_ID));
 }
 
-/// Forgets everything about the visitor.
+/// Removes everything about the visitor.
 pub(super) fn forget() {
     forget_tab();
     remove(browser(), VISITOR);
@@ -121,7 +120,7 @@ fn key(what: &str) -> String {
     format!("{what}:{}", path())
 }
 
-// A full or refused storage is not an error here: memory has it too.
+// A full or refused storage is not an error here, because memory has it too.
 
 fn put(storage: Option<Storage>, key: &str, value: &str) {
     let _ = storage.map(|storage| storage.set_item(key, value));

@@ -1,22 +1,22 @@
 //! Browser only: drives [`protocol::session`] with gloo-net and `fetch`.
 //!
-//! In the path: the island makes the [`Driver`]; `chat.rs` hands actions to it, the session says what to do, this module does it
-//! (requests, socket, timers, storage) and reports what happened back to the session; then it sets the
-//! signals of [`Shown`]. The loader's side is `host`.
+//! In the path: the island makes the [`Driver`]. `chat.rs` hands actions to it. The session says what to do, this
+//! module does it (requests, socket, timers, storage) and reports what happened. Then it sets the signals of [`Shown`].
+//! `host` talks to the loader.
 //!
-//! - [`ahead`]: what was asked for before the wasm was there. [`requests`]: assertion, grant, start, history.
+//! - [`ahead`]: answers that were requested before the wasm was there. [`requests`]: assertion, grant, start, history.
 //! - [`socket`]: one WebSocket.
 //! - [`alarms`]: every timer, on one `setTimeout`.
-//! - [`outbox`]: keeps what is unsent: [`keep`], what a tab keeps at once (journal, draft, visitor
-//!   token), and [`store`], what the browser keeps over tabs and days.
-//! - [`tabs`]: which of the visitor's tabs leads, and what they say to each other.
-//! - [`page`]: document and window: composer, visibility, clock, dice.
-//! - [`show`]: what is shown, unread count, notices.
+//! - [`outbox`]: stores unsent messages, with [`keep`] (what a tab stores at once: journal, draft, visitor token) and
+//!   [`store`] (what the browser keeps over tabs and days).
+//! - [`tabs`]: which of the visitor's tabs leads, and their messages to each other.
+//! - [`page`]: document and window: composer, visibility, clock, randomness.
+//! - [`show`]: what is shown, the unread count, notices.
 //! - [`whole`]: the whole conversation, for a file or for paper.
 //!
-//! **Invariants.** One driver an island. The session decides, this module never does: it has no
-//! back-off, no resend, no queue of its own. An event is never fed while another is handled: what
-//! happens at once (a socket that cannot be opened) is reported by a task of its own.
+//! **Invariants.** An island has one driver. The session decides, and this module never does: it has no back-off, no
+//! resend and no queue. An event is never fed while another is handled; what happens at once (a socket that cannot be
+//! opened) is reported by a task of its own.
 #![cfg(target_arch = "wasm32")]
 
 mod ahead;
@@ -56,9 +56,9 @@ pub(crate) struct Driver {
     shown: Shown,
     settings: Arc<WidgetSettings>,
     session: RefCell<Session>,
-    /// The bearer of every call after the grant. Only here, never stored.
+    /// The access token of every call after the grant. It is only here, and never stored.
     token: RefCell<Option<String>>,
-    /// The signed visitor token, where neither cookies nor storage keep it.
+    /// The signed visitor token, if neither cookies nor storage keep it.
     visitor: RefCell<Option<String>>,
     socket: RefCell<Option<(Attempt, Socket)>>,
     alarms: Alarms,
@@ -66,28 +66,28 @@ pub(crate) struct Driver {
     ledger: Ledger,
     tabs: Tabs,
     host: Option<Rc<Host>>,
-    /// Whether somebody looks, and what came while nobody did.
+    /// Whether somebody looks, and what came in the meantime if not.
     watch: Watch,
     started: Cell<bool>,
-    /// The whole conversation is on its way.
+    /// The whole conversation is being loaded.
     reading: Cell<bool>,
-    /// A word is being composed: whatever changes the composer would break it.
+    /// A word is being composed. A change of the composer would break it.
     composing: Cell<bool>,
-    /// The draft is to be restored when it is composed.
+    /// The draft must be restored once the word is composed.
     restore: Cell<bool>,
-    /// What the host page last put into the composer…
+    /// The text that the host page last put into the composer…
     filled: RefCell<String>,
-    /// …and what it wants there when the word is composed. A later one takes its place.
+    /// …and the text that it wants there once the word is composed. A later text replaces it.
     fill: RefCell<Option<String>>,
 }
 
-/// Lets a task run. Boxed, so that all of them share the code that runs a task.
+/// Runs a task. It is boxed, so that all tasks share the code that runs them.
 fn spawn(task: impl Future<Output = ()> + 'static) {
     spawn_local(Box::pin(task) as Pin<Box<dyn Future<Output = ()>>>);
 }
 
 impl Driver {
-    /// The driver of a session that shows what becomes of it here. It takes over what was said before the wasm was there.
+    /// The driver of a session whose state is shown here. It takes over what was said before the wasm was there.
     pub(crate) fn new(shown: Shown, settings: Arc<WidgetSettings>) -> Rc<Self> {
         let elsewhere = find(&settings.platform.base, "://").is_some();
         let early = keep::unsent();
@@ -96,8 +96,7 @@ impl Driver {
             bot_info: requests::bot_info(&settings),
             meta: Some(page::meta(&settings.texts.language)),
             entries: settings.entries.clone(),
-            // The page holds no transcript of an identity that it does not know, or that another
-            // platform keeps.
+            // The page has no transcript if it does not know the identity, or if another platform keeps it.
             cursor: (!elsewhere && !settings.host_identity).then_some(settings.last_seq),
             outbox: early,
             last_id: keep::last_id(),
@@ -129,7 +128,7 @@ impl Driver {
         })
     }
 
-    /// Connects and listens. Once, when the page is hydrated.
+    /// Connects and listens. It is called once, when the page is hydrated.
     pub(crate) fn begin(self: &Rc<Self>) {
         let driver = Rc::clone(self);
         self.alarms.on_tick(move || driver.tick());
@@ -139,15 +138,14 @@ impl Driver {
         page::listen(move |happened| driver.happened(happened));
         self.write();
         self.keep_early();
-        // Taken over in one go: the rows are in the list before the page is painted without the
-        // script's own bubbles.
+        // The rows are in the list before the page is painted without the bubbles of the script.
         self.show();
         match &self.host {
             Some(host) => {
                 let driver = Rc::clone(self);
                 host.listen(move |command| driver.command(command));
                 host.ready(&self.settings.bot.name);
-                // A frame that nobody opened yet does not connect, unless something waits to go out.
+                // A frame that nobody has opened does not connect, unless a message waits.
                 if !self.session.borrow().outbox().is_empty() {
                     self.connect();
                 }
@@ -162,7 +160,7 @@ impl Driver {
         }
     }
 
-    /// Lets the session know and does what it wants.
+    /// Gives the session an event and carries out its effects.
     fn feed(self: &Rc<Self>, event: Event) {
         let at = Moment {
             now_ms: page::now_ms(),
@@ -237,7 +235,7 @@ impl Driver {
         }
     }
 
-    /// Does what a component asks for. False: it was not taken.
+    /// Does what a component asks for. False: it was not accepted.
     pub(crate) fn act(self: &Rc<Self>, action: ChatAction) -> bool {
         match action {
             ChatAction::Announce(text) => self.announce(&text),
@@ -272,7 +270,7 @@ impl Driver {
         if !room || text.chars().count() > limit {
             return false;
         }
-        // What still stands in the composer, as beside a starter or a word of the host page, stays kept.
+        // Other text in the composer stays, for example beside a pressed starter or a text of the host page.
         if page::written().trim() == text {
             keep::draft("");
         }
@@ -286,7 +284,7 @@ impl Driver {
         true
     }
 
-    /// What the page around the frame asks for.
+    /// Does what the page around the frame asks for.
     fn command(self: &Rc<Self>, command: HostCommand) {
         match command {
             HostCommand::Hidden => self.look(false),
@@ -334,13 +332,13 @@ impl Driver {
                 }
                 self.leave_tabs();
             }
-            // What only the host page wrote it will write again.
+            // The host page will write its own text again.
             page::Happened::Typed(text) if text == *self.filled.borrow() => keep::draft(""),
             page::Happened::Typed(text) => keep::draft(&text),
         }
     }
 
-    /// Writes into the composer what waits for that, unless a word is being composed there.
+    /// Writes the waiting text into the composer, unless a word is being composed there.
     fn write(&self) {
         if self.composing.get() {
             return;

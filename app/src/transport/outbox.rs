@@ -1,13 +1,13 @@
-//! Keeps the session's outbox: at once in the tab's journal, then in the browser's store.
+//! Stores the session's outbox: at once in the tab's journal, then in the browser's store.
 //!
-//! In the path: the session says `Keep` and `Forget`; [`requests::grant`](super::requests::grant)
-//! says who the visitor is, and only then is read what an earlier page kept.
+//! In the path: the session says `Keep` and `Forget`. [`requests::grant`](super::requests::grant) says who the visitor
+//! is, and only then is read what an earlier page stored.
 //!
-//! Until the platform has said who the visitor is, the store has it in nobody's name, unless the page around the frame says who the
-//! visitor is: then only the journal has it.
+//! Until the platform has said who the visitor is, the store keeps messages in nobody's name. If the page around the
+//! frame names the visitor, only the journal has them.
 //!
-//! **Invariants.** A message is in the journal before it is shown, and leaves it when the store has
-//! it. Where the store cannot have it, it stays there, and the visitor is told, once.
+//! **Invariants.** A message is in the journal before it is shown, and leaves it when the store has it. If the store
+//! cannot have it, it stays in the journal, and the visitor gets one notice.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,16 +21,16 @@ use super::store::Store;
 use super::{Driver, keep, spawn};
 use crate::chat::Notice;
 
-/// What is kept where.
+/// What is stored, and where.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// Who the visitor is, by the platform's word.
+    /// The visitor's id, as the platform said it.
     user: RefCell<Option<String>>,
-    /// `None`: not asked yet, or this browser has none.
+    /// `None`: not opened yet, or this browser has none.
     store: RefCell<Option<Rc<Store>>>,
-    /// What is said before the first grant, in nobody's name.
+    /// The store in nobody's name, for messages before the first grant.
     early: RefCell<Option<Rc<Store>>>,
-    /// The store was asked for.
+    /// The store was requested.
     ready: Cell<bool>,
     /// What is in the journal.
     journal: RefCell<Vec<u64>>,
@@ -46,11 +46,12 @@ impl Ledger {
     }
 }
 
-/// In whose name this browser keeps what is said before it is known who the visitor is.
+/// The name under which this browser stores messages before it knows the visitor.
 const NOBODY: &str = "";
 
 impl Driver {
-    /// From now on, what is said outlives the tab, too. It waits for the next page of this browser, whose visitor that will be.
+    /// From now on unsent messages outlive the tab, too. They wait for the next page of this browser, whose visitor
+    /// gets them.
     pub(super) fn keep_early(self: &Rc<Self>) {
         if self.settings.host_identity {
             return;
@@ -77,7 +78,7 @@ impl Driver {
         }
     }
 
-    /// Gives the visitor what this browser kept in nobody's name.
+    /// Gives the visitor what this browser stored in nobody's name.
     async fn adopt_early(self: &Rc<Self>) {
         self.ledger.early.take();
         if self.settings.host_identity {
@@ -104,7 +105,7 @@ impl Driver {
         let known = ledger.user.replace(Some(user.to_owned()));
         if let Some(known) = known {
             if known != user {
-                // Nothing of one person may be shown to or sent by another: begin anew.
+                // Nothing of one person may be shown to or sent by another, so everything begins anew.
                 keep::forget_tab();
                 let _ = window().map(|window| window.location().reload());
             }
@@ -122,7 +123,7 @@ impl Driver {
         true
     }
 
-    /// Takes over what other pages of this visitor kept.
+    /// Takes over what other pages of this visitor stored.
     pub(super) async fn read_kept(self: &Rc<Self>) {
         let store = self.ledger.store.borrow().clone();
         let Some(store) = store else { return };
@@ -145,21 +146,21 @@ impl Driver {
         }
     }
 
-    /// A message is not needed any more: stored by the server, or taken back.
+    /// A message is not needed any more: the server has stored it, or it was deleted.
     pub(super) fn forget(&self, id: u64) {
         self.strike(id);
         if let Some(store) = &*self.ledger.store.borrow() {
             store.delete(id);
         }
         if let Some(host) = &self.host
-            // Stored, not deleted: its row is still there.
+            // It was stored, and not deleted, because its row is still there.
             && self.row(&own_key(&MessageRef::from(id))).is_some()
         {
             host.sent(&id.to_string());
         }
     }
 
-    /// Forgets what is kept of this visitor.
+    /// Removes everything that is stored for this visitor.
     pub(super) fn forget_all(&self) {
         let stores = [self.ledger.store.take(), self.ledger.early.take()];
         for store in stores.into_iter().flatten() {
@@ -178,7 +179,7 @@ impl Driver {
             };
             if let (true, Some(store)) = (kept, store) {
                 driver.strike(message.id);
-                // Another tab may have forgotten it while it was on its way here.
+                // Another tab may have removed it while it was on its way here.
                 if !driver.waits(message.id) {
                     store.delete(message.id);
                 }

@@ -1,5 +1,4 @@
-//! Document and window as the driver needs them: the composer, what happens to the page, clock and
-//! dice.
+//! Document and window for the driver: the composer, events of the page, clock and randomness.
 
 use js_sys::{Array, Date, Intl, Promise, Reflect};
 use protocol::find::find;
@@ -15,17 +14,17 @@ use web_sys::{
 use super::keep;
 use crate::draft::{self, Change};
 
-/// What happens to the page.
+/// An event of the page.
 pub(super) enum Happened {
-    /// A word is being composed in the composer, or no longer.
+    /// A word is being composed in the composer, or not any more.
     Composing(bool),
     /// The page goes away, perhaps into the browser's cache.
     Leaving,
-    /// The browser's word about the network.
+    /// The browser says whether there is a network.
     Network(bool),
     /// Text in the composer has changed.
     Typed(String),
-    /// Somebody looks at the page again, or stopped looking; or it came back from the cache.
+    /// Somebody looks at the page again, or stopped looking, or the page came back from the cache.
     Visible,
 }
 
@@ -41,9 +40,9 @@ fn composer() -> Option<HtmlTextAreaElement> {
         .ok()
 }
 
-/// Hears what happens to the page, for as long as it lives.
+/// Listens to events of the page, for as long as it lives.
 pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
-    // `Fn`: what is written into the composer on an event is an event of its own.
+    // It is `Fn`, because writing into the composer during an event causes another event.
     let heard = Closure::<dyn Fn(Event)>::new(move |event: Event| {
         happened(match event.type_().as_str() {
             "compositionstart" => Happened::Composing(true),
@@ -79,7 +78,7 @@ pub(super) fn listen(happened: impl Fn(Happened) + 'static) {
     heard.forget();
 }
 
-/// What stands in the composer.
+/// The text in the composer.
 pub(super) fn written() -> String {
     composer().map_or_else(String::new, |field| field.value())
 }
@@ -95,7 +94,7 @@ pub(super) fn restore_draft() {
     }
 }
 
-/// Puts text of the host page into the composer; `before` is the last such text.
+/// Puts a text of the host page into the composer. `before` is the last such text.
 pub(super) fn fill(text: &str, before: &str) {
     let Some(field) = composer() else { return };
     let value = field.value();
@@ -136,7 +135,7 @@ pub(super) fn focus() {
     }
 }
 
-/// Whether the visitor has no keyboard of their own, so that a focus would open one.
+/// Whether the visitor has no keyboard, so that a focus would open one on the screen.
 pub(super) fn touch() -> bool {
     window()
         .and_then(|window| window.match_media("(hover:none)").ok()?)
@@ -153,14 +152,14 @@ pub(super) fn online() -> bool {
     window().is_none_or(|window| window.navigator().on_line())
 }
 
-/// Sets the theme; `auto` goes by the system.
+/// Sets the theme. `auto` follows the system.
 pub(super) fn theme(name: &str) {
     if let Some(root) = document().and_then(|document| document.document_element()) {
         let _ = root.set_attribute("data-theme", name);
     }
 }
 
-/// What every message says about where it was said.
+/// The metadata of every message: time zone and language.
 pub(super) fn meta(language: &str) -> Value {
     let mut meta = Object::new();
     meta.put_some("timezone", zone().as_ref());
@@ -175,7 +174,7 @@ pub(super) fn zone() -> Option<String> {
     zone.as_string()
 }
 
-/// Minutes east of UTC at that moment.
+/// The minutes east of UTC at that moment.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -186,7 +185,7 @@ pub(super) fn offset_minutes(at_ms: u64) -> i64 {
     -(date.get_timezone_offset() as i64)
 }
 
-/// Lets the browser save a text as a file; gives the file's address.
+/// Lets the browser save a text as a file. Gives the file's address.
 pub(super) fn save(name: &str, text: &str) -> Option<String> {
     let kind = BlobPropertyBag::new();
     kind.set_type("text/plain;charset=utf-8");
@@ -199,9 +198,9 @@ pub(super) fn save(name: &str, text: &str) -> Option<String> {
     Some(address)
 }
 
-/// The file is saved by now.
+/// Releases the file, which is saved by now.
 pub(super) fn forget_file(address: &str) {
-    // What stays costs memory as long as the page lives.
+    // Otherwise it costs memory as long as the page lives.
     let _ = Url::revoke_object_url(address);
 }
 
@@ -218,18 +217,18 @@ pub(super) async fn pause(ms: i32) {
             let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
         }
     });
-    // It has no other end.
+    // The pause cannot fail.
     let _ = JsFuture::from(over).await;
 }
 
-/// Whether a cookie of the kind that the server sets would be kept here.
+/// Whether this browser would keep a cookie like the server's.
 pub(super) fn cookies() -> bool {
     let Some(document) = document() else {
         return false;
     };
     let jar = "cookie".into();
     let set = |value: &str| Reflect::set(&document, &jar, &value.into()).is_ok();
-    // Without a path: that of this page, since others of this host may not be ours.
+    // It has no path, so it gets this page's, because other paths of this host may not be ours.
     let shape = "Secure; SameSite=None; Partitioned";
     set(&format!("parlour-probe=1; {shape}"))
         && Reflect::get(&document, &jar)
@@ -244,7 +243,7 @@ pub(super) fn now_ms() -> u64 {
     whole(Date::now())
 }
 
-/// Milliseconds since the page began; only goes forward.
+/// Milliseconds since the page began. They only increase.
 pub(super) fn uptime_ms() -> u64 {
     whole(
         window()
@@ -262,7 +261,7 @@ pub(super) fn entropy() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Milliseconds as the browser counts them; 0 for what is no number.
+/// Milliseconds as the browser counts them; 0 if it is not a number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,7 +1,7 @@
-//! The requests of a session: assertion, grant, start, history. Kore's cloud and our own server
-//! speak the same; only the base URL differs.
+//! The requests of a session: assertion, grant, start, history. Kore's cloud and our own server have the same API; only
+//! the base URL differs.
 //!
-//! In the path: the session asks for a step, the step's outcome goes back to it as an event.
+//! In the path: the session asks for a step, and the result goes back to it as an event.
 
 use std::rc::Rc;
 
@@ -24,9 +24,9 @@ use super::{Driver, ahead, keep, page};
 use crate::host::Host;
 use crate::widget::settings::WidgetSettings;
 
-/// The newest messages at the start: a screen and a half.
+/// The number of newest messages at the start: a screen and a half.
 const NEWEST: u32 = 20;
-/// Older messages at a time.
+/// The number of older messages in one page.
 const OLDER: u32 = 30;
 
 /// Identity → assertion → grant.
@@ -43,11 +43,11 @@ pub(super) async fn grant(driver: Rc<Driver>, attempt: Attempt) -> Event {
     }
 }
 
-/// The access token, who the platform takes the visitor for, and how long the token lasts.
+/// The access token, the user's id on the platform, and how long the token is valid.
 async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failure> {
     let assertion = match (&driver.host, driver.settings.host_identity) {
         (Some(host), true) => from_page(host).await?,
-        // A page of its own has nobody who could vouch for the visitor.
+        // On a page of its own nobody can vouch for the visitor.
         (None, true) => return Err(Failure::Refused),
         _ => signed(driver).await?,
     };
@@ -60,7 +60,7 @@ async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failu
     let reply = fetch("POST", to, None, Some(request.to_text())).await?;
     let token = access_token(&reply).ok_or(Failure::Retry)?;
     let user = reply["userInfo"]["userId"].as_str().unwrap_or_default();
-    // Both by the platform's clock: this browser's may be wrong by a year.
+    // Both times are by the platform's clock, because this browser's may be wrong by a year.
     let date = |name: &str| reply["authorization"][name].as_str().map(Date::parse);
     let lasts = date("expiresDate").zip(date("issuedDate"));
     let lasts = lasts.map(|(end, start)| page::whole(end - start));
@@ -68,7 +68,8 @@ async fn granted(driver: &Driver) -> Result<(String, String, Option<u64>), Failu
     Ok((token.to_owned(), user.to_owned(), lasts))
 }
 
-/// The page's own assertion. What comes in packing does so each time: only a person can change that.
+/// The assertion of the host page. An assertion with something around it will always come that way, and only a person
+/// can change that.
 async fn from_page(host: &Host) -> Result<String, Failure> {
     let given = host.assertion().await.filter(|given| !given.is_empty());
     let given = given.ok_or(Failure::Retry)?;
@@ -81,8 +82,8 @@ async fn from_page(host: &Host) -> Result<String, Failure> {
     }
 }
 
-/// An assertion from our own signing service for the visitor that it knows by a cookie, or by the
-/// token that this frame keeps where cookies are refused.
+/// An assertion from our own signing service, for the visitor of the cookie, or of the token that this frame keeps if
+/// cookies are refused.
 async fn signed(driver: &Driver) -> Result<String, Failure> {
     let refused = !page::cookies();
     let request = SignRequest {
@@ -136,13 +137,13 @@ pub(super) async fn newest(driver: Rc<Driver>, attempt: Attempt) -> Event {
     }
 }
 
-/// Whether there are older messages, a token to ask with, and no such request already.
+/// Whether there are older messages, a token, and no such request already.
 pub(super) fn may_load_older(driver: &Driver) -> bool {
     let status = driver.shown.status_now();
     status.more && !status.loading_older && driver.token.borrow().is_some()
 }
 
-/// The page before the oldest row.
+/// Loads the page before the oldest row.
 pub(super) async fn older(driver: Rc<Driver>) {
     let shown = driver.shown;
     shown.change(|status| status.loading_older = true);
@@ -151,7 +152,7 @@ pub(super) async fn older(driver: Rc<Driver>) {
     let position = if let Some(seq) = asked {
         format!("&before={seq}")
     } else {
-        // Kore counts from the newest one (`docs/kore-protocol.md` 6.1); doubles know each other.
+        // Kore counts from the newest message (`docs/kore-protocol.md` 6.1). Duplicates are recognised.
         let session = driver.session.borrow();
         let stored = |entry: &&Entry| entry.message_id.is_some();
         let skip = session.transcript().entries().iter().filter(stored);
@@ -159,12 +160,12 @@ pub(super) async fn older(driver: Rc<Driver>) {
     };
     let mut page = history(&driver, OLDER, &position).await;
     if let Err(Failure::Reauthorize) = page {
-        // The token has ended unseen: a browser that sleeps renews nothing.
+        // The token has ended unnoticed, because a sleeping browser renews nothing.
         let event = grant(Rc::clone(&driver), Attempt::default()).await;
         driver.feed(event);
         page = history(&driver, OLDER, &position).await;
     }
-    // A list that was loaded anew meanwhile begins elsewhere: between the two would be a gap.
+    // If the list was loaded anew in the meantime, it begins elsewhere, and there would be a gap.
     if let Ok(page) = page
         && first() == asked
     {
@@ -172,17 +173,17 @@ pub(super) async fn older(driver: Rc<Driver>) {
         shown.change(|status| status.more = page.more_available);
         driver.feed(Event::OlderLoaded(entries));
     }
-    // After a failure the visitor scrolls up once more; `more` still says that there are some.
+    // After a failure the visitor can scroll up once more, because `more` still says that there are some.
     shown.change(|status| status.loading_older = false);
 }
 
-/// The visitor's token, where this frame keeps it because cookies are refused.
+/// The visitor's token, if this frame keeps it because cookies are refused.
 pub(super) fn kept_visitor(driver: &Driver) -> Option<String> {
     keep::visitor().or_else(|| driver.visitor.borrow().clone())
 }
 
-/// Lets the server end all that the user was granted, here and elsewhere, and sign the visitor out. What it answers
-/// changes nothing here.
+/// Asks the server to end everything that the user was granted, here and elsewhere, and to sign the visitor out. Its
+/// answer changes nothing here.
 pub(super) async fn revoke(driver: &Driver, visitor: Option<String>) {
     let token = driver.token.borrow_mut().take();
     driver.visitor.take();
@@ -216,7 +217,7 @@ pub(super) async fn history(
     HistoryPage::read(&page).ok_or(Failure::Retry)
 }
 
-/// Success is 200 with a body of JSON, as for the official clients.
+/// Success is a 200 with a JSON body, as for the official clients.
 async fn fetch(
     method: &str,
     url: String,

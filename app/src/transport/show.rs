@@ -1,5 +1,4 @@
-//! From the session to the chat: rows, typing, connection, notices, and what is told to those
-//! who do not look.
+//! Shows the session in the chat: rows, typing, connection, notices, and what those learn who do not look.
 
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
@@ -15,18 +14,18 @@ use super::{Driver, page};
 use crate::chat::{ConnectionStatus, Notice, Status, in_order};
 use crate::text::Message;
 
-/// A connection away for this long is worth a row…
+/// After this long without a connection a notice is shown…
 const LOST_AFTER_MS: u64 = 2_000;
-/// …and after this long the row says that messages wait.
+/// …and after this long it says that messages wait.
 const LATE_AFTER_MS: u64 = 15_000;
-/// A sentence that asks for nothing stands this long.
+/// How long a notice stays that asks for nothing.
 const MENTIONED_AFTER_MS: u64 = 8_000;
-/// The live region is emptied after this: a screen reader has taken it by then, and nobody meets it by browsing.
+/// The live region is emptied after this long. A screen reader has read it by then, and nobody finds it while browsing.
 const QUIET_AFTER_MS: u64 = 1_000;
 
-/// Whether somebody looks, and how much came while nobody did.
+/// Whether somebody looks, and how many messages came in the meantime if not.
 pub(super) struct Watch {
-    /// The window is open (a page of its own always is).
+    /// The window is open. A page of its own always is.
     shown: Cell<bool>,
     unread: Cell<u32>,
 }
@@ -48,8 +47,8 @@ impl Watch {
     }
 }
 
-/// What is shown with the next frame, however much comes before it. A page that nobody sees has none: it shows the
-/// answer when it is whole, or when somebody looks.
+/// Draws streamed pieces with the next animation frame, however many come before it. A page that nobody sees has no
+/// frames: it shows the answer when it is complete, or when somebody looks.
 #[derive(Default)]
 pub(super) struct Frame {
     asked: Cell<bool>,
@@ -57,14 +56,14 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Says what happens then. Once.
+    /// Sets what to draw. Call it once.
     pub(super) fn on_frame(&self, draw: impl FnMut() + 'static) {
         let _ = self.draw.set(Closure::new(draw));
     }
 }
 
 impl Driver {
-    /// A row has grown.
+    /// A row has a new piece.
     pub(super) fn show_with_frame(&self) {
         if let (Some(window), Some(draw), false) = (
             window(),
@@ -75,7 +74,7 @@ impl Driver {
         }
     }
 
-    /// Brings what is shown up to date; what did not change is left alone, so that nothing is drawn anew.
+    /// Updates what is shown. What did not change is left alone, so that nothing is drawn anew.
     pub(super) fn show(&self) {
         self.frame.asked.set(false);
         let mut status = self.shown.status_now();
@@ -93,7 +92,7 @@ impl Driver {
         drop(session);
         self.show_connection(connection, &mut status);
         self.shown.show(status);
-        // For those who do not see the rows and the dots.
+        // This is for those who do not see the rows and the dots.
         let texts = &self.settings.texts;
         for text in given_up {
             self.announce(&[texts.say(Message::NotSent), ": ", &text].concat());
@@ -108,7 +107,7 @@ impl Driver {
         }
     }
 
-    /// Shows these messages. Gives the words of those that were given up since the last time.
+    /// Shows these messages. Gives the texts of those that failed since the last time.
     fn show_entries(&self, entries: &[Entry]) -> Vec<String> {
         let list = self.shown.list.get_untracked();
         let mut find_before = in_order(&list.entries, |entry: &Arc<Entry>| &entry.key);
@@ -182,24 +181,24 @@ impl Driver {
         self.shown.change(|status| status.standing = Some(notice));
     }
 
-    /// Tells the visitor something that asks for nothing and goes by itself.
+    /// Shows a notice that asks for nothing and goes away by itself.
     pub(super) fn mention(&self, notice: Notice) {
         self.alarms.arm(Alarm::Mentioned, MENTIONED_AFTER_MS);
         self.shown.change(|status| status.passing = Some(notice));
     }
 
-    /// The same about a person.
+    /// Shows such a notice about a person.
     pub(super) fn mention_person(&self, notice: Notice, person: String) {
         self.shown.change(|status| status.person = person);
         self.mention(notice);
     }
 
-    /// It has been read.
+    /// The notice has been read.
     pub(super) fn mentioned(&self) {
         self.shown.change(|status| status.passing = None);
     }
 
-    /// A message has come that was not there before.
+    /// A new message has come.
     pub(super) fn arrived(&self, key: &str) {
         let Some(entry) = self.row(key) else { return };
         let text = &*entry.content.spoken();
@@ -247,7 +246,7 @@ impl Driver {
     /// The window was opened or closed, or the tab came to the front.
     pub(super) fn look(&self, shown: bool) {
         if self.watch.shown.replace(shown) && !shown {
-            // Read or not, the next opening draws its own line.
+            // Whether they were read or not, the next opening draws its own line.
             self.mark_unread(None);
         }
         if self.watch.looking() {
@@ -256,7 +255,7 @@ impl Driver {
         }
     }
 
-    /// The other tabs are there to be told now: whoever looks here has seen what came.
+    /// Other tabs have joined. If somebody looks here, they learn that everything was seen.
     pub(super) fn joined(&self) {
         if self.watch.looking() {
             self.tell_seen();
@@ -270,7 +269,7 @@ impl Driver {
         }
     }
 
-    /// The visitor has said something, so has seen what was there.
+    /// The visitor has sent something, and so has seen what was there.
     pub(super) fn seen(&self, said: u64) {
         self.shown.list.update(|list| {
             list.unread_from = None;
@@ -278,7 +277,7 @@ impl Driver {
         });
     }
 
-    /// Where the line of what is new stands.
+    /// Sets where the line above new messages stands.
     fn mark_unread(&self, key: Option<String>) {
         self.shown.list.update(|list| list.unread_from = key);
     }

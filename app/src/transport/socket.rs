@@ -1,7 +1,6 @@
-//! One WebSocket: gloo-net moves the frames, the session decides about them.
+//! One WebSocket: gloo-net moves the frames, and the session decides about them.
 //!
-//! **Invariants.** Dropping it closes it, and nothing is reported afterwards: the reading task
-//! holds no share of it.
+//! **Invariants.** Dropping it closes it, and nothing is reported afterwards, because the reading task does not own it.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,8 +15,7 @@ use protocol::session::{Attempt, Event};
 
 use super::spawn;
 
-/// So much may wait in the browser's own buffer. A frame beyond it stays in the outbox: the session
-/// sends what is not acknowledged again.
+/// The most bytes in the browser's own buffer. A frame beyond it stays in the outbox, and the session sends it again.
 const MAX_BUFFERED_BYTES: u32 = 256 * 1024;
 
 /// The close code for a connection that ended without one.
@@ -27,8 +25,8 @@ const ABNORMAL: u16 = 1006;
 pub(super) struct Socket(Rc<RefCell<WebSocket>>);
 
 impl Socket {
-    /// Opens a socket; `report` hears what becomes of it. `None`: the URL is none, which is
-    /// reported like a socket that closed.
+    /// Opens a socket. `report` gets its events. `None`: the URL is not valid, which is reported like a socket that
+    /// closed.
     pub(super) fn open(
         attempt: Attempt,
         url: &str,
@@ -44,12 +42,11 @@ impl Socket {
         Some(Self(socket))
     }
 
-    /// Puts a frame on the wire, if there is one. A closed socket takes it without a word, so the
-    /// state is asked first.
+    /// Sends a frame, if there is a socket. A closed socket would accept it silently, so the state is checked first.
     pub(super) fn put(&self, text: String) {
         let mut socket = self.0.borrow_mut();
         if matches!(socket.state(), State::Open) && socket.buffered_amount() < MAX_BUFFERED_BYTES {
-            // A refusal is a frame without acknowledgement; the session sees to that.
+            // A refused frame gets no acknowledgement, and the session handles that.
             let _ = Pin::new(&mut *socket).start_send(Message::Text(text));
         }
     }
@@ -73,7 +70,7 @@ async fn read(attempt: Attempt, shared: &Weak<RefCell<WebSocket>>, report: impl 
             Some(Some(Err(WebSocketError::ConnectionClose(close)))) => {
                 return report(Event::SocketClosed(attempt, close.code));
             }
-            // The error event; its close event follows. Binary frames mean nothing here.
+            // An error event, which its close event follows. Binary frames have no meaning here.
             Some(Some(_)) => {}
             Some(None) => return report(Event::SocketClosed(attempt, ABNORMAL)),
             None => return,
@@ -81,7 +78,7 @@ async fn read(attempt: Attempt, shared: &Weak<RefCell<WebSocket>>, report: impl 
     }
 }
 
-/// Polls the socket while it is there. `None`: it was dropped.
+/// Polls the socket while it exists. `None`: it was dropped.
 async fn with<T>(
     shared: &Weak<RefCell<WebSocket>>,
     mut poll: impl FnMut(&mut Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<T>,

@@ -1,11 +1,10 @@
-//! The outbox in `IndexedDB`: one record a message, by bot and identity, so that what was said
-//! outlives the tab and never goes out in another person's name.
+//! The outbox in `IndexedDB`: one record for each message, by bot and identity. So a message outlives the tab, and
+//! never goes out in another person's name.
 //!
-//! In the path: [`outbox`](super::outbox) puts and takes; a new page of the same visitor reads.
+//! In the path: [`outbox`](super::outbox) puts and deletes records. A new page of the same visitor reads them.
 //!
-//! **Invariants.** A browser that refuses it, is full or hangs is answered with `None` or `false`,
-//! never with an error and never for long. Put and delete of one message happen in the order in
-//! which they were asked for.
+//! **Invariants.** If the browser refuses it, is full or hangs, the result is `None` or `false`, never an error, and it
+//! comes soon. Put and delete of one message happen in the order in which they were requested.
 
 use js_sys::{Array, Function, Promise};
 use protocol::read::Read;
@@ -19,7 +18,7 @@ use web_sys::{
 
 const NAME: &str = "parlour";
 const OUTBOX: &str = "outbox";
-/// A browser that takes longer than this to answer does not answer.
+/// A browser that takes longer than this counts as one that does not answer.
 const WITHIN_MS: i32 = 2_000;
 
 /// The records of one identity with one bot.
@@ -37,7 +36,7 @@ impl Store {
         let upgrade = Closure::<dyn FnMut(Event)>::new(move |_| {
             if let Ok(db) = fresh.result() {
                 let db: IdbDatabase = db.unchecked_into();
-                // Fails only where it is there already.
+                // This fails only if it exists already.
                 let _ = db.create_object_store(OUTBOX);
             }
         });
@@ -54,7 +53,7 @@ impl Store {
         })
     }
 
-    /// Everything kept, in the order of the ids.
+    /// All stored messages, ordered by id.
     pub(super) async fn all(&self) -> Option<Vec<Outgoing>> {
         let (records, _) = self.records(IdbTransactionMode::Readonly)?;
         let request = records.get_all_with_key(&self.range()?).ok()?;
@@ -68,7 +67,7 @@ impl Store {
         Some(texts.filter_map(|text| Outgoing::parse(&text)).collect())
     }
 
-    /// Keeps a message. True: it is kept, also when the browser ends now.
+    /// Stores a message. True: it is stored, even if the browser ends now.
     pub(super) async fn put(&self, message: &Outgoing) -> bool {
         let Some((records, change)) = self.records(IdbTransactionMode::Readwrite) else {
             return false;
@@ -82,15 +81,15 @@ impl Store {
         put.is_ok() && kept.await.is_ok()
     }
 
-    /// Forgets a message.
+    /// Deletes a message.
     pub(super) fn delete(&self, id: u64) {
         if let Some((records, _)) = self.records(IdbTransactionMode::Readwrite) {
-            // What stays is sent once more and known as a double.
+            // A message that stays is sent once more, and recognised as a duplicate.
             let _ = records.delete(&self.key(Some(id)));
         }
     }
 
-    /// Forgets all of it.
+    /// Deletes all messages.
     pub(super) fn clear(&self) {
         let records = self.records(IdbTransactionMode::Readwrite);
         if let (Some((records, _)), Some(range)) = (records, self.range()) {
@@ -105,7 +104,7 @@ impl Store {
 
     fn range(&self) -> Option<JsValue> {
         let end = self.key(None);
-        // A list stands after every number.
+        // A list is ordered after every number.
         end.push(&Array::new());
         let range = IdbKeyRange::bound(&self.key(None), &end).ok()?;
         Some(range.into())
@@ -124,7 +123,7 @@ impl Store {
     }
 }
 
-/// Waits for the good or the bad end, but not for long.
+/// Waits for success or failure, but not for long.
 fn ended(hear: impl Fn(&Function, &Function)) -> JsFuture {
     let hear: &dyn Fn(&Function, &Function) = &hear;
     JsFuture::from(Promise::new(&mut |good, bad| {

@@ -1,12 +1,10 @@
-//! The browser's part of several tabs: who leads (a Web Lock), what they say to each other
-//! (`BroadcastChannel`). What is said and what it means is the session's
-//! (`protocol::session::tabs`).
+//! The browser's part of several tabs: which one leads (a Web Lock), and the channel between them (`BroadcastChannel`).
+//! The session makes and reads the messages (`protocol::session::tabs`).
 //!
-//! In the path: once the visitor is known, the driver joins those of the same bot and identity.
+//! In the path: once the visitor is known, the driver joins the tabs of the same bot and identity.
 //!
-//! **Invariants.** A browser without locks or channels has tabs that are each alone, with a socket
-//! each. The lock is held as long as this tab leads: the browser passes it on when the tab is gone,
-//! however it went.
+//! **Invariants.** In a browser without locks or channels each tab is alone, with a socket of its own. The lock is held
+//! as long as this tab leads. The browser passes it on when the tab is gone, however it went.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -19,7 +17,7 @@ use web_sys::{BroadcastChannel, MessageEvent, window};
 
 use super::{Driver, spawn};
 
-/// What a tab says whose visitor has seen what came.
+/// The message of a tab whose visitor has seen what came.
 const SEEN: &str = "seen";
 
 /// The other tabs of the same visitor with the same bot.
@@ -28,7 +26,7 @@ pub(super) struct Tabs {
     joined: OnceCell<Joined>,
     /// Gives the lock back.
     release: RefCell<Option<Function>>,
-    /// It was given back because the page went away, perhaps to come back.
+    /// It was given back because the page went away and may come back.
     away: Cell<bool>,
 }
 
@@ -39,7 +37,7 @@ struct Joined {
 }
 
 impl Driver {
-    /// Joins the others, if this browser has what it takes.
+    /// Joins the other tabs, if this browser can.
     pub(super) async fn join(self: &Rc<Self>, user: &str) {
         let name = ["parlour:", &self.settings.bot.id, ":", user].concat();
         let locks = window().and_then(|window| {
@@ -87,10 +85,10 @@ impl Driver {
         }
     }
 
-    /// Says something to the other tabs.
+    /// Sends a message to the other tabs.
     pub(super) fn tell_tabs(&self, word: &str) {
         if let Some(joined) = self.tabs.joined.get() {
-            // Fails only where the channel was closed: nobody leads, so nobody listens.
+            // This fails only if the channel was closed. Then nobody leads, and nobody listens.
             let _ = joined.channel.post_message(&word.into());
         }
     }
@@ -100,7 +98,7 @@ impl Driver {
         self.tell_tabs(SEEN);
     }
 
-    /// The leader is silent: takes its place.
+    /// The leader is silent: takes over the lead.
     pub(super) fn steal(self: &Rc<Self>) {
         self.lead_after("steal");
     }
@@ -115,7 +113,7 @@ impl Driver {
         spawn(async move {
             if driver.ask_for(how).await == Some(true) {
                 driver.read_kept().await;
-                // Another may have taken it meanwhile.
+                // Another tab may have taken it in the meantime.
                 if driver.tabs.release.borrow().is_some() {
                     driver.feed(Event::Lead);
                 }
@@ -123,7 +121,7 @@ impl Driver {
         });
     }
 
-    /// The page goes away: the next may lead.
+    /// The page goes away: the next tab may lead.
     pub(super) fn leave_tabs(self: &Rc<Self>) {
         if let Some(release) = self.tabs.release.take() {
             let _ = release.call0(&JsValue::UNDEFINED);
@@ -139,8 +137,8 @@ impl Driver {
         }
     }
 
-    /// Asks for the lock. True: this tab has it. False: another has it. `None`: the browser gives none (one that refuses all
-    /// storage has the API, too).
+    /// Requests the lock. True: this tab has it. False: another has it. `None`: the browser gives none. A browser that
+    /// refuses all storage still has the API.
     async fn ask_for(self: &Rc<Self>, how: &str) -> Option<bool> {
         let joined = self.tabs.joined.get()?;
         let options = Object::new();
@@ -172,7 +170,7 @@ impl Driver {
             let driver = Rc::clone(self);
             spawn(async move {
                 let asked: Promise = asked.unchecked_into();
-                // Ends well when the lock was given back, badly when it was taken, or never given.
+                // It succeeds when the lock was given back, and fails when the lock was stolen or never given.
                 if JsFuture::from(asked).await.is_err() {
                     let _ = reject.call0(&JsValue::UNDEFINED);
                     if driver.tabs.release.take().is_some() {

@@ -1,10 +1,10 @@
-//! The whole conversation, from the server: as a file, or on paper.
+//! The whole conversation from the server, as a file or on paper.
 //!
-//! In the path: the menu asks; pages of the history are read from the newest to the oldest, as big as the server gives
-//! them; [`record`] writes the file.
+//! In the path: the menu asks for it. Pages of the history are read from the newest to the oldest, as large as the
+//! server allows. [`record`] writes the file.
 //!
-//! **Invariants.** The visitor gets all of it, or is told that something is missing. One reading at a time, and no
-//! reading without an end.
+//! **Invariants.** The visitor gets all of it, or learns that something is missing. Only one reading runs at a time,
+//! and every reading ends.
 
 use std::rc::Rc;
 
@@ -17,19 +17,19 @@ use super::{Driver, page, requests, spawn};
 use crate::chat::Notice;
 use crate::record::{self, Heading};
 
-/// A conversation of more messages is cut, and says so: a browser holds all of them at once.
+/// The most messages. A longer conversation is cut, and says so, because a browser holds all of them at once.
 const MAX_MESSAGES: usize = 100_000;
-/// The window holds no more rows than this for the sake of paper.
+/// The most rows that the window holds for printing.
 const MAX_PRINTED: usize = 2_000;
-/// A server that is busy is asked again after these pauses. A page is one of many, so each gets its own patience.
+/// The pauses after which a busy server is asked again. They apply to each page.
 const PATIENCE_MS: [i32; 5] = [500, 1_000, 2_000, 4_000, 8_000];
-/// A saved file stays readable for the browser so long.
+/// How long the browser can read a saved file.
 const FILE_FOR_MS: i32 = 60_000;
 
 /// What was read.
 struct Whole {
     rows: Vec<Entry>,
-    /// It begins with the first message of the conversation.
+    /// Whether it begins with the first message of the conversation.
     complete: bool,
 }
 
@@ -72,7 +72,7 @@ impl Driver {
         });
     }
 
-    /// Reads it, telling that it takes a moment, and hands it over.
+    /// Loads the conversation, shows a notice in the meantime, and hands it over.
     fn with_whole(self: &Rc<Self>, then: impl FnOnce(&Rc<Self>, Whole) + 'static) {
         if self.reading.replace(true) {
             return;
@@ -94,7 +94,7 @@ impl Driver {
 
 /// `None`: the server did not give it.
 async fn read(driver: &Rc<Driver>) -> Option<Whole> {
-    // From the newest page to the oldest.
+    // The pages, from the newest to the oldest.
     let mut pages: Vec<Vec<Entry>> = Vec::new();
     let mut position = String::new();
     let mut count = 0;
@@ -102,13 +102,13 @@ async fn read(driver: &Rc<Driver>) -> Option<Whole> {
     let complete = loop {
         let page = match patiently(driver, &position).await {
             Ok(page) => page,
-            // A platform that shows no history, or no more of it.
+            // The platform shows no history, or no more of it.
             Err(Failure::Refused) => break false,
             Err(_) => return None,
         };
         let known = pages.last().map_or(&[][..], Vec::as_slice);
         let fresh = page.messages.iter().map(Entry::of_history);
-        // Pages that are counted from the newest message overlap when one comes meanwhile.
+        // Pages that are counted from the newest message overlap if a message comes in the meantime.
         let fresh = fresh.filter(|row| known.iter().all(|other| other.key != row.key));
         let fresh: Vec<Entry> = fresh.collect();
         let first = page.messages.iter().filter_map(|message| message.seq).min();
@@ -116,7 +116,7 @@ async fn read(driver: &Rc<Driver>) -> Option<Whole> {
             pages.push(fresh);
             break true;
         }
-        // A server that gives the same page for ever, or too many.
+        // The server gives the same page for ever, or too many.
         let goes_on = match (first, oldest) {
             (Some(first), Some(oldest)) => first < oldest,
             _ => !fresh.is_empty(),
@@ -138,7 +138,7 @@ async fn read(driver: &Rc<Driver>) -> Option<Whole> {
     Some(Whole { rows, complete })
 }
 
-/// A page, from a server that may be busy and to whom the token may have become old.
+/// A page, from a server that may be busy, with a token that may have expired.
 async fn patiently(driver: &Rc<Driver>, position: &str) -> Result<HistoryPage, Failure> {
     let mut renewed = false;
     for pause in PATIENCE_MS {
