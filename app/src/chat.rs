@@ -1,11 +1,12 @@
 //! The one store of the widget: what is shown, as signals, and the actions that components call.
 //!
-//! In the path: a component calls an action; the action goes to the driver of the session (`transport`, in the browser); the
-//! driver sets signals, and what reads them is drawn again. The island makes the chat, hands the driver in and gives the
-//! chat to its components as context. On the server the same signals hold what the page shows, and no driver is there.
+//! In the path: a component calls an action. The action goes to the driver of the session (`transport`, in the
+//! browser). The driver sets signals, and what reads them is drawn again. The island makes the chat, gives it the
+//! driver, and provides it to the components as context. On the server the same signals hold what the page shows, and
+//! there is no driver.
 //!
-//! **Invariants.** What the chat holds before its driver begins is exactly what the server rendered, so that hydration
-//! finds the same. A signal is set only to something else.
+//! **Invariants.** Before its driver begins, the chat holds exactly what the server rendered, so that hydration finds
+//! the same. A signal is set only if its value changes.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use protocol::visible::is_blank;
 
 use crate::widget::settings::WidgetSettings;
 
-/// The conversation: what is shown of it, and what can be done with it.
+/// The conversation: its state, and the actions on it.
 #[derive(Clone, Copy)]
 pub struct Chat {
     /// What is shown.
@@ -24,24 +25,24 @@ pub struct Chat {
     driver: Option<UnsyncCallback<ChatAction, bool>>,
 }
 
-/// The conversation as the visitor sees it. Two signals, because a list is drawn by other rules than what stands around it;
-/// a signal for each field would cost each visitor some kilobytes of code.
+/// The conversation as the visitor sees it. There are two signals, because the list is drawn by other rules than the
+/// rest. A signal for each field would cost every visitor some kilobytes of code.
 #[derive(Clone, Copy)]
 pub struct Shown {
     /// The messages.
     pub list: RwSignal<List>,
-    /// All that is no message.
+    /// Everything else.
     pub status: RwSignal<Status>,
 }
 
 /// The messages that are shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct List {
-    /// Oldest first. One that did not change is the same `Arc` as before.
+    /// Oldest first. An entry that did not change is the same `Arc` as before.
     pub entries: Vec<Arc<Entry>>,
     /// The key of the first message that came while nobody looked: the "New messages" line stands before it.
     pub unread_from: Option<String>,
-    /// The key of the message that was said last in this window.
+    /// The key of the last message that was sent from this window.
     pub said: Option<String>,
 }
 
@@ -54,9 +55,9 @@ pub struct List {
 pub struct Status {
     /// How the connection stands.
     pub connection: ConnectionStatus,
-    /// The bot, or the person in its place, is at an answer.
+    /// The bot, or the person in its place, is answering.
     pub typing: bool,
-    /// What the bot does meanwhile, in its own words.
+    /// What the bot is doing, in its own words.
     pub doing: Option<String>,
     /// The person who has the conversation, by name.
     pub agent: Option<String>,
@@ -68,23 +69,23 @@ pub struct Status {
     pub loading_older: bool,
     /// What the live region says, line by line; emptied after a second.
     pub announcements: Vec<String>,
-    /// What there is to know about the connection, as long as it is so.
+    /// The notice about the connection, as long as it is true.
     pub standing: Option<Notice>,
-    /// What is told for a moment, before that.
+    /// The notice that is shown for a moment, before the other.
     pub passing: Option<Notice>,
     /// The person whom [`Notice::Joined`] and [`Notice::Left`] are about.
     pub person: String,
 }
 
 impl Status {
-    /// What the slim row above the composer says.
+    /// The notice in the row above the composer.
     pub fn notice(&self) -> Option<Notice> {
         self.passing.or(self.standing)
     }
 }
 
 impl Shown {
-    /// What the page came with.
+    /// The state that the page came with.
     pub fn from_settings(settings: &WidgetSettings) -> Self {
         let entries = settings.entries.iter().cloned().map(Arc::new).collect();
         Self {
@@ -108,13 +109,13 @@ impl Shown {
         }
     }
 
-    /// What is shown around the messages now.
+    /// The state around the messages now.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn status_now(&self) -> Status {
         self.status.get_untracked()
     }
 
-    /// Shows this around the messages; nothing is drawn where it is the same.
+    /// Sets the state around the messages. Nothing is drawn if it did not change.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn show(&self, status: Status) {
         if self.status.with_untracked(|now| *now != status) {
@@ -131,8 +132,8 @@ impl Shown {
     }
 }
 
-/// Finds in a list by key what a list that is about to follow it asks for, one after the other. Nearly always that is the
-/// one after the one found before, so a whole list costs one walk through it.
+/// Gives a function that finds items of a list by key, for a caller that asks for them in order. The next item is
+/// nearly always the one after the last, so the whole list costs one walk.
 pub(crate) fn in_order<'a, T>(
     list: &'a [T],
     key_of: impl Fn(&T) -> &str,
@@ -146,21 +147,21 @@ pub(crate) fn in_order<'a, T>(
     }
 }
 
-/// How the connection stands.
+/// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionStatus {
-    /// For the first time.
+    /// It is connecting for the first time.
     Connecting,
     /// Messages go through.
     Online,
-    /// It was there, or it failed; it is tried again by itself.
+    /// The connection was there, or it failed. The session tries again by itself.
     Reconnecting {
-        /// Since when it is not there, in milliseconds since the epoch.
+        /// Since when there is no connection, in milliseconds since the epoch.
         since_ms: u64,
     },
     /// The browser has no network.
     Offline,
-    /// The platform said no; only a person can go on.
+    /// The platform refused. Only a person can go on.
     Refused,
 }
 
@@ -171,25 +172,25 @@ pub enum Notice {
     Reconnecting,
     /// No connection for 15 seconds, or no network: messages wait. Offers [`Chat::reconnect_now`].
     NoConnection,
-    /// The platform said no. Offers [`Chat::reconnect_now`].
+    /// The platform refused. Offers [`Chat::reconnect_now`].
     Refused,
-    /// The other side has ended the conversation. For a moment; who writes goes on.
+    /// The other side has ended the conversation. It is shown for a moment; the visitor may still write.
     Ended,
-    /// Too much waits already: the composer keeps its text. For a moment.
+    /// Too many messages wait, so the composer keeps its text. It is shown for a moment.
     Full,
-    /// A person has the conversation from now on. For a moment; the header goes on saying it.
+    /// A person has the conversation from now on. It is shown for a moment; the header goes on saying it.
     Joined,
-    /// The person does not have it any more. For a moment.
+    /// The person does not have it any more. It is shown for a moment.
     Left,
-    /// The browser did not copy what was to be copied; it is selected. For a moment.
+    /// The browser could not copy the text, which is selected instead. It is shown for a moment.
     NotCopied,
-    /// The whole conversation could not be loaded. For a moment.
+    /// The whole conversation could not be loaded. It is shown for a moment.
     NotLoaded,
-    /// The whole conversation is on its way. Until it is there.
+    /// The whole conversation is being loaded. It is shown until that is done.
     Loading,
-    /// The visitor has sent as much as a day holds. For a moment; the message stays as not sent.
+    /// The visitor has sent as many messages as a day allows. It is shown for a moment; the message stays as not sent.
     DayFull,
-    /// What is unsent is not kept over a reload: the browser stores nothing. Told once, for a moment.
+    /// Unsent messages are lost at a reload, because the browser stores nothing. It is shown once, for a moment.
     NotKept,
 }
 
@@ -203,35 +204,35 @@ pub(crate) enum ChatAction {
     Announce(String),
     /// The window should close (embedded only).
     CloseWindow,
-    /// A failed message is taken back.
+    /// Delete a failed message.
     Delete(u64),
-    /// The page of messages before the oldest one shown.
+    /// Load the page of messages before the oldest one shown.
     LoadOlder,
-    /// Tell the visitor this for a moment.
+    /// Show the visitor this notice for a moment.
     Mention(Notice),
-    /// The whole conversation on paper.
+    /// Print the whole conversation.
     Print,
-    /// The whole conversation as a file.
+    /// Save the whole conversation as a file.
     Save,
-    /// A new session, with a new welcome.
+    /// Begin a new session, with a new welcome.
     NewConversation,
-    /// Try it now.
+    /// Connect now.
     Reconnect,
-    /// A failed message goes out again.
+    /// Send a failed message again.
     Retry(u64),
-    /// The visitor said this. With a payload it is a choice: the bot gets the payload.
+    /// Send this text. With a payload it is a choice: the bot gets the payload.
     Say {
         /// What is shown.
         text: String,
-        /// What a chosen button stands for.
+        /// The payload of the chosen button.
         payload: Option<String>,
     },
-    /// Enough of the answer that is streaming.
+    /// Stop the answer that is streaming.
     Stop,
 }
 
 impl Chat {
-    /// A chat that shows this, without a driver.
+    /// A chat with this state, without a driver.
     pub(crate) fn new(shown: Shown) -> Self {
         Self {
             shown,
@@ -239,7 +240,7 @@ impl Chat {
         }
     }
 
-    /// Hands what components ask for to this driver.
+    /// Hands the actions of components to this driver.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn driven_by(self, driver: UnsyncCallback<ChatAction, bool>) -> Self {
         Self {
@@ -248,20 +249,20 @@ impl Chat {
         }
     }
 
-    /// False: it was not taken.
+    /// False: it was not accepted.
     fn act(self, action: ChatAction) -> bool {
         self.driver.is_some_and(|driver| driver.run(action))
     }
 
-    /// Says what was typed. False: it was not taken (empty, too long, or too many wait already),
-    /// so the composer keeps its text.
+    /// Sends what was typed. False: it was not accepted (empty, too long, or too many wait already), so the composer
+    /// keeps its text.
     pub fn send(self, text: String) -> bool {
         let text = text.trim().to_owned();
         let payload = None;
         !is_blank(&text) && self.act(ChatAction::Say { text, payload })
     }
 
-    /// Makes a choice: the title is shown, the bot gets the payload.
+    /// Makes a choice. The title is shown, and the bot gets the payload.
     pub fn choose(self, title: String, payload: String) -> bool {
         self.act(ChatAction::Say {
             text: title,
@@ -288,12 +289,12 @@ impl Chat {
         let _ = self.act(ChatAction::Announce(text.to_owned()));
     }
 
-    /// Tells the visitor something that asks for nothing and goes by itself.
+    /// Shows a notice that asks for nothing and goes away by itself.
     pub fn mention(self, notice: Notice) {
         let _ = self.act(ChatAction::Mention(notice));
     }
 
-    /// Ends the answer that is streaming.
+    /// Stops the answer that is streaming.
     pub fn stop(self) {
         let _ = self.act(ChatAction::Stop);
     }

@@ -1,34 +1,34 @@
-//! What is put into the composer beside what the visitor types: the draft of this tab, and text of the page around the frame.
-//! Nothing that the visitor wrote is lost, and nothing stands there twice.
+//! What is put into the composer besides what the visitor types: the draft of this tab, and text of the page around the
+//! frame. Nothing that the visitor wrote is lost, and nothing appears twice.
 
 use protocol::find::find;
 use std::ops::Range;
 
-/// What is to be done with the composer.
+/// What to do with the composer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It is as it should be.
     Nothing,
-    /// Its text becomes this.
+    /// Replace its text by this.
     Set(String),
-    /// This takes the place of a part of its text, counted in bytes. The cursor stays where it is in the rest.
+    /// Replace a part of its text, counted in bytes. The cursor stays where it is in the rest.
     Replace(Range<usize>, String),
 }
 
-/// Brings back the `draft` of this tab, above what was `typed` before the page was alive.
+/// Restores the `draft` of this tab, above what was `typed` before the wasm was there.
 pub(crate) fn restored(draft: &str, typed: &str) -> Change {
     if typed.is_empty() {
         Change::Set(draft.to_owned())
     } else if find(typed, draft).is_some() {
-        // A browser that brought the draft back itself has it already.
+        // The browser has restored the draft itself.
         Change::Nothing
     } else {
         Change::Replace(0..0, [draft, "\n"].concat())
     }
 }
 
-/// Puts `text` of the host page into a composer that holds `value`: into an empty one, or in place of the last such text
-/// (`before`) if that was left as it was. What the visitor wrote stays; the text goes below it.
+/// Puts `text` of the host page into a composer that holds `value`: into an empty one, or in place of the last such
+/// text (`before`) if that was not changed. What the visitor wrote stays, and the text goes below it.
 pub(crate) fn filled(value: &str, text: &str, before: &str) -> Change {
     let written = match value.strip_suffix(before) {
         Some(written) if written.is_empty() || written.ends_with('\n') => written.trim_end(),
@@ -92,7 +92,7 @@ mod tests {
         for (value, expected) in [
             ("Order 6", "Order 7"),
             ("my question\nOrder 6", "my question\nOrder 7"),
-            // The visitor has made it their own.
+            // The visitor has changed it.
             ("Order 6!", "Order 6!\nOrder 7"),
             ("my Order 6", "my Order 6\nOrder 7"),
         ] {

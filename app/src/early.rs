@@ -1,17 +1,18 @@
 //! The first second: what a visitor types before the wasm is there.
 //!
-//! In the path: `frontend/scripts/page/early.ts` keeps what was sent in that time; `transport/keep.rs` takes over from it.
+//! In the path: `frontend/scripts/page/early.ts` keeps the messages of that time, and `transport/keep.rs` takes them
+//! over.
 
 #[cfg(any(target_arch = "wasm32", test))]
 use protocol::session::Outgoing;
 
-/// Where a tab keeps the messages that were not acknowledged yet: the same name in `early.ts`.
+/// The key under which a tab stores unacknowledged messages. `early.ts` uses the same.
 pub fn storage_key(path: &str) -> String {
     format!("unsent:{path}")
 }
 
-/// What was said before the page was alive: what the tab `stored`, now or before a reload, and what the script hands over
-/// from its memory, because a browser may refuse storage.
+/// The messages from before the wasm was there: those that the tab `stored`, now or before a reload, and those that the
+/// script hands over from its memory, because a browser may refuse storage.
 #[cfg(any(target_arch = "wasm32", test))]
 pub(crate) fn unsent(stored: Vec<Outgoing>, from_memory: Vec<Outgoing>) -> Vec<Outgoing> {
     let mut unsent = stored;
@@ -31,7 +32,7 @@ mod tests {
     #[test]
     fn what_the_tab_stored_and_the_script_remembers_is_said_once_and_in_order() {
         let said = |id| Outgoing::new(id, UserBody::text(format!("message {id}")));
-        // Tried before the reload: the stored one knows it.
+        // It was tried before the reload, and the stored one shows that.
         let tried = Outgoing {
             sends: 1,
             ..said(2)

@@ -1,4 +1,4 @@
-//! What a screen reader says of what happens: the live region, apart from the visible list.
+//! The live region: what a screen reader says about events, separate from the visible list.
 
 use crate::chat::Chat;
 use leptos::prelude::*;
@@ -10,7 +10,7 @@ pub fn Announcements() -> impl IntoView {
     let lines = move || {
         let lines = chat.shown.status.with(|it| it.announcements.clone());
         let lines = lines.into_iter().enumerate().map(|(position, line)| {
-            // Lines are told apart also by who reads the text alone.
+            // The lines are also separated in the plain text.
             let line = if position == 0 {
                 line
             } else {

@@ -1,4 +1,4 @@
-//! Who speaks, for the eye: the name is always near.
+//! The face of the speaker. It is only for the eye, because the name is always near.
 
 use super::settings::Settings;
 use leptos::{either::Either, prelude::*};
@@ -18,7 +18,7 @@ pub fn Avatar(
         ),
         (_, agent) => {
             let letter = agent.as_ref().unwrap_or(&bot.name).chars().next();
-            // The style makes it a capital: the table of all capitals is 14 kB.
+            // The style makes it a capital letter, because the table of all capitals costs 14 kB.
             Either::Right(letter.map(String::from).unwrap_or_default())
         }
     };

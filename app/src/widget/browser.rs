@@ -1,4 +1,4 @@
-//! What only a browser can tell: its clock, its language's dates, its screen. The server compiles it and never asks it.
+//! What only a browser knows: its clock, its language's dates, its screen. The server compiles this and never calls it.
 
 use js_sys::{Array, Date, Function, Object, Reflect};
 use leptos::prelude::{document, window};
@@ -50,8 +50,8 @@ fn date(at_ms: u64) -> Date {
     Date::new(&JsValue::from_f64(at_ms as f64))
 }
 
-/// `Date.toLocaleString`: Intl without its constructors. In the visitor's own kind of the language, if it is theirs:
-/// a Briton reads 18:24 where an American reads 06:24 PM.
+/// `Date.toLocaleString`, which is Intl without its constructors. If the language is the visitor's own, its regional
+/// form is used: a Briton reads 18:24 where an American reads 06:24 PM.
 fn format(at_ms: u64, language: &str, options: &[(&str, &str)]) -> String {
     let wishes = Object::new();
     for (name, value) in options {
@@ -70,7 +70,7 @@ pub(super) fn top_of(element: &Element) -> i32 {
     element.get_bounding_client_rect().top() as i32
 }
 
-/// Whether fingers type here: then Enter makes a new line, and focus would raise the keyboard.
+/// Whether the visitor types on a touch screen. Then Enter makes a new line, and focus would raise the keyboard.
 pub(super) fn touch() -> bool {
     window()
         .match_media("(hover: none)")
@@ -79,16 +79,16 @@ pub(super) fn touch() -> bool {
         .is_some_and(|query| query.matches())
 }
 
-/// Whether a field grows by style alone (`field-sizing`).
+/// Whether the style alone makes a field grow (`field-sizing`).
 pub(super) fn fields_grow(field: &HtmlElement) -> bool {
     Reflect::has(&field.style(), &"fieldSizing".into()).unwrap_or(false)
 }
 
-/// Gives a field the height of its text, where style alone does not.
+/// Gives a field the height of its text, if the style alone does not.
 pub(super) fn grow(field: &HtmlElement) {
     if !fields_grow(field) {
         let style = field.style();
-        // A style that is not taken leaves the field small: it scrolls.
+        // If the style is refused, the field stays small and scrolls.
         let _ = style.set_property("height", "auto");
         let _ = style.set_property(
             "height",
@@ -97,8 +97,8 @@ pub(super) fn grow(field: &HtmlElement) {
     }
 }
 
-/// Copies an element's text to the clipboard. The old way on purpose: a frame of another origin may use it
-/// after a click without its host's permission.
+/// Copies an element's text to the clipboard, in the old way: a frame of another origin may use it after a click
+/// without its host's permission.
 pub(super) fn copy(element: &Element) -> bool {
     let selected = window().get_selection().ok().flatten();
     selected.is_some_and(|selection| selection.select_all_children(element).is_ok())
@@ -108,7 +108,7 @@ pub(super) fn copy(element: &Element) -> bool {
             .unwrap_or(false)
 }
 
-/// Calls `then` whenever one of `elements` changes its size. For the life of the page.
+/// Calls `then` whenever one of `elements` changes its size, for the life of the page.
 pub(super) fn on_resize(elements: &[&Element], then: impl Fn() + 'static) {
     let then = Closure::<dyn Fn()>::new(then).into_js_value();
     let Ok(class) = Reflect::get(&window(), &"ResizeObserver".into()) else {

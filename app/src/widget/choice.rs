@@ -1,11 +1,12 @@
-//! Choices of the visitor: a starter, a button, a quick reply. Each is a submit button of the composer's form named `choice`, so
-//! that it works without the wasm; with it, the button's own payload (`data-payload`) goes to the bot.
+//! Choices of the visitor: a starter, a button, a quick reply. Each is a submit button named `choice` in the composer's
+//! form, so it works without the wasm. With the wasm, the button's own payload (`data-payload`) goes to the bot.
 
 use super::keyboard;
 use crate::chat::Chat;
 use leptos::{ev::MouseEvent, prelude::*, wasm_bindgen::JsCast, web_sys::Element};
 
-/// Two choices within this are one: the second press of a double click, wherever the first has moved things.
+/// Two choices within this time count as one: the second press of a double click, whatever is under the pointer by
+/// then.
 const ONE_CHOICE_MS: f64 = 400.0;
 
 /// What a visitor chose, and when.
@@ -24,7 +25,8 @@ impl Choices {
         }
     }
 
-    /// Says what the clicked button stands for, if it is a choice. Nothing is lost if it is not taken: the button stays.
+    /// Makes the choice of the clicked button, if it is one. If it is not accepted, nothing is lost, because the button
+    /// stays.
     pub(super) fn clicked(self, click: &MouseEvent) {
         let target = click.target().and_then(|target| target.dyn_into().ok());
         let target: Option<Element> = target;
@@ -42,8 +44,8 @@ impl Choices {
         keyboard::to_composer();
     }
 
-    /// Whether this is the second press of a double click: by the browser's word, which knows the visitor's settings, and
-    /// by time, for what the browser does not count.
+    /// Whether this is the second press of a double click: as the browser counts it by the visitor's settings, or by
+    /// time if the browser does not count it.
     fn is_chosen_twice(self, click: &MouseEvent) -> bool {
         let now = click.time_stamp();
         let soon = now - self.last.get_value() < ONE_CHOICE_MS;

@@ -1,7 +1,7 @@
 //! What the visitor writes.
 //!
-//! The form works in three lives: posted by the browser where no script runs, caught by the script before hydration,
-//! then ours. The text lives in the field, never beside it, so that hydration cannot lose a letter.
+//! The form works at three times: without a script the browser posts it, before hydration the script handles it, and
+//! then the wasm does. The text is only in the field, so that hydration cannot lose a letter.
 
 use super::{browser, keyboard, settings::Settings};
 use crate::{
@@ -16,10 +16,10 @@ use leptos::{
 };
 use protocol::visible::is_blank;
 
-/// What an input method reports while it composes, in browsers that do not set `isComposing` in time.
+/// The key code during composition, in browsers that do not set `isComposing` in time.
 const COMPOSING: u32 = 229;
 
-/// How much is written, in characters; 0 for nothing that is seen.
+/// The length of the text in characters; 0 if nothing of it is visible.
 fn written(text: &str) -> u32 {
     if is_blank(text) {
         0
@@ -36,14 +36,14 @@ pub fn Composer() -> impl IntoView {
     let scope = stylers::style_sheet!("app/src/widget/composer.css");
     let limit = settings.get().max_message_chars;
     let field = NodeRef::<Textarea>::new();
-    // Not known before the field is measured: what was typed before the wasm came is counted then.
+    // It is unknown before the field is measured. What was typed before the wasm came is counted then.
     let count = RwSignal::new(None::<u32>);
     let sendable = move || {
         count
             .get()
             .is_some_and(|count| (1..=limit).contains(&count))
     };
-    // From 80 % on it is told how much may still be written.
+    // From 80 % on the counter shows how much may still be written.
     let counts = move || count.get().filter(|count| *count > limit / 5 * 4);
     let measure = move || {
         if let Some(field) = field.get_untracked() {
@@ -56,7 +56,7 @@ pub fn Composer() -> impl IntoView {
     };
     Effect::new(move |_| measure());
     let send = move || {
-        // Asked of the field itself, because a script may have filled it without an event.
+        // The field itself is measured, because a script may have filled it without an event.
         measure();
         if let Some(field) = field.get_untracked() {
             if !untrack(sendable) {
@@ -65,7 +65,7 @@ pub fn Composer() -> impl IntoView {
                 }
                 return;
             }
-            // What is not taken (too much is waiting already) stays in the field.
+            // If the text is not accepted because too many messages wait, it stays in the field.
             if chat.send(field.value()) {
                 field.set_value("");
                 measure();
@@ -93,7 +93,7 @@ pub fn Composer() -> impl IntoView {
             id="composer"
             method="post"
             action=settings.get().form_action.clone()
-            // The script that catches the form before hydration takes no more than this.
+            // The script that handles the form before hydration has the same limit.
             data-composer=limit.to_string()
             on:submit=submit
         >
@@ -112,7 +112,7 @@ pub fn Composer() -> impl IntoView {
                     on:keydown=pressed
                 ></textarea>
                 <StopButton/>
-                // A press leaves the focus in the field: a phone would put its keyboard away.
+                // A press leaves the focus in the field, because otherwise a phone would hide its keyboard.
                 <button
                     class="send"
                     type="submit"
@@ -138,7 +138,8 @@ pub fn Composer() -> impl IntoView {
     }
 }
 
-/// Ends the answer that is streaming. It stands before the send button, and in its place while there is nothing to send.
+/// Stops the answer that is streaming. It stands before the send button, and replaces it while there is nothing to
+/// send.
 #[component]
 fn StopButton() -> impl IntoView {
     let chat = expect_context::<Chat>();
@@ -165,7 +166,7 @@ fn StopButton() -> impl IntoView {
     }
 }
 
-/// How much may still be written, or is too much.
+/// How many characters may still be written, or are too many.
 fn counter(settings: Settings, written: u32, limit: u32) -> String {
     if written > limit {
         settings.count(Count::CharactersOver, written - limit)

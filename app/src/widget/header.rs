@@ -1,4 +1,4 @@
-//! The header: who answers, whether they are there, what else can be done.
+//! The header: who answers, whether they are there, and the menu.
 //!
 //! The menu is a native popover: the browser opens it before the wasm is there, closes it on Escape or a click
 //! beside it, and keeps `aria-expanded` true.
@@ -81,7 +81,7 @@ fn MenuItem(sign: Icon, label: Message) -> impl IntoView {
         Message::Print => chat.print(),
         _ => {
             chat.new_conversation();
-            // Also where nothing comes, because the last greeting still stands there.
+            // This also happens if no message comes, because the last greeting still stands there.
             scroll.to_end();
             keyboard::to_composer();
         }
@@ -117,7 +117,7 @@ fn Status() -> impl IntoView {
     view! { class = scope, <p class="status">{words}</p> }
 }
 
-/// A short break is nobody's business: the words change when the notice about it does, whatever else is told meanwhile.
+/// The status ignores a short break: it changes together with the notice about the connection.
 fn words(connection: ConnectionStatus, standing: Option<Notice>) -> Message {
     match (connection, standing) {
         (ConnectionStatus::Online, _) => Message::RepliesAtOnce,
@@ -149,7 +149,7 @@ mod tests {
                 Some(Notice::Refused),
                 Message::Unavailable,
             ),
-            // Tried again, and not there yet.
+            // It is trying again, and is not connected yet.
             (
                 ConnectionStatus::Connecting,
                 Some(Notice::Refused),

@@ -1,12 +1,12 @@
-//! The keyboard in the window, by role. The transcript is one stop of the Tab key; inside it the arrows go from message to
-//! message, Enter goes into a message's controls, the arrows go from one control to the next, Escape comes back out.
+//! The keyboard in the window, by role. The transcript is one stop of the Tab key. Inside it the arrows go from message
+//! to message, Enter goes to a message's controls, the arrows go from one control to the next, and Escape goes back.
 //!
-//! How the arrows go among controls depends on the role of what holds them (roving focus): in a `group`, a `list` or a plain
-//! message along the line and across it; in a `grid` by rows and columns. Fields and what scrolls inside a message (code, a
-//! table) keep their arrows for themselves.
+//! The role of the element around the controls decides how the arrows move between them (roving focus): in a `group`, a
+//! `list` or a plain message in one line, in a `grid` by rows and columns. Fields, and what scrolls inside a message
+//! (code, a table), keep their arrows.
 //!
-//! Where F6 and Escape lead: F6 to the next part of the window; Escape from a control to its message, from a
-//! message to the composer, and from the rest out of the embedded window.
+//! F6 goes to the next part of the window. Escape goes from a control to its message, from a message to the composer,
+//! and from everywhere else out of the embedded window.
 
 use super::{browser, settings::Settings};
 use crate::chat::Chat;
@@ -19,24 +19,25 @@ use leptos::{
 
 /// The composer's field, the transcript and the header's first button, for F6.
 const PARTS: [&str; 3] = ["#message", "[role=log]", "header button"];
-/// What holds controls among which the arrows go.
+/// The elements whose controls the arrows go through.
 const HOLDERS: &str = "[role=grid],[role=group],[role=list],[role=toolbar]";
-/// What takes the focus inside a message.
+/// The elements that take the focus inside a message.
 const CONTROLS: &str = "a[href],button:not([disabled]),input,select,textarea";
 
-/// Puts the cursor into the composer, unless that would raise a keyboard over the screen.
+/// Puts the cursor into the composer, unless that would raise a keyboard on the screen.
 pub(super) fn to_composer() {
     if !browser::touch() {
         focus(part("#message"));
     }
 }
 
-/// Puts the focus on the transcript, as after a control in it that goes away.
+/// Puts the focus on the transcript, for example after a focused control was removed.
 pub(super) fn to_transcript() {
     focus(part("[role=log]"));
 }
 
-/// Before what this selector finds goes away: a keyboard that is in it goes on in the composer. Nothing on the server.
+/// Call this before the elements of this selector are removed: if the focus is in one, it moves to the composer. On the
+/// server it does nothing.
 pub(super) fn leave(selector: &str) {
     if cfg!(target_arch = "wasm32")
         && let Some(focused) = document().active_element()
@@ -46,9 +47,9 @@ pub(super) fn leave(selector: &str) {
     }
 }
 
-/// A key that nothing inside the window has taken.
+/// Handles a key that nothing inside the window has handled.
 pub(super) fn in_window(event: &KeyboardEvent, chat: Chat, settings: Settings) {
-    // A key that is held presses a button again and again: one choice is meant.
+    // A held key would press a button again and again, but one choice is meant.
     let is_choice = |target: Element| target.get_attribute("name").as_deref() == Some("choice");
     if event.repeat() && target(event).is_some_and(is_choice) {
         return event.prevent_default();
@@ -65,7 +66,7 @@ pub(super) fn in_window(event: &KeyboardEvent, chat: Chat, settings: Settings) {
             focus(part(PARTS[next.map_or(0, |at| (at + 1) % PARTS.len())]));
             event.prevent_default();
         }
-        // An open menu takes the key for itself.
+        // An open menu handles the key itself.
         "Escape"
             if settings.is_embedded()
                 && !event.is_composing()
@@ -77,7 +78,7 @@ pub(super) fn in_window(event: &KeyboardEvent, chat: Chat, settings: Settings) {
     }
 }
 
-/// A key in the transcript, whose rows are the articles in `list`.
+/// Handles a key in the transcript, whose rows are the articles in `list`.
 pub(super) fn in_transcript(event: &KeyboardEvent, list: &Element) {
     let Some(target) = target(event) else { return };
     let row = target.closest("article").ok().flatten();
@@ -133,7 +134,7 @@ fn beside(key: &str, target: &Element, row: &Element) -> Option<Element> {
     controls.into_iter().nth(to)
 }
 
-/// The control in the cell that the key leads to; cells without one are passed over.
+/// The control in the cell that the key leads to. Cells without one are skipped.
 fn in_grid(key: &str, target: &Element, grid: &Element) -> Option<Element> {
     let line = target.closest("tr,[role=row]").ok()??;
     let column = cells(&line)
@@ -174,7 +175,7 @@ pub(super) fn is_rtl() -> bool {
     part("html[dir=rtl]").is_some()
 }
 
-/// Takes the controls of all rows but the last and the failed ones out of the Tab order; Enter leads to them.
+/// Takes the controls of all rows but the last and the failed ones out of the Tab order. Enter leads to them.
 pub(super) fn settle_stops(list: &Element) {
     let rows = rows(list);
     let newest = rows.len().saturating_sub(1);
@@ -223,7 +224,7 @@ fn stop(control: &Element, tabindex: &str) {
 
 fn focus(element: Option<Element>) {
     if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-        // An element that has gone meanwhile: the focus stays where it is.
+        // If the element has gone in the meantime, the focus stays where it is.
         let _ = element.focus();
     }
 }

@@ -1,19 +1,20 @@
 //! The chat window: one island of ordinary components.
 //!
-//! In the path: a page renders [`Widget`] on the server; the browser's wasm hydrates the same HTML. The island makes the chat
-//! (signals) and, in the browser, the driver of the session; its components read the signals and call the chat's actions.
+//! In the path: a page renders [`Widget`] on the server, and the browser's wasm hydrates the same HTML. The island
+//! makes the chat (signals) and, in the browser, the driver of the session. Its components read the signals and call
+//! the chat's actions.
 //!
 //! # Layout, from top to bottom of the window
 //! - `header`: who answers, the menu, close.
-//! - `transcript`: the list; made of `rows` by `row`, whose message is drawn by `content`; `welcome` while it is empty, `typing`
-//!   at its end; `scroll`: where the reader is.
+//! - `transcript`: the list. `rows` computes its rows, `row` draws them, and `content` draws their messages. `welcome`
+//!   stands in an empty list, `typing` at its end; `scroll` knows where the reader is.
 //! - `notice`: what the visitor should know; `composer`: what the visitor writes; `announcements`: what is read out.
 //!
-//! Beside them: `settings`: what the page hands over; `keyboard`: where keys lead; `when`: times; `browser`: what only a
+//! Besides: `settings`: the data of the page; `keyboard`: where keys lead; `when`: times; `browser`: what only a
 //! browser knows.
 //!
-//! **Invariant**: what the browser hydrates is what the server drew from the same settings. What differs by clock, time zone
-//! or screen comes after it, in an effect.
+//! **Invariant**: the browser hydrates what the server drew from the same settings. What differs by clock, time zone or
+//! screen comes later, in an effect.
 
 #![expect(
     unreachable_pub,
@@ -74,7 +75,7 @@ pub fn Widget() -> impl IntoView {
     provide_context(Scroll::new(chat));
     let name = settings.get().bot.name.clone();
     view! {
-        // A click between its parts leaves the focus in it, where its keys are heard.
+        // A click between its parts keeps the focus in the window, where its keys are handled.
         <main
             class="room"
             tabindex="-1"
@@ -97,7 +98,7 @@ pub fn Widget() -> impl IntoView {
     }
 }
 
-/// The driver of the session: made with the island, begun when the page is hydrated. The server has none.
+/// The driver of the session. It is made with the island, and begins when the page is hydrated. The server has none.
 #[cfg(target_arch = "wasm32")]
 fn driver(
     shown: Shown,

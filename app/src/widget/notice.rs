@@ -1,4 +1,4 @@
-//! What the visitor should know: one slim row above the composer, a sentence and a way out.
+//! What the visitor should know: one row above the composer, with a sentence and perhaps a button.
 
 use super::{keyboard, settings::Settings};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The row, while there is something to tell.
+/// The row, while there is a notice.
 #[component]
 pub fn NoticeLine() -> impl IntoView {
     let chat = expect_context::<Chat>();
@@ -44,7 +44,7 @@ pub fn NoticeLine() -> impl IntoView {
     }
 }
 
-/// A sign, a sentence, and what the button that connects is called where there is one.
+/// An icon, a sentence, and the label of the button that connects, if there is one.
 fn words(notice: Notice) -> (Icon, Message, Option<Message>) {
     match notice {
         Notice::Reconnecting => (Icon::Offline, Message::Reconnecting, None),

@@ -1,6 +1,6 @@
-//! One message: its place in the group, its bubble, its time and state.
+//! One message: its position in the group, its bubble, its time and state.
 //!
-//! The row keeps its element for as long as its message is shown; what changes about it (`rows`) is drawn again inside.
+//! The row keeps its element as long as its message is shown. What changes about it (`rows`) is drawn again inside.
 
 use super::{
     avatar::Avatar,
@@ -20,7 +20,7 @@ use protocol::transcript::{Author, Delivery};
 #[component]
 pub fn MessageRow(
     row: ArcRwSignal<Row>,
-    /// It came while the list was there: it may move in.
+    /// It came while the list was there, so it may be animated.
     is_new: bool,
 ) -> impl IntoView {
     let row = RwSignal::from(row);
@@ -29,7 +29,7 @@ pub fn MessageRow(
     let is_bot = row.with_untracked(|row| row.entry.author == Author::Bot);
     let classes = move || row.with(|row| classes(row, is_new, scope));
     let is_streaming = move || row.with(|row| row.entry.delivery == Delivery::Streaming);
-    // Beside the first of a group; the style hides the others' faces.
+    // It stands beside the first message of a group; the style hides the others' faces.
     let face = is_bot.then(|| {
         let agent = row.with_untracked(|row| row.entry.agent.clone());
         view! { class = scope, <span class="face"><Avatar agent/></span> }
@@ -74,7 +74,7 @@ fn classes(row: &Row, is_new: bool, scope: &str) -> String {
     classes
 }
 
-/// The lines before a row: a new day, what was not seen yet, somebody else who answers.
+/// The lines before a row: a new day, the first unseen message, a hand-over.
 #[component]
 fn Before(row: RwSignal<Row>) -> impl IntoView {
     let settings = expect_context::<Settings>();
@@ -98,7 +98,7 @@ fn Before(row: RwSignal<Row>) -> impl IntoView {
     }
 }
 
-/// Who said it: in words for a screen reader, a person's name for the eye, unless they just said something.
+/// Who said it: in words for a screen reader. A person's name is also visible, unless they said the message before.
 #[component]
 fn Speaker(row: RwSignal<Row>) -> impl IntoView {
     let settings = expect_context::<Settings>();
@@ -125,15 +125,15 @@ fn Speaker(row: RwSignal<Row>) -> impl IntoView {
     }
 }
 
-/// What stands below a message: when it was said and how far it got.
+/// The line below a message: when it was said, and how far it got.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct State {
     has_time: bool,
     icon: Option<Icon>,
     words: Option<Message>,
-    /// The icon says it to the eye; the words are for ears.
+    /// The icon is for the eye, and the words are only for a screen reader.
     is_quiet: bool,
-    /// It can be sent again or taken back.
+    /// It can be sent again or deleted.
     has_failed: bool,
 }
 
@@ -223,8 +223,8 @@ fn Meta(row: RwSignal<Row>) -> impl IntoView {
     view! { class = scope, <div class="meta">{line}</div> }
 }
 
-/// The bubble that the script before hydration copies for a message sent before the wasm is there. It looks as
-/// every row does; it stands in the page outside the island.
+/// The bubble that the script copies for a message that is sent before the wasm is there. It looks like every row, and
+/// stands in the page outside the island.
 #[cfg(feature = "ssr")]
 #[component]
 pub fn EarlyBubble() -> impl IntoView {

@@ -1,7 +1,7 @@
-//! From the list of messages to the rows on screen: who joins whom, where a day begins, how a time is told.
+//! Makes the rows on screen from the list of messages: groups, the beginning of days, and times.
 //!
-//! Pure: the same entries give the same rows on the server and in the browser's hydration. A row keeps its element for as long as
-//! its message is shown: what may change about it is a signal, which [`update`] sets when it does.
+//! This is pure: the same entries give the same rows on the server and in hydration. A row keeps its element as long as
+//! its message is shown. What may change about it is a signal, which [`update`] sets when it does.
 
 use super::when::{Day, Now, Time};
 use crate::chat::in_order;
@@ -13,21 +13,21 @@ use std::sync::Arc;
 /// Messages of one author within this time stand together.
 const GROUP_MS: u64 = 5 * 60 * 1000;
 
-/// One message with what its neighbours and the clock make of it.
+/// One message with what follows from its neighbours and the clock.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) entry: Arc<Entry>,
     /// It continues the group of the row before.
     pub(super) joined: bool,
-    /// A day begins with it: this one.
+    /// The day that begins with it, if one does.
     pub(super) day: Option<Day>,
-    /// It is the first that the visitor has not seen.
+    /// It is the first message that the visitor has not seen.
     pub(super) unread: bool,
     /// Somebody else answers from here on.
     pub(super) hand_over: Option<HandOver>,
-    /// How its choices stand, if it offers some.
+    /// The state of its choices, if it offers some.
     pub(super) offer: Offer,
-    /// How its time is told.
+    /// Its time.
     pub(super) time: Time,
 }
 
@@ -40,19 +40,19 @@ pub(super) enum HandOver {
     From(String),
 }
 
-/// How the choices of a row stand.
+/// The state of the choices of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
-    /// The visitor said this next.
+    /// The visitor said this after it.
     Answered {
         /// The words that were shown.
         text: String,
-        /// What the bot got, where that is known and something else.
+        /// The payload that the bot got, if it is known and differs.
         payload: Option<String>,
     },
-    /// They can be made, or there are none.
+    /// They can be chosen, or there are none.
     Open,
-    /// Quick replies, and the bot has offered others since, as with a second greeting: those are meant.
+    /// They are quick replies, and the bot has offered others since, for example with a second greeting.
     Over,
 }
 
@@ -70,22 +70,22 @@ impl Offer {
     }
 }
 
-/// A row in the list: what it is known by, and what may change about it.
+/// A row in the list: its key, and what may change about it.
 #[derive(Clone)]
 pub(super) struct KeyedRow {
     pub(super) key: String,
     pub(super) row: ArcRwSignal<Row>,
-    /// It came while the list was there: it may move in.
+    /// It came while the list was there, so it may be animated.
     pub(super) is_new: bool,
 }
 
-/// The rows as a new list, none of them new.
+/// The rows as a new list, none of them marked as new.
 pub(super) fn keyed(rows: Vec<Row>) -> Vec<KeyedRow> {
     update(&[], rows, None)
 }
 
-/// The list for these rows: what was in it before stays what it is, and its signal is set if something about it has changed.
-/// What stands after `newest`, the key of the last row before, is new.
+/// The list for these rows. A row that was in it keeps its signal, which is set if something has changed. A row behind
+/// `newest`, the key of the last row before, is new.
 pub(super) fn update(before: &[KeyedRow], rows: Vec<Row>, newest: Option<&str>) -> Vec<KeyedRow> {
     let mut find = in_order(before, |keyed: &KeyedRow| &keyed.key);
     let mut is_new = false;
@@ -111,7 +111,7 @@ pub(super) fn update(before: &[KeyedRow], rows: Vec<Row>, newest: Option<&str>) 
     list
 }
 
-/// The rows of `entries`, with times as they are told now.
+/// The rows of `entries`, with their times at this moment.
 pub(super) fn rows(entries: &[Arc<Entry>], unread_from: Option<&str>, now: Now) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
     let mut before: Option<(&Entry, i64)> = None;
@@ -149,7 +149,7 @@ pub(super) fn rows(entries: &[Arc<Entry>], unread_from: Option<&str>, now: Now) 
     rows
 }
 
-/// From the end, because an answer stands after its question.
+/// It goes from the end, because an answer stands after its question.
 fn settle_offers(rows: &mut [Row]) {
     let mut answer: Option<Arc<Entry>> = None;
     let mut others = false;
@@ -168,12 +168,12 @@ fn settle_offers(rows: &mut [Row]) {
     }
 }
 
-/// Whether there is something to choose or to fill in. Only its part of the wasm knows what a template offers.
+/// Whether there is something to choose or to fill in. What a template offers, only its part of the wasm knows.
 fn offers_something(content: &Content) -> bool {
     !content.buttons().is_empty() || matches!(content, Content::Template(_))
 }
 
-/// The answer that this is.
+/// The answer that this message is.
 fn answered(content: &Content) -> Offer {
     let payload = match content {
         Content::Said { payload, .. } => payload.clone(),
@@ -358,7 +358,7 @@ pub(super) mod tests {
         assert_eq!(keys, ["0", "1", "2", "3"]);
         let is_new: Vec<_> = after.iter().map(|row| row.is_new).collect();
         assert_eq!(is_new, [false, false, false, true]);
-        // The signals are those of before, and say what changed.
+        // The signals are the same as before, and report what changed.
         assert!(before[0].row.with_untracked(|row| row.joined));
         let stopped = before[1].row.with_untracked(|row| row.entry.delivery);
         assert_eq!(stopped, Delivery::Stopped);

@@ -1,6 +1,6 @@
-//! What the server hands to the widget, as JSON inside the page.
+//! The data for the widget from the server, as JSON inside the page.
 //!
-//! Nothing here is secret: whoever reads the page reads this. The server writes it by serde, the
+//! Nothing here is secret, because everybody who reads the page reads this. The server writes it by serde, and the
 //! browser reads it by name ([`protocol::read`]).
 
 use crate::text::{Count, Message, Texts};
@@ -19,13 +19,13 @@ wire! {
     /// All that the widget knows from the server.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct WidgetSettings {
-        /// Who answers.
+        /// The bot.
         pub bot: BotFace,
-        /// Where the RTM protocol is spoken.
+        /// The platform.
         pub platform: Platform,
-        /// A page of its own, or a frame on somebody's page.
+        /// Whether it is a page of its own, or a frame on somebody's page.
         pub mode: Mode,
-        /// The words, in the visitor's language.
+        /// The texts in the visitor's language.
         pub texts: Texts,
         /// The newest messages, oldest first.
         pub entries: Vec<Entry>,
@@ -33,40 +33,40 @@ wire! {
         pub last_seq: u64,
         /// Whether there are messages before `entries`.
         pub more: bool,
-        /// The server's clock: what "now" is until the browser's takes over.
+        /// The server's clock. It is "now" until the browser's clock takes over.
         pub rendered_at_ms: u64,
-        /// The host page hands over its own assertion: nothing is known of the visitor yet.
+        /// The host page hands over its own assertion, so the visitor is not known yet.
         pub host_identity: bool,
-        /// What the composer takes.
+        /// The longest message that the composer accepts.
         pub max_message_chars: u32,
-        /// Where the composer's form posts to while, or where, no script runs.
+        /// The address to which the composer's form posts as long as no script runs.
         pub form_action: String,
     }
 }
 
 wire! {
-    /// Who answers, as the visitor sees them.
+    /// The bot, as the visitor sees it.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct BotFace {
         /// The name in the address: `demo` in `/chat/demo`.
         pub page: String,
         /// The bot's id on the platform.
         pub id: String,
-        /// What it is called.
+        /// The name.
         pub name: String,
-        /// One sentence about it; empty for the usual one.
+        /// One sentence about it. Empty: the usual one.
         pub tagline: String,
-        /// Its picture; without one its first letter stands there.
+        /// The picture. Without one the first letter is shown.
         pub avatar: Option<String>,
-        /// What a visitor may begin with.
+        /// The first messages that a visitor may choose.
         pub starters: Vec<String>,
-        /// Where pictures inside of its text may come from; the others are links.
+        /// The sources from which its texts may load pictures. Other pictures are links.
         pub text_images: Vec<String>,
     }
 }
 
 wire! {
-    /// Where the RTM protocol is spoken.
+    /// The platform's addresses.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Platform {
         /// `/api/`, or another server's.
@@ -89,10 +89,10 @@ wire! {
 }
 
 impl WidgetSettings {
-    /// Those of this page.
+    /// The settings of this page.
     ///
-    /// Not the island's props: leptos reads props with serde's derive, whose error texts bring
-    /// along the printing of floats, a twentieth of the widget.
+    /// They are not the island's props: leptos reads props with serde's derive, whose error texts bring along the
+    /// printing of floats, a twentieth of the widget.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn of_page() -> Self {
         let document = web_sys::window().and_then(|window| window.document());
@@ -101,13 +101,13 @@ impl WidgetSettings {
         text.and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
 
-    /// Those of this page, which provides them as context to its one widget.
+    /// The settings of this page, which provides them as context to its one widget.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn of_page() -> Self {
         leptos::prelude::take_context().unwrap_or_default()
     }
 
-    /// For the page's [`ELEMENT`], whose text nothing can end before its time.
+    /// The text for the page's [`ELEMENT`]. It is escaped, so that it cannot end the element.
     #[cfg(feature = "ssr")]
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self)
@@ -116,7 +116,7 @@ impl WidgetSettings {
     }
 }
 
-/// The settings as components have them: as context, and cheap to hand on.
+/// The settings for components: a context that is cheap to copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings(StoredValue<Arc<WidgetSettings>>);
 

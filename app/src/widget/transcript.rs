@@ -19,10 +19,10 @@ use leptos::{either::EitherOf3, leptos_dom::helpers::set_interval, prelude::*};
 use protocol::transcript::Author;
 use std::time::Duration;
 
-/// How soon the shown ages are old.
+/// How often the shown ages are updated.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// The list and all around it.
+/// The list and everything around it.
 #[component]
 pub fn Transcript() -> impl IntoView {
     let settings = expect_context::<Settings>();
@@ -64,13 +64,13 @@ pub fn Transcript() -> impl IntoView {
     }
 }
 
-/// The rows of the chat's messages, kept up to date; the clock, too, changes them.
+/// The rows of the chat's messages. They follow the messages and the clock.
 fn keyed_rows() -> RwSignal<Vec<KeyedRow>> {
     let shown = expect_context::<Chat>().shown;
     let scroll = expect_context::<Scroll>();
     let rendered_at_ms = expect_context::<Settings>().get().rendered_at_ms;
     let rows = move |list: &List, now| rows::rows(&list.entries, list.unread_from.as_deref(), now);
-    // As the server drew them.
+    // They begin as the server drew them.
     let now = Now::rendered_at(rendered_at_ms);
     let first = shown.list.with_untracked(|list| rows(list, now));
     let keyed = RwSignal::new(rows::keyed(first));
@@ -84,10 +84,10 @@ fn keyed_rows() -> RwSignal<Vec<KeyedRow>> {
             keyed.set(after);
         }
     };
-    // At first this makes the visitor's times of the server's.
+    // The first run also changes the server's times to the visitor's.
     Effect::new(move |_| shown.list.with(update));
     Effect::new(move |_| {
-        // Without a timer times only grow old.
+        // Without a timer the times only get old.
         let refresh = move || shown.list.with_untracked(update);
         if let Ok(timer) = set_interval(refresh, REFRESH) {
             on_cleanup(move || timer.clear());
@@ -99,15 +99,15 @@ fn keyed_rows() -> RwSignal<Vec<KeyedRow>> {
 /// What stands before the first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
-    /// Nothing to load any more.
+    /// There is nothing left to load.
     Beginning,
-    /// Earlier messages are on their way.
+    /// Earlier messages are being loaded.
     Loading,
     /// Earlier messages can be loaded.
     More,
-    /// A known visitor's conversation is on its way.
+    /// A known visitor's conversation is being loaded.
     Skeleton,
-    /// The visitor has not said anything: who this is and what could be asked stays where it is when the bot greets.
+    /// The visitor has not said anything. The welcome stays in its place when the bot greets.
     Welcome,
 }
 
@@ -176,7 +176,7 @@ fn Beginning() -> impl IntoView {
     }
 }
 
-/// Grey shapes in the place of a conversation that is on its way. They appear after 150 ms, by style.
+/// Grey shapes in place of a conversation that is being loaded. The style shows them after 150 ms.
 #[component]
 fn Skeleton() -> impl IntoView {
     let settings = expect_context::<Settings>();
@@ -191,7 +191,7 @@ fn Skeleton() -> impl IntoView {
     }
 }
 
-/// The way to the end, for a reader who is away from it, and how many messages came meanwhile.
+/// The pill that leads to the end. It counts the messages that came while the reader was away from it.
 #[component]
 fn Pill() -> impl IntoView {
     let settings = expect_context::<Settings>();

@@ -1,11 +1,11 @@
-//! "Is typing": the dots at the end of the transcript, and what the bot does meanwhile. What a screen reader says of it when
-//! it begins is said by the window's live region, which is there before.
+//! "Is typing": the dots at the end of the transcript, and what the bot is doing. A screen reader learns it from the
+//! window's live region, which exists before the dots.
 
 use super::{avatar::Avatar, settings::Settings};
 use crate::{chat::Chat, text::Message};
 use leptos::prelude::*;
 
-/// The dots, where somebody types or is at something.
+/// The dots, while somebody is typing or busy.
 #[component]
 pub fn Typing() -> impl IntoView {
     let shown = expect_context::<Chat>().shown;

@@ -1,4 +1,4 @@
-//! The empty state: who is here, what to begin with, what happens to what is written.
+//! The empty state: who is here, what to begin with, and what happens to messages.
 
 use super::{avatar::Avatar, choice::Choices, settings::Settings};
 use crate::{
@@ -47,7 +47,7 @@ pub fn Welcome() -> impl IntoView {
     }
 }
 
-/// Something to begin with.
+/// A first message that can be chosen.
 #[component]
 fn Starter(text: String) -> impl IntoView {
     let choices = expect_context::<Choices>();

@@ -1,7 +1,7 @@
-//! How a moment is written: ages while they mean something, then the time of day, and days by name.
+//! How a moment is written: first its age, then the time of day; and days by name.
 //!
-//! Until the page is hydrated, times are UTC and "now" is the server's: so hydration finds the rows that the server drew. Then
-//! `Now::here` takes its place and every time follows.
+//! Until the page is hydrated, times are UTC and "now" is the server's, so that hydration finds the rows that the
+//! server drew. Then `Now::here` replaces it, and every time follows.
 
 use super::browser;
 use crate::text::{Count, Message, Texts};
@@ -9,7 +9,7 @@ use protocol::timestamp;
 
 const MINUTE: u64 = 60_000;
 
-/// What the clock says, and whether the visitor's time zone is known.
+/// The time of the clock, and whether the visitor's time zone is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Now {
     ms: u64,
@@ -41,9 +41,9 @@ impl Now {
         minutes.div_euclid(24 * 60)
     }
 
-    /// How the time of a message is told.
+    /// The time of a message.
     pub(super) fn time(self, at_ms: u64) -> Time {
-        // A clock that runs behind the server's makes no message from the future.
+        // If a clock runs behind the server's, no message comes from the future.
         let minutes = self.ms.saturating_sub(at_ms) / MINUTE;
         Time {
             at_ms,
@@ -52,7 +52,7 @@ impl Now {
         }
     }
 
-    /// How the day of a message is told.
+    /// The day of a message.
     pub(super) fn day(self, at_ms: u64) -> Day {
         Day {
             at_ms,
@@ -62,7 +62,8 @@ impl Now {
     }
 }
 
-/// The time of a message: "Just now", "3 min ago", then the time of day. Equal as long as it is told in the same words.
+/// The time of a message: "Just now", "3 min ago", then the time of day. Two are equal if they are written in the same
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Time {
     at_ms: u64,
@@ -72,7 +73,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// In a few words.
+    /// As a few words.
     pub(super) fn words(self, texts: &Texts) -> String {
         match self.age {
             Some(0) => texts.say(Message::JustNow).to_owned(),

@@ -1,4 +1,4 @@
-//! Buttons and quick replies: what a visitor may choose. `widget/choice.rs` hears them.
+//! Buttons and quick replies: what a visitor may choose. `widget/choice.rs` handles them.
 
 use super::{
     foreign::{foreign, leaving},
@@ -11,12 +11,12 @@ use crate::{
 };
 use protocol::content::{Action, Button};
 
-/// The sheet of all that a message shows beside its text.
+/// The style sheet of everything that a message shows beside its text.
 pub(super) fn sheet() -> Sheet {
     Sheet(stylers::style_sheet!("app/src/widget/content/content.css"))
 }
 
-/// Chips are chosen once: the others are switched off after it. Buttons as often as one likes.
+/// One quick reply can be chosen: the others are disabled after it. Buttons can be pressed again.
 pub(super) fn choices(
     settings: &WidgetSettings,
     buttons: &[Button],

@@ -3,7 +3,7 @@
 use super::tree::{Sheet, Tree};
 use crate::{text::Message, widget::settings::WidgetSettings};
 
-/// How links of a bot are opened: elsewhere, without a handle on this page, without our praise.
+/// How a bot's links are opened: without access to this page, and without our recommendation.
 const REL: &str = "noopener nofollow ugc";
 
 /// A link of a bot.

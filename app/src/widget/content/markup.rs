@@ -1,4 +1,4 @@
-//! What `protocol::markup` reads, as elements. Never an HTML string: what is not markup is text.
+//! Makes elements of what `protocol::markup` reads. There is never an HTML string: what is not markup is text.
 
 use super::{
     foreign,
@@ -15,13 +15,13 @@ pub(super) fn draw(settings: &WidgetSettings, text: &str) -> Vec<Tree> {
     parse(text).iter().map(|found| pen.block(found)).collect()
 }
 
-/// The words of a template that is not drawn, or not yet.
+/// The words of a template that is not drawn, or not drawn yet.
 pub(super) fn draw_fallback(settings: &WidgetSettings, template: &Template, bubble: Sheet) -> Tree {
     let words = draw(settings, &template.fallback);
     bubble.el("div", "bubble").add_all(words)
 }
 
-/// A text that is one line: its first paragraph without the paragraph, else as it is.
+/// A text of one line: its first paragraph without the paragraph element, or else unchanged.
 pub(super) fn draw_line(settings: &WidgetSettings, text: &str) -> Vec<Tree> {
     let pen = Pen::new(settings);
     match parse(text).as_slice() {
@@ -57,7 +57,7 @@ impl<'a> Pen<'a> {
     fn block(self, block: &Block) -> Tree {
         match block {
             Block::Paragraph(spans) => self.words("p", "block", spans),
-            // One look and one level: a bubble is no document.
+            // All headings have the same level, because a bubble is not a document.
             Block::Heading { spans, .. } => self.words("h2", "block title", spans),
             Block::List {
                 ordered,
@@ -70,7 +70,7 @@ impl<'a> Pen<'a> {
                 } else {
                     self.sheet.el("ul", "block list bare").auto()
                 };
-                // Of one direction with their list, beside whose edge their marks stand.
+                // The items have the direction of their list, because the markers stand at its edge.
                 let items = items.iter().map(|item| {
                     let item = self.spans(item);
                     self.sheet.el("li", "point").add_all(item)
@@ -151,8 +151,8 @@ impl<'a> Pen<'a> {
             .whisper(PLAIN, self.settings.texts.say(Message::NewTab))
     }
 
-    /// A picture is fetched without a click, and its address may hold what somebody talked the bot into telling: only
-    /// from where the operator says so.
+    /// A picture is fetched without a click, and its address may carry what somebody made the bot reveal. So pictures
+    /// come only from sources that the operator allows.
     fn picture(self, url: &str, alt: &str) -> Tree {
         if comes_from(url, &self.settings.bot.text_images) {
             return foreign::picture(self.settings, self.sheet, "shot", url, alt);
@@ -162,7 +162,7 @@ impl<'a> Pen<'a> {
         } else {
             alt
         });
-        // A link inside of a link cannot be drawn.
+        // A link inside a link cannot be drawn.
         match safe_link(url).filter(|_| !self.linked) {
             Some(url) => self.link(&url, vec![name]),
             None => name,

@@ -1,4 +1,5 @@
-//! What a message shows: text, buttons, quick replies, a picture, a link, an error; the fallback of what is not drawn.
+//! What a message shows: text, buttons, quick replies, a picture, a link, an error, or the fallback of a template that
+//! is not drawn.
 //!
 //! A choice is a submit button of the composer's form: without the wasm it sends its title. With it, its payload
 //! (`choice.rs`).
@@ -62,7 +63,7 @@ pub fn Message(
             });
         }
     };
-    // Again when the offer has been answered, and not when only the clock has moved on.
+    // It runs again when the offer has been answered, and not when only the clock has moved on.
     Effect::new(move |before: Option<Option<_>>| {
         let now = asked();
         if before.as_ref() != Some(&now) {
@@ -91,7 +92,7 @@ pub fn Message(
             let values = values_of(&form);
             spawn_local(async move {
                 match late::answer(template, values).await {
-                    // Nothing is lost if it is not taken: the fields stay as they are.
+                    // If it is not accepted, nothing is lost, because the fields stay as they are.
                     Ok(Some(answer)) => {
                         if chat.choose(answer.shown, answer.body) {
                             keyboard::to_composer();
@@ -123,7 +124,7 @@ pub fn Message(
     }
 }
 
-/// The clicked button that says what it does.
+/// The clicked button, if it has an act.
 fn acted(click: &MouseEvent) -> Option<Element> {
     target(click)?.closest("[data-act]").ok()?
 }
@@ -132,7 +133,7 @@ fn target(event: &Event) -> Option<Element> {
     event.target()?.dyn_into().ok()
 }
 
-/// What is written in the fields of a form, in their order.
+/// The values of a form's fields, in order.
 fn values_of(form: &Element) -> Vec<String> {
     let fields = form.get_elements_by_tag_name("input");
     let fields = (0..fields.length()).filter_map(|position| fields.item(position));
@@ -140,7 +141,7 @@ fn values_of(form: &Element) -> Vec<String> {
     fields.map(|field| field.value()).collect()
 }
 
-/// Turns a carousel over to the next cards, or those before.
+/// Turns a carousel to the next or the previous cards.
 fn turn(button: &Element, forth: f64) {
     let turns = button.parent_element();
     let deck = turns.and_then(|turns| turns.previous_element_sibling());
@@ -158,7 +159,7 @@ fn copy(button: &Element, chat: Chat, settings: Settings) {
     if !code.is_some_and(|code| browser::copy(&code)) {
         return chat.mention(Notice::NotCopied);
     }
-    // For the eye; the button is still called by what it does. The clipboard holds one thing.
+    // Only the eye sees this; the button keeps its name. The clipboard holds one thing, so only one button is marked.
     if let Ok(Some(before)) = document().query_selector(".copied") {
         // A class without blanks is always taken.
         let _ = before.class_list().remove_1("copied");
@@ -167,7 +168,7 @@ fn copy(button: &Element, chat: Chat, settings: Settings) {
     chat.announce(&settings.say(text::Message::Copied));
 }
 
-/// What the message shows, as elements. `offer`: how its choices stand.
+/// The elements of a message. `offer`: whether its choices can be made.
 fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: Sheet) -> Vec<Tree> {
     let sheet = choices::sheet();
     let texts = &settings.texts;
@@ -234,7 +235,7 @@ fn draw(settings: &WidgetSettings, content: &Content, offer: &Offer, bubble: She
     }
 }
 
-/// A file that the visitor sent: where it can be opened a link, else its name.
+/// A file that the visitor sent: a link if it can be opened, or else its name.
 fn attachment(texts: &Texts, sheet: Sheet, bubble: Sheet, file: &File) -> Tree {
     let name = sheet.el("span", "label").auto().say(&file.name);
     let shown = match &file.url {

@@ -1,4 +1,4 @@
-//! What a change of the list means for the reader. Pure, so that it can be tested without a page.
+//! What a change of the list means for the reader. It is pure, so that it can be tested without a page.
 
 use crate::widget::rows::Row;
 use protocol::transcript::Author;
@@ -11,7 +11,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Of these rows. `None`: there are none.
+    /// The ends of these rows. `None`: there are none.
     pub(super) fn of(rows: &[Row]) -> Option<Self> {
         Some(Self {
             first: rows.first()?.entry.key.clone(),
@@ -23,21 +23,21 @@ impl Ends {
 /// What a change of the list means for its scrolling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Earlier messages came at the top; the list was this high before, in pixels.
+    /// Earlier messages came at the top. The list had this height before, in pixels.
     Earlier { height: i32 },
     /// New messages came at the end.
     New {
-        /// The newest was said in this window.
+        /// The newest was sent from this window.
         own: bool,
-        /// So many were said by others.
+        /// How many came from others.
         others: u32,
     },
-    /// Neither.
+    /// Neither of them.
     None,
 }
 
 impl Change {
-    /// Both, one after the other.
+    /// This change and then the next one.
     pub(super) fn then(self, next: Self) -> Self {
         match (self, next) {
             (
@@ -56,8 +56,8 @@ impl Change {
     }
 }
 
-/// What has changed from a list with these ends to these rows. `said`: the key of what was said last in this window; `height`
-/// measures the list as it stands.
+/// The change from a list with these ends to these rows. `said` is the key of the message that was last sent from this
+/// window. `height` measures the list as it is now.
 pub(super) fn between(
     before: Option<&Ends>,
     rows: &[Row],
@@ -65,7 +65,7 @@ pub(super) fn between(
     height: impl FnOnce() -> i32,
 ) -> Change {
     match (before, Ends::of(rows)) {
-        // From nothing to something: the beginning of a conversation, or its history.
+        // The list was empty: this is the beginning of a conversation, or its history.
         (None, Some(_)) => Change::New {
             own: true,
             others: 0,
@@ -81,7 +81,7 @@ pub(super) fn between(
     }
 }
 
-/// How many rows after the one of this key somebody else said.
+/// How many rows after the one with this key came from others.
 fn others_after(rows: &[Row], key: &str) -> u32 {
     let after = rows.iter().skip_while(|row| row.entry.key != key).skip(1);
     let others = after.filter(|row| row.entry.author != Author::Visitor);

@@ -1,9 +1,9 @@
 //! Where the list is scrolled to.
 //!
-//! **Invariants.** While the reader is at the end (within [`NEAR`]), the end stays in view; an answer
-//! taller than the window, or grown so tall, shows its beginning. Anywhere else nothing moves them: what comes is counted in the
-//! pill, and earlier messages enter above without a jump. The browser's own scroll anchoring is off, so that
-//! all browsers do the same.
+//! **Invariants.** While the reader is at the end (within [`NEAR`]), the end stays in view. An answer that is taller
+//! than the window shows its beginning. If the reader is elsewhere, nothing moves: the pill counts new messages, and
+//! earlier messages enter above without a jump. The browser's own scroll anchoring is off, so that all browsers do the
+//! same.
 
 mod change;
 
@@ -19,40 +19,40 @@ use protocol::transcript::Delivery;
 
 /// A reader this close to the end is at the end.
 const NEAR: i32 = 64;
-/// This close to the top, earlier messages are asked for.
+/// If the reader is this close to the top, earlier messages are loaded.
 const NEAR_TOP: i32 = 120;
-/// The header is ruled off from a list that is scrolled this far.
+/// If the list is scrolled this far, a line appears below the header.
 const RULED: i32 = 4;
 
 /// The scrolling of the list. Provided as context: the header and the pill follow it.
 #[derive(Clone, Copy)]
 pub(super) struct Scroll {
     chat: Chat,
-    /// What scrolls.
+    /// The element that scrolls.
     pub(super) scroller: NodeRef<Div>,
-    /// What is scrolled.
+    /// The element that is scrolled.
     pub(super) list: NodeRef<Div>,
-    /// What header and pill show of it.
+    /// The part of it that header and pill show.
     position: RwSignal<Position>,
     memory: StoredValue<Memory>,
 }
 
-/// Where the reader is, as others show it.
+/// Where the reader is, for header and pill.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Position {
-    /// The list does not stand at its beginning.
+    /// The list is not at its beginning.
     scrolled: bool,
-    /// The reader is away from the end, and so many messages came meanwhile.
+    /// The number of messages that came while the reader is away from the end. `None`: the reader is at the end.
     away: Option<u32>,
 }
 
-/// What is known from the last time.
+/// What is remembered from the last time.
 struct Memory {
-    /// The end is to stay in view.
+    /// The end must stay in view.
     pinned: bool,
     /// The first and the newest row of the list.
     ends: Option<Ends>,
-    /// What the next frame settles. Several changes may come before it.
+    /// The change that the next frame handles. Several changes may come before it.
     pending: Change,
 }
 
@@ -81,19 +81,20 @@ impl Scroll {
         self.position.get().away
     }
 
-    /// Keeps the end in view when list or window change their size. Once, when the page is hydrated.
+    /// Keeps the end in view when the list or the window changes its size. It is called once, when the page is
+    /// hydrated.
     pub(super) fn watch(self) {
         if let Some((scroller, list)) = self.elements() {
             browser::on_resize(&[&scroller, &list], move || self.keep_end());
         }
     }
 
-    /// Notes what these rows change, before they are on the page, and settles it on the next frame. `said`: the key
-    /// of what was said last in this window. Gives the key of the newest row before.
+    /// Notes what these rows change, before they are on the page; the next frame handles it. `said` is the key of the
+    /// message that was last sent from this window. Gives the key of the newest row before.
     pub(super) fn will_settle(self, rows: &[Row], said: Option<&str>) -> Option<String> {
         let before = self.memory.with_value(|memory| memory.ends.clone());
         let change = change::between(before.as_ref(), rows, said, || {
-            // Measured before the list is touched.
+            // It is measured before the list changes.
             self.scroller
                 .get_untracked()
                 .map_or(0, |scroller| scroller.scroll_height())
@@ -102,12 +103,12 @@ impl Scroll {
             memory.ends = Ends::of(rows);
             memory.pending = memory.pending.then(change);
         });
-        // A page that paints no frames shows none of it either.
+        // If the page paints no frames, it shows none of this either.
         let _ = request_animation_frame(move || self.settle());
         before.map(|before| before.last)
     }
 
-    /// Puts the list where its reader expects it, once it is on the page and before it is painted.
+    /// Scrolls the list to where its reader expects it, once it is on the page and before it is painted.
     fn settle(self) {
         let Some((scroller, list)) = self.elements() else {
             return;
@@ -126,14 +127,14 @@ impl Scroll {
                 let away = self.position.get_untracked().away;
                 self.set_away(away.map(|missed| missed + others));
             }
-            // What is drawn late may have grown since.
+            // A part that is drawn late may have grown since.
             Change::None => self.keep_end(),
         }
-        // An event that came meanwhile was not heard.
+        // An event that came in the meantime was ignored.
         self.moved();
     }
 
-    /// To the end, but no farther than the beginning of what is new.
+    /// Scrolls to the end, but no farther than the beginning of what is new.
     fn to_answer(self, others: u32) {
         let Some((scroller, list)) = self.elements() else {
             return;
@@ -148,7 +149,7 @@ impl Scroll {
         self.pin(end - top <= NEAR);
     }
 
-    /// To the end, and stay there.
+    /// Scrolls to the end, and stays there.
     pub(super) fn to_end(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
             scroller.set_scroll_top(scroller.scroll_height());
@@ -170,7 +171,7 @@ impl Scroll {
         }
     }
 
-    /// The pill: to the end, and the keyboard with it.
+    /// The pill was pressed: goes to the end, together with the keyboard.
     pub(super) fn to_latest(self) {
         match self.position.get_untracked().away {
             None | Some(0) => self.to_end(),
@@ -182,9 +183,9 @@ impl Scroll {
         keyboard::to_transcript();
     }
 
-    /// The reader has scrolled, or the list was.
+    /// The list was scrolled, by the reader or by a script.
     pub(super) fn moved(self) {
-        // A list that has grown and is not settled says nothing about its reader: this event is older.
+        // This event is older than the change of the list, and says nothing about the reader.
         if self.pending() != Change::None {
             return;
         }
