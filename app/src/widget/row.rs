@@ -85,7 +85,7 @@ fn Before(row: RwSignal<Row>) -> impl IntoView {
             view! { class = scope, <p class="day">{day.words(&settings.get().texts)}</p> }
         });
         let unread = unread.then(|| {
-            view! { class = scope, <p class="news">{settings.say(Message::NewMessages)}</p> }
+            view! { class = scope, <p class="unread">{settings.say(Message::NewMessages)}</p> }
         });
         let hand_over = hand_over.map(|hand_over| {
             let words = match hand_over {

@@ -59,7 +59,7 @@ pub struct StreamedAnswer {
 impl std::fmt::Debug for StreamedAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StreamedAnswer")
-            .field("place", &self.index)
+            .field("index", &self.index)
             .field("bytes", &self.text.len())
             .finish()
     }

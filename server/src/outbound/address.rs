@@ -116,7 +116,7 @@ impl Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Address")
-            .field("place", &self.authority())
+            .field("authority", &self.authority())
             .field("guarded", &self.guarded)
             .finish_non_exhaustive()
     }

@@ -261,7 +261,7 @@ impl Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
-            .field("place", &self.authority)
+            .field("authority", &self.authority)
             .field("status", &self.status)
             .finish_non_exhaustive()
     }

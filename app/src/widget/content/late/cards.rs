@@ -139,7 +139,7 @@ impl Pen<'_> {
             .set("role", "group")
             .add_all(actions);
         let position =
-            position.map(|position| sheet.el("span", "place").set("dir", "ltr").say(position));
+            position.map(|position| sheet.el("span", "position").set("dir", "ltr").say(position));
         sheet
             .el("li", "item")
             .add_some(picture)
