@@ -14,6 +14,7 @@ use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use http::{HeaderMap, Uri};
 use protocol::Extra;
+use protocol::content::Content;
 use protocol::history::{
     Direction, HistoryComponent, HistoryData, HistoryMessage, HistoryPage, MAX_LIMIT, Tag, Tags,
 };
@@ -184,14 +185,41 @@ fn bot_text(answer: &BotMessage) -> String {
         return fallback.to_owned();
     };
     match (component.kind.as_deref(), &component.payload) {
-        (Some("template"), payload @ Value::Object(_)) => payload.to_text(),
+        (Some("template"), payload @ Value::Object(_)) => template_text(answer, payload),
         (_, Value::String(text)) => text.clone(),
         (_, payload) => payload["text"].as_str().unwrap_or(fallback).to_owned(),
     }
 }
 
+/// The template as the string of `{"type","payload"}`. A widget shows the bot's own words if it does not draw the
+/// template. Only such a template gets its `cInfo` beside the payload, which official clients ignore there: so the
+/// history shows the same words as the live frame.
+fn template_text(answer: &BotMessage, payload: &Value) -> String {
+    let text = payload.to_text();
+    let Some(info) = &answer.c_info else {
+        return text;
+    };
+    if Content::of_history_text(&text) == Content::of_bot_message(answer) {
+        return text;
+    }
+    let mut fields = match payload {
+        Value::Object(fields) if payload.get("payload").is_some() => fields.clone(),
+        flat => {
+            let mut fields = Extra::new();
+            fields.insert("type".to_owned(), "template".into());
+            fields.insert("payload".to_owned(), flat.clone());
+            fields
+        }
+    };
+    let mut c_info = Extra::new();
+    c_info.insert("body".to_owned(), info.body.clone());
+    fields.insert("cInfo".to_owned(), Value::Object(c_info));
+    Value::Object(fields).to_text()
+}
+
 #[cfg(test)]
 mod tests {
+    use protocol::reply::Component;
     use serde_json::{Value, json};
 
     use super::*;
@@ -235,6 +263,33 @@ mod tests {
         let text = message["components"][0]["data"]["text"].as_str().unwrap();
         let read: Value = serde_json::from_str(text).unwrap();
         assert_eq!(read, json!({"type": "template", "payload": inner}));
+    }
+
+    #[test]
+    fn a_template_that_is_not_drawn_shows_the_same_words_as_when_it_came() {
+        let clock = json!({"template_type": "clock", "title": "Ten past"});
+        let nested = BotMessage::template(clock.clone(), "It is ten past.");
+        let flat = BotMessage {
+            component: Some(Component {
+                kind: Some("template".to_owned()),
+                payload: serde_json::from_value(clock.clone()).unwrap(),
+                extra: Extra::new(),
+            }),
+            ..nested.clone()
+        };
+        for answer in [nested, flat] {
+            let live = Content::of_bot_message(&answer);
+            assert_eq!(live.plain_text(), "It is ten past.");
+            let body = serde_json::to_string(&answer).unwrap();
+            let message = shown(Sender::Bot, None, &body);
+            let text = message["components"][0]["data"]["text"].as_str().unwrap();
+            assert_eq!(Content::of_history_text(text), live);
+            let read: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(
+                read["payload"], clock,
+                "one level, as the official clients read it"
+            );
+        }
     }
 
     #[test]
