@@ -144,7 +144,7 @@ messages! {
         Sending,
         /// Stored by the server.
         Sent,
-        /// The button that ends a growing answer.
+        /// The button that stops a streaming answer.
         Stop,
         /// Beside an answer that was not finished.
         Stopped,

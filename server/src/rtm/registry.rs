@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_so_many_seats_and_gets_one_back_when_a_socket_ends() {
+    fn a_user_has_a_limit_of_sockets_and_one_that_ends_makes_room() {
         let registry = Arc::new(Registry::new(0));
         let mut registrations: Vec<_> = (0..SOCKETS_PER_USER)
             .map(|_| enter(&registry, "u-1", "192.0.2.1").unwrap())

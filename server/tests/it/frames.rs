@@ -222,7 +222,7 @@ async fn the_seats_of_sockets_that_were_closed_are_free_at_once() {
     let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut closed = Vec::new();
-    // Twice as many as a user has seats, and nobody answers the goodbye.
+    // Twice as many as the limit of a user's sockets, and nobody answers the close frame.
     for _ in 0..2 * SOCKETS_PER_USER {
         let mut socket = ann.socket("").await;
         socket.send_bytes(&faults()[0].0).await;

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::test_app::{SECRETS, TestApp, message, text_of};
 
-/// Waits until the last socket has given its seat back.
+/// Waits until the last socket is counted off.
 async fn alone(app: &TestApp) {
     while !app.state.rtm.registry.is_empty() {
         tokio::task::yield_now().await;

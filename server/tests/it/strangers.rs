@@ -1,4 +1,4 @@
-//! What strangers may take: memory, disk, time and seats, each with its attack in small.
+//! What strangers may take: memory, disk, time and sockets, each with a small attack.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};

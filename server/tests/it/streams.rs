@@ -1,4 +1,4 @@
-//! Answers that grow: told to those who can show it, stored once, stopped by the visitor.
+//! Answers that stream: sent to those who can show them, stored once, stopped by the visitor.
 
 use std::sync::atomic::Ordering;
 

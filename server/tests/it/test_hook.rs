@@ -47,7 +47,7 @@ pub(crate) struct Hook {
 #[derive(Default)]
 struct Heard {
     asked: Mutex<Vec<Asked>>,
-    news: Notify,
+    arrived: Notify,
 }
 
 impl Hook {
@@ -66,9 +66,9 @@ impl Hook {
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Heard::default());
         let shutdown = Shutdown::new();
-        let (ears, answer) = (Arc::clone(&heard), Arc::new(answer));
+        let (recorded, answer) = (Arc::clone(&heard), Arc::new(answer));
         let app = axum::Router::new().fallback(move |request: Request| {
-            let (ears, answer) = (Arc::clone(&ears), Arc::clone(&answer));
+            let (recorded, answer) = (Arc::clone(&recorded), Arc::clone(&answer));
             async move {
                 let (parts, body) = request.into_parts();
                 let asked = Asked {
@@ -76,8 +76,8 @@ impl Hook {
                     headers: parts.headers,
                     body: to_bytes(body, 10_000_000).await.unwrap(),
                 };
-                ears.asked.lock().unwrap().push(asked.clone());
-                ears.news.notify_waiters();
+                recorded.asked.lock().unwrap().push(asked.clone());
+                recorded.arrived.notify_waiters();
                 answer(asked).await
             }
         });
@@ -105,11 +105,11 @@ impl Hook {
     pub(crate) async fn asked_for(&self, likes: impl Fn(&Asked) -> bool) -> Asked {
         let waiting = async {
             loop {
-                let news = self.heard.news.notified();
+                let arrived = self.heard.arrived.notified();
                 if let Some(asked) = self.asked().into_iter().rev().find(&likes) {
                     return asked;
                 }
-                news.await;
+                arrived.await;
             }
         };
         tokio::time::timeout(SOON, waiting)
@@ -121,11 +121,11 @@ impl Hook {
     pub(crate) async fn asked_times(&self, times: usize) -> Asked {
         let waiting = async {
             loop {
-                let news = self.heard.news.notified();
+                let arrived = self.heard.arrived.notified();
                 if let Some(asked) = self.asked().get(times - 1) {
                     return asked.clone();
                 }
-                news.await;
+                arrived.await;
             }
         };
         tokio::time::timeout(SOON, waiting)

@@ -1,4 +1,4 @@
-//! From access token to socket: tickets, origins, sub-protocols, seats.
+//! From access token to socket: tickets, origins, sub-protocols, the limit of sockets.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -159,7 +159,7 @@ async fn a_secure_client_proves_its_nonce_by_sub_protocols() {
 }
 
 #[tokio::test]
-async fn a_user_has_ten_sockets_and_a_closed_one_frees_its_seat() {
+async fn a_user_has_ten_sockets_and_a_closed_one_makes_room() {
     let app = TestApp::start();
     let ann = app.user("ann").await;
     let mut sockets = Vec::new();
@@ -173,7 +173,7 @@ async fn a_user_has_ten_sockets_and_a_closed_one_frees_its_seat() {
     assert_eq!(refused.0, 503);
     assert!(app.user("bob").await.socket("").await.protocol.is_none());
     sockets.clear();
-    // The seats come back when the tasks have seen the end.
+    // There is room again when the tasks have seen the end.
     while !app.state.rtm.registry.is_empty() {
         tokio::task::yield_now().await;
     }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::header::ACCEPT;
 use serde_json::Value;
 
-use crate::bot::asked::{BotEndpoint, let_end, refused};
+use crate::bot::endpoint::{BotEndpoint, let_end, refused};
 use crate::bot::{BotError, Class, Patience};
 use crate::config;
 use crate::outbound::{Answer, AnswerEvents, Outbound};

@@ -20,7 +20,7 @@ use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::asked::{BotEndpoint, PIECE_BYTES, once_heard, refused, whole as body_of};
+use super::endpoint::{BotEndpoint, PIECE_BYTES, once_heard, refused, whole as body_of};
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Class, Patience, Turn, TurnKind};
 use crate::config;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::asked::{BotEndpoint, once_heard, refused, whole};
+use super::endpoint::{BotEndpoint, once_heard, refused, whole};
 use super::n8n::metadata;
 use super::{Answers, Bot, BotError, Patience, Turn, TurnKind};
 use crate::config;

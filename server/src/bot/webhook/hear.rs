@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::bot::asked::{PIECE_BYTES, let_end, refused, whole};
+use crate::bot::endpoint::{PIECE_BYTES, let_end, refused, whole};
 use crate::bot::reply::{Reply, ReplyPieces};
 use crate::bot::{Answers, BotError, Class, Fault};
 use crate::outbound::{Answer, AnswerEvents, AnswerLines, OutboundError};

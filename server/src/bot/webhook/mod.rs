@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 
 use self::event::Event;
-use super::asked::BotEndpoint;
+use super::endpoint::BotEndpoint;
 use super::fault::once_shown;
 use super::{Answers, Bot, BotError, Class, Patience, Recent, Surroundings, Turn, TurnKind};
 use crate::clock::Clock;

@@ -33,19 +33,19 @@ use crate::signing::BearerCaller;
 use crate::state::AppState;
 use crate::store::{NewMessage, OpenMode, OpenSession, TicketRecord, User};
 
-mod asked;
 mod awaited;
 mod callback;
 mod caller;
 mod data;
 mod followed;
 mod poll_id;
+mod request;
 
 pub use followed::ChannelCallbacks;
 
-use asked::{ChannelRequest, What};
 use awaited::Awaited;
 use poll_id::PollId;
+use request::{ChannelRequest, What};
 
 /// How long a poll waits. Clients poll every second by themselves.
 const POLL_WITHIN: Duration = Duration::from_secs(1);
