@@ -49,6 +49,14 @@ pub const H2_PENDING_RESETS: usize = 20;
 /// The bytes that are kept for one HTTP/2 stream whose peer reads slowly.
 pub const H2_SEND_BUFFER: usize = 32 * 1024;
 
+/// How long a node keeps the lease on a conversation without renewing it. A node that is dead is followed by another
+/// after this time and [`TAKE_OVER_EVERY`], within ten seconds.
+pub const LEASE: Duration = Duration::from_secs(8);
+/// How often a node renews its leases: two renewals may fail before one is lost.
+pub const RENEW_LEASES_EVERY: Duration = Duration::from_millis(2_500);
+/// How often a node looks for jobs that no node works on, in a store that other nodes use, too.
+pub const TAKE_OVER_EVERY: Duration = Duration::from_millis(1_500);
+
 /// The most bytes of answers that the process holds for readers: what a small machine can spare. A request that gets no
 /// reservation within [`ANSWER_WAIT`] gets 503.
 pub const ANSWERS_BYTES: usize = 64 * 1024 * 1024;

@@ -93,35 +93,6 @@ pub fn begin(
     wake(rtm, conversation);
 }
 
-/// Takes up the jobs that an earlier process left.
-pub(super) fn resume(rtm: &Arc<Rtm>) {
-    let rtm = Arc::clone(rtm);
-    let shutdown = rtm.shutdown.clone();
-    shutdown.spawn("resume answers", async move {
-        let open = loop {
-            match rtm.store.open_conversations_with_jobs().await {
-                Ok(open) => break open,
-                Err(error) if error.is_temporary() => {
-                    tracing::warn!(error = %error, "open answers cannot be read; trying again");
-                    if let After::Stop = pause(&rtm, STORE_RETRY_AFTER).await {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(error = %error, "open answers cannot be read; a restart tries again");
-                    return;
-                }
-            }
-        };
-        if !open.is_empty() {
-            tracing::info!(conversations = open.len(), "going on with open answers");
-        }
-        for conversation in open {
-            wake(&rtm, conversation);
-        }
-    });
-}
-
 impl Claim {
     /// Notes that the task asks the store, which knows everything that was stored until now.
     fn looks(&self) {
@@ -161,7 +132,7 @@ impl Drop for Claim {
 }
 
 /// What to do after a step.
-enum After {
+pub(super) enum After {
     /// Do this next.
     Next(NextJob),
     /// Ask the store what comes next.
@@ -178,24 +149,25 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
     let mut last: Option<(JobId, Instant)> = None;
     while !rtm.shutdown.is_cancelled() {
         let next = if let Some(next) = handed_over.take() {
-            Ok(next)
+            Ok(Some(next))
         } else {
             claim.looks();
             let now = rtm.clock.now();
-            rtm.store.next_job(claim.conversation, now).await
+            rtm.store.take_job(claim.conversation, now).await
         };
         let after = match next {
-            Ok(NextJob::Ready(job)) => {
+            Ok(Some(NextJob::Ready(job))) => {
                 let again = last.filter(|(id, _)| *id == job.id);
                 let (_, begun) = *last.insert(again.unwrap_or((job.id, Instant::now())));
                 Box::pin(run(&claim, *job, begun)).await
             }
-            Ok(NextJob::NotBefore(due)) => {
+            Ok(Some(NextJob::NotBefore(due))) => {
                 let wait = due.since(rtm.clock.now());
                 let wait = wait.clamp(Duration::from_millis(10), LOOK_AGAIN);
                 pause(rtm, wait).await
             }
-            Ok(NextJob::Empty) => claim.leave(last.map(|(id, _)| id)),
+            // `None`: the node that has the lease finds what was stored here when it has done what came before.
+            Ok(Some(NextJob::Empty) | None) => claim.leave(last.map(|(id, _)| id)),
             Err(error) if error.is_temporary() => {
                 tracing::warn!(error = %error, "the store gives no jobs; trying again");
                 pause(rtm, STORE_RETRY_AFTER).await
@@ -214,7 +186,7 @@ async fn work(mut claim: Claim, ready: Option<Box<Job>>) {
 }
 
 /// Waits, unless the server ends.
-async fn pause(rtm: &Rtm, wait: Duration) -> After {
+pub(super) async fn pause(rtm: &Rtm, wait: Duration) -> After {
     tokio::select! {
         () = tokio::time::sleep(wait) => After::Look,
         () = rtm.shutdown.cancelled() => After::Stop,
@@ -513,6 +485,7 @@ async fn finish(claim: &Claim, job: &Job, bodies: Vec<String>, effects: Effects)
                 return completed.next.map_or(After::Look, After::Next);
             }
             Err(error) => {
+                // With the lease lost, another node gives the answer.
                 tracing::warn!(job = job.id.0, error = %error, "an answer could not be stored");
                 if !error.is_temporary() {
                     return After::Stop;

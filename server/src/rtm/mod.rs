@@ -11,7 +11,8 @@
 //! - `delivered`: which part of a streaming answer was sent.
 //! - `presence`: who answers, as far as the client knows; `who`: how frames name them.
 //! - [`answers`]: stored jobs become the bot's answers; `turn`: what the bot gets, `recent`: the messages before,
-//!   `budget`: how many turns it may get; `busy`: which conversations are worked on here; `stream`: how answers are
+//!   `budget`: how many turns it may get; `busy`: which conversations are worked on here,
+//!   `take_over`: jobs that no node works on; `stream`: how answers are
 //!   shown while they stream. `retry`: when a failed turn is tried again, `breaker`: when a failing bot gets no turns,
 //!   `apology`: what the visitor reads then.
 //! - [`outside`]: what is said outside a turn; `profile`: what an assertion says of its visitor.
@@ -72,6 +73,7 @@ pub mod socket;
 pub mod start;
 pub mod stream;
 mod strict;
+mod take_over;
 pub mod theme;
 pub mod token;
 mod turn;
@@ -182,9 +184,10 @@ impl Rtm {
         self.bots.replace(staffed(bots, &present));
     }
 
-    /// Goes on with the jobs that were open when the last process ended.
+    /// Goes on with the jobs that nobody works on: those that were open when the last process ended, and those of other
+    /// nodes that die.
     pub fn resume(self: &Arc<Self>) {
-        answers::resume(self);
+        take_over::begin(self);
     }
 
     /// Whether the answers of this bot come outside its turns.

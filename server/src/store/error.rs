@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The store was closed, because the server is shutting down.
     #[error("the store is closed because the server is ending")]
     Closed,
+    /// Another node works on the conversation by now: leave it alone.
+    #[error("another node works on this conversation by now: nothing was stored")]
+    LeaseLost,
     /// The caller holds an id of something that does not exist, or not any more.
     #[error("no such {what}")]
     Unknown {

@@ -11,6 +11,7 @@
 //!   answers. A crash between any two steps loses nothing and doubles nothing.
 //! - A conversation has one owner. A turn's answer is stored only if the owner is still the same as at the beginning of
 //!   the turn. The transaction that stores checks this.
+//! - One node at a time has the lease on a conversation. A node that has lost it stores nothing of a turn.
 //! - Sequences of a conversation are 1, 2, 3, … in the order of the commits.
 
 use async_trait::async_trait;
@@ -102,25 +103,47 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<JobId>, StoreError>;
 
-    /// Stores a visitor's message and the job to answer it. If the conversation got a message with the same client id
-    /// and the same words within [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN), nothing changes and the
-    /// stored one is returned.
+    /// Stores a visitor's message and the job to answer it, and takes the lease on the conversation unless another node
+    /// has it. If the conversation got a message with the same client id and the same words within
+    /// [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN), nothing changes and the stored one is returned.
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError>;
 
-    /// The first open job of a conversation. Asking changes nothing: the caller makes sure that one task at a time
-    /// works on a conversation.
+    /// The first open job of a conversation. Asking changes nothing; [`Store::take_job`] is for who works on it.
     async fn next_job(
         &self,
         conversation: ConversationId,
         now: Millis,
     ) -> Result<NextJob, StoreError>;
 
-    /// Every conversation with an open job, for the start after a crash. Each takes eight bytes.
-    async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError>;
+    /// The first open job of a conversation, with the lease to work on it for [`LEASE`](crate::limits::LEASE). `None`:
+    /// another node has the lease. Without a job the lease is given back. Within this node the caller makes sure that
+    /// one task at a time works on a conversation.
+    async fn take_job(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<Option<NextJob>, StoreError>;
+
+    /// Keeps this node's leases on these conversations for another [`LEASE`](crate::limits::LEASE). A lease that another
+    /// node has taken by now stays lost.
+    async fn renew_leases(&self, held: Vec<ConversationId>, now: Millis) -> Result<(), StoreError>;
+
+    /// Every conversation with an open job that no other node works on: for the start after a crash, and to take over
+    /// from a node that died. Each takes eight bytes.
+    async fn open_conversations_with_jobs(
+        &self,
+        now: Millis,
+    ) -> Result<Vec<ConversationId>, StoreError>;
+
+    /// Whether other nodes use the store, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Stores the turn's answers and ends the job. The result says what comes next, so that nobody has to ask for it. A
     /// job that is already done stores nothing and gives nothing, so a bot that was asked twice answers once. A turn
-    /// can close only its own session, and no later one.
+    /// can close only its own session, and no later one. [`StoreError::LeaseLost`]: another node has the lease by now.
+    /// Without a further job the lease is given back.
     async fn complete_job(
         &self,
         job: JobId,
@@ -142,7 +165,8 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<Owner>, StoreError>;
 
-    /// Postpones a failed job until `due`. A job that is already done stays done.
+    /// Postpones a failed job until `due`. A job that is already done stays done; one that another node works on stays
+    /// as it is.
     async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError>;
 
     /// The user's conversation with the bot, if there is one.
@@ -223,6 +247,6 @@ pub trait Store: Send + Sync + 'static {
     /// once the disk has room again.
     async fn health(&self) -> Result<(), StoreError>;
 
-    /// Finishes what waits, and refuses everything after it.
+    /// Finishes what waits, gives back this node's leases, and refuses everything after it.
     async fn close(&self) -> Result<(), StoreError>;
 }

@@ -225,7 +225,7 @@ pub struct Appended {
     pub duplicate: bool,
     /// The job to answer it; `None` for a duplicate.
     pub job: Option<JobId>,
-    /// The same job, if no other job of the conversation stands before it.
+    /// The same job, if no other job of the conversation stands before it and this node has the lease.
     pub ready: Option<Box<Job>>,
 }
 

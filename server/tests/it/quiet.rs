@@ -63,14 +63,20 @@ async fn a_peer_that_does_not_read_is_cut_off_and_costs_others_nothing() {
     let deaf = ann.welcomed().await;
     let (rtm, store) = (&app.state.rtm, &app.state.store);
     // Far more than the kernel keeps for one connection, faster than any bot.
-    let conversation = store.open_conversations_with_jobs().await.unwrap();
+    let conversation = store
+        .open_conversations_with_jobs(app.clock.now())
+        .await
+        .unwrap();
     assert!(conversation.is_empty());
     let mut hers = ann.socket("").await;
     for id in 0..24 {
         hers.send(&message(&json!(id), "wait")).await;
         assert_eq!(hers.next().await["type"], "ack");
     }
-    let open = store.open_conversations_with_jobs().await.unwrap();
+    let open = store
+        .open_conversations_with_jobs(app.clock.now())
+        .await
+        .unwrap();
     let big = serde_json::to_string(&BotMessage::text("x".repeat(60_000))).unwrap();
     drop(hers);
     for _ in 0..24 {

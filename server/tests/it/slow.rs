@@ -11,7 +11,10 @@ use crate::test_app::{TestApp, text_of};
 /// Stores many answers, and then tells everybody of all of them at once.
 async fn flood(app: &TestApp, turns: usize, bytes: usize) -> u64 {
     let store = &app.state.store;
-    let here = store.open_conversations_with_jobs().await.unwrap()[0];
+    let here = store
+        .open_conversations_with_jobs(app.clock.now())
+        .await
+        .unwrap()[0];
     let big = serde_json::to_string(&BotMessage::text("x".repeat(bytes))).unwrap();
     let mut all: Vec<StoredMessage> = Vec::new();
     for _ in 0..turns {

@@ -51,7 +51,7 @@ async fn all_done(app: &TestApp) {
     let store = &app.state.store;
     let done = async {
         while !store
-            .open_conversations_with_jobs()
+            .open_conversations_with_jobs(app.clock.now())
             .await
             .unwrap()
             .is_empty()

@@ -56,7 +56,10 @@ pub(crate) async fn a_job_completed_twice_answers_once(database: &dyn Database) 
     );
     assert_eq!(all(store.as_ref(), here).await[1..], stored);
     assert_eq!(store.next_job(here, NOW).await, Ok(NextJob::Empty));
-    assert_eq!(store.open_conversations_with_jobs().await, Ok(Vec::new()));
+    assert_eq!(
+        store.open_conversations_with_jobs(NOW).await,
+        Ok(Vec::new())
+    );
 }
 
 pub(crate) async fn racing_completions_answer_once(database: &dyn Database) {
@@ -83,7 +86,7 @@ pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(database: &d
     }
     append(store.as_ref(), there, "1").await;
     assert_eq!(
-        store.open_conversations_with_jobs().await,
+        store.open_conversations_with_jobs(NOW).await,
         Ok(vec![here, there])
     );
     for id in ["1", "2", "3"] {
@@ -95,7 +98,10 @@ pub(crate) async fn jobs_of_a_conversation_come_one_after_the_other(database: &d
             .await
             .expect("completes");
     }
-    assert_eq!(store.open_conversations_with_jobs().await, Ok(vec![there]));
+    assert_eq!(
+        store.open_conversations_with_jobs(NOW).await,
+        Ok(vec![there])
+    );
 }
 
 pub(crate) async fn what_comes_next_is_told_without_asking(database: &dyn Database) {
@@ -173,7 +179,10 @@ pub(crate) async fn open_jobs_survive_a_crash_and_done_ones_do_not_return(databa
         .expect("completes");
     drop(store);
     let store = database.open().await;
-    assert_eq!(store.open_conversations_with_jobs().await, Ok(vec![here]));
+    assert_eq!(
+        store.open_conversations_with_jobs(NOW).await,
+        Ok(vec![here])
+    );
     let open = ready(store.as_ref(), here).await;
     let trigger = open.trigger.expect("a message");
     assert_eq!(trigger.client_message_id.as_deref(), Some("2"));

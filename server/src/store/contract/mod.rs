@@ -18,6 +18,7 @@ use crate::ids::{Ids as _, RandomIds};
 pub(super) mod access;
 pub(super) mod counters;
 pub(super) mod jobs;
+pub(super) mod leases;
 pub(super) mod messages;
 pub(super) mod owners;
 pub(super) mod pages;
@@ -28,8 +29,16 @@ pub(super) mod users;
 /// Where a store's data lies.
 #[async_trait]
 pub(super) trait Database: Send + Sync {
-    /// Opens the store on it, as often as wanted.
-    async fn open(&self) -> Arc<dyn Store>;
+    /// Opens the store on it for this node, as often as wanted.
+    async fn open_as(&self, node: &str) -> Arc<dyn Store>;
+
+    /// So much time passes, for a store that goes by its own clock.
+    async fn pass(&self, _time: Duration) {}
+
+    /// Opens it for a node that is always the same one.
+    async fn open(&self) -> Arc<dyn Store> {
+        self.open_as("here").await
+    }
 }
 
 /// Makes one test of each function; `$database` is an expression that gives an empty [`Database`].
@@ -131,6 +140,13 @@ macro_rules! run_contract {
                 open_jobs_survive_a_crash_and_done_ones_do_not_return
                 a_job_without_answers_ends_too
                 answers_stand_behind_the_messages_before_them
+            }
+            leases {
+                one_node_at_a_time_works_on_a_conversation
+                a_lease_that_is_not_renewed_is_taken_over_and_the_loser_stores_nothing
+                a_node_that_starts_again_goes_on_with_its_own
+                work_without_a_living_node_is_found
+                racing_nodes_take_one_lease
             }
         }
     };

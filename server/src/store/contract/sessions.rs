@@ -275,7 +275,7 @@ pub(crate) async fn a_session_survives_a_crash(database: &dyn Database) {
     drop(store);
     let store = database.open().await;
     assert_eq!(
-        store.open_conversations_with_jobs().await,
+        store.open_conversations_with_jobs(NOW).await,
         Ok(vec![before.conversation])
     );
     let open = opening(&user, OpenMode::Reconnect, "ss-2", NOW);

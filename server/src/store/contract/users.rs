@@ -99,7 +99,10 @@ pub(crate) async fn a_forgotten_user_is_gone_with_everything_and_others_stay(
     assert_eq!(first.messages + rest.messages, 1_200);
     assert_eq!((rest.conversations, rest.users), (1, 1));
     assert!(store.dossiers("ann", None).await.expect("reads").is_empty());
-    let jobs = store.open_conversations_with_jobs().await.expect("reads");
+    let jobs = store
+        .open_conversations_with_jobs(NOW)
+        .await
+        .expect("reads");
     assert_eq!(jobs, [there]);
     assert_eq!(all(store.as_ref(), there).await.len(), 1);
     assert!(passes("b").await);

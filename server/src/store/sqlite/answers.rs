@@ -7,6 +7,7 @@ use super::convert::{
 };
 use super::messages;
 use crate::clock::Millis;
+use crate::limits::LEASE;
 use crate::store::{
     AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, Sender, StoreError,
     StoredMessage,
@@ -20,6 +21,9 @@ pub(super) struct Change<'a> {
     pub(super) agent: Option<&'a str>,
     /// If set: nothing is stored when the conversation has another owner.
     pub(super) only_if: Option<&'a Owner>,
+    /// The node that did the work, for the answers of a turn. Nothing is stored if another has the lease; without a
+    /// further job the lease goes back.
+    pub(super) node: Option<&'a str>,
     /// The session that the answers belong to, and that they close.
     pub(super) session_id: &'a str,
     pub(super) effects: &'a Effects,
@@ -42,7 +46,12 @@ impl Change<'_> {
             tokens: _,
         } = self.effects;
         if self.answers.is_empty() && state.is_none() && owner.is_none() && !closes {
-            return Ok(Changed::Stored(Vec::new()));
+            return match self.node {
+                Some(node) if current(connection, self.conversation)?.is_leased_to_other(node) => {
+                    Err(StoreError::LeaseLost)
+                }
+                _ => Ok(Changed::Stored(Vec::new())),
+            };
         }
         let count = u64::try_from(self.answers.len()).unwrap_or(u64::MAX);
         let (only_if, only_if_name) = self.only_if.map(owner_columns).unzip();
@@ -53,8 +62,12 @@ impl Change<'_> {
                      bot_state = CASE WHEN ?4 IS NULL THEN bot_state ELSE nullif(?4, '') END,
                      owner = coalesce(?5, owner),
                      owner_name = CASE WHEN ?5 IS NULL THEN owner_name ELSE ?6 END,
-                     session_open = session_open AND NOT (?7 AND session_id IS ?8)
+                     session_open = session_open AND NOT (?7 AND session_id IS ?8),
+                     lease_node = CASE WHEN ?11 IS NULL THEN lease_node
+                         WHEN EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1) THEN ?11 END,
+                     lease_until = CASE WHEN ?11 IS NULL THEN lease_until ELSE ?12 END
                  WHERE id = ?1 AND (?9 IS NULL OR (owner = ?9 AND owner_name IS ?10))
+                     AND (?11 IS NULL OR lease_node IS NULL OR lease_node = ?11)
                  RETURNING last_seq",
             )
             .and_then(|mut update| {
@@ -69,6 +82,8 @@ impl Change<'_> {
                     self.session_id,
                     only_if,
                     only_if_name.flatten(),
+                    self.node,
+                    self.now.plus(LEASE),
                 ];
                 update.query_row(change, |row| unsigned(row, 0)).optional()
             })
@@ -77,7 +92,13 @@ impl Change<'_> {
             Some(last) => self
                 .insert(connection, last + 1 - count)
                 .map(Changed::Stored),
-            None => current(connection, self.conversation).map(|it| Changed::NotOwner(it.owner)),
+            None => {
+                let current = current(connection, self.conversation)?;
+                match self.node {
+                    Some(node) if current.is_leased_to_other(node) => Err(StoreError::LeaseLost),
+                    _ => Ok(Changed::NotOwner(current.owner)),
+                }
+            }
         }
     }
 
@@ -106,16 +127,26 @@ impl Change<'_> {
     }
 }
 
-/// The current owner and session of a conversation.
+/// The current owner and session of a conversation, and the node that works on it.
 struct Current {
     owner: Owner,
     session_id: String,
+    lease_node: Option<String>,
+}
+
+impl Current {
+    fn is_leased_to_other(&self, node: &str) -> bool {
+        self.lease_node
+            .as_ref()
+            .is_some_and(|holder| holder != node)
+    }
 }
 
 fn current(connection: &Connection, conversation: ConversationId) -> Result<Current, StoreError> {
     connection
         .prepare_cached(
-            "SELECT owner, owner_name, coalesce(session_id, '') FROM conversations WHERE id = ?1",
+            "SELECT owner, owner_name, coalesce(session_id, ''), lease_node
+             FROM conversations WHERE id = ?1",
         )
         .and_then(|mut query| {
             query
@@ -123,6 +154,7 @@ fn current(connection: &Connection, conversation: ConversationId) -> Result<Curr
                     Ok(Current {
                         owner: owner(row, 0)?,
                         session_id: row.get(2)?,
+                        lease_node: row.get(3)?,
                     })
                 })
                 .optional()
@@ -152,6 +184,7 @@ pub(super) fn append(
         answers: &new.answers,
         agent: new.agent.as_deref(),
         only_if: new.only_if.as_ref(),
+        node: None,
         session_id: &current.session_id,
         effects: &new.effects,
         now: new.now,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::convert::{message as message_row, message_columns, owner, store_error, unsigned};
 use super::{jobs, messages};
 use crate::clock::Millis;
-use crate::limits::{PEOPLE_IDLE, SENT_AGAIN_WITHIN};
+use crate::limits::{LEASE, PEOPLE_IDLE, SENT_AGAIN_WITHIN};
 use crate::store::{
     Appended, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode, OpenSession,
     Owner, Sender, SessionOpened, StoreError, StoredMessage,
@@ -200,6 +200,7 @@ pub(super) fn close_session(
 
 pub(super) fn append_message(
     connection: &Connection,
+    node: &str,
     new: &NewMessage,
 ) -> Result<Appended, StoreError> {
     if let Some(client_id) = &new.client_message_id
@@ -212,7 +213,7 @@ pub(super) fn append_message(
             ready: None,
         });
     }
-    let placed = placed(connection, new)?;
+    let placed = placed(connection, node, new)?;
     let message = StoredMessage {
         conversation: new.conversation,
         seq: placed.seq,
@@ -252,27 +253,34 @@ pub(super) fn append_message(
 /// The position of a new message.
 struct Placed {
     seq: u64,
-    /// The job to answer it, if no other job stands before it. It still lacks its number and its message.
+    /// The job to answer it, if no other job stands before it and no other node works on the conversation. It still lacks
+    /// its number and its message.
     first: Option<Job>,
 }
 
-/// Gives the message its sequence. A message after the end of a session opens the session again, because the visitor
-/// wants to go on.
-fn placed(connection: &Connection, new: &NewMessage) -> Result<Placed, StoreError> {
+/// Gives the message its sequence, and takes the lease unless another node has it. A message after the end of a session
+/// opens the session again, because the visitor wants to go on.
+fn placed(connection: &Connection, node: &str, new: &NewMessage) -> Result<Placed, StoreError> {
     // This statement reads everything that the job's turn needs. A second statement would cost one more for each
     // message.
     let placed = connection
         .prepare_cached(
             "UPDATE conversations
-             SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1
+             SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1,
+                 lease_until = CASE WHEN lease_node IS NULL OR lease_node = ?4 OR lease_until < ?2
+                     THEN ?5 ELSE lease_until END,
+                 lease_node = CASE WHEN lease_node IS NULL OR lease_until < ?2
+                     THEN ?4 ELSE lease_node END
              WHERE id = ?1
-             RETURNING last_seq, NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1),
+             RETURNING last_seq,
+                 lease_node = ?4 AND NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1),
                  name, app, user, bot, owner, owner_name, bot_state,
                  (SELECT identity FROM users WHERE users.id = user),
                  (SELECT profile FROM users WHERE users.id = user)",
         )
         .and_then(|mut update| {
-            let message = params![new.conversation, new.now, new.session_id];
+            let until = new.now.plus(LEASE);
+            let message = params![new.conversation, new.now, new.session_id, node, until];
             update
                 .query_row(message, |row| {
                     let seq = unsigned(row, 0)?;

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::answers::{Change, Changed};
 use super::convert::{integer, message as message_row, message_columns, owner, store_error};
+use super::leases;
 use crate::clock::Millis;
 use crate::store::{
     Completed, ConversationId, Job, JobId, JobKind, NextJob, OpenSession, StoreError,
@@ -150,15 +151,28 @@ fn trigger(
         .map_err(store_error)
 }
 
-pub(super) fn waiting(connection: &Connection) -> Result<Vec<ConversationId>, StoreError> {
+pub(super) fn waiting(
+    connection: &Connection,
+    node: &str,
+    now: Millis,
+) -> Result<Vec<ConversationId>, StoreError> {
     connection
-        .prepare_cached("SELECT DISTINCT conversation FROM jobs ORDER BY conversation")
-        .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+        .prepare_cached(
+            "SELECT DISTINCT j.conversation FROM jobs j JOIN conversations c ON c.id = j.conversation
+             WHERE c.lease_node IS NULL OR c.lease_node = ?1 OR c.lease_until < ?2
+             ORDER BY j.conversation",
+        )
+        .and_then(|mut query| {
+            query
+                .query_map(params![node, now], |row| row.get(0))?
+                .collect()
+        })
         .map_err(store_error)
 }
 
 pub(super) fn complete(
     connection: &Connection,
+    node: &str,
     job: JobId,
     end: &TurnEnd,
     now: Millis,
@@ -179,6 +193,7 @@ pub(super) fn complete(
         answers: &end.answers,
         agent: None,
         only_if: Some(&end.owner),
+        node: Some(node),
         session_id: &session_id,
         effects: &end.effects,
         now,
@@ -187,22 +202,32 @@ pub(super) fn complete(
         Changed::Stored(answers) => (answers, None),
         Changed::NotOwner(owner) => (Vec::new(), Some(owner)),
     };
+    let next = next(connection, conversation, now)?;
+    // With answers, the lease went back in the statement that made room for them.
+    if next == NextJob::Empty && answers.is_empty() {
+        leases::give_back(connection, node, Some(conversation))?;
+    }
     Ok(Completed {
         answers,
         refused,
-        next: Some(next(connection, conversation, now)?),
+        next: Some(next),
     })
 }
 
 pub(super) fn postpone(
     connection: &Connection,
+    node: &str,
     job: JobId,
     attempts: u32,
     due: Millis,
 ) -> Result<(), StoreError> {
     connection
-        .prepare_cached("UPDATE jobs SET attempts = ?2, due = ?3 WHERE id = ?1")
-        .and_then(|mut update| update.execute(params![job, attempts, due]))
+        .prepare_cached(
+            "UPDATE jobs SET attempts = ?2, due = ?3
+             WHERE id = ?1 AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation
+                                       AND (c.lease_node IS NULL OR c.lease_node = ?4))",
+        )
+        .and_then(|mut update| update.execute(params![job, attempts, due, node]))
         .map_err(store_error)?;
     Ok(())
 }

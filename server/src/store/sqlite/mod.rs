@@ -1,7 +1,7 @@
 //! The default store: one SQLite file.
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
-//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `answers.rs`,
+//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `leases.rs`, `answers.rs`,
 //! `history.rs`, `retention.rs`, `users.rs`.
 //! `copy.rs` is for the operator.
 //!
@@ -10,6 +10,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -29,6 +30,7 @@ pub mod copy;
 mod counters;
 mod history;
 mod jobs;
+mod leases;
 mod messages;
 mod migrations;
 mod open;
@@ -66,6 +68,9 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// The most writes in one transaction. With more, the sync no longer dominates the cost.
     pub batch: usize,
+    /// The name in which leases are taken. One process at a time uses a file, so all have the same name: a server that
+    /// starts again goes on with its own leases.
+    pub node: Arc<str>,
     /// The most pages of 4 KiB in the file. With more, writes get [`StoreError::Full`].
     pub max_pages: Option<u32>,
 }
@@ -77,6 +82,7 @@ impl Default for SqliteOptions {
             readers: NonZeroUsize::MIN.saturating_add(2),
             queue: 1_024,
             batch: 256,
+            node: "local".into(),
             max_pages: None,
         }
     }
@@ -87,6 +93,7 @@ const PROBE_BYTES: i32 = 64 * 1024;
 
 /// A [`Store`] in one SQLite file.
 pub struct SqliteStore {
+    node: Arc<str>,
     writer: Writer,
     readers: Readers,
 }
@@ -106,6 +113,7 @@ impl SqliteStore {
         let again = options.clone();
         let reopen = Box::new(move || open::after_failed_sync(&file, &again));
         Ok(SqliteStore {
+            node: Arc::clone(&options.node),
             writer: Writer::start(writing, reopen, options.queue, options.batch)?,
             readers: Readers::start(reading)?,
         })
@@ -243,8 +251,9 @@ impl Store for SqliteStore {
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError> {
+        let node = Arc::clone(&self.node);
         self.writer
-            .run(move |it| conversations::append_message(it, &message))
+            .run(move |it| conversations::append_message(it, &node, &message))
             .await
     }
 
@@ -258,8 +267,32 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn open_conversations_with_jobs(&self) -> Result<Vec<ConversationId>, StoreError> {
-        self.readers.run(jobs::waiting).await
+    async fn take_job(
+        &self,
+        conversation: ConversationId,
+        now: Millis,
+    ) -> Result<Option<NextJob>, StoreError> {
+        let node = Arc::clone(&self.node);
+        self.writer
+            .run(move |it| leases::take(it, &node, conversation, now))
+            .await
+    }
+
+    async fn open_conversations_with_jobs(
+        &self,
+        now: Millis,
+    ) -> Result<Vec<ConversationId>, StoreError> {
+        let node = Arc::clone(&self.node);
+        self.readers
+            .run(move |it| jobs::waiting(it, &node, now))
+            .await
+    }
+
+    async fn renew_leases(&self, held: Vec<ConversationId>, now: Millis) -> Result<(), StoreError> {
+        let node = Arc::clone(&self.node);
+        self.writer
+            .run(move |it| leases::renew(it, &node, &held, now))
+            .await
     }
 
     async fn complete_job(
@@ -268,8 +301,9 @@ impl Store for SqliteStore {
         end: TurnEnd,
         now: Millis,
     ) -> Result<Completed, StoreError> {
+        let node = Arc::clone(&self.node);
         self.writer
-            .run(move |it| jobs::complete(it, job, &end, now))
+            .run(move |it| jobs::complete(it, &node, job, &end, now))
             .await
     }
 
@@ -290,8 +324,9 @@ impl Store for SqliteStore {
     }
 
     async fn postpone_job(&self, job: JobId, attempts: u32, due: Millis) -> Result<(), StoreError> {
+        let node = Arc::clone(&self.node);
         self.writer
-            .run(move |it| jobs::postpone(it, job, attempts, due))
+            .run(move |it| jobs::postpone(it, &node, job, attempts, due))
             .await
     }
 
@@ -436,6 +471,12 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        let node = Arc::clone(&self.node);
+        // A lease that is not given back ends by itself.
+        let _ = self
+            .writer
+            .run(move |it| leases::give_back(it, &node, None))
+            .await;
         // The last connection that closes moves the log into the file. That must be the writer's.
         self.readers.stop().await;
         self.writer.stop().await

@@ -49,11 +49,12 @@ impl Drop for Folder {
 
 #[async_trait]
 impl Database for Folder {
-    async fn open(&self) -> Arc<dyn Store> {
+    async fn open_as(&self, node: &str) -> Arc<dyn Store> {
         // NORMAL: the contract is about order and crashes of the program, and the disk of a test
         // machine is slow.
         let options = SqliteOptions {
             synchronous: Synchronous::Normal,
+            node: node.into(),
             ..SqliteOptions::default()
         };
         Arc::new(SqliteStore::open(self.path(), &options).expect("opens"))

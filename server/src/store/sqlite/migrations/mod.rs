@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     include_str!("0006_messages_by_id.sql"),
     include_str!("0007_owners.sql"),
     include_str!("0008_counters.sql"),
+    include_str!("0009_leases.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that the server never writes into another program's database.
