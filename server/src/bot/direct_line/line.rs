@@ -9,21 +9,15 @@ use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
-use super::DirectLine;
+use super::endpoint::{Begun, CALL, Endpoint, address, waits};
 use crate::bot::activity::{ActivitySet, read_set};
 use crate::bot::{BotError, Class};
 use crate::clock::Millis;
-use crate::outbound::{Address, Answer, Call, Waits};
+use crate::outbound::{Answer, Call};
 
 /// How long before its end a token is renewed.
 const EARLY: Duration = Duration::from_mins(5);
-/// How long one call may take. The bot's own time is part of the call that sends, because Direct Line waits for the bot
-/// there.
-const CALL: Duration = Duration::from_secs(20);
-/// The most bytes of a small answer.
-const SMALL: usize = 64 * 1024;
 /// The longest id or watermark. Those of Direct Line have some 40 letters.
 const MAX_ID: usize = 512;
 
@@ -43,17 +37,6 @@ pub(super) struct Kept {
     until: Millis,
 }
 
-/// The answers of Direct Line and of token endpoints.
-#[derive(Deserialize)]
-struct Begun {
-    #[serde(default, rename = "conversationId")]
-    conversation: Option<String>,
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    expires_in: u64,
-}
-
 #[derive(Deserialize)]
 struct Sent {
     #[serde(default)]
@@ -62,7 +45,7 @@ struct Sent {
 
 /// An open conversation.
 pub(super) struct Line<'a> {
-    of: &'a DirectLine,
+    of: &'a Endpoint,
     kept: Kept,
     /// Whether it was begun in this turn.
     pub(super) is_new: bool,
@@ -73,7 +56,7 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// If Direct Line refuses.
-    pub(super) async fn open(of: &'a DirectLine, state: Option<&str>) -> Result<Self, BotError> {
+    pub(super) async fn open(of: &'a Endpoint, state: Option<&str>) -> Result<Self, BotError> {
         // The state of another version is ignored.
         let kept = state.and_then(|state| serde_json::from_str::<Kept>(state).ok());
         match kept {
@@ -94,7 +77,7 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// If Direct Line refuses.
-    pub(super) async fn begin(of: &'a DirectLine) -> Result<Self, BotError> {
+    pub(super) async fn begin(of: &'a Endpoint) -> Result<Self, BotError> {
         let key = match &of.secret {
             Some(secret) => secret.clone(),
             None => of.token().await?.0,
@@ -217,7 +200,7 @@ impl<'a> Line<'a> {
 
     async fn send(&self, activity: &Value) -> Result<Answer, BotError> {
         let path = ["conversations", &self.kept.conversation, "activities"];
-        let wait = self.of.settings.wait.0.max(CALL);
+        let wait = self.of.wait.max(CALL);
         let call = self.of.call(Call::post, &path)?;
         let call = call.bearer(&self.key()?).json(activity).waits(waits(wait));
         Ok(self.of.outbound.send(call).await?)
@@ -250,82 +233,6 @@ impl<'a> Line<'a> {
             None => {}
         }
         Ok(set)
-    }
-}
-
-impl DirectLine {
-    /// A token, and the seconds for which it is valid.
-    pub(super) async fn token(&self) -> Result<(SecretString, u64), BotError> {
-        let Some(url) = &self.token_url else {
-            return Err(BotError::failed(
-                Class::Setup,
-                "there is neither secret nor token_url",
-            ));
-        };
-        let call = Call::get(url.clone()).waits(waits(CALL)).max_bytes(SMALL);
-        let begun: Begun = self.send(call).await?.json().await?;
-        let without = || {
-            BotError::failed(
-                Class::Unreadable,
-                "the token endpoint answers without `token`",
-            )
-        };
-        let token = begun.token.ok_or_else(without)?;
-        Ok((token.into(), begun.expires_in))
-    }
-
-    /// Tries the secret by requesting a token that nobody uses. That begins no conversation.
-    pub(super) async fn try_secret(&self) -> Result<(), BotError> {
-        let mut call = self.call(Call::post, &["tokens", "generate"])?;
-        if let Some(secret) = &self.secret {
-            call = call.bearer(secret);
-        }
-        self.send(call).await?;
-        Ok(())
-    }
-
-    /// Sends a call. An error status is an error.
-    async fn send(&self, call: Call) -> Result<Answer, BotError> {
-        let answer = self.outbound.send(call).await?;
-        if answer.status().is_success() {
-            Ok(answer)
-        } else {
-            Err(answer.refused().into())
-        }
-    }
-
-    fn call(&self, how: fn(Address) -> Call, path: &[&str]) -> Result<Call, BotError> {
-        let call = how(address(self.below(path)?)?);
-        Ok(call.waits(waits(CALL)).max_bytes(SMALL))
-    }
-
-    /// `{url}/v3/directline/…`, each part of the path escaped.
-    fn below(&self, path: &[&str]) -> Result<Url, BotError> {
-        let mut url = self.url.clone();
-        let Ok(mut segments) = url.path_segments_mut() else {
-            return Err(BotError::failed(
-                Class::Setup,
-                "its url can have nothing below it",
-            ));
-        };
-        segments
-            .pop_if_empty()
-            .extend(["v3", "directline"])
-            .extend(path);
-        drop(segments);
-        Ok(url)
-    }
-}
-
-fn address(url: Url) -> Result<Address, BotError> {
-    Address::configured(url).map_err(|error| BotError::failed(Class::Setup, error.to_string()))
-}
-
-fn waits(wait: Duration) -> Waits {
-    Waits {
-        first_byte: wait,
-        idle: wait,
-        total: wait,
     }
 }
 

@@ -14,19 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use url::Url;
 
 use super::activity::{Activity, ActivitySet, Channel, Heard, Hearing, read_value, said};
 use super::{Answers, Bot, BotError, Class, Patience, Surroundings, Turn, TurnKind};
-use crate::clock::Clock;
 use crate::config;
-use crate::outbound::{Address, Outbound};
+use crate::outbound::Address;
 
+mod endpoint;
 mod line;
 
+use endpoint::Endpoint;
 use line::Line;
 
 /// The first pause between two polls; the next constant is the longest.
@@ -39,11 +38,7 @@ const GREETING: Duration = Duration::from_secs(10);
 pub(super) struct DirectLine {
     bot: String,
     settings: config::DirectLine,
-    url: Url,
-    secret: Option<SecretString>,
-    token_url: Option<Address>,
-    outbound: Outbound,
-    clock: Arc<dyn Clock>,
+    endpoint: Endpoint,
 }
 
 /// What a turn has read so far.
@@ -89,11 +84,14 @@ impl DirectLine {
         Ok(Self {
             bot: bot.to_owned(),
             settings: settings.clone(),
-            url: url.ok_or_else(|| setting("url", "is missing".to_owned()))?,
-            secret,
-            token_url: token_url.transpose()?,
-            outbound: around.outbound.clone(),
-            clock: Arc::clone(&around.clock),
+            endpoint: Endpoint {
+                url: url.ok_or_else(|| setting("url", "is missing".to_owned()))?,
+                secret,
+                token_url: token_url.transpose()?,
+                wait: settings.wait.0,
+                outbound: around.outbound.clone(),
+                clock: Arc::clone(&around.clock),
+            },
         })
     }
 
@@ -103,7 +101,7 @@ impl DirectLine {
             id: "directline".to_owned(),
             bot: self.bot.clone(),
             service_url: None,
-            timestamp: protocol::timestamp::to_iso(self.clock.now().0),
+            timestamp: protocol::timestamp::to_iso(self.endpoint.clock.now().0),
         };
         let mut activity = said(turn, &channel);
         // The conversation and the ids belong to Direct Line.
@@ -128,7 +126,7 @@ impl DirectLine {
         hearing: &mut Hearing,
         answers: &mut Answers,
     ) -> Result<(), BotError> {
-        let mut line = Line::open(self, turn.state.as_deref()).await?;
+        let mut line = Line::open(&self.endpoint, turn.state.as_deref()).await?;
         let mut listening = Listening {
             sent: None,
             turn: turn.idempotence_key.clone(),
@@ -209,7 +207,7 @@ impl DirectLine {
         if turn.state.is_some()
             && let Some(activity) = self.activity(turn)
         {
-            let mut line = Line::open(self, turn.state.as_deref()).await?;
+            let mut line = Line::open(&self.endpoint, turn.state.as_deref()).await?;
             if !line.is_new {
                 line.say(&activity).await?;
                 answers.keep(line.state())?;
@@ -285,10 +283,10 @@ impl Bot for DirectLine {
     }
 
     async fn check(&self) -> Result<(), BotError> {
-        if self.secret.is_none() {
-            self.token().await?;
+        if self.endpoint.secret.is_none() {
+            self.endpoint.token().await?;
             return Ok(());
         }
-        self.try_secret().await
+        self.endpoint.try_secret().await
     }
 }
