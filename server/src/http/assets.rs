@@ -23,8 +23,6 @@ use crate::config::ConfigError;
 use crate::limits::LOADER_LIFE;
 use crate::security::headers::allow_everywhere;
 
-include!(concat!(env!("OUT_DIR"), "/site.rs"));
-
 /// What every site has; names the folder of the wasm, and holds the scripts that are part of a page.
 const MANIFEST: &str = "manifest.json";
 /// For names that hold the hash of their content.
@@ -68,18 +66,15 @@ impl Site {
         if let Some(site) = beside.and_then(|folder| Self::in_folder(&folder)) {
             return Ok(site);
         }
-        let embedded = SITE.iter().find(|file| file.path == MANIFEST);
-        Ok(
-            match embedded.and_then(|manifest| Manifest::read(manifest.identity)) {
-                Some(manifest) => Self::of(manifest, Files::Program),
-                None => Self {
-                    files: Files::Nowhere,
-                    pkg: String::new(),
-                    scripts: None,
-                    asked_again: false,
-                },
+        Ok(match inside(MANIFEST).and_then(Manifest::read) {
+            Some(manifest) => Self::of(manifest, Files::Program),
+            None => Self {
+                files: Files::Nowhere,
+                pkg: String::new(),
+                scripts: None,
+                asked_again: false,
             },
-        )
+        })
     }
 
     fn in_folder(folder: &Path) -> Option<Self> {
@@ -192,13 +187,47 @@ impl Manifest {
 
 /// A file from inside the program.
 fn embedded(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
-    let path = path.strip_prefix('/')?;
-    // A dozen files: looking at each is as fast as anything.
-    let file = SITE.iter().find(|file| file.path == path)?;
-    Some(serve(file, method, headers))
+    let file = EmbeddedFile::find(path.strip_prefix('/')?)?;
+    Some(serve(&file, method, headers))
 }
 
-fn serve(file: &EmbeddedFile, method: &Method, headers: &HeaderMap) -> Response {
+/// One file of the site, inside the program.
+struct EmbeddedFile<'a> {
+    /// Its path below the site's folder, without a slash at the start.
+    path: &'a str,
+    identity: &'static [u8],
+    /// The same, compressed; absent where that would not be smaller.
+    br: Option<&'static [u8]>,
+    gz: Option<&'static [u8]>,
+}
+
+impl<'a> EmbeddedFile<'a> {
+    fn find(path: &'a str) -> Option<Self> {
+        Some(Self {
+            path,
+            identity: inside(path)?,
+            br: inside(&format!("{path}.br")),
+            gz: inside(&format!("{path}.gz")),
+        })
+    }
+}
+
+/// What the program holds at a path of the site.
+#[cfg(feature = "embed-site")]
+fn inside(path: &str) -> Option<&'static [u8]> {
+    static SITE: include_dir::Dir<'_> = include_dir::include_dir!("$PARLOUR_SITE_DIR");
+    // Without it the build fails, and with another one cargo builds again.
+    const _: &[u8] = include_bytes!(concat!(env!("PARLOUR_SITE_DIR"), "/manifest.json"));
+    Some(SITE.get_file(path)?.contents())
+}
+
+/// Built without the feature, it holds nothing.
+#[cfg(not(feature = "embed-site"))]
+fn inside(_: &str) -> Option<&'static [u8]> {
+    None
+}
+
+fn serve(file: &EmbeddedFile<'_>, method: &Method, headers: &HeaderMap) -> Response {
     let accepted = |coding: &str| {
         headers
             .get_all(header::ACCEPT_ENCODING)
