@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use server::bot::{Answers, Bot, BotError, Class, TurnKind};
 
 use crate::test_app::{SOON, TestApp, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with};
 use crate::test_hook::{Asked, Hook, endless, pieces, status, whole};
 use crate::test_socket::Socket;
 use crate::webhook::{bot_at, said, turn};
@@ -325,24 +326,14 @@ fn ai_sdk_asks(body: &Value) -> String {
 }
 
 fn settings(hook: &Hook, table: &str) -> String {
-    format!(
-        r#"
-[apps.cs-hook]
-bots = ["st-hook"]
-origins = ["https://hook.test"]
-[[apps.cs-hook.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "hK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-hook]
-page = "hook"
-name = "Hook"
-[bots.st-hook.{table}]
+    app_with(
+        "st-hook",
+        &format!(
+            r#"[bots.st-hook.{table}]
 url = "http://{}/run"
-[tokens]
-access_life = "3650d"
-"#,
-        hook.address
+{LASTING}"#,
+            hook.address
+        ),
     )
 }
 
@@ -361,7 +352,7 @@ async fn a_visitor_is_asked_by_buttons_and_the_agent_goes_on() {
     for table in BOTH {
         let hook = asks_first(table);
         let app = TestApp::start_with(&settings(&hook, table));
-        let ann = app.user_of("cs-hook", "st-hook", "ann").await;
+        let ann = app.user_of(APP, "st-hook", "ann").await;
         let mut socket = ann.plain_socket("").await;
         let mut number = 0;
         for (word, expected) in [
@@ -414,7 +405,7 @@ async fn an_agent_that_has_forgotten_its_question_gets_the_words_instead() {
             pieces(SSE, &[&text], true)
         });
         let app = TestApp::start_with(&settings(&hook, table));
-        let ann = app.user_of("cs-hook", "st-hook", "ann").await;
+        let ann = app.user_of(APP, "st-hook", "ann").await;
         let mut socket = ann.plain_socket("").await;
         socket.say(1, "cancel it").await;
         answer(&mut socket).await;
@@ -457,7 +448,7 @@ async fn stop_hangs_up() {
             endless(SSE, first.chain(rest))
         });
         let app = TestApp::start_with(&settings(&hook, table));
-        let ann = app.user_of("cs-hook", "st-hook", "ann").await;
+        let ann = app.user_of(APP, "st-hook", "ann").await;
         let mut socket = ann.socket("&after=0").await;
         socket.say(1, "stream").await;
         let frame = socket.next().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::test_app::{TestApp, bot_info, message, text_of};
+use crate::test_bot_app::LASTING;
 use crate::test_socket::Socket;
 
 #[tokio::test]
@@ -152,7 +153,7 @@ async fn an_ending_server_begins_no_further_answer() {
 #[tokio::test]
 async fn a_busy_bot_is_asked_again_and_then_excused() {
     // Hours may pass, and a socket ends with its token.
-    let app = TestApp::start_with("[tokens]\naccess_life = \"3650d\"\n");
+    let app = TestApp::start_with(LASTING);
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     socket.say(1, "busy").await;

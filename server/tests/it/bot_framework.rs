@@ -9,33 +9,24 @@ use tokio::sync::Notify;
 
 use crate::test_agent::{call_back, replies, says};
 use crate::test_app::{TestApp, User, message, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with, in_the_long_run};
 use crate::test_hook::{Asked, Hook, json_of, status};
-use crate::test_socket::Socket;
 
 /// An app with a bot of this kind; `more` stands in the bot's table.
 fn settings(agent: &Hook, more: &str) -> String {
-    format!(
-        r#"
-[apps.cs-agent]
-bots = ["st-agent"]
-origins = ["https://agent.test"]
-[[apps.cs-agent.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "aK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-agent]
-page = "agent"
-name = "Agent"
-[bots.st-agent.bot_framework]
+    app_with(
+        "st-agent",
+        &format!(
+            r#"[bots.st-agent.bot_framework]
 url = "http://{}/api/messages"
-{more}
-"#,
-        agent.address
+{more}"#,
+            agent.address
+        ),
     )
 }
 
 async fn user<'a>(app: &'a TestApp, identity: &str) -> User<'a> {
-    app.user_of("cs-agent", "st-agent", identity).await
+    app.user_of(APP, "st-agent", identity).await
 }
 
 /// Greets, and answers each message by this.
@@ -515,20 +506,6 @@ async fn who_stops_a_bot_hangs_up_and_nothing_of_it_is_left() {
     socket.nothing_more().await;
 }
 
-/// The next frame; the time between the tries of a turn flies.
-async fn flying(app: &TestApp, socket: &mut Socket) -> Value {
-    let flying = async {
-        loop {
-            app.clock.advance(std::time::Duration::from_secs(1));
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        frame = socket.next() => frame,
-        () = flying => unreachable!("it never ends"),
-    }
-}
-
 #[tokio::test]
 async fn a_bot_that_fails_after_a_call_is_asked_again_and_says_everything_once() {
     let port = Arc::new(AtomicU16::new(0));
@@ -556,13 +533,12 @@ async fn a_bot_that_fails_after_a_call_is_asked_again_and_says_everything_once()
             status(200)
         }
     });
-    let more = "[tokens]\naccess_life = \"3650d\"\n";
-    let app = TestApp::start_with(&settings(&agent, more));
+    let app = TestApp::start_with(&settings(&agent, LASTING));
     port.store(app.address.port(), Ordering::SeqCst);
     let ann = user(&app, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "go").await;
-    assert_eq!(text_of(&flying(&app, &mut socket).await), "first");
+    assert_eq!(text_of(&in_the_long_run(&app, &mut socket).await), "first");
     assert_eq!(text_of(&socket.next().await), "second");
     socket.nothing_more().await;
     let messages = agent.asked().into_iter().map(|asked| asked.json());

@@ -8,6 +8,7 @@ use server::bot::Class;
 use server::clock::Clock as _;
 
 use crate::test_app::{Reply, TestApp, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with};
 use crate::test_peer::{Heard, Peer};
 
 const BOT: &str = "st-0b7e5f3a-2c1d-5e4f-8a9b-0c1d2e3f4a5b";
@@ -47,26 +48,18 @@ impl Kit {
             std::fs::write(&file, script).unwrap();
             format!("script = \"{}\"", file.display())
         });
-        let app = TestApp::start_with(&format!(
-            r#"
-[apps.cs-kit]
-bots = ["{BOT}"]
-[[apps.cs-kit.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "pK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.{BOT}]
-page = "kit"
-name = "Kit"
-{script}
+        let app = TestApp::start_with(&app_with(
+            BOT,
+            &format!(
+                r#"{script}
 [bots.{BOT}.botkit]
 url = "http://{}/prefix"
 app_id = "{APP_ID}"
 secret = "{SECRET}"
 own_url = "https://chat.test"
-{more}
-"#,
-            peer.address
+{more}"#,
+                peer.address
+            ),
         ));
         Self { app, peer }
     }
@@ -138,7 +131,7 @@ fn with_message(event: &Value, message: &str) -> Value {
 async fn a_message_goes_to_the_app_and_its_answer_comes_back_once() {
     let mut kit = Kit::start(None).await;
     let app = &kit.app;
-    let ann = app.user_of("cs-kit", BOT, "ann").await;
+    let ann = app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "Hi").await;
     let event = kit.event("on_user_message").await;
@@ -170,7 +163,7 @@ async fn a_message_goes_to_the_app_and_its_answer_comes_back_once() {
     let frame = socket.next().await;
     assert_eq!(frame["message"][0]["component"]["payload"], wire);
     assert_eq!(text_of(&frame), "Pick one");
-    let history = kit.app.user_of("cs-kit", BOT, "ann").await.history().await;
+    let history = kit.app.user_of(APP, BOT, "ann").await.history().await;
     assert_eq!(history.len(), 3);
     // Nothing that the app may call for that has nothing to work on is an error to it.
     for url in ["skipBotMessageUrl", "resetBotUrl", "skipUserMessageUrl"] {
@@ -182,7 +175,7 @@ async fn a_message_goes_to_the_app_and_its_answer_comes_back_once() {
 #[tokio::test]
 async fn who_has_not_the_secret_or_names_no_request_of_ours_says_nothing() {
     let mut kit = Kit::start(None).await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "Hi").await;
     let event = kit.event("on_user_message").await;
@@ -235,7 +228,7 @@ async fn who_has_not_the_secret_or_names_no_request_of_ours_says_nothing() {
 #[tokio::test]
 async fn the_script_behind_answers_through_the_app() {
     let mut kit = Kit::start(Some(SCRIPT)).await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     let event = kit.event("on_bot_message").await;
     assert_eq!(event["message"], "Welcome from behind");
@@ -296,7 +289,7 @@ async fn the_script_behind_answers_through_the_app() {
 #[tokio::test]
 async fn an_app_without_a_bot_behind_is_told_so() {
     let mut kit = Kit::start(None).await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "Hi").await;
     let event = kit.event("on_user_message").await;
@@ -312,7 +305,7 @@ async fn an_app_without_a_bot_behind_is_told_so() {
 #[tokio::test]
 async fn during_an_agent_session_the_app_speaks_for_a_person() {
     let mut kit = Kit::start_with(Some(SCRIPT), "agent = \"Ada\"").await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     let greeting = kit.event("on_bot_message").await;
     let request = greeting["requestId"].as_str().unwrap().to_owned();
@@ -385,7 +378,7 @@ async fn during_an_agent_session_the_app_speaks_for_a_person() {
 #[tokio::test]
 async fn sessions_are_told_when_the_app_wants_to_know() {
     let mut kit = Kit::start_with(None, "events = true").await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     let event = kit.event("on_event").await;
     assert_eq!(event["event"]["eventType"], "ON_CONNECT");
@@ -413,7 +406,7 @@ async fn an_app_that_refuses_us_is_asked_once_and_the_visitor_is_told_calmly() {
     ] {
         let mut kit = Kit::start(None).await;
         kit.peer.always_tells(status, kind, body);
-        let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+        let ann = kit.app.user_of(APP, BOT, "ann").await;
         let mut socket = ann.socket("").await;
         socket.say(1, "Hi").await;
         kit.event("on_user_message").await;
@@ -429,10 +422,10 @@ async fn an_app_that_refuses_us_is_asked_once_and_the_visitor_is_told_calmly() {
 #[tokio::test]
 async fn an_app_that_fails_for_a_moment_gets_the_same_request_again() {
     // Hours may pass, and a socket ends with its token.
-    let mut kit = Kit::start_with(None, "[tokens]\naccess_life = \"3650d\"").await;
+    let mut kit = Kit::start_with(None, LASTING).await;
     kit.peer
         .tells(500, &json!({"errors": [{"msg": "Internal", "code": 500}]}));
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "Hi").await;
     let first = kit.event("on_user_message").await;
@@ -456,7 +449,7 @@ async fn an_app_that_fails_for_a_moment_gets_the_same_request_again() {
 #[tokio::test]
 async fn what_an_app_says_wrongly_is_told_to_it_and_costs_nothing() {
     let mut kit = Kit::start(None).await;
-    let ann = kit.app.user_of("cs-kit", BOT, "ann").await;
+    let ann = kit.app.user_of(APP, BOT, "ann").await;
     let mut socket = ann.socket("").await;
     socket.say(1, "Hi").await;
     let event = kit.event("on_user_message").await;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::test_agent::says;
 use crate::test_app::{TestApp, User, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with};
 use crate::test_hook::{Asked, Hook, json_of, status};
 
 /// What the stand-in holds.
@@ -45,26 +46,16 @@ impl DirectLine {
     }
 
     fn settings(&self, more: &str) -> String {
-        format!(
-            r#"
-[apps.cs-line]
-bots = ["st-line"]
-origins = ["https://line.test"]
-[[apps.cs-line.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "lK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-line]
-page = "line"
-name = "Line"
-[bots.st-line.direct_line]
+        app_with(
+            "st-line",
+            &format!(
+                r#"[bots.st-line.direct_line]
 url = "http://{}"
 quiet = "400ms"
 {more}
-[tokens]
-access_life = "3650d"
-"#,
-            self.agent.address
+{LASTING}"#,
+                self.agent.address
+            ),
         )
     }
 
@@ -156,7 +147,7 @@ impl Service {
 }
 
 async fn user<'a>(app: &'a TestApp, identity: &str) -> User<'a> {
-    app.user_of("cs-line", "st-line", identity).await
+    app.user_of(APP, "st-line", identity).await
 }
 
 /// Greets at the event, and echoes.

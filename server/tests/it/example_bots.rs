@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::test_app::{SOON, TestApp, text_of};
+use crate::test_bot_app::{APP, app_with};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -46,29 +47,20 @@ impl Drop for Example {
 }
 
 fn settings(example: &Example) -> String {
-    format!(
-        r#"
-[apps.cs-hook]
-bots = ["st-hook"]
-origins = ["https://hook.test"]
-[[apps.cs-hook.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "hK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-hook]
-page = "hook"
-name = "Hook"
-key = "{KEY}"
+    app_with(
+        "st-hook",
+        &format!(
+            r#"key = "{KEY}"
 [bots.st-hook.webhook]
-url = "http://127.0.0.1:{}/"
-"#,
-        example.port
+url = "http://127.0.0.1:{}/""#,
+            example.port
+        ),
     )
 }
 
 async fn chat_with(example: &Example) {
     let app = TestApp::start_today(&settings(example));
-    let ann = app.user_of("cs-hook", "st-hook", "ann").await;
+    let ann = app.user_of(APP, "st-hook", "ann").await;
     let mut socket = ann.plain_socket("").await;
     socket.say(1, "hello").await;
     let frame = socket.next().await;
@@ -99,7 +91,7 @@ async fn chat_with(example: &Example) {
 async fn refuses_strangers(command: &str, file: &str) {
     let example = Example::start(command, file, "whsec_plJ3nmyCDGBKInavdOK15jsl2Gdb0aVJ");
     let app = TestApp::start_today(&settings(&example));
-    let ann = app.user_of("cs-hook", "st-hook", "ann").await;
+    let ann = app.user_of(APP, "st-hook", "ann").await;
     let mut socket = ann.socket("").await;
     // The session's own event was refused, and so is the message.
     let apology = socket.next().await;

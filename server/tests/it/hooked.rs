@@ -1,46 +1,35 @@
 //! What a visitor sees of a bot behind a webhook: through the whole server, with retries, Stop and a restart.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::response::IntoResponse as _;
 use futures_util::StreamExt as _;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::test_app::{SOON, TestApp, User, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with, in_the_long_run};
 use crate::test_hook::{Asked, Hook, endless, json_of, pieces, status, whole};
-use crate::test_socket::Socket;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn settings(hook: &Hook) -> String {
-    format!(
-        r#"
-[apps.cs-hook]
-bots = ["st-hook"]
-origins = ["https://hook.test"]
-[[apps.cs-hook.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "hK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-hook]
-page = "hook"
-name = "Hook"
-key = "{KEY}"
+    app_with(
+        "st-hook",
+        &format!(
+            r#"key = "{KEY}"
 [bots.st-hook.webhook]
 url = "http://{}/bot"
-[tokens]
-access_life = "3650d"
-"#,
-        hook.address
+{LASTING}"#,
+            hook.address
+        ),
     )
 }
 
 async fn user<'a>(app: &'a TestApp, identity: &str) -> User<'a> {
-    app.user_of("cs-hook", "st-hook", identity).await
+    app.user_of(APP, "st-hook", identity).await
 }
 
 /// Says what the visitor said, and nothing to sessions.
@@ -56,20 +45,6 @@ fn hook(answer: impl Fn(&str) -> axum::response::Response + Send + Sync + 'stati
         Some(text) => answer(&text),
         None => status(204),
     })
-}
-
-/// Lets the time between tries fly until a frame comes.
-async fn in_the_long_run(app: &TestApp, socket: &mut Socket) -> Value {
-    let flying = async {
-        loop {
-            app.clock.advance(Duration::from_millis(100));
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        frame = socket.next() => frame,
-        () = flying => unreachable!("it never ends"),
-    }
 }
 
 #[tokio::test]

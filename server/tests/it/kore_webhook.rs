@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use server::clock::Clock as _;
 
 use crate::test_app::{TestApp, text_of};
+use crate::test_bot_app::{APP, app_with};
 use crate::test_peer::{Heard, Peer};
 use crate::test_socket::Socket;
 
@@ -22,31 +23,23 @@ impl Kore {
 
     async fn start_at(path: &str, more: &str) -> Self {
         let peer = Peer::start().await;
-        let app = TestApp::start_with(&format!(
-            r#"
-[apps.cs-kore]
-bots = ["st-mine"]
-[[apps.cs-kore.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "pK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[bots.st-mine]
-page = "mine"
-name = "Mine"
-[bots.st-mine.kore_webhook]
+        let app = TestApp::start_with(&app_with(
+            "st-mine",
+            &format!(
+                r#"[bots.st-mine.kore_webhook]
 url = "http://{}{path}"
 app_id = "cs-theirs"
 secret = "{SECRET}"
 algorithm = "HS512"
-{more}
-"#,
-            peer.address
+{more}"#,
+                peer.address
+            ),
         ));
         Self { app, peer }
     }
 
     async fn socket(&self) -> Socket {
-        let ann = self.app.user_of("cs-kore", "st-mine", "ann").await;
+        let ann = self.app.user_of(APP, "st-mine", "ann").await;
         ann.socket("").await
     }
 

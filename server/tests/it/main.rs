@@ -46,6 +46,7 @@ mod streams;
 mod test_agent;
 mod test_app;
 mod test_bot;
+mod test_bot_app;
 mod test_hook;
 mod test_peer;
 mod test_socket;

@@ -1,7 +1,6 @@
 //! What a visitor sees of a language model: through the whole server, with history, Stop, retries, faults and tools.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::response::{IntoResponse as _, Response};
@@ -11,39 +10,30 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::test_app::{SOON, TestApp, User, message, text_of};
+use crate::test_bot_app::{APP, LASTING, app_with, in_the_long_run};
 use crate::test_hook::{Asked, Hook, endless, json_of, pieces, status};
 use crate::test_socket::Socket;
 
 const SSE: &str = "text/event-stream";
 
 fn settings(hook: &Hook, more: &str) -> String {
-    format!(
-        r#"
-[apps.cs-ai]
-bots = ["st-ai"]
-origins = ["https://ai.test"]
-[[apps.cs-ai.keys]]
-kid = "k1"
-algorithm = "HS256"
-secret = "hK4t2vQmS0cW8yXrE6uJ1zPaB5dHnLfG"
-[tokens]
-access_life = "3650d"
-[bots.st-ai]
-page = "ai"
-name = "Ada"
-[bots.st-ai.openai]
+    app_with(
+        "st-ai",
+        &format!(
+            r#"[bots.st-ai.openai]
 base_url = "http://{}/v1"
 model = "m"
 key = "my-key"
 system = "You are Ada."
 {more}
-"#,
-        hook.address
+{LASTING}"#,
+            hook.address
+        ),
     )
 }
 
 async fn user<'a>(app: &'a TestApp, identity: &str) -> User<'a> {
-    app.user_of("cs-ai", "st-ai", identity).await
+    app.user_of(APP, "st-ai", identity).await
 }
 
 fn event(value: &Value) -> String {
@@ -75,20 +65,6 @@ fn question(asked: &Asked) -> String {
         .as_str()
         .unwrap()
         .to_owned()
-}
-
-/// Lets the time between tries fly until a frame comes.
-async fn in_the_long_run(app: &TestApp, socket: &mut Socket) -> Value {
-    let flying = async {
-        loop {
-            app.clock.advance(Duration::from_millis(100));
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        frame = socket.next() => frame,
-        () = flying => unreachable!("it never ends"),
-    }
 }
 
 /// The next answer that is stored, past the pieces of it. Not for v3 clients: they get the end of it as a piece, too.
