@@ -9,8 +9,7 @@ use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,14 +23,10 @@ use axum::{Json, Router};
 use clap::Args;
 use futures_util::stream;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-/// It has nothing to read before it listens.
-const LISTENS_WITHIN: Duration = Duration::from_secs(10);
-/// What its first line begins with.
-const LISTENING: &str = "listening on ";
+use crate::load::server::{LISTENING, started};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -180,22 +175,8 @@ address_turns_per_day = 0
 ";
 
 async fn launch(listen: &str, options: &[String]) -> anyhow::Result<(Child, SocketAddr)> {
-    let program: &Path = &std::env::current_exe()?;
-    let mut child = Command::new(program)
-        .args(["bot", "--listen", listen])
-        .args(options)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("the bot cannot be started")?;
-    let output = child.stdout.take().context("no standard output")?;
-    let mut lines = BufReader::new(output).lines();
-    let first = timeout(LISTENS_WITHIN, lines.next_line()).await;
-    let first = first.context("the bot does not listen in time")??;
-    let address = first
-        .as_deref()
-        .and_then(|line| line.strip_prefix(LISTENING));
-    let address = address.context("the bot ended at once")?.parse()?;
-    Ok((child, address))
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bot", "--listen", listen]).args(options);
+    let bot = started(&mut command).await;
+    bot.context("the bot did not start")
 }

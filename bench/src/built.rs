@@ -3,39 +3,47 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use clap::Args;
 
-/// Cargo's target folder.
+use crate::load::server::{Folder, Setup};
+
+/// Chosen on the command line; `cargo xtask` says both in the environment.
+#[derive(Args)]
 pub(crate) struct Built {
+    /// Where cargo builds; folders and logs of a run lie there, too.
+    #[arg(long, env = "BENCH_TARGET", default_value = "target", global = true)]
     target: PathBuf,
+    /// The server to test. Default: what `cargo xtask build` made.
+    #[arg(
+        long,
+        value_name = "BINARY",
+        env = "BENCH_SERVER",
+        default_value = "target/release/parlour",
+        global = true
+    )]
+    server: PathBuf,
 }
 
 impl Built {
-    /// `target` is cargo's target folder.
-    pub(crate) fn in_folder(target: PathBuf) -> Self {
-        Self { target }
-    }
-
-    /// Where folders of runs are made.
-    pub(crate) fn target(&self) -> &Path {
-        &self.target
-    }
-
-    /// The log of that name.
-    pub(crate) fn log(&self, name: &str) -> PathBuf {
-        self.target.join("xtask-logs").join(format!("{name}.log"))
-    }
-
-    /// The named server, or the release server.
-    pub(crate) fn server(&self, named: Option<&Path>) -> anyhow::Result<PathBuf> {
-        let program = format!("parlour{}", std::env::consts::EXE_SUFFIX);
-        let built = self.target.join("release").join(program);
-        let binary = named.unwrap_or(&built);
-        if !binary.is_file() {
+    /// A server that has not started, on an empty folder.
+    pub(crate) fn setup(&self, name: &str) -> anyhow::Result<Setup> {
+        if !self.server.is_file() {
             bail!(
                 "{} is not there: build it with `cargo xtask build`, or name one with --server",
-                binary.display()
+                self.server.display()
             );
         }
-        Ok(std::path::absolute(binary)?)
+        Ok(Setup {
+            binary: std::path::absolute(&self.server)?,
+            folder: Folder::make(&self.target, name)?,
+            log: self.target.join("xtask-logs").join(format!("{name}.log")),
+            before: interpreter(&self.server),
+        })
     }
+}
+
+/// What runs a server that is a script: `end2end/peer.mjs`, which others are compared with.
+fn interpreter(server: &Path) -> Vec<String> {
+    let script = server.extension().is_some_and(|it| it == "mjs");
+    script.then(|| "node".to_owned()).into_iter().collect()
 }

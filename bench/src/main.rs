@@ -19,9 +19,8 @@ use crate::built::Built;
 #[derive(Parser)]
 #[command(name = "bench", disable_help_subcommand = true)]
 struct Arguments {
-    /// Where cargo builds; folders and logs of a run lie there, too.
-    #[arg(long, env = "BENCH_TARGET", default_value = "target")]
-    target: std::path::PathBuf,
+    #[command(flatten)]
+    built: Built,
     #[command(subcommand)]
     task: Task,
 }
@@ -38,9 +37,8 @@ enum Task {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let built = Built::in_folder(arguments.target);
-    match arguments.task {
+    let Arguments { built, task } = Arguments::parse();
+    match task {
         Task::Load(options) => load::load(&built, &options),
         Task::Crash(options) => crash::crash(&built, &options),
         Task::Bot(options) => bot::bot(&options),

@@ -8,20 +8,21 @@ use std::fs;
 use anyhow::{bail, ensure};
 
 use super::story::{HOME_WITHIN, ONLINE_WITHIN, all_gone, calm, talking, volley};
-use super::{Options, Stage, accounted, seconds};
+use super::{Options, accounted, seconds};
 use crate::bot::Bot;
+use crate::built::Built;
 use crate::load::diary::parse;
 use crate::load::server::Server;
 
 /// Milliseconds that the bot thinks: whoever dies does so in the middle of turns.
 const THINKS_MS: &str = "100";
 
-pub(super) async fn killed_in_turn(stage: &Stage<'_>, options: &Options) -> anyhow::Result<String> {
+pub(super) async fn killed_in_turn(built: &Built, options: &Options) -> anyhow::Result<String> {
     println!(
         "==> kill -9 of server and webhook bot in turn, {} time(s) each, {} visitors with {} messages in flight each",
         options.kills, options.users, options.outstanding
     );
-    let setup = stage.setup("bot")?;
+    let setup = built.setup("crash-bot")?;
     let asked = setup.folder.file("asked");
     let mut bot = Bot::start(&["--pause", THINKS_MS, "--asked", &asked.to_string_lossy()]).await?;
     setup.folder.set_bot(&bot.as_webhook())?;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use super::{Stage, Witness, accounted, crowd, seconds};
+use super::{Witness, accounted, crowd, seconds};
+use crate::built::Built;
 use crate::load::server::{Server, Setup};
 
 const USERS: usize = 20;
@@ -37,9 +38,9 @@ enum Disk {
     FileSize,
 }
 
-pub(super) async fn full(stage: &Stage<'_>) -> anyhow::Result<String> {
+pub(super) async fn full(built: &Built) -> anyhow::Result<String> {
     println!("==> the disk is full for a while, {USERS} visitors");
-    let mut setup = stage.setup("disk")?;
+    let mut setup = built.setup("crash-disk")?;
     let Some(disk) = Disk::make(&mut setup).await else {
         println!("    SKIPPED: neither `mount -t tmpfs` (root) nor `prlimit` works here");
         return Ok("full disk SKIPPED (needs root or prlimit)".to_owned());

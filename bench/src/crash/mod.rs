@@ -15,7 +15,7 @@ mod sync;
 mod trace;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -27,7 +27,7 @@ use crate::built::Built;
 use crate::load::crowd::Crowd;
 use crate::load::http::{Http, address_of};
 use crate::load::runtime;
-use crate::load::server::{Folder, Server, Setup};
+use crate::load::server::Server;
 use crate::load::steps;
 use crate::load::visitor::{Habits, Visitor};
 use account::Account;
@@ -57,9 +57,6 @@ pub(crate) struct Options {
     /// How often it is killed before it is ended politely.
     #[arg(long, default_value_t = 3)]
     kills: u32,
-    /// The server to test. Default: what `cargo xtask build` made.
-    #[arg(long, value_name = "BINARY")]
-    server: Option<PathBuf>,
     /// What the tests can afford, in the place of the other options.
     #[arg(long)]
     short: bool,
@@ -91,28 +88,8 @@ impl Options {
             rate: 200,
             kills: 1,
             short: true,
-            server: None,
             only: Vec::new(),
         }
-    }
-}
-
-/// Where a story gets its server from.
-struct Stage<'a> {
-    built: &'a Built,
-    binary: PathBuf,
-}
-
-impl Stage<'_> {
-    /// A server that has not started, on an empty folder.
-    fn setup(&self, name: &str) -> anyhow::Result<Setup> {
-        let name = format!("crash-{name}");
-        Ok(Setup {
-            binary: self.binary.clone(),
-            folder: Folder::make(self.built.target(), &name)?,
-            log: self.built.log(&name),
-            before: Vec::new(),
-        })
     }
 }
 
@@ -129,27 +106,23 @@ pub(crate) fn crash(built: &Built, options: &Options) -> anyhow::Result<()> {
             story::MOST_OUTSTANDING
         );
     }
-    let stage = Stage {
-        built,
-        binary: built.server(options.server.as_deref())?,
-    };
     let wanted = |story| options.only.is_empty() || options.only.contains(&story);
     let mut said = Vec::new();
     runtime()?.block_on(async {
         if wanted(Story::Kill) {
-            said.push(story::killed_and_ended(&stage, options).await?);
+            said.push(story::killed_and_ended(built, options).await?);
         }
         if wanted(Story::Bot) {
-            said.push(bot::killed_in_turn(&stage, options).await?);
+            said.push(bot::killed_in_turn(built, options).await?);
         }
         if wanted(Story::Disk) {
-            said.push(disk::full(&stage).await?);
+            said.push(disk::full(built).await?);
         }
         if wanted(Story::Sync) {
-            said.push(sync::fails(&stage).await?);
+            said.push(sync::fails(built).await?);
         }
         if wanted(Story::Trace) {
-            said.push(trace::acks_after_fsync(&stage).await?);
+            said.push(trace::acks_after_fsync(built).await?);
         }
         anyhow::Ok(())
     })?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 
-use super::{Options, Stage, accounted, complaints, seconds};
+use super::{Options, accounted, complaints, seconds};
+use crate::built::Built;
 use crate::load::crowd::Crowd;
 use crate::load::server::Server;
 use crate::load::visitor::Habits;
@@ -31,15 +32,12 @@ const ENDED_WITHIN: Duration = Duration::from_secs(10);
 /// Going away, and a restart: what a client may be told by a server that ends.
 const POLITE: [u16; 2] = [1001, 1012];
 
-pub(super) async fn killed_and_ended(
-    stage: &Stage<'_>,
-    options: &Options,
-) -> anyhow::Result<String> {
+pub(super) async fn killed_and_ended(built: &Built, options: &Options) -> anyhow::Result<String> {
     println!(
         "==> kill -9 {} time(s) and SIGTERM, {} visitors with {} messages in flight each",
         options.kills, options.users, options.outstanding
     );
-    let mut server = Server::start(stage.setup("kill")?).await?;
+    let mut server = Server::start(built.setup("crash-kill")?).await?;
     let crowd = talking(&server, options).await?;
     for round in 1..=options.kills {
         calm(&crowd, options).await?;

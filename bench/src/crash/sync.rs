@@ -15,7 +15,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{Stage, Witness, accounted, crowd, seconds};
+use super::{Witness, accounted, crowd, seconds};
+use crate::built::Built;
 use crate::load::server::Server;
 
 const USERS: usize = 20;
@@ -24,9 +25,9 @@ const TOLD_WITHIN: Duration = Duration::from_mins(1);
 const ATTACHED_WITHIN: Duration = Duration::from_secs(10);
 const HOME_WITHIN: Duration = Duration::from_mins(1);
 
-pub(super) async fn fails(stage: &Stage<'_>) -> anyhow::Result<String> {
+pub(super) async fn fails(built: &Built) -> anyhow::Result<String> {
     println!("==> the disk does not sync for a while, {USERS} visitors");
-    let mut server = Server::start(stage.setup("sync")?).await?;
+    let mut server = Server::start(built.setup("crash-sync")?).await?;
     let crowd = crowd(&server, USERS, 20, 0).await?;
     let mut witness = Witness::of(&server).await?;
     crowd.order(|orders| orders.talk = true);

@@ -16,7 +16,8 @@ use anyhow::{Context, bail, ensure};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use super::{Stage, crowd};
+use super::crowd;
+use crate::built::Built;
 use crate::load::server::Server;
 
 const USERS: usize = 5;
@@ -36,7 +37,7 @@ const ID: &str = "ms-";
 const ACK: &str = r#"\"type\":\"ack\""#;
 const ACK_ID: &str = r#"\"messageId\":\""#;
 
-pub(super) async fn acks_after_fsync(stage: &Stage<'_>) -> anyhow::Result<String> {
+pub(super) async fn acks_after_fsync(built: &Built) -> anyhow::Result<String> {
     println!("==> system calls: no acknowledgement before its fsync");
     let mut probe = Command::new("strace");
     let probe = probe.args(["-f", "-o", "/dev/null", "true"]).output().await;
@@ -44,7 +45,7 @@ pub(super) async fn acks_after_fsync(stage: &Stage<'_>) -> anyhow::Result<String
         println!("    SKIPPED: `strace` is not there or may not trace here");
         return Ok("system calls SKIPPED (needs strace)".to_owned());
     }
-    let mut setup = stage.setup("trace")?;
+    let mut setup = built.setup("crash-trace")?;
     let file = setup.folder.file("calls");
     let path = file.to_str().context("a folder's name is not text")?;
     // -D: the server is our child and not the tracer's, so that signals reach it.

@@ -1,4 +1,4 @@
-//! The release server under load: how much it does with a second of CPU, and with how much memory.
+//! The server under load: how much it does with a second of CPU, and with how much memory.
 //!
 //! In the path: a person calls `cargo xtask load MODE`, which builds the clients for release, too. One file is one mode; `crowd`, `visitor`, `steps` and `http` are the
 //! clients, `server` is the process that is measured, `figures` prints. `crash` uses the same clients and server.
@@ -23,7 +23,7 @@ mod streams;
 pub(crate) mod visitor;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -32,7 +32,7 @@ use clap::{Args, ValueEnum};
 use crate::bot::Bot;
 use crate::built::Built;
 use figures::Figures;
-use server::{Folder, Server, Setup};
+use server::Server;
 
 /// A crowd of thousands on a busy machine.
 const ONLINE_WITHIN: Duration = Duration::from_mins(2);
@@ -57,9 +57,6 @@ pub(crate) struct Options {
     /// Messages a second, all visitors together. Default: as many as the limits allow.
     #[arg(long)]
     rate: Option<u32>,
-    /// The server to measure. Default: what `cargo xtask build` made.
-    #[arg(long, value_name = "BINARY")]
-    server: Option<PathBuf>,
     /// Write the figures to this file, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -122,12 +119,7 @@ pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
     if plan.seconds == 0 || plan.seconds > MAX_SECONDS {
         bail!("--seconds is 1 to {MAX_SECONDS}");
     }
-    let setup = Setup {
-        binary: built.server(options.server.as_deref())?,
-        folder: Folder::make(built.target(), "load")?,
-        log: built.log("load"),
-        before: interpreter(options.server.as_deref()),
-    };
+    let setup = built.setup("load")?;
     let figures = runtime()?.block_on(async {
         // Lives as long as the measurement.
         let bot = match options.mode {
@@ -160,16 +152,6 @@ pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
-}
-
-/// What runs a server that is a script: `end2end/peer.mjs`, which others are compared with.
-fn interpreter(server: Option<&Path>) -> Vec<String> {
-    let script = server.is_some_and(|path| path.extension().is_some_and(|it| it == "mjs"));
-    if script {
-        vec!["node".to_owned()]
-    } else {
-        Vec::new()
-    }
 }
 
 /// All cores: the clients must not be what is measured.

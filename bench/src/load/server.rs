@@ -16,10 +16,12 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// A restart reads the log of the database; on a busy disk that takes a while.
+/// A restart of the server reads the log of the database; on a busy disk that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The server promises to be gone ten seconds after SIGTERM; a little more, so that a late one is measured.
 const ENDED_WITHIN: Duration = Duration::from_secs(15);
+/// What a program says when it is ready, before its address.
+pub(crate) const LISTENING: &str = "listening on http://";
 /// `utime` and `stime` count in these: Linux says 100 a second to every program, whatever its own clock does.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// What the kernel calls a page of memory does not matter here: `VmRSS` is in these.
@@ -238,19 +240,28 @@ async fn launch(setup: &Setup, listen: &str) -> anyhow::Result<(Child, SocketAdd
     words.push(setup.binary.as_os_str());
     let (program, rest) = words.split_first().context("no program")?;
     let log = OpenOptions::new().append(true).open(&setup.log)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(rest)
         .arg("--config")
         .arg(setup.folder.file("parlour.toml"))
         .arg("--data")
         .arg(setup.folder.data())
         .args(["--listen", listen])
+        .stderr(log);
+    started(&mut command).await.with_context(|| {
+        let said = fs::read_to_string(&setup.log).unwrap_or_default();
+        format!("the server did not start. {}", said.trim())
+    })
+}
+
+/// Starts a program that says where it listens.
+pub(crate) async fn started(command: &mut Command) -> anyhow::Result<(Child, SocketAddr)> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(log)
         .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("{} cannot be started", program.display()))?;
+        .spawn()?;
     let output = child.stdout.take().context("no standard output")?;
     let mut lines = BufReader::new(output).lines();
     let ready = async {
@@ -259,20 +270,19 @@ async fn launch(setup: &Setup, listen: &str) -> anyhow::Result<(Child, SocketAdd
                 return Ok(address.parse::<SocketAddr>()?);
             }
         }
-        let said = fs::read_to_string(&setup.log).unwrap_or_default();
-        bail!("the server ended at once: {}", said.trim())
+        bail!("it ended at once")
     };
     let address = timeout(READY_WITHIN, ready)
         .await
-        .context("the server did not get ready in time")??;
+        .context("it did not get ready in time")??;
     // The few lines that still come fit into the pipe; nobody needs to read them.
     Ok((child, address))
 }
 
 /// The address in the line that says that the server is ready.
 fn address(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("listening on http://")?;
-    rest.split(|c: char| c == '/' || c.is_whitespace()).next()
+    let (_, rest) = line.split_once(LISTENING)?;
+    rest.split(['/', ' ']).next()
 }
 
 /// Fields 14 and 15; the second field, the name in brackets, may hold blanks.
