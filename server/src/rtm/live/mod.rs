@@ -74,6 +74,8 @@ struct Live {
     /// Messages are refused until then: see [`REFUSED_FOR`].
     refusing_until: Option<Instant>,
     offences: u32,
+    /// One of them came too fast.
+    floods: bool,
     good_frames: u32,
     /// When the access token and its grace period end; the socket ends with them.
     ends: Millis,
@@ -136,6 +138,7 @@ async fn enter(
         pace: Pace::new(Instant::now()),
         refusing_until: None,
         offences: 0,
+        floods: false,
         good_frames: 0,
         subscription,
         socket,
@@ -432,11 +435,16 @@ impl Live {
         reply_to: Option<MessageRef>,
     ) -> Result<(), End> {
         self.offences += 1;
+        self.floods |= matches!(offence, Offence::TooFast);
         if self.offences >= MAX_OFFENCES {
-            return Err(End::Close(
-                offence.close_code(),
-                "too many frames had to be refused",
-            ));
+            // Now and then a frame of a flood is in time. If that is the last one, the flood ends the socket all the same.
+            let why = if self.floods {
+                Offence::TooFast
+            } else {
+                offence
+            };
+            let text = "too many frames had to be refused";
+            return Err(End::Close(why.close_code(), text));
         }
         match reply_to {
             Some(reply_to) => self.write(written(offence.frame(Some(reply_to)))).await,
