@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::Context;
 use clap::Args;
 
+use crate::build::Build;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -20,32 +21,38 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Measures with clients that are built for release, as figures must be.
+/// Measures what is deployed, with clients that are built for release, as figures must be.
 pub(crate) fn load(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut cargo = bench(workspace, &["--release"], "load");
-    process::stream("load", cargo.args(&options.arguments))
+    run(workspace, &["--release"], "load", options)
 }
 
-/// Breaks the server.
+/// Breaks what is deployed.
 pub(crate) fn crash(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut cargo = bench(workspace, &[], "crash");
-    process::stream("crash", cargo.args(&options.arguments))
+    run(workspace, &[], "crash", options)
 }
 
-/// The short form for `test`: returns bench's last line.
+fn run(workspace: &Workspace, build: &[&str], task: &str, options: &Options) -> anyhow::Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args(["run", "--quiet", "--package", "bench"])
+        .args(build)
+        .args(["--", task])
+        .args(&options.arguments);
+    process::stream(task, tell(&mut cargo, workspace, Build::Release))
+}
+
+/// The short form for `test`, of what the tests share: returns bench's last line.
 pub(crate) fn check(workspace: &Workspace, log: &Path) -> anyhow::Result<String> {
-    let mut cargo = bench(workspace, &[], "crash");
-    let output = process::capture("crash", log, cargo.arg("--short"))?;
+    let mut bench = Command::new(Build::Dev.program(workspace, "bench"));
+    bench.args(["crash", "--short"]);
+    let output = process::capture("crash", log, tell(&mut bench, workspace, Build::Dev))?;
     let last = output.lines().last().context("bench said nothing")?;
     Ok(last.to_owned())
 }
 
-fn bench(workspace: &Workspace, options: &[&str], task: &str) -> Command {
-    let mut cargo = workspace.cargo();
-    cargo
-        .args(["run", "--quiet", "--package", "bench"])
-        .args(options)
-        .args(["--", task])
-        .env("BENCH_TARGET", &workspace.target);
-    cargo
+/// Tells bench where things are.
+fn tell<'a>(bench: &'a mut Command, workspace: &Workspace, build: Build) -> &'a mut Command {
+    bench
+        .env("BENCH_TARGET", &workspace.target)
+        .env("BENCH_SERVER", build.server(workspace))
 }

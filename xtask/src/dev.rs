@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::process;
+use crate::build::{self, Build};
 use crate::setup::setup;
 use crate::site::{self, Profile};
-use crate::workspace::{Workspace, executable};
+use crate::workspace::Workspace;
 
 /// What a change of rebuilds; `end2end`, `docs` and `xtask` itself do not.
 const WATCHED: [&str; 9] = [
@@ -69,16 +69,7 @@ pub(crate) fn dev(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
 /// The dev site's folder and the dev server. Cargo replaces a running binary, it does not write into it.
 fn rebuild(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     let site = site::site(workspace, Profile::Dev)?;
-    process::stream(
-        "server",
-        workspace
-            .cargo()
-            .args(["build", "--package", "server", "--bin", "parlour"]),
-    )?;
-    Ok((
-        site,
-        workspace.target.join("debug").join(executable("parlour")),
-    ))
+    Ok((site, build::server(workspace, Build::Dev)?))
 }
 
 /// Asks the server to end, and kills it when it does not.

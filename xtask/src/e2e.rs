@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::build::Build;
 use crate::workspace::Workspace;
 use crate::{node, process, python};
 
@@ -93,7 +94,7 @@ pub(crate) fn run(
         .args(arguments)
         .current_dir(&folder)
         .env("PYTHONPATH", modules)
-        .env("PARLOUR_BIN", workspace.server())
+        .env("PARLOUR_BIN", Build::Dev.server(workspace))
         .env("PARLOUR_SITE", workspace.site());
     for needed in [CHROMIUM, NGINX, HAPROXY, CADDY, OPENSSL] {
         let program = match needed.find() {

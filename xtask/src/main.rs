@@ -47,7 +47,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Set up, build for release and start the server; Ctrl-C ends it.
+    /// Set up, build and start the server; Ctrl-C ends it.
     Run {
         /// Arguments for the server, after `--`.
         #[arg(last = true)]

@@ -1,11 +1,12 @@
 //! One file to deploy: the server with the site inside.
 //!
-//! In the path: the site of `build`, then `server/build.rs` puts each of its files into the binary (feature `embed-site`).
+//! In the path: the site of `build`, then the server is built with its files inside (feature `embed-site`, `server/src/http/assets.rs`).
 
 use std::fs;
 
-use crate::workspace::{Workspace, executable};
-use crate::{build, process};
+use crate::build::{self, Build};
+use crate::process;
+use crate::workspace::Workspace;
 
 /// Makes `<target>/package/parlour`, stripped, which runs from an empty folder.
 pub(crate) fn package(workspace: &Workspace) -> anyhow::Result<()> {
@@ -16,22 +17,17 @@ pub(crate) fn package(workspace: &Workspace) -> anyhow::Result<()> {
         workspace
             .cargo()
             .env("PARLOUR_SITE_DIR", workspace.site())
-            .args([
-                "rustc",
-                "--release",
-                "--package",
-                "server",
-                "--bin",
-                "parlour",
-            ])
-            .args(["--features", "embed-site", "--", "-C", "strip=symbols"]),
+            .args(["rustc", "--package", "server", "--bin", "parlour"])
+            .args(["--release", "--features", "embed-site"])
+            .args(["--", "-C", "strip=symbols"]),
     )?;
     let folder = workspace.target.join("package");
     fs::create_dir_all(&folder)?;
-    let packaged = folder.join(executable("parlour"));
+    let server = Build::Release.server(workspace);
+    let packaged = folder.join(server.file_name().unwrap_or_default());
     // A running copy cannot be written over, but it can be removed.
     drop(fs::remove_file(&packaged));
-    let bytes = fs::copy(workspace.server(), &packaged)?;
+    let bytes = fs::copy(server, &packaged)?;
     println!(
         "\n{} ({}.{} MB)",
         packaged.display(),

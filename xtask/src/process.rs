@@ -1,4 +1,5 @@
-//! Runs a long command so that a person sees that it lives.
+//! Runs a long command so that a person sees that it lives. The standard library starts it; the rest (a line each minute, the end of
+//! a log) no library for processes does.
 //!
 //! In the path: every task that starts a program and waits for it.
 //!

@@ -6,15 +6,15 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::build;
+use crate::build::{self, Build};
 use crate::workspace::Workspace;
 
-/// Builds for release and starts the server with the fresh site.
+/// Builds and starts the server with the fresh site.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
     build::site(workspace)?;
-    build::server(workspace)?;
+    let program = build::server(workspace, Build::Dev)?;
     println!("==> starting the server; Ctrl-C ends it\n");
-    let mut server = Command::new(workspace.server());
+    let mut server = Command::new(program);
     server.arg("--site").arg(workspace.site()).args(arguments);
     replace_by(&mut server).context("the server cannot be started")
 }

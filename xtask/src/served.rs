@@ -3,14 +3,12 @@
 //! In the path: `size` needs a page exactly as a visitor gets it.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
@@ -18,6 +16,8 @@ use crate::workspace::Workspace;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// What the server says when it is ready, before its address.
 const READY: &str = "listening on http://";
+/// Between two looks at what it says.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A running server.
 pub(crate) struct Served {
@@ -28,56 +28,40 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Starts the release server on a free port with the release site.
-    pub(crate) fn start(workspace: &Workspace) -> anyhow::Result<Self> {
+    /// Starts this server on a free port with the release site.
+    pub(crate) fn start(workspace: &Workspace, program: &Path) -> anyhow::Result<Self> {
         let data = workspace
             .target
             .join(format!("xtask-data-{}", std::process::id()));
         let log = workspace.target.join("xtask-logs").join("served.log");
         fs::create_dir_all(log.with_file_name(""))?;
-        let mut child = Command::new(workspace.server())
+        let output = File::create(&log)?;
+        let child = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(&data)
             .arg("--site")
             .arg(workspace.site())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()
             .context("the server cannot be started")?;
-        let output = child
-            .stdout
-            .take()
-            .context("the server has no standard output")?;
         let mut served = Self {
             child,
             address: String::new(),
             data,
         };
-        let (say, heard) = channel();
-        // Reads to the end: a server whose output nobody reads would stop at a full pipe.
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(address) = address(&line) {
-                    drop(say.send(address));
-                }
+        let started = Instant::now();
+        loop {
+            let said = fs::read_to_string(&log)?;
+            if let Some(address) = address(&said) {
+                address.clone_into(&mut served.address);
+                return Ok(served);
             }
-        });
-        served.address = match heard.recv_timeout(DEADLINE) {
-            Ok(address) => address,
-            Err(RecvTimeoutError::Timeout) => {
-                bail!(
-                    "the server did not say '{READY}…' within {} s",
-                    DEADLINE.as_secs()
-                )
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                let status = served.child.wait()?;
-                let said = fs::read_to_string(&log).unwrap_or_default();
-                bail!("the server ended at once ({status}). {}", said.trim())
-            }
-        };
-        Ok(served)
+            let waiting = served.child.try_wait()?.is_none() && started.elapsed() < DEADLINE;
+            ensure!(waiting, "the server does not get ready. {}", said.trim());
+            sleep(POLL);
+        }
     }
 }
 
@@ -90,13 +74,11 @@ impl Drop for Served {
     }
 }
 
-/// The address in the line that says that the server is ready.
-pub(crate) fn address(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once(READY)?;
-    let end = rest
-        .find(|c: char| c == '/' || c.is_whitespace())
-        .unwrap_or(rest.len());
-    Some(rest[..end].to_owned())
+/// The address in the line that says that the server is ready; none while the line is being written.
+fn address(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once(READY)?;
+    let (address, _) = rest.split_once(['/', '\n', ' '])?;
+    Some(address)
 }
 
 #[cfg(test)]
@@ -104,15 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_found_in_the_ready_line_only() {
+    fn the_address_is_found_in_the_whole_ready_line_only() {
+        let said = "page http://127.0.0.1:4000/chat/demo\nlistening on http://[::1]:40";
+        assert_eq!(address(said), None);
+        assert_eq!(address(&format!("{said}00\n")), Some("[::1]:4000"));
         assert_eq!(
-            address("listening on http://127.0.0.1:4000"),
-            Some("127.0.0.1:4000".into())
+            address("listening on http://[::1]:80/ now"),
+            Some("[::1]:80")
         );
-        assert_eq!(
-            address("  listening on http://[::1]:80/ now"),
-            Some("[::1]:80".into())
-        );
-        assert_eq!(address("page http://127.0.0.1:4000/chat/demo"), None);
     }
 }

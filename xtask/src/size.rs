@@ -13,10 +13,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::build::{self, Build};
+use crate::compress;
 use crate::served::Served;
 use crate::split::PARTS;
 use crate::workspace::Workspace;
-use crate::{build, compress};
 
 const FILE: &str = "size-budget.toml";
 /// The page whose weight counts: the demo bot's, which a first start makes.
@@ -51,7 +52,7 @@ struct Part {
 pub(crate) fn size(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     build::site(workspace)?;
     if !options.without_page {
-        build::server(workspace)?;
+        build::server(workspace, Build::Dev)?;
     }
     check(workspace, options).map(drop)
 }
@@ -160,7 +161,7 @@ fn sum_of_scripts(folder: &Path) -> anyhow::Result<u64> {
 
 /// The page with its inline style and data, as the server sends it.
 fn page(workspace: &Workspace) -> anyhow::Result<u64> {
-    let served = Served::start(workspace)
+    let served = Served::start(workspace, &Build::Dev.server(workspace))
         .context("the page cannot be measured (--without-page leaves it out)")?;
     let url = format!("http://{}{PAGE}", served.address);
     let mut answer = ureq::get(&url)

@@ -73,6 +73,10 @@ const STEPS: [Step; 14] = [
         perform: docs,
     },
     Step {
+        name: "server",
+        perform: |context| build::tests(context.workspace).map(|()| String::new()),
+    },
+    Step {
         name: "test",
         perform: tests,
     },
@@ -83,10 +87,6 @@ const STEPS: [Step; 14] = [
     Step {
         name: "site",
         perform: |context| build::site(context.workspace).map(|()| String::new()),
-    },
-    Step {
-        name: "server",
-        perform: |context| build::server(context.workspace).map(|()| String::new()),
     },
     Step {
         name: "crash",
@@ -278,19 +278,18 @@ fn docs(context: &Context<'_>) -> anyhow::Result<String> {
 
 /// Unit, golden, property, integration and documentation tests.
 fn tests(context: &Context<'_>) -> anyhow::Result<String> {
-    let output = process::capture(
-        "cargo test",
-        &context.log,
-        context
-            .workspace
-            .cargo()
-            .args(["test", "--workspace", "--locked"]),
-    )?;
-    match count(&output) {
-        (0, _) => bail!("no test was executed"),
-        (_, ignored) if ignored > 0 => bail!("{ignored} test(s) ignored: each must run or go"),
-        (passed, _) => Ok(format!("{passed} tests")),
+    let mut sum = 0;
+    for crates in [&build::ALL[..], &["--package", "xtask"]] {
+        let mut cargo = context.workspace.cargo();
+        cargo.args(["test", "--locked"]).args(crates);
+        let output = process::capture("cargo test", &context.log, &mut cargo)?;
+        sum += match count(&output) {
+            (0, _) => bail!("no test was executed"),
+            (_, ignored) if ignored > 0 => bail!("{ignored} test(s) ignored: each must run or go"),
+            (passed, _) => passed,
+        };
     }
+    Ok(format!("{sum} tests"))
 }
 
 /// Passed and ignored tests, summed over every `test result:` line.

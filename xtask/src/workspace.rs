@@ -47,11 +47,6 @@ impl Workspace {
     pub(crate) fn site(&self) -> PathBuf {
         self.target.join("site")
     }
-
-    /// The release server.
-    pub(crate) fn server(&self) -> PathBuf {
-        self.target.join("release").join(executable("parlour"))
-    }
 }
 
 /// The file name of a program on this system.
