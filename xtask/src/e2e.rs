@@ -24,8 +24,8 @@ const PLACES: [&str; 6] = [
     "/Applications/Google Chrome.app/Contents/MacOS",
 ];
 
-/// A program of the system that the stories need.
-struct Needed {
+/// A program of the system that tests need.
+pub(crate) struct Needed {
     title: &'static str,
     /// Names it outright, for the stories and for us.
     variable: &'static str,
@@ -72,6 +72,15 @@ const OPENSSL: Needed = Needed {
     packages: &["openssl"],
 };
 
+/// For the tests of the server's store. Debian keeps its programs in a folder for each version.
+pub(crate) const POSTGRESQL: Needed = Needed {
+    title: "PostgreSQL",
+    variable: "INITDB",
+    names: &["initdb"],
+    packages: &["postgresql"],
+};
+const POSTGRESQL_VERSIONS: &str = "/usr/lib/postgresql";
+
 /// Installs what the tests need, runs them, and says how many passed.
 pub(crate) fn run(
     workspace: &Workspace,
@@ -97,11 +106,7 @@ pub(crate) fn run(
         .env("PARLOUR_BIN", Build::Dev.server(workspace))
         .env("PARLOUR_SITE", workspace.site());
     for needed in [CHROMIUM, NGINX, HAPROXY, CADDY, OPENSSL] {
-        let program = match needed.find() {
-            Some(program) => program,
-            None => needed.install(&log.with_file_name("apt.log"))?,
-        };
-        playwright.env(needed.variable, program);
+        playwright.env(needed.variable, needed.require(log)?);
     }
     let output = process::capture("Playwright", log, &mut playwright)?;
     match passed(&output) {
@@ -111,14 +116,25 @@ pub(crate) fn run(
 }
 
 impl Needed {
+    /// The one that is there, or one from the distribution.
+    pub(crate) fn require(&self, log: &Path) -> anyhow::Result<PathBuf> {
+        match self.find() {
+            Some(program) => Ok(program),
+            None => self.install(&log.with_file_name("apt.log")),
+        }
+    }
+
     /// The one that its variable names, or the first one found.
     fn find(&self) -> Option<PathBuf> {
         if let Some(chosen) = std::env::var_os(self.variable) {
             return Some(chosen.into());
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
+        let versions = std::fs::read_dir(POSTGRESQL_VERSIONS);
+        let versions = versions.into_iter().flatten().flatten();
         let folders: Vec<PathBuf> = std::env::split_paths(&path)
             .chain(PLACES.iter().map(PathBuf::from))
+            .chain(versions.map(|version| version.path().join("bin")))
             .collect();
         first_program(&folders, self.names)
     }

@@ -102,7 +102,10 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Load(options) => bench::load(&workspace, &options)?,
         Task::Crash(options) => bench::crash(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
-        Task::Setup => setup::setup(&workspace)?,
+        Task::Setup => {
+            setup::setup(&workspace)?;
+            setup::postgresql(&workspace.target.join("xtask-logs/setup.log"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::e2e::POSTGRESQL;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -34,6 +35,11 @@ pub(crate) fn components(workspace: &Workspace) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Installs PostgreSQL when it is missing: the tests of the store start one of their own.
+pub(crate) fn postgresql(log: &Path) -> anyhow::Result<()> {
+    POSTGRESQL.require(log).map(drop)
 }
 
 /// Asks the compiler, not rustup: a distribution's toolchain has no rustup and may still have the target.

@@ -201,6 +201,7 @@ fn summary(rows: &[(&str, Outcome, String)]) -> String {
 fn prepare(context: &Context<'_>) -> anyhow::Result<String> {
     setup::setup(context.workspace)?;
     setup::components(context.workspace)?;
+    setup::postgresql(&context.log)?;
     Ok(String::new())
 }
 

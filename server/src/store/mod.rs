@@ -21,6 +21,7 @@ use crate::clock::Millis;
 #[cfg(test)]
 mod contract;
 mod error;
+pub mod postgres;
 mod records;
 pub mod room;
 pub mod sqlite;

@@ -1,0 +1,195 @@
+//! A real PostgreSQL for tests, in a temporary folder, that ends with the test program. The integration tests use this file,
+//! too.
+//!
+//! `cargo xtask setup` installs Debian's package where there is none.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Starts it and says so; at the end of its input, which is the end of the test program however it ends, stops it and
+/// removes the folder.
+const KEEPER: &str = r#"
+    "$1/pg_ctl" -D data -l log -w -t 120 -o "$2" start >start 2>&1 && echo ready
+    cat >/dev/null
+    "$1/pg_ctl" -D data -m immediate -w stop >stop 2>&1
+    rm -rf "$3"
+"#;
+
+/// Not for data that matters: nothing waits for the disk.
+const SETTINGS: &str = "-h '' -c fsync=off -c full_page_writes=off -c max_connections=400 \
+     -c shared_buffers=64MB -c max_wal_size=1GB -c log_min_messages=warning";
+
+/// A server that runs.
+pub(crate) struct TestServer {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// Ends when its input does.
+    _keeper: Child,
+}
+
+impl TestServer {
+    /// A new one, without databases.
+    ///
+    /// # Panics
+    /// PostgreSQL is not installed or does not start.
+    pub(crate) fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let programs = programs();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("parlour-pg-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir(&folder).expect("a temporary folder");
+        if let Some((user, group)) = other_user() {
+            chown(&folder, Some(user), Some(group)).expect("the folder is given to its user");
+        }
+        let mut initdb = command(&programs.join("initdb"), &folder);
+        initdb.args(["-D", "data", "-U", "parlour", "-A", "trust", "-E", "UTF8"]);
+        initdb.args(["--locale=C", "--no-sync"]);
+        run(&mut initdb);
+        let mut keeper = command(Path::new("sh"), &folder);
+        let settings = format!("{SETTINGS} -k '{}'", folder.display());
+        keeper
+            .args(["-c", KEEPER, "keeper"])
+            .args([&programs, Path::new(&settings), &folder])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut keeper = keeper.spawn().expect("sh starts");
+        let mut said = String::new();
+        let output = keeper.stdout.take().expect("it is piped");
+        BufReader::new(output)
+            .read_line(&mut said)
+            .expect("it says something or ends");
+        let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+        assert_eq!(said, "ready\n", "PostgreSQL does not start: {}", log());
+        Self {
+            folder,
+            programs,
+            _keeper: keeper,
+        }
+    }
+
+    /// A new database, like `template` where there is one.
+    pub(crate) fn database(&self, template: Option<&str>) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut createdb = command(&self.programs.join("createdb"), &self.folder);
+        createdb.arg("-h").arg(&self.folder).args(["-U", "parlour"]);
+        createdb.args(["-T", template.unwrap_or("template0"), &name]);
+        run(&mut createdb);
+        name
+    }
+
+    /// Where to connect to.
+    pub(crate) fn address(&self, database: &str) -> String {
+        let folder = self.folder.display();
+        format!("host={folder} user=parlour dbname={database}")
+    }
+
+    /// Runs statements as the operator.
+    pub(crate) fn sql(&self, database: &str, statements: &str) -> String {
+        let mut psql = command(&self.programs.join("psql"), &self.folder);
+        psql.arg("-h")
+            .arg(&self.folder)
+            .args(["-U", "parlour", "-d"]);
+        psql.args([database, "-Atqc", statements]);
+        run(&mut psql)
+    }
+
+    /// Ends all of its processes at once, with what they were doing.
+    pub(crate) fn kill(&self) {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid"));
+        let file = file.expect("it runs");
+        let postmaster = file.lines().next().expect("a number").to_owned();
+        // `pid (name) state parent …`; the name is `postgres`.
+        let parent = |pid: &str| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            Some(stat.split(' ').nth(3)?.to_owned())
+        };
+        let processes = fs::read_dir("/proc").expect("processes").flatten();
+        let names = processes.filter_map(|entry| entry.file_name().into_string().ok());
+        let children = names.filter(|pid| parent(pid).as_ref() == Some(&postmaster));
+        let children: Vec<String> = children.collect();
+        run(Command::new("kill")
+            .arg("-9")
+            .arg(&postmaster)
+            .args(children));
+    }
+
+    /// Starts it after [`TestServer::kill`].
+    pub(crate) fn start_again(&self) {
+        // Processes of before may need a moment to notice that they are orphans.
+        let settings = format!("{SETTINGS} -k '{}'", self.folder.display());
+        let started = (0..50).any(|_| {
+            let mut start = command(&self.programs.join("pg_ctl"), &self.folder);
+            start.args(["-D", "data", "-l", "log", "-w", "-o", &settings, "start"]);
+            let start = start.stdout(Stdio::null()).stderr(Stdio::null());
+            start.status().is_ok_and(|status| status.success())
+        });
+        assert!(started, "PostgreSQL does not start again");
+    }
+}
+
+/// A program in that folder, as the user who may run PostgreSQL.
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null());
+    if let Some((user, group)) = other_user() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().expect("the program is there");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// PostgreSQL refuses to run as root: then it runs as the user of its package, or as nobody.
+fn other_user() -> Option<(u32, u32)> {
+    let me = fs::metadata("/proc/self").expect("a process").uid();
+    if me != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").expect("a list of users");
+    let find = |name: &str| {
+        users.lines().find_map(|line| {
+            let fields: Vec<_> = line.split(':').collect();
+            let [user, _, id, group, ..] = fields.as_slice() else {
+                return None;
+            };
+            (*user == name).then(|| Some((id.parse().ok()?, group.parse().ok()?)))?
+        })
+    };
+    let found = find("postgres").or_else(|| find("nobody"));
+    Some(found.expect("a user who is not root"))
+}
+
+/// The newest that is installed.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|version| {
+            let number = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .filter(|(_, folder)| folder.join("initdb").exists())
+        .collect();
+    found.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = || std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
+    let newest = found.pop().map(|(_, folder)| folder);
+    newest.or_else(on_path).expect(
+        "PostgreSQL is not installed, and these tests need it: run `cargo xtask test --only test`, which installs it, or `apt-get install postgresql`",
+    )
+}
