@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use crate::bot::{self, Bot, BotError, Surroundings};
 use crate::bus::{Bus, MemoryBus};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Durability, StoreKind};
+use crate::config::{Config, ConfigError, Database, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
@@ -36,6 +36,7 @@ use crate::security::refusals::{Refusals, keep_logging};
 use crate::shutdown::Shutdown;
 use crate::signing::{KeyTable, Keys, Policy, Visitors};
 use crate::start_error::StartError;
+use crate::store::postgres::{PostgresOptions, PostgresStore, TlsOptions};
 use crate::store::room::Room;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use crate::store::{RetentionLimits, Store, StoreError};
@@ -174,9 +175,14 @@ impl AppState {
         let refusals = Arc::new(Refusals::new());
         keep_logging(&world.shutdown, Arc::clone(&refusals));
         let rates = Arc::new(Rates::new(rate, &world.shutdown));
-        let store = open_store(&config)?;
+        let store = open_store(&config, world.ids.as_ref())?;
         let room = Arc::new(Room::default());
-        let (folder, keep_free) = (config.server.data.clone(), config.store.keep_free.bytes());
+        // PostgreSQL's disk is another's.
+        let keep_free = match config.store.kind {
+            StoreKind::Sqlite => config.store.keep_free.bytes(),
+            StoreKind::Postgres => 0,
+        };
+        let folder = config.server.data.clone();
         room.look(&folder, keep_free);
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
@@ -398,7 +404,7 @@ async fn prune(state: &AppState) -> Result<(u64, usize), StoreError> {
     }
 }
 
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(config: &Config, ids: &dyn Ids) -> Result<Arc<dyn Store>, StartError> {
     match config.store.kind {
         StoreKind::Sqlite => {
             let options = SqliteOptions {
@@ -409,6 +415,10 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
                 ..SqliteOptions::default()
             };
             Ok(Arc::new(SqliteStore::open(&config.server.data, &options)?))
+        }
+        StoreKind::Postgres => {
+            let options = postgres_options(config.postgres()?, &ids.uuid());
+            Ok(Arc::new(PostgresStore::open(&options)?))
         }
     }
 }
@@ -424,6 +434,31 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
             let store = SqliteStore::beside(&config.server.data, &options)?;
             Ok(Arc::new(store))
         }
+        StoreKind::Postgres => {
+            let options = postgres_options(config.postgres()?, OPERATOR);
+            Ok(Arc::new(PostgresStore::beside(&options)?))
+        }
+    }
+}
+
+/// The name of a command in a store that servers share. It takes no leases.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// How a configured database is opened, for the node of this name.
+pub(crate) fn postgres_options(database: Database, node: &str) -> PostgresOptions {
+    let Database {
+        server,
+        encrypted,
+        authorities,
+        durable,
+        connections,
+    } = database;
+    PostgresOptions {
+        node: node.into(),
+        tls: encrypted.then_some(TlsOptions { authorities }),
+        durable,
+        connections,
+        ..PostgresOptions::new(server)
     }
 }
 

@@ -52,9 +52,9 @@ pub(super) struct Whom {
 pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartError> {
     let config = Config::load(sources)?;
     let folder = &config.server.data;
-    let store = open_store_beside(&config)?;
-    let store = store.as_ref();
     super::runtime()?.block_on(async {
+        let store = open_store_beside(&config)?;
+        let store = store.as_ref();
         match command {
             UserCommand::Show(whom) => {
                 let users: Vec<Value> = find(store, whom).await?.iter().map(summary).collect();

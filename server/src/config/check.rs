@@ -28,6 +28,7 @@ impl Config {
         self.check_server()?;
         self.check_platform()?;
         self.check_policy()?;
+        self.check_store()?;
         for (id, app) in &self.apps {
             let key = |name: &str| format!("apps.{id}.{name}");
             if id.is_empty()

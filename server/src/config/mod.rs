@@ -22,6 +22,7 @@ mod reload;
 mod secrets;
 mod server;
 mod show;
+mod store;
 mod values;
 mod webhook_channel;
 
@@ -43,8 +44,10 @@ pub use load::{Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub(crate) use secrets::{read_secret, secret};
-pub use server::{Durability, Log, LogFormat, Server, Store, StoreKind};
+pub use server::{Log, LogFormat, Server};
 pub use show::masked;
+pub(crate) use store::Database;
+pub use store::{Durability, Store, StoreKind};
 pub use values::{BaseUrl, ConnectOrigin, ImageSource, OriginPattern, Period, Size};
 pub use webhook_channel::WebhookChannel;
 

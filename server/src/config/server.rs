@@ -1,4 +1,4 @@
-//! `[server]`, `[store]`, `[log]`: the process itself.
+//! `[server]`, `[log]`: the process itself.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::values::{BaseUrl, Period, Size, empty_is_none};
+use super::values::{BaseUrl, Period, empty_is_none};
 
 /// `[server]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,36 +82,6 @@ fn network(text: &str) -> Result<IpNet, String> {
     text.parse().map_err(|_| {
         format!("`{text}` is not a network; write for example 10.0.0.0/8 or 192.0.2.7")
     })
-}
-
-/// `[store]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    /// Which store.
-    pub kind: StoreKind,
-    /// What an acknowledgement promises.
-    pub durability: Durability,
-    /// With less free disk space, no new message is accepted. 0: until the disk is full.
-    pub keep_free: Size,
-}
-
-/// The stores there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// One file in the data folder.
-    Sqlite,
-}
-
-/// What an acknowledgement promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// The message is on the disk.
-    Full,
-    /// The operating system has the message.
-    Normal,
 }
 
 /// `[log]`.

@@ -3,6 +3,7 @@
 use figment::value::{Dict, Value};
 
 use super::load::figment;
+use super::store::without_password;
 use super::{Config, ConfigError, Sources};
 
 /// The keys whose value never leaves the process.
@@ -15,6 +16,9 @@ const SECRET_KEYS: [&str; 7] = [
     "token",
     "visitor_secret",
 ];
+
+/// What stands in the place of a secret.
+pub(super) const MASK: &str = "********";
 
 /// The tables of such values.
 const SECRET_TABLES: [&str; 1] = ["headers"];
@@ -30,7 +34,14 @@ pub fn masked(sources: &Sources) -> Result<String, ConfigError> {
         .map_err(|error| ConfigError::of("configuration", error.to_string()))?;
     let masked = merged
         .into_iter()
-        .map(|(key, value)| (key, mask(value)))
+        .map(|(key, value)| {
+            let value = mask(value);
+            if key == "store" {
+                (key, mask_address(value))
+            } else {
+                (key, value)
+            }
+        })
         .collect::<Dict>();
     toml::to_string_pretty(&masked)
         .map_err(|error| ConfigError::of("configuration", error.to_string()))
@@ -57,11 +68,22 @@ fn mask(value: Value) -> Value {
     }
 }
 
+/// The address of a database may hold the password.
+fn mask_address(mut store: Value) -> Value {
+    if let Value::Dict(_, entries) = &mut store
+        && let Some(url) = entries.get_mut("url")
+        && let Some(address) = url.as_str().filter(|address| !address.is_empty())
+    {
+        *url = Value::from(without_password(address));
+    }
+    store
+}
+
 fn hide(value: Value) -> Value {
     if value.as_str() == Some("") {
         value
     } else {
-        Value::from("********")
+        Value::from(MASK)
     }
 }
 
@@ -98,6 +120,21 @@ mod tests {
             text.contains("Be kind.") && text.contains("X-Pass"),
             "{text}"
         );
+        assert!(!text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn the_password_in_the_address_of_a_database_is_masked() {
+        let set = |key: &str, value: &str| (format!("PARLOUR_STORE__{key}"), value.to_owned());
+        let sources = Sources {
+            environment: vec![
+                set("KIND", "postgres"),
+                set("URL", "postgres://ann:hush@db.example.com/chat"),
+            ],
+            ..Sources::default()
+        };
+        let text = masked(&sources).unwrap();
+        assert!(text.contains("db.example.com"), "{text}");
         assert!(!text.contains("hush"), "{text}");
     }
 

@@ -30,6 +30,7 @@ mod input;
 mod kore_webhook;
 mod logout;
 mod manuals;
+mod on_postgresql;
 mod openai;
 mod pages;
 mod presets;
@@ -49,6 +50,9 @@ mod test_bot;
 mod test_bot_app;
 mod test_hook;
 mod test_peer;
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+#[path = "../../src/store/postgres/test_server.rs"]
+mod test_postgresql;
 mod test_socket;
 mod ticket;
 mod turns;
