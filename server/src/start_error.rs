@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::signing::KeyError;
 use crate::store::StoreError;
 use crate::store::sqlite::copy::CopyError;
+use crate::store::transfer::TransferError;
 
 /// Why the server cannot start: one sentence that says what to do.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum StartError {
     /// Correct a file, or end the program that uses it.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// Correct one end of a copy.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// Correct a bot's script.
     #[error(transparent)]
     Bot(#[from] BotError),

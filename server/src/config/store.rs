@@ -99,6 +99,15 @@ impl Config {
         options.map_err(|(key, what)| self.at(&format!("store.{key}"), what))
     }
 
+    /// How the PostgreSQL at another address is reached: with the password and the TLS of the configured one.
+    ///
+    /// # Errors
+    /// The address, or a key that is wrong.
+    pub(crate) fn postgres_at(&self, address: &str) -> Result<Database, ConfigError> {
+        let options = self.store.postgres_at(address);
+        options.map_err(|(key, what)| self.at(&format!("store.{key}"), what))
+    }
+
     /// Options of one store with another one.
     pub(super) fn check_store(&self) -> Result<(), ConfigError> {
         if self.store.kind == StoreKind::Postgres {
@@ -134,6 +143,10 @@ impl Store {
 
     fn postgres(&self) -> Result<Database, Mistake> {
         self.reached(self.server()?)
+    }
+
+    fn postgres_at(&self, address: &str) -> Result<Database, Mistake> {
+        self.reached(parsed(address)?)
     }
 
     fn reached(&self, mut server: tokio_postgres::Config) -> Result<Database, Mistake> {

@@ -25,6 +25,7 @@ pub mod postgres;
 mod records;
 pub mod room;
 pub mod sqlite;
+pub mod transfer;
 mod work;
 
 pub use error::StoreError;

@@ -39,6 +39,7 @@ pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod tls;
+pub(crate) mod transfer;
 mod users;
 mod writer;
 

@@ -365,3 +365,6 @@ async fn an_error_names_no_contents() {
     }
     assert_eq!(stored(&store, here).await.len(), 19);
 }
+
+#[path = "transfer_tests.rs"]
+mod transfer;

@@ -38,6 +38,7 @@ mod readers;
 mod retention;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer;
 mod users;
 mod writer;
 
