@@ -206,6 +206,8 @@ pub(crate) enum ChatAction {
     CloseWindow,
     /// Delete a failed message.
     Delete(u64),
+    /// Keep only so many of the newest messages in the list.
+    KeepNewest(usize),
     /// Load the page of messages before the oldest one shown.
     LoadOlder,
     /// Show the visitor this notice for a moment.
@@ -297,6 +299,11 @@ impl Chat {
     /// Stops the answer that is streaming.
     pub fn stop(self) {
         let _ = self.act(ChatAction::Stop);
+    }
+
+    /// Keeps only so many of the newest messages. The others can be loaded again.
+    pub fn keep_newest(self, count: usize) {
+        let _ = self.act(ChatAction::KeepNewest(count));
     }
 
     /// Loads the page before the oldest message.

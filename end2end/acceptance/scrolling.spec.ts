@@ -134,3 +134,26 @@ test("messages that came while the window was away are marked as new", async ({ 
   await chat.say("hello");
   await expect(page.getByText("New messages")).toHaveCount(0);
 });
+
+test("a list that has become very long keeps its newest messages, and a reader gets the others back", async ({ page, parlour }) => {
+  const line = await wire(page);
+  const chat = await standalone(page, parlour);
+  await fill(chat, 14);
+  const [greeting] = await history(page);
+  await expect(chat.row(greeting.text)).toHaveCount(1);
+  // The bot talks on and on: more than a list keeps, and later than all that is there.
+  const last = (await history(page)).length;
+  for (let n = 1; n <= 1_250; n++) line.bring({ ...said(`Number ${n}.`), messageId: `ms-${n}`, seq: last + n });
+  await expect(chat.row("Number 1250.")).toBeInViewport();
+  await expect.poll(() => chat.log.getByRole("article").count()).toBeLessThanOrEqual(1_200);
+  await expect(chat.row(greeting.text)).toHaveCount(0);
+  await expect.poll(() => fromEnd(chat)).toBe(0);
+  // What the server has comes again.
+  await scrollTo(chat, 0);
+  await expect(chat.row(greeting.text)).toHaveCount(1);
+});
+
+function said(text: string) {
+  const payload = { type: "text", payload: { text } };
+  return { type: "bot_response", from: "bot", message: [{ type: "text", component: payload, cInfo: { body: text } }] };
+}

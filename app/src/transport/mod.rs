@@ -245,6 +245,10 @@ impl Driver {
                 }
             }
             ChatAction::Delete(id) => self.feed(Event::Delete(id)),
+            ChatAction::KeepNewest(count) => {
+                self.shown.change(|status| status.more = true);
+                self.feed(Event::KeepNewest(count));
+            }
             ChatAction::LoadOlder => self.load_older(),
             ChatAction::Mention(notice) => self.mention(notice),
             ChatAction::Stop => self.feed(Event::Stop),

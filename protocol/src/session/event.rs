@@ -28,6 +28,9 @@ pub enum Event {
     Heard(String),
     /// This tab has the lead.
     Lead,
+    /// The list has become long: it keeps so many of the newest rows, and what is not stored. The others can be loaded
+    /// again.
+    KeepNewest(usize),
     /// A page of older messages came. They stand before all others.
     OlderLoaded(Vec<Entry>),
     /// The visitor takes a failed message back.

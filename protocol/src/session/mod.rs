@@ -272,6 +272,11 @@ impl Session {
                 self.text(at, &text, &mut effects);
             }
             Event::Kept(messages) => self.adopt(at, messages, &mut effects),
+            Event::KeepNewest(count) => {
+                if self.transcript.keep_newest(count) {
+                    effects.push(Effect::Show);
+                }
+            }
             Event::OlderLoaded(entries) => {
                 for entry in entries {
                     self.transcript.insert(entry);

@@ -168,6 +168,19 @@ impl Transcript {
         self.entries.retain(|entry| entry.key != key);
     }
 
+    /// Keeps so many of the newest rows; of those before them only what the server has not stored. False: there was nothing
+    /// to let go.
+    pub fn keep_newest(&mut self, count: usize) -> bool {
+        let surplus = self.entries.len().saturating_sub(count);
+        let before = self.entries.len();
+        let mut index = 0;
+        self.entries.retain(|entry| {
+            index += 1;
+            index > surplus || !entry.delivery.is_stored()
+        });
+        self.entries.len() < before
+    }
+
     /// Starts again with the newest page of the server, which ends at `last_seq`, because what was missed could not be
     /// replayed. Rows that are not stored yet stay, and so do rows that came after the page.
     pub fn replace(&mut self, page: Vec<Entry>, last_seq: Option<u64>) {
@@ -299,6 +312,25 @@ mod tests {
         transcript.insert(bot(4));
         assert_eq!(keys(&transcript), ["ms-1", "ms-2", "own-7", "ms-4"]);
         assert_eq!(transcript.entries()[2].delivery, Delivery::Sent);
+    }
+
+    #[test]
+    fn a_long_list_lets_go_what_the_server_has() {
+        let mut transcript = Transcript::new((1..=6).map(bot).collect());
+        transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
+        transcript.mark("own-7", Delivery::Failed);
+        (8..=10).for_each(|seq| drop(transcript.insert(bot(seq))));
+        assert!(!transcript.keep_newest(10));
+        assert!(transcript.keep_newest(5));
+        assert_eq!(
+            keys(&transcript),
+            ["ms-6", "own-7", "ms-8", "ms-9", "ms-10"]
+        );
+        assert!(transcript.keep_newest(1));
+        assert_eq!(keys(&transcript), ["own-7", "ms-10"]);
+        // They come back as older ones.
+        assert!(transcript.insert(bot(6)));
+        assert_eq!(transcript.first_seq(), Some(6));
     }
 
     #[test]

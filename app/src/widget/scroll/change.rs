@@ -23,7 +23,7 @@ impl Ends {
 /// What a change of the list means for its scrolling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Earlier messages came at the top. The list had this height before, in pixels.
+    /// Earlier messages came at the top, or went. The list had this height before, in pixels.
     Earlier { height: i32 },
     /// New messages came at the end.
     New {

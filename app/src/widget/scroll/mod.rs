@@ -21,6 +21,11 @@ use protocol::transcript::Delivery;
 const NEAR: i32 = 64;
 /// If the reader is this close to the top, earlier messages are loaded.
 const NEAR_TOP: i32 = 120;
+/// While the reader is at the end, a list of more rows than this…
+const MOST_ROWS: usize = 1_200;
+/// …keeps only so many: a page that stays open for weeks must not grow, and a reader who scrolls back loads earlier
+/// messages again.
+const KEPT_ROWS: usize = 1_000;
 /// If the list is scrolled this far, a line appears below the header.
 const RULED: i32 = 4;
 
@@ -132,6 +137,10 @@ impl Scroll {
         }
         // An event that came in the meantime was ignored.
         self.moved();
+        let rows = self.chat.shown.list.with_untracked(|it| it.entries.len());
+        if rows > MOST_ROWS && self.is_pinned() {
+            self.chat.keep_newest(KEPT_ROWS);
+        }
     }
 
     /// Scrolls to the end, but no farther than the beginning of what is new.
