@@ -148,10 +148,10 @@ pub(crate) async fn racing_nodes_take_one_lease(database: &dyn Database) {
     let here = conversation(nodes[0].as_ref(), "ann").await;
     append(nodes[0].as_ref(), here, "1").await;
     nodes[0].close().await.expect("closes");
-    let takes = nodes[1..].iter().map(|node| node.take_job(here, NOW));
-    let taken = futures_util::future::join_all(takes).await;
+    let asked = nodes[1..].iter().map(|node| node.take_job(here, NOW));
+    let got = futures_util::future::join_all(asked).await;
     let ready = |it: &Result<Option<NextJob>, _>| matches!(it, Ok(Some(NextJob::Ready(_))));
-    assert_eq!(taken.iter().filter(|it| ready(it)).count(), 1, "{taken:?}");
+    assert_eq!(got.iter().filter(|it| ready(it)).count(), 1, "{got:?}");
     // So it is with a message at once on each.
     let appends = nodes[1..].iter().enumerate().map(|(number, node)| {
         let id = format!("{number}");

@@ -88,17 +88,14 @@ impl Change<'_> {
                 update.query_row(change, |row| unsigned(row, 0)).optional()
             })
             .map_err(store_error)?;
-        match last {
-            Some(last) => self
-                .insert(connection, last + 1 - count)
-                .map(Changed::Stored),
-            None => {
-                let current = current(connection, self.conversation)?;
-                match self.node {
-                    Some(node) if current.is_leased_to_other(node) => Err(StoreError::LeaseLost),
-                    _ => Ok(Changed::NotOwner(current.owner)),
-                }
-            }
+        if let Some(last) = last {
+            let stored = self.insert(connection, last + 1 - count)?;
+            return Ok(Changed::Stored(stored));
+        }
+        let current = current(connection, self.conversation)?;
+        match self.node {
+            Some(node) if current.is_leased_to_other(node) => Err(StoreError::LeaseLost),
+            _ => Ok(Changed::NotOwner(current.owner)),
         }
     }
 
