@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::say;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, ConfigError, Sources};
+use crate::config::{Config, ConfigError, Sources, StoreKind};
 use crate::records::{Owner, Sender, StoredMessage};
 use crate::start_error::StartError;
 use crate::state::open_store_beside;
@@ -51,7 +51,9 @@ pub(super) struct Whom {
 
 pub(super) fn run(command: &UserCommand, sources: &Sources) -> Result<(), StartError> {
     let config = Config::load(sources)?;
-    let folder = &config.server.data;
+    // PostgreSQL has no file of ours whose log keeps traces.
+    let folder = Some(config.server.data.as_path());
+    let folder = folder.filter(|_| config.store.kind == StoreKind::Sqlite);
     super::runtime()?.block_on(async {
         let store = open_store_beside(&config)?;
         let store = store.as_ref();
@@ -207,12 +209,12 @@ fn message(stored: &StoredMessage) -> String {
     format!("{open},\"clientMessageId\":{client},\"body\":{body}}}")
 }
 
-async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), StartError> {
+async fn forget(store: &dyn Store, folder: Option<&Path>, whom: &Whom) -> Result<(), StartError> {
     let users = match find(store, whom).await {
         Ok(users) => users,
         Err(nobody) => {
             // This is the second try, after a reader held the log.
-            fold_log(folder)?;
+            folder.map_or(Ok(()), fold_log)?;
             return Err(nobody);
         }
     };
@@ -232,7 +234,7 @@ async fn forget(store: &dyn Store, folder: &Path, whom: &Whom) -> Result<(), Sta
             tokio::task::yield_now().await;
         }
     }
-    fold_log(folder)?;
+    folder.map_or(Ok(()), fold_log)?;
     say(&format!(
         "Erased {gone} users, {conversations} conversations, {messages} messages. A running server ends their sockets within seconds; backups keep what they hold."
     ));

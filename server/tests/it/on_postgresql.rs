@@ -1,5 +1,7 @@
 //! The server on a real PostgreSQL, which crashes.
 
+use std::process::Command;
+
 use serde_json::json;
 use server::store::StoreError;
 
@@ -68,4 +70,40 @@ async fn a_second_server_goes_on_with_the_conversations_of_the_first() {
     second.stop().await;
     let closed = second.state.store.health().await;
     assert_eq!(closed, Err(StoreError::Closed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_checks_the_database_and_erases_a_person_in_it() {
+    let server = TestServer::start();
+    let database = server.database(None);
+    let app = TestApp::start_with(&on(&server, &database));
+    let ann = app.user("ann").await;
+    let mut socket = ann.welcomed().await;
+    socket.say(1, "here").await;
+    assert_eq!(text_of(&socket.next().await), "echo here");
+    let parlour = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_parlour"))
+            .current_dir(std::env::temp_dir())
+            .env("PARLOUR_STORE__KIND", "postgres")
+            .env("PARLOUR_STORE__URL", server.address(&database))
+            .arg("--data")
+            .arg(&app.folder)
+            .args(words)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = parlour(&["db", "check"]);
+    assert!(said.contains("3 messages"), "{said}");
+    assert_eq!(code, Some(0));
+    let (code, said) = parlour(&["db", "backup", "copy.db"]);
+    assert!(said.contains("pg_dump"), "{said}");
+    assert_eq!(code, Some(2));
+    let (code, said) = parlour(&["user", "forget", "ann"]);
+    assert!(
+        said.contains("Erased 1 users, 1 conversations, 3 messages"),
+        "{said}"
+    );
+    assert_eq!(code, Some(0));
 }
