@@ -123,6 +123,8 @@ impl Scroll {
         self.memory
             .update_value(|memory| memory.pending = Change::None);
         match pending {
+            // Rows that went have moved the end already.
+            Change::Earlier { .. } if self.is_pinned() => self.keep_end(),
             Change::Earlier { height } => {
                 scroller.set_scroll_top(scroller.scroll_top() + scroller.scroll_height() - height);
             }
