@@ -29,6 +29,7 @@ pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod listen;
+mod open_bus;
 pub mod outbound;
 pub mod records;
 pub mod router;

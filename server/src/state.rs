@@ -15,7 +15,7 @@ use axum::extract::FromRef;
 use secrecy::SecretString;
 
 use crate::bot::{self, Bot, BotError, Surroundings};
-use crate::bus::{Bus, MemoryBus};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Database, Durability, StoreKind};
 use crate::dev::DevBuild;
@@ -28,6 +28,7 @@ use crate::limits::{
     ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
     WRONG_SECRETS, WRONG_SECRETS_FOR,
 };
+use crate::open_bus::open_bus;
 use crate::rtm::{self, Rtm};
 use crate::security::client_ip::AddressKey;
 use crate::security::rate::{Failures, Limiter, keep_swept};
@@ -145,6 +146,8 @@ pub struct World {
     pub bots: HashMap<String, Arc<dyn Bot>>,
     /// The build, while developing. Pages then reload themselves.
     pub dev_build: Option<DevBuild>,
+    /// A store instead of the configured one: tests share one between nodes.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 impl AppState {
@@ -175,7 +178,10 @@ impl AppState {
         let refusals = Arc::new(Refusals::new());
         keep_logging(&world.shutdown, Arc::clone(&refusals));
         let rates = Arc::new(Rates::new(rate, &world.shutdown));
-        let store = open_store(&config, world.ids.as_ref())?;
+        let store = match world.store {
+            Some(store) => store,
+            None => open_store(&config, world.ids.as_ref())?,
+        };
         let room = Arc::new(Room::default());
         // PostgreSQL's disk is another's.
         let keep_free = match config.store.kind {
@@ -186,7 +192,7 @@ impl AppState {
         room.look(&folder, keep_free);
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let bus = open_bus(&config, &store, world.ids.as_ref(), &world.shutdown)?;
         let around = Surroundings::new(&config, visitor_secret, Arc::clone(&world.clock));
         let mut bots = open_bots(&config, &around)?;
         bots.extend(world.bots.clone());
@@ -498,6 +504,7 @@ pub(crate) fn test_state(text: &str) -> AppState {
         shutdown: Shutdown::new(),
         bots: HashMap::new(),
         dev_build: None,
+        store: None,
     };
     AppState::build(config, &prepared.visitor_secret, world).unwrap()
 }

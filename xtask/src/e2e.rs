@@ -81,6 +81,21 @@ pub(crate) const POSTGRESQL: Needed = Needed {
 };
 const POSTGRESQL_VERSIONS: &str = "/usr/lib/postgresql";
 
+/// What the tests of the bus start for themselves.
+pub(crate) const NATS: Needed = Needed {
+    title: "NATS",
+    variable: "NATS_SERVER",
+    names: &["nats-server"],
+    packages: &["nats-server"],
+};
+/// See [`NATS`].
+pub(crate) const REDIS: Needed = Needed {
+    title: "Redis",
+    variable: "REDIS_SERVER",
+    names: &["redis-server"],
+    packages: &["redis-server"],
+};
+
 /// Installs what the tests need, runs them, and says how many passed.
 pub(crate) fn run(
     workspace: &Workspace,

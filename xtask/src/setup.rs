@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::e2e::POSTGRESQL;
+use crate::e2e::{NATS, POSTGRESQL, REDIS};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -40,6 +40,12 @@ pub(crate) fn components(workspace: &Workspace) -> anyhow::Result<()> {
 /// Installs PostgreSQL when it is missing: the tests of the store start one of their own.
 pub(crate) fn postgresql(log: &Path) -> anyhow::Result<()> {
     POSTGRESQL.require(log).map(drop)
+}
+
+/// Installs the brokers that are missing: the tests of the bus start their own.
+pub(crate) fn brokers(log: &Path) -> anyhow::Result<()> {
+    NATS.require(log)?;
+    REDIS.require(log).map(drop)
 }
 
 /// Asks the compiler, not rustup: a distribution's toolchain has no rustup and may still have the target.

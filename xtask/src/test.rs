@@ -202,6 +202,7 @@ fn prepare(context: &Context<'_>) -> anyhow::Result<String> {
     setup::setup(context.workspace)?;
     setup::components(context.workspace)?;
     setup::postgresql(&context.log)?;
+    setup::brokers(&context.log)?;
     Ok(String::new())
 }
 

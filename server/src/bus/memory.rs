@@ -9,11 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Backlog, Bus, BusError, Subscription, Wake};
+use super::{Backlog, Bus, BusError, Event, Subscription, Wake};
 use crate::records::ConversationId;
 
 /// Locks are held for one map operation only. Sixteen of them keep threads from waiting for each other.
 const SHARDS: usize = 16;
+
+/// A look at the store goes around in so many parts: a multiple of [`SHARDS`], so that a slice lies in one shard.
+pub(super) const LOOK_SLICES: usize = 4 * SHARDS;
 
 type Subscribers = HashMap<ConversationId, Vec<Arc<Backlog>>>;
 
@@ -34,9 +37,36 @@ impl MemoryBus {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
+    /// Wakes every subscriber of the conversation.
+    pub(super) fn tell(&self, wake: &Wake) {
+        let all = self.subscribers(wake.conversation);
+        for backlog in all.get(&wake.conversation).into_iter().flatten() {
+            backlog.put(wake.clone());
+        }
+    }
+
+    /// Lets the subscribers of every conversation in this slice look at the store. Gives how many there are.
+    pub(super) fn look(&self, slice: usize) -> usize {
+        let slice = slice % LOOK_SLICES;
+        let all = lock(&self.shards[slice % SHARDS]);
+        let mut looks = 0;
+        for (conversation, backlogs) in all.iter() {
+            if place(*conversation, LOOK_SLICES) != slice {
+                continue;
+            }
+            looks += backlogs.len();
+            for backlog in backlogs {
+                backlog.put(Wake {
+                    conversation: *conversation,
+                    event: Event::Look,
+                });
+            }
+        }
+        looks
+    }
+
     fn subscribers(&self, conversation: ConversationId) -> MutexGuard<'_, Subscribers> {
-        let shard = usize::try_from(conversation.0.unsigned_abs()).unwrap_or_default() % SHARDS;
-        lock(&self.shards[shard])
+        lock(&self.shards[place(conversation, SHARDS)])
     }
 
     fn leave(&self, conversation: ConversationId, who: &Arc<Backlog>) {
@@ -50,6 +80,11 @@ impl MemoryBus {
     }
 }
 
+/// Which of so many parts a conversation belongs to.
+fn place(conversation: ConversationId, parts: usize) -> usize {
+    usize::try_from(conversation.0.unsigned_abs()).unwrap_or_default() % parts
+}
+
 fn lock(shard: &Mutex<Subscribers>) -> MutexGuard<'_, Subscribers> {
     // The map is consistent after every single operation, so a panic elsewhere does not spoil it.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,10 +93,7 @@ fn lock(shard: &Mutex<Subscribers>) -> MutexGuard<'_, Subscribers> {
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, wake: Wake) -> Result<(), BusError> {
-        let all = self.subscribers(wake.conversation);
-        for backlog in all.get(&wake.conversation).into_iter().flatten() {
-            backlog.put(wake.clone());
-        }
+        self.tell(&wake);
         Ok(())
     }
 

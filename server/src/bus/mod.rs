@@ -14,12 +14,31 @@ use async_trait::async_trait;
 use crate::clock::Millis;
 use crate::records::{ConversationId, Owner, StoredMessage};
 
+mod broker;
 #[cfg(test)]
 mod contract;
+mod inbox;
+mod link;
+mod looks;
 mod memory;
+mod nats;
+mod peers;
+mod redis;
+mod relayed;
+#[cfg(test)]
+mod relayed_tests;
+mod session;
 mod subscription;
+#[cfg(test)]
+mod test_broker;
+mod wire;
 
+pub use broker::{Broker, BrokerSettings, Credentials, LinkError};
+pub use inbox::{READ_AT_ONCE, StoredMessages};
+pub use link::Counters;
+pub use looks::{LOOK_EVERY, Looks, Reason, in_process};
 pub use memory::MemoryBus;
+pub use relayed::{Pace, RelayedBus};
 pub use subscription::{Backlog, Subscription};
 
 /// The most events that one subscriber may be behind. A turn has a message and a few answers, and a socket that reads
@@ -43,6 +62,8 @@ pub struct Wake {
 pub enum Event {
     /// A grant of the visitor has ended. Each socket asks the store whether its own token is revoked.
     Access,
+    /// Something may have happened that no bus has told: each socket looks at the store.
+    Look,
     /// A bot's answer has a new piece.
     Streaming(Arc<Streaming>),
     /// Somebody else answers from now on.
@@ -112,7 +133,7 @@ impl Wake {
     /// The memory that it takes.
     fn bytes(&self) -> usize {
         match &self.event {
-            Event::Access | Event::Owner(Owner::Bot | Owner::Queue) => 0,
+            Event::Access | Event::Look | Event::Owner(Owner::Bot | Owner::Queue) => 0,
             Event::Streaming(streaming) => streaming.text.len(),
             Event::Owner(Owner::Agent(name)) => name.len(),
             Event::SessionEnded(id) | Event::Stop(id) => id.len(),
@@ -158,6 +179,11 @@ pub trait Bus: Send + Sync + 'static {
     /// Subscribes to wakes from now on. Subscribe first, then read the store: then an event in between comes twice, and
     /// is recognised by its sequence, instead of never.
     async fn subscribe(&self, conversation: ConversationId) -> Result<Subscription, BusError>;
+
+    /// It does not hear of other nodes now, so what happens there is seen a few seconds late.
+    fn is_degraded(&self) -> bool {
+        false
+    }
 }
 
 /// What a subscriber gets.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{BACKLOG, BACKLOG_BYTES, Received, Wake};
+use super::{BACKLOG, BACKLOG_BYTES, Event, Received, Wake};
+use crate::records::ConversationId;
 
 /// The room that an empty queue keeps, in events: enough for a turn.
 const KEPT_ROOM: usize = 8;
@@ -28,6 +29,8 @@ struct Waiting {
     wakes: VecDeque<Wake>,
     bytes: usize,
     lagged: bool,
+    /// Set by [`Event::Look`], which takes no room: it waits once, behind everything else.
+    look: Option<ConversationId>,
 }
 
 impl Backlog {
@@ -35,6 +38,11 @@ impl Backlog {
     pub fn put(&self, wake: Wake) {
         let size = wake.bytes();
         let mut waiting = self.lock();
+        if wake.event == Event::Look {
+            waiting.look = Some(wake.conversation);
+            drop(waiting);
+            return self.arrived.notify_one();
+        }
         if let Some(last) = waiting.wakes.pop_back_if(|last| last.is_outgrown_by(&wake)) {
             waiting.bytes -= last.bytes();
         }
@@ -54,7 +62,13 @@ impl Backlog {
         if std::mem::take(&mut waiting.lagged) {
             return Some(Received::Lagged);
         }
-        let wake = waiting.wakes.pop_front()?;
+        let Some(wake) = waiting.wakes.pop_front() else {
+            let conversation = waiting.look.take()?;
+            return Some(Received::Wake(Wake {
+                conversation,
+                event: Event::Look,
+            }));
+        };
         waiting.bytes -= wake.bytes();
         if waiting.wakes.is_empty() && waiting.wakes.capacity() > KEPT_ROOM {
             waiting.wakes = VecDeque::new();
@@ -84,6 +98,18 @@ impl Subscription {
             backlog,
             leave: Some(Box::new(leave)),
         }
+    }
+
+    /// `leave` runs as well, after what runs already.
+    pub(super) fn and_then(mut self, leave: impl FnOnce() + Send + Sync + 'static) -> Self {
+        let before = self.leave.take();
+        self.leave = Some(Box::new(move || {
+            if let Some(before) = before {
+                before();
+            }
+            leave();
+        }));
+        self
     }
 
     /// The next event. Cancel safe: a dropped call loses nothing.
@@ -121,10 +147,9 @@ impl std::fmt::Debug for Subscription {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{wake, wake_of};
-    use super::super::{Event, Streaming, Typing};
+    use super::super::{Streaming, Typing};
     use super::*;
     use crate::clock::Millis;
-    use crate::records::ConversationId;
 
     fn subscription() -> Subscription {
         Subscription::new(Arc::default(), || {})
@@ -228,6 +253,24 @@ mod tests {
         let ann = typing(Some("Ann"), true);
         assert_eq!(subscription.recv().await, Received::Wake(ann));
         assert_eq!(subscription.backlog.lock().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_look_waits_once_and_takes_no_room() {
+        let mut subscription = subscription();
+        let look = || Wake {
+            conversation: ConversationId(1),
+            event: Event::Look,
+        };
+        let most = u64::try_from(BACKLOG).unwrap();
+        subscription.backlog.put(look());
+        (1..=most).for_each(|seq| subscription.backlog.put(wake(1, seq)));
+        subscription.backlog.put(look());
+        for seq in 1..=most {
+            assert_eq!(subscription.recv().await, Received::Wake(wake(1, seq)));
+        }
+        assert_eq!(subscription.recv().await, Received::Wake(look()));
+        assert!(subscription.backlog.take().is_none());
     }
 
     #[tokio::test]

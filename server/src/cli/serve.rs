@@ -64,6 +64,7 @@ async fn run(
         shutdown: shutdown.clone(),
         bots: HashMap::new(),
         dev_build,
+        store: None,
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
     state.start_background();

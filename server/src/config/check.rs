@@ -29,6 +29,8 @@ impl Config {
         self.check_platform()?;
         self.check_policy()?;
         self.check_store()?;
+        let bus = self.bus.check();
+        bus.map_err(|(key, what)| self.at(&format!("bus.{key}"), what))?;
         for (id, app) in &self.apps {
             let key = |name: &str| format!("apps.{id}.{name}");
             if id.is_empty()

@@ -9,6 +9,7 @@
 mod apology;
 mod apps;
 mod bots;
+mod bus;
 mod check;
 pub(crate) mod connectors;
 mod error;
@@ -34,6 +35,7 @@ use serde::Deserialize;
 pub use apology::Apology;
 pub use apps::App;
 pub use bots::{Bot, BotKind, BotLimits, PageName, Spoken};
+pub use bus::{BrokerUrl, Bus, BusKind};
 pub use connectors::{
     AgentStream, BotFramework, BotKit, Delivery, DirectLine, EndOfTask, Endpoint, KoreWebhook,
     MaxTokensName, McpServer, N8n, OpenAi, Rasa, Webhook,
@@ -73,6 +75,8 @@ pub struct Config {
     pub rate: Rate,
     /// Where conversations are kept.
     pub store: Store,
+    /// How nodes tell each other what happens.
+    pub bus: Bus,
     /// What is logged.
     pub log: Log,
     /// The source of each value.

@@ -52,6 +52,13 @@ pub enum StoreKind {
     Postgres,
 }
 
+impl StoreKind {
+    /// May other nodes have the same store?
+    pub fn is_shared(self) -> bool {
+        self == Self::Postgres
+    }
+}
+
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

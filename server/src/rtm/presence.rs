@@ -124,6 +124,7 @@ impl Presence {
                 [serde_json::to_string(&end).ok(), None]
             }
             Event::Access
+            | Event::Look
             | Event::Streaming(_)
             | Event::SessionEnded(_)
             | Event::Stop(_)

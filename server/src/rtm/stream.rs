@@ -121,6 +121,7 @@ pub(super) async fn publish_progress(
                     Event::Owner(owner) if owner != job.owner && is_taken(rtm, job).await => {
                         return Interrupted::TakenOver;
                     }
+                    Event::Look if is_taken(rtm, job).await => return Interrupted::TakenOver,
                     _ => continue,
                 }
             }

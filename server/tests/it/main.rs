@@ -30,6 +30,7 @@ mod input;
 mod kore_webhook;
 mod logout;
 mod manuals;
+mod nodes;
 mod on_postgresql;
 mod openai;
 mod pages;
@@ -48,6 +49,9 @@ mod test_agent;
 mod test_app;
 mod test_bot;
 mod test_bot_app;
+#[expect(dead_code, reason = "the bus' own tests use the rest")]
+#[path = "../../src/bus/test_broker.rs"]
+mod test_broker;
 mod test_hook;
 mod test_peer;
 #[expect(dead_code, reason = "the tests of the store use more of it")]

@@ -23,6 +23,7 @@ use server::router::router;
 use server::shutdown::Shutdown;
 use server::signing::{self, Identity, Signed};
 use server::state::{AppState, World};
+use server::store::Store;
 use server::{first_start, listen};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -141,6 +142,24 @@ impl TestApp {
     }
 
     fn start_of(folder: PathBuf, now: Millis, dev_build: Option<DevBuild>, config: &str) -> Self {
+        Self::start_on(None, folder, now, dev_build, config)
+    }
+
+    /// Another node on the same store, with its own configuration.
+    pub(crate) fn beside(&self, more: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("parlour-it-{}", RandomIds.uuid()));
+        let store = Some(Arc::clone(&self.state.store));
+        let config = format!("{CONFIG}{more}");
+        Self::start_on(store, folder, self.clock.now(), None, &config)
+    }
+
+    fn start_on(
+        store: Option<Arc<dyn Store>>,
+        folder: PathBuf,
+        now: Millis,
+        dev_build: Option<DevBuild>,
+        config: &str,
+    ) -> Self {
         signing::install_crypto();
         let mut config = Config::from_text(config).unwrap();
         config.server.data.clone_from(&folder);
@@ -160,6 +179,7 @@ impl TestApp {
             shutdown: shutdown.clone(),
             bots: HashMap::from(bots),
             dev_build,
+            store,
         };
         let secret: &SecretString = &prepared.visitor_secret;
         let state = AppState::build(config, secret, world).unwrap();

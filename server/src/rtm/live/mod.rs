@@ -473,15 +473,31 @@ impl Live {
     /// A grant of the user has ended. Ends this socket if the grant was its own.
     async fn look_at_access(&mut self) -> Result<(), End> {
         match self.rtm.access(self.registration.token()).await {
-            Ok(Some(_)) => Ok(()),
-            // The token has expired and is removed from the store. The socket goes on during the grace period.
-            Ok(None) if self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() => Ok(()),
-            Ok(None) => Err(REVOKED),
+            Ok(access) => self.judge(access.is_some()),
             Err(error) => {
                 tracing::warn!(%error, "an access token could not be looked up");
                 Err(End::Close(1011, "the server cannot check the access now"))
             }
         }
+    }
+
+    /// Whether the store still has the token decides.
+    fn judge(&self, is_there: bool) -> Result<(), End> {
+        // The token has expired and is removed from the store. The socket goes on during the grace period.
+        if is_there || self.ends.minus(TOKEN_GRACE) <= self.rtm.clock.now() {
+            return Ok(());
+        }
+        Err(REVOKED)
+    }
+
+    /// Looks at the store for what no bus may have told. A store that is away is asked again by the next look, so it
+    /// costs no socket.
+    async fn look(&mut self) -> Result<(), End> {
+        let Ok(access) = self.rtm.access(self.registration.token()).await else {
+            return Ok(());
+        };
+        self.judge(access.is_some())?;
+        self.catch_up().await
     }
 
     async fn on_event(&mut self, event: Received) -> Result<(), End> {
@@ -491,6 +507,7 @@ impl Live {
         match event {
             Received::Wake(wake) => match wake.event {
                 Event::Access => Box::pin(self.look_at_access()).await,
+                Event::Look => Box::pin(self.look()).await,
                 Event::Stored(message) => {
                     let done = match self.cursor.meet(message.seq) {
                         Position::Next => self.send_message(&message).await,

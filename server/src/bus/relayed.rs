@@ -1,0 +1,129 @@
+//! The bus of many nodes: this process' own, and a broker between it and the others.
+//!
+//! In the path: whoever stores a message publishes it here. The subscribers of this process are woken at once, as by
+//! [`MemoryBus`]; the other nodes by a message to the broker ([`super::link`]), which they hear in their [`super::inbox`].
+//!
+//! Invariants: publishing waits for nobody. A node listens to a conversation at the broker while somebody listens to it
+//! here. What gets lost on the way is in the store, and the sockets look for it there: at once when a sequence is
+//! missing, within [`LOOK_EVERY`](super::LOOK_EVERY) while the broker is away, or another node is not heard of.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use super::broker::BrokerSettings;
+use super::inbox::{Inboxes, StoredMessages};
+use super::link::{Counters, Line, Link};
+use super::peers::{BEAT, Peers};
+use super::wire::Said;
+use super::{Bus, BusError, Event, LOOK_EVERY, Looks, MemoryBus, Reason, Subscription, Wake};
+use crate::records::ConversationId;
+use crate::shutdown::Shutdown;
+
+/// How long a new listener waits until the broker knows of it. Who does not wait so long looks at the store once more
+/// when it does.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How fast a node notices things; shorter in tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Of looks at the store: [`LOOK_EVERY`].
+    pub look_every: Duration,
+    /// Of signs of life. A broker or a node is missed after three of them.
+    pub beat: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            look_every: LOOK_EVERY,
+            beat: BEAT,
+        }
+    }
+}
+
+/// See the [module](self).
+pub struct RelayedBus {
+    memory: MemoryBus,
+    inboxes: Inboxes,
+    link: Link,
+    looks: Looks,
+}
+
+impl RelayedBus {
+    /// Starts to connect. Whether the broker is there does not matter now. `node` is a name that no other process has.
+    pub fn start(
+        settings: BrokerSettings,
+        pace: Pace,
+        node: String,
+        stored: Arc<dyn StoredMessages>,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let memory = MemoryBus::new();
+        let looks = Looks::new(memory.clone(), pace.look_every);
+        shutdown.spawn("bus looks", looks.clone().run(shutdown.clone()));
+        let inboxes = Inboxes::new(memory.clone(), looks.clone(), stored, shutdown.clone());
+        let (link, outgoing) = Link::new(node);
+        // From the first moment on: who listens before the broker is there has missed nothing.
+        looks.begin(Reason::Away);
+        let task = Line {
+            link: link.clone(),
+            settings,
+            beat: pace.beat,
+            inboxes: inboxes.clone(),
+            looks: looks.clone(),
+            peers: Mutex::new(Peers::default()),
+            shutdown: shutdown.clone(),
+        };
+        shutdown.spawn("bus", task.run(outgoing));
+        Self {
+            memory,
+            inboxes,
+            link,
+            looks,
+        }
+    }
+
+    /// What was said and heard since the start.
+    pub fn counters(&self) -> &Counters {
+        self.link.counters()
+    }
+
+    /// When this process' sockets look at the store.
+    pub fn looks(&self) -> &Looks {
+        &self.looks
+    }
+}
+
+#[async_trait]
+impl Bus for RelayedBus {
+    async fn publish(&self, wake: Wake) -> Result<(), BusError> {
+        if let Event::Stored(message) = &wake.event {
+            self.inboxes.told(wake.conversation, message.seq);
+        }
+        self.memory.tell(&wake);
+        if let Some(said) = Said::of(&wake.event) {
+            self.link.say(wake.conversation, &said);
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, conversation: ConversationId) -> Result<Subscription, BusError> {
+        let subscription = self.memory.subscribe(conversation).await?;
+        let known = self.inboxes.enter(conversation);
+        let inboxes = self.inboxes.clone();
+        // Made before anything is waited for: a caller that gives up leaves, too.
+        let subscription = subscription.and_then(move || inboxes.leave(conversation));
+        if let Some(known) = known.filter(|_| self.link.is_up()) {
+            // Late or lost: then the store is looked at when the broker knows.
+            let _ = timeout(SUBSCRIBE_WITHIN, known).await;
+        }
+        Ok(subscription)
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.looks.has(Reason::Away)
+    }
+}
