@@ -319,7 +319,9 @@ mod tests {
         let mut transcript = Transcript::new((1..=6).map(bot).collect());
         transcript.insert(Entry::own(7, &UserBody::text("hi"), 5));
         transcript.mark("own-7", Delivery::Failed);
-        (8..=10).for_each(|seq| drop(transcript.insert(bot(seq))));
+        for seq in 8..=10 {
+            transcript.insert(bot(seq));
+        }
         assert!(!transcript.keep_newest(10));
         assert!(transcript.keep_newest(5));
         assert_eq!(
