@@ -5,7 +5,7 @@
 //!
 //! Invariants: publishing waits for nobody. A node listens to a conversation at the broker while somebody listens to it
 //! here. What gets lost on the way is in the store, and the sockets look for it there: at once when a sequence is
-//! missing, within [`LOOK_EVERY`](super::LOOK_EVERY) while the broker is away, or another node is not heard of.
+//! missing, within [`LOOK_EVERY`] while the broker is away, or another node is not heard of.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Default for Pace {
     }
 }
 
-/// See the [module](self).
+/// The process' own bus, and a link to the broker.
 pub struct RelayedBus {
     memory: MemoryBus,
     inboxes: Inboxes,
