@@ -13,7 +13,10 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
     build::site(workspace)?;
     let program = build::server(workspace, Build::Dev)?;
-    println!("==> starting the server; Ctrl-C ends it\n");
+    println!("==> starting the server; Ctrl-C ends it");
+    println!(
+        "    a quick build; `cargo xtask package` makes the fast one, to deploy and to measure\n"
+    );
     let mut server = Command::new(program);
     server.arg("--site").arg(workspace.site()).args(arguments);
     replace_by(&mut server).context("the server cannot be started")
