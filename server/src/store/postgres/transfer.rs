@@ -190,12 +190,7 @@ pub(crate) async fn drain(
     target: Target,
 ) -> Result<Vec<u64>, TransferError> {
     let (_, mut client) = connect(options).await?;
-    must_be_ours(&client).await?;
-    let moment = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true);
-    let transaction = moment.start().await?;
+    let transaction = one_moment(&mut client).await?;
     let mut rows = Vec::with_capacity(TABLES.len());
     for table in &TABLES {
         let mut written = Census::default();
@@ -222,23 +217,22 @@ pub(crate) async fn drain(
     Ok(rows)
 }
 
-/// Is its schema the one that this program writes?
-async fn must_be_ours(client: &Client) -> Result<(), TransferError> {
+/// A transaction that reads the state of one moment. The schema must be the one that this program writes.
+async fn one_moment(client: &mut Client) -> Result<Transaction<'_>, TransferError> {
     if migrations::identify(client).await? < migrations::known() {
         return Err(super::too_old().into());
     }
-    Ok(())
+    let moment = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true);
+    Ok(moment.start().await?)
 }
 
 /// Reads every row of a database. Gives its version and the number of rows of each table.
 pub(crate) async fn check(options: &PostgresOptions) -> Result<(u32, Vec<u64>), TransferError> {
     let (_, mut client) = connect(options).await?;
-    must_be_ours(&client).await?;
-    let moment = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true);
-    let transaction = moment.start().await?;
+    let transaction = one_moment(&mut client).await?;
     let mut rows = Vec::with_capacity(TABLES.len());
     for table in &TABLES {
         rows.push(census(&transaction, table).await?.rows);
