@@ -113,6 +113,19 @@ impl Socket {
         }
     }
 
+    /// Waits until the server listens for this socket: it answers a ping. Gives the frames that came before.
+    pub(crate) async fn listening(&mut self) -> Vec<Value> {
+        self.send(&json!({"type": "ping", "id": "there?"})).await;
+        let mut before = Vec::new();
+        loop {
+            let frame = self.next().await;
+            if frame["replyto"] == "there?" {
+                return before;
+            }
+            before.push(frame);
+        }
+    }
+
     /// Nothing more was on its way: what comes next is the answer to a ping.
     pub(crate) async fn nothing_more(&mut self) {
         self.send(&json!({"type": "ping", "id": "quiet?"})).await;
