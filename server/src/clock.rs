@@ -6,6 +6,7 @@
 //! Invariant: nothing is ordered by time. Messages are ordered by the sequence that the store gives. If a clock jumps,
 //! the time beside a message changes, but never its position.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -65,6 +66,27 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that is corrected by what a store says of its own: nodes that share a store then agree what time it is, and a
+/// ticket or an assertion of one is as old for every other.
+pub struct SharedClock<F> {
+    own: Arc<dyn Clock>,
+    /// By how many milliseconds the store's clock is ahead of `own`.
+    ahead: F,
+}
+
+impl<F: Fn() -> i64 + Send + Sync> SharedClock<F> {
+    /// `own`, corrected.
+    pub fn new(own: Arc<dyn Clock>, ahead: F) -> Self {
+        Self { own, ahead }
+    }
+}
+
+impl<F: Fn() -> i64 + Send + Sync> Clock for SharedClock<F> {
+    fn now(&self) -> Millis {
+        Millis(self.own.now().0.saturating_add_signed((self.ahead)()))
+    }
+}
+
 /// A clock that stands still until a test moves it.
 #[derive(Debug, Default)]
 pub struct FixedClock(AtomicU64);
@@ -115,6 +137,14 @@ mod tests {
         assert_eq!(Millis(1).plus(Duration::MAX), Millis(u64::MAX));
         assert_eq!(Millis(1).since(Millis(9)), Duration::ZERO);
         assert_eq!(Millis(1_999).seconds(), 1);
+    }
+
+    #[test]
+    fn a_shared_clock_shows_the_time_of_the_store() {
+        let own = Arc::new(FixedClock::new(Millis(60_000)));
+        let behind = SharedClock::new(own.clone(), || -30_000);
+        assert_eq!(behind.now(), Millis(30_000));
+        assert_eq!(SharedClock::new(own, || 5).now(), Millis(60_005));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use crate::bot::{self, Bot, BotError, Surroundings};
 use crate::bus::Bus;
-use crate::clock::Clock;
+use crate::clock::{Clock, SharedClock};
 use crate::config::{Config, ConfigError, Database, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
@@ -182,6 +182,12 @@ impl AppState {
             Some(store) => store,
             None => open_store(&config, world.ids.as_ref())?,
         };
+        let clock: Arc<dyn Clock> = if store.is_shared() {
+            let store = Arc::clone(&store);
+            Arc::new(SharedClock::new(world.clock, move || store.clock_ahead()))
+        } else {
+            world.clock
+        };
         let room = Arc::new(Room::default());
         // PostgreSQL's disk is another's.
         let keep_free = match config.store.kind {
@@ -193,7 +199,7 @@ impl AppState {
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
         let bus = open_bus(&config, &store, world.ids.as_ref(), &world.shutdown)?;
-        let around = Surroundings::new(&config, visitor_secret, Arc::clone(&world.clock));
+        let around = Surroundings::new(&config, visitor_secret, Arc::clone(&clock));
         let mut bots = open_bots(&config, &around)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
@@ -209,7 +215,7 @@ impl AppState {
             rates,
             room,
             bots,
-            clock: Arc::clone(&world.clock),
+            clock: Arc::clone(&clock),
             ids: Arc::clone(&world.ids),
             shutdown: world.shutdown.clone(),
             refusals: Arc::clone(&refusals),
@@ -230,7 +236,7 @@ impl AppState {
             dev_build: world.dev_build,
             in_flight: Arc::default(),
             readiness: Readiness::default(),
-            clock: world.clock,
+            clock,
             ids: world.ids,
             shutdown: world.shutdown,
             config,

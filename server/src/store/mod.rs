@@ -249,6 +249,12 @@ pub trait Store: Send + Sync + 'static {
     /// once the disk has room again.
     async fn health(&self) -> Result<(), StoreError>;
 
+    /// By how many milliseconds the store's clock is ahead of this machine's, as it was last seen. 0: the store has no
+    /// clock, or the difference does not matter.
+    fn clock_ahead(&self) -> i64 {
+        0
+    }
+
     /// Finishes what waits, gives back this node's leases, and refuses everything after it.
     async fn close(&self) -> Result<(), StoreError>;
 }

@@ -18,6 +18,7 @@ use tokio_postgres::{Config, Error, NoTls};
 
 use super::errors::{Failure, Outcome, too_late, unavailable};
 use super::tls::Tls;
+use crate::clock::{Clock as _, SystemClock};
 use crate::store::StoreError;
 
 /// For the way to a connection: the name, TCP, TLS, the password. Also how long a free one is waited for.
@@ -31,6 +32,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(7);
 
 /// A transaction that nobody goes on with is undone after this, so that a node that vanished holds no locks.
 const FORSAKEN: Duration = Duration::from_secs(10);
+
+/// A difference between two clocks that nobody notices: a ticket, the shortest-lived thing, lives for many times as long.
+const CLOCKS_AGREE: Duration = Duration::from_secs(1);
 
 /// Tries of what PostgreSQL undid because of others.
 pub(super) const TRIES: u32 = 5;
@@ -223,4 +227,17 @@ pub(super) async fn probe(client: &Client) -> Result<(), Failure> {
     let write = "INSERT INTO probe (id, data) VALUES (1, decode(repeat('00', 65536), 'hex'))
          ON CONFLICT (id) DO UPDATE SET data = excluded.data; DELETE FROM probe";
     Ok(client.batch_execute(write).await?)
+}
+
+/// By how many milliseconds PostgreSQL's clock is ahead of ours. Below [`CLOCKS_AGREE`] it is 0: how long the question was
+/// on its way cannot be told from a difference.
+pub(super) async fn clock_ahead(client: &tokio_postgres::Client) -> Result<i64, Failure> {
+    let asked = SystemClock.now();
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let theirs: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    let way = SystemClock.now().since(asked);
+    let ours = i64::try_from(asked.plus(way / 2).0).unwrap_or(i64::MAX);
+    let ahead = theirs.saturating_sub(ours);
+    let agree = i64::try_from((CLOCKS_AGREE + way).as_millis()).unwrap_or(i64::MAX);
+    Ok(if ahead.abs() < agree { 0 } else { ahead })
 }

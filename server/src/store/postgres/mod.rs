@@ -9,6 +9,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use tokio_postgres::Config;
@@ -89,6 +90,8 @@ pub struct PostgresStore {
     node: Node,
     writer: Writer,
     pool: Connections,
+    /// See [`Store::clock_ahead`].
+    clock_ahead: AtomicI64,
 }
 
 impl PostgresStore {
@@ -100,8 +103,13 @@ impl PostgresStore {
         let way = Way::new(&options.server, options.tls.as_ref(), options.durable)?;
         let there = way.clone();
         // A thread of its own: the callers are not async, and may be on a runtime's thread.
-        alone(async move { migrations::run(&there).await })?;
-        Self::over(&way, options)
+        let ahead = alone(async move {
+            migrations::run(&there).await?;
+            connect::clock_ahead(&there.once().await?).await
+        })?;
+        let store = Self::over(&way, options)?;
+        store.note_clock(ahead);
+        Ok(store)
     }
 
     /// Opens the database that is there, beside servers that may run: changes no schema.
@@ -123,7 +131,18 @@ impl PostgresStore {
             node: Node(Arc::clone(&options.node)),
             writer: Writer::start(way.pool(1)?, options.queue, options.batch),
             pool: way.pool(options.connections.get())?,
+            clock_ahead: AtomicI64::new(0),
         })
+    }
+
+    fn note_clock(&self, ahead: i64) {
+        let before = self.clock_ahead.swap(ahead, Ordering::Relaxed);
+        if ahead != 0 && before == 0 {
+            tracing::warn!(
+                milliseconds = ahead,
+                "the clock of PostgreSQL's machine differs from this machine's; its time is used"
+            );
+        }
     }
 }
 
@@ -438,12 +457,17 @@ impl Store for PostgresStore {
 
     async fn health(&self) -> Result<(), StoreError> {
         if self.writer.failure().is_none() {
-            lend!(self.pool, reading, |it| migrations::version(&it))?;
+            let ahead: i64 = lend!(self.pool, reading, |it| connect::clock_ahead(&it))?;
+            self.note_clock(ahead);
             return Ok(());
         }
         lend!(self.pool, writing, |it| connect::probe(&it))?;
         self.writer.recovered();
         Ok(())
+    }
+
+    fn clock_ahead(&self) -> i64 {
+        self.clock_ahead.load(Ordering::Relaxed)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
