@@ -22,6 +22,9 @@ pub(crate) struct Built {
         global = true
     )]
     server: PathBuf,
+    /// The site that it serves. Default: the server's own.
+    #[arg(long, env = "BENCH_SITE", global = true)]
+    site: Option<PathBuf>,
 }
 
 impl Built {
@@ -38,6 +41,7 @@ impl Built {
             folder: Folder::make(&self.target, name)?,
             log: self.target.join("xtask-logs").join(format!("{name}.log")),
             before: interpreter(&self.server),
+            site: self.site.as_ref().map(std::path::absolute).transpose()?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! How it behaves: the server under load, and what it survives.
 //!
-//! In the path: `cargo xtask load` and `cargo xtask crash` start it, with the server that `cargo xtask build` made.
+//! In the path: `cargo xtask load`, `cargo xtask crash` and `cargo xtask cluster` start it, with the server that `cargo xtask build` made.
 #![expect(
     clippy::print_stdout,
     reason = "a command line tool talks on standard output"
@@ -8,6 +8,7 @@
 
 mod bot;
 mod built;
+mod cluster;
 mod crash;
 mod load;
 
@@ -31,6 +32,8 @@ enum Task {
     Load(load::Options),
     /// Kill, end and fill the disk under load; then account for every message.
     Crash(crash::Options),
+    /// Start nodes on PostgreSQL and a broker behind a proxy; Ctrl-C ends all.
+    Cluster(cluster::Options),
     /// A bot behind a webhook: started by the other two, which kill it.
     #[command(hide = true)]
     Bot(bot::Options),
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
     match task {
         Task::Load(options) => load::load(&built, &options),
         Task::Crash(options) => crash::crash(&built, &options),
+        Task::Cluster(options) => cluster::cluster(&built, &options),
         Task::Bot(options) => bot::bot(&options),
     }
 }

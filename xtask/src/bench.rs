@@ -1,6 +1,6 @@
 //! The crate `bench`: load and crashes. A crate of its own, so that nobody who only builds compiles a load generator.
 //!
-//! In the path: `cargo xtask load` and `cargo xtask crash`; the short form of `crash` is a step of `test`.
+//! In the path: `cargo xtask load`, `crash` and `cluster`; the short form of `crash` is a step of `test`.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,9 +8,10 @@ use std::process::Command;
 use anyhow::Context;
 use clap::Args;
 
-use crate::build::Build;
-use crate::process;
+use crate::build::{self, Build};
+use crate::e2e::{FAKETIME, HAPROXY, NATS, POSTGRESQL, REDIS};
 use crate::workspace::Workspace;
+use crate::{process, run};
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -31,6 +32,20 @@ pub(crate) fn crash(workspace: &Workspace, options: &Options) -> anyhow::Result<
     run(workspace, &[], "crash", options)
 }
 
+/// Builds site and server quickly, and becomes `bench cluster`: Ctrl-C reaches it and its nodes alone.
+pub(crate) fn cluster(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    build::site(workspace)?;
+    build::server(workspace, Build::Dev)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--package", "bench"]);
+    process::stream("bench", &mut cargo)?;
+    let mut bench = Command::new(Build::Dev.program(workspace, "bench"));
+    bench.arg("cluster").args(&options.arguments);
+    tell(&mut bench, workspace, Build::Dev).env("BENCH_SITE", workspace.site());
+    install(&mut bench, &workspace.target.join("xtask-logs/cluster.log"))?;
+    run::replace_by(&mut bench).context("the cluster cannot be started")
+}
+
 fn run(workspace: &Workspace, build: &[&str], task: &str, options: &Options) -> anyhow::Result<()> {
     let mut cargo = workspace.cargo();
     cargo
@@ -38,6 +53,9 @@ fn run(workspace: &Workspace, build: &[&str], task: &str, options: &Options) -> 
         .args(build)
         .args(["--", task])
         .args(&options.arguments);
+    if task == "crash" {
+        install(&mut cargo, &workspace.target.join("xtask-logs/crash.log"))?;
+    }
     process::stream(task, tell(&mut cargo, workspace, Build::Release))
 }
 
@@ -45,9 +63,18 @@ fn run(workspace: &Workspace, build: &[&str], task: &str, options: &Options) -> 
 pub(crate) fn check(workspace: &Workspace, log: &Path) -> anyhow::Result<String> {
     let mut bench = Command::new(Build::Dev.program(workspace, "bench"));
     bench.args(["crash", "--short"]);
+    install(&mut bench, log)?;
     let output = process::capture("crash", log, tell(&mut bench, workspace, Build::Dev))?;
     let last = output.lines().last().context("bench said nothing")?;
     Ok(last.to_owned())
+}
+
+/// Installs what a cluster needs where it is missing, and tells bench where it is.
+fn install(bench: &mut Command, log: &Path) -> anyhow::Result<()> {
+    for needed in [POSTGRESQL, NATS, REDIS, HAPROXY, FAKETIME] {
+        bench.env(needed.variable, needed.require(log)?);
+    }
+    Ok(())
 }
 
 /// Tells bench where things are.

@@ -28,7 +28,7 @@ const PLACES: [&str; 6] = [
 pub(crate) struct Needed {
     title: &'static str,
     /// Names it outright, for the stories and for us.
-    variable: &'static str,
+    pub(crate) variable: &'static str,
     names: &'static [&'static str],
     packages: &'static [&'static str],
 }
@@ -52,7 +52,7 @@ const NGINX: Needed = Needed {
     names: &["nginx"],
     packages: &["nginx-light"],
 };
-const HAPROXY: Needed = Needed {
+pub(crate) const HAPROXY: Needed = Needed {
     title: "HAProxy",
     variable: "HAPROXY",
     names: &["haproxy"],
@@ -94,6 +94,14 @@ pub(crate) const REDIS: Needed = Needed {
     variable: "REDIS_SERVER",
     names: &["redis-server"],
     packages: &["redis-server"],
+};
+
+/// For nodes whose clocks differ.
+pub(crate) const FAKETIME: Needed = Needed {
+    title: "faketime",
+    variable: "FAKETIME",
+    names: &["faketime"],
+    packages: &["faketime"],
 };
 
 /// Installs what the tests need, runs them, and says how many passed.

@@ -73,6 +73,8 @@ enum Task {
     Load(bench::Options),
     /// Kill, end and fill the disk under load; then account for every message.
     Crash(bench::Options),
+    /// Three nodes on PostgreSQL and NATS behind HAProxy; Ctrl-C ends all of it.
+    Cluster(bench::Options),
     /// Check the rules of structure that no compiler checks.
     Tidy,
     /// Only make sure that the toolchain can build everything.
@@ -101,6 +103,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Size(options) => size::size(&workspace, &options)?,
         Task::Load(options) => bench::load(&workspace, &options)?,
         Task::Crash(options) => bench::crash(&workspace, &options)?,
+        Task::Cluster(options) => bench::cluster(&workspace, &options)?,
         Task::Tidy => tidy::tidy(&workspace)?,
         Task::Setup => {
             setup::setup(&workspace)?;

@@ -22,16 +22,16 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     replace_by(&mut server).context("the server cannot be started")
 }
 
-/// Becomes the server: Ctrl-C, every signal and the exit code are then its own, with nobody between.
+/// Becomes the program: Ctrl-C, every signal and the exit code are then its own, with nobody between.
 #[cfg(unix)]
-fn replace_by(server: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn replace_by(server: &mut Command) -> anyhow::Result<()> {
     use std::os::unix::process::CommandExt;
     Err(server.exec().into())
 }
 
-/// Waits for the server, which gets Ctrl-C from the console as we do.
+/// Waits for the program, which gets Ctrl-C from the console as we do.
 #[cfg(not(unix))]
-fn replace_by(server: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn replace_by(server: &mut Command) -> anyhow::Result<()> {
     let status = server.status()?;
     anyhow::ensure!(status.success(), "it ended with {status}");
     Ok(())

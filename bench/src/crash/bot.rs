@@ -27,7 +27,7 @@ pub(super) async fn killed_in_turn(built: &Built, options: &Options) -> anyhow::
     let mut bot = Bot::start(&["--pause", THINKS_MS, "--asked", &asked.to_string_lossy()]).await?;
     setup.folder.set_bot(&bot.as_webhook())?;
     let mut server = Server::start(setup).await?;
-    let crowd = talking(&server, options).await?;
+    let crowd = talking(server.address, options).await?;
     for round in 1..=options.kills {
         calm(&crowd, options).await?;
         let in_flight = volley(&crowd, options).await?;

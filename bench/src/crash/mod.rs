@@ -1,7 +1,7 @@
 //! What the server survives: killed, ended, with a full disk and with one that fails, each under load; and then every message is accounted for.
 //!
 //! In the path: a person calls `cargo xtask crash`; `cargo xtask test` runs its short form as the step `crash`. `story` kills
-//! and ends, `bot` kills the bot as well, `disk` fills the disk, `sync` makes it fail, `trace` watches the system calls, `account` compares what visitors know with what is
+//! and ends, `bot` kills the bot as well, `disk` fills the disk, `sync` makes it fail, `nodes` does the like to a cluster, `trace` watches the system calls, `account` compares what visitors know with what is
 //! stored. The visitors and the server are those of `load`.
 //!
 //! **Invariants.** Anything that does not add up fails the run, with the visitors and numbers. What cannot be tried on this
@@ -10,6 +10,7 @@
 mod account;
 mod bot;
 mod disk;
+mod nodes;
 mod story;
 mod sync;
 mod trace;
@@ -57,7 +58,7 @@ pub(crate) struct Options {
     /// How often it is killed before it is ended politely.
     #[arg(long, default_value_t = 3)]
     kills: u32,
-    /// What the tests can afford, in the place of the other options.
+    /// What the tests can afford, in the place of the other numbers.
     #[arg(long)]
     short: bool,
     /// Only this story; may be given several times.
@@ -77,25 +78,39 @@ enum Story {
     Sync,
     /// System calls: no acknowledgement before its fsync.
     Trace,
+    /// Three nodes: `kill -9` of each in turn.
+    Nodes,
+    /// Three nodes: each is ended politely and started again.
+    Rolling,
+    /// Three nodes: `kill -9` of PostgreSQL.
+    Store,
+    /// Three nodes: the broker is away for a while.
+    Bus,
+    /// Three nodes: one is cut off from the broker for a while.
+    CutBus,
+    /// Three nodes: one is cut off from PostgreSQL for a while.
+    CutStore,
+    /// Three nodes whose clocks are apart: `kill -9` of each in turn.
+    Clocks,
 }
 
 impl Options {
     /// What the tests can afford.
-    fn short() -> Self {
+    fn short(&self) -> Self {
         Self {
             users: 20,
             outstanding: 20,
             rate: 200,
             kills: 1,
             short: true,
-            only: Vec::new(),
+            only: self.only.clone(),
         }
     }
 }
 
 /// Runs the stories and prints what each found. The last line is all of it in a sentence.
 pub(crate) fn crash(built: &Built, options: &Options) -> anyhow::Result<()> {
-    let short = Options::short();
+    let short = options.short();
     let options = if options.short { &short } else { options };
     if options.users == 0 || options.users > 5_000 || options.outstanding == 0 {
         bail!("--users is 1 to 5000, --outstanding at least 1");
@@ -124,16 +139,29 @@ pub(crate) fn crash(built: &Built, options: &Options) -> anyhow::Result<()> {
         if wanted(Story::Trace) {
             said.push(trace::acks_after_fsync(built).await?);
         }
+        let trials = nodes::TRIALS.into_iter().filter(|it| wanted(*it));
+        let trials: Vec<Story> = trials.collect();
+        if !trials.is_empty() {
+            said.push(nodes::survive(built, options, &trials).await?);
+        }
+        if wanted(Story::Clocks) {
+            said.push(nodes::with_clocks_apart(built, options).await?);
+        }
         anyhow::Ok(())
     })?;
     println!("{}", said.join("; "));
     Ok(())
 }
 
-/// Kills the server once more, starts it, reads every history and compares. What does not add up is an error.
+/// Kills the server once more, starts it, and compares as [`compared`] does.
 async fn accounted(server: &mut Server, visitors: Vec<Visitor>) -> anyhow::Result<Account> {
     server.kill().await?;
     server.restart().await?;
+    compared(visitors, &server.setup().log).await
+}
+
+/// Reads every history and compares. What does not add up is an error.
+async fn compared(visitors: Vec<Visitor>, log: &Path) -> anyhow::Result<Account> {
     let mut account = Account::default();
     let mut reading = JoinSet::new();
     let mut waiting = visitors.into_iter();
@@ -155,7 +183,7 @@ async fn accounted(server: &mut Server, visitors: Vec<Visitor>) -> anyhow::Resul
     if !account.is_right() {
         bail!(
             "messages do not add up, see above (server log: {})",
-            server.setup().log.display()
+            log.display()
         );
     }
     Ok(account)

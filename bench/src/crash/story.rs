@@ -2,6 +2,7 @@
 //!
 //! Before each end all visitors say as much at once as they may, and the server dies when it has acknowledged a part of it.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ const SHARE: u64 = 8;
 /// What a deploy waits for.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 /// Going away, and a restart: what a client may be told by a server that ends.
-const POLITE: [u16; 2] = [1001, 1012];
+pub(super) const POLITE: [u16; 2] = [1001, 1012];
 
 pub(super) async fn killed_and_ended(built: &Built, options: &Options) -> anyhow::Result<String> {
     println!(
@@ -38,7 +39,7 @@ pub(super) async fn killed_and_ended(built: &Built, options: &Options) -> anyhow
         options.kills, options.users, options.outstanding
     );
     let mut server = Server::start(built.setup("crash-kill")?).await?;
-    let crowd = talking(&server, options).await?;
+    let crowd = talking(server.address, options).await?;
     for round in 1..=options.kills {
         calm(&crowd, options).await?;
         let in_flight = volley(&crowd, options).await?;
@@ -52,11 +53,11 @@ pub(super) async fn killed_and_ended(built: &Built, options: &Options) -> anyhow
         );
     }
     calm(&crowd, options).await?;
-    crowd.tally.take_closes();
+    drop(crowd.tally.take_losses());
     let in_flight = volley(&crowd, options).await?;
     let (status, took) = server.terminate().await?;
     all_gone(&crowd).await?;
-    let closes = crowd.tally.take_closes();
+    let closes = crowd.tally.take_losses().codes;
     println!(
         "    SIGTERM: {in_flight} messages in flight; ended after {}, {status}; close codes {closes:?}",
         seconds(took)
@@ -96,10 +97,10 @@ pub(super) async fn killed_and_ended(built: &Built, options: &Options) -> anyhow
 }
 
 /// Visitors who are online and talk, together as often as the options say.
-pub(super) async fn talking(server: &Server, options: &Options) -> anyhow::Result<Crowd> {
+pub(super) async fn talking(server: SocketAddr, options: &Options) -> anyhow::Result<Crowd> {
     let users = u32::try_from(options.users).unwrap_or(u32::MAX);
     let every = (Duration::from_secs(1) * users / options.rate.max(1)).max(FASTEST);
-    let mut crowd = Crowd::new(server.address);
+    let mut crowd = Crowd::new(server);
     crowd.come(
         options.users,
         Habits {

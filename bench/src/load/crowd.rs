@@ -59,20 +59,46 @@ pub(crate) struct Tally {
     pub(crate) refused: AtomicU64,
     /// Messages not said because too many were outstanding.
     pub(crate) held_back: AtomicU64,
-    closes: Mutex<BTreeMap<u16, u64>>,
+    losses: Mutex<Losses>,
+}
+
+/// Sockets that were lost.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    /// How many with which close code. 1006 is none.
+    pub(crate) codes: BTreeMap<u16, u64>,
+    /// How many on which node, if a proxy names it.
+    pub(crate) nodes: BTreeMap<String, u64>,
+    /// How long each of their visitors was without one.
+    pub(crate) away: Vec<Duration>,
 }
 
 impl Tally {
     /// A socket was closed by the server, or is gone (1006).
-    pub(super) fn closed(&self, code: u16) {
-        let mut closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
-        *closes.entry(code).or_default() += 1;
+    pub(super) fn closed(&self, code: u16, node: Option<&str>) {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        *losses.codes.entry(code).or_default() += 1;
+        if let Some(node) = node {
+            *losses.nodes.entry(node.to_owned()).or_default() += 1;
+        }
     }
 
-    /// How often with which code, since this was last asked.
-    pub(crate) fn take_closes(&self) -> BTreeMap<u16, u64> {
-        let mut closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut closes)
+    /// A visitor has a socket again.
+    pub(super) fn is_back(&self, after: Duration) {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        losses.away.push(after);
+    }
+
+    /// How many sockets of this node were lost since that was last taken.
+    pub(crate) fn lost_on(&self, node: &str) -> u64 {
+        let losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        losses.nodes.get(node).copied().unwrap_or_default()
+    }
+
+    /// What was lost since this was last asked.
+    pub(crate) fn take_losses(&self) -> Losses {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut losses)
     }
 }
 

@@ -36,11 +36,14 @@ pub(crate) const PAGE: &str = "/chat/load";
 /// Known to anybody who reads this: the server listens on loopback and lives for a minute.
 pub(crate) const SECRET: &str = "of-a-measurement-on-loopback-only";
 
-/// Its limits by address and identity are on and checked, but higher than one machine can ask.
-const CONFIG: &str = r#"
-[server]
+/// Of `[server]`. Limits by address and identity are on and checked, but higher than one machine can ask.
+pub(crate) const LIMITS: &str = "\
 max_connections = 0
 max_sockets_per_address = 0
+";
+
+/// The app, the bot and the rest.
+const SECTIONS: &str = r#"
 [apps.cs-load]
 bots = ["st-load"]
 [[apps.cs-load.keys]]
@@ -68,15 +71,18 @@ user_messages_per_day = 1000000000
 user_bytes_per_day = "1024GiB"
 address_messages_per_day = 1000000000
 address_bytes_per_day = "1024GiB"
-[store]
-# A story fills the disk to the last byte.
-keep_free = "0"
 [log]
 level = "warn"
 "#;
 
+/// A story fills the disk to the last byte.
+const STORE: &str = r#"
+[store]
+keep_free = "0"
+"#;
+
 /// What answers: the script that lies beside the configuration.
-const SCRIPTED: &str = "script = \"echo.script.toml\"";
+pub(crate) const SCRIPTED: &str = "script = \"echo.script.toml\"";
 
 const SCRIPT: &str = r#"
 [[greeting]]
@@ -84,6 +90,11 @@ say = "Welcome"
 [fallback]
 say = "echo {text}"
 "#;
+
+/// All but `[server]` and `[store]`, with what the bot's section says about what answers.
+pub(crate) fn sections(answers: &str) -> String {
+    SECTIONS.replace("ANSWERS", answers)
+}
 
 /// Where everything of one run lies; removed at its end.
 pub(crate) struct Folder(PathBuf);
@@ -101,8 +112,12 @@ impl Folder {
 
     /// Another bot for the next start: what its section says about what answers.
     pub(crate) fn set_bot(&self, answers: &str) -> anyhow::Result<()> {
-        let config = CONFIG.replace("ANSWERS", answers);
-        Ok(fs::write(self.0.join("parlour.toml"), config)?)
+        self.configure(&format!("[server]\n{LIMITS}{STORE}{}", sections(answers)))
+    }
+
+    /// Writes the whole configuration for the next start.
+    pub(crate) fn configure(&self, config: &str) -> anyhow::Result<()> {
+        Ok(fs::write(self.file("parlour.toml"), config)?)
     }
 
     /// The server's data folder.
@@ -133,6 +148,8 @@ pub(crate) struct Setup {
     pub(crate) log: PathBuf,
     /// A command that starts the command behind it, such as `strace -o FILE`.
     pub(crate) before: Vec<String>,
+    /// The site that it serves. Default: its own.
+    pub(crate) site: Option<PathBuf>,
 }
 
 /// A running server.
@@ -249,6 +266,9 @@ async fn launch(setup: &Setup, listen: &str) -> anyhow::Result<(Child, SocketAdd
         .arg(setup.folder.data())
         .args(["--listen", listen])
         .stderr(log);
+    if let Some(site) = &setup.site {
+        command.arg("--site").arg(site);
+    }
     started(&mut command).await.with_context(|| {
         let said = fs::read_to_string(&setup.log).unwrap_or_default();
         format!("the server did not start. {}", said.trim())
@@ -326,8 +346,8 @@ mod tests {
 
     #[test]
     fn the_configuration_has_the_names_that_visitors_use() {
-        assert!(CONFIG.contains(&format!("[apps.{APP}]")));
-        assert!(CONFIG.contains(&format!("[bots.{BOT}]")));
-        assert!(CONFIG.contains(&format!("secret = \"{SECRET}\"")));
+        assert!(SECTIONS.contains(&format!("[apps.{APP}]")));
+        assert!(SECTIONS.contains(&format!("[bots.{BOT}]")));
+        assert!(SECTIONS.contains(&format!("secret = \"{SECRET}\"")));
     }
 }

@@ -110,8 +110,9 @@ async fn reader(server: &Server, user: usize) -> anyhow::Result<WebSocketStream<
     let url = steps::socket_address(&mut http, &token).await;
     let url = url.ok().context("a slow reader got no socket address")?;
     let url = socket_url(&url, ConnectionMode::Reconnect, None);
-    let socket = steps::open(address_of(user), server.address, &url).await;
-    socket.context("a slow reader's socket was refused")
+    let opened = steps::open(address_of(user), server.address, &url).await;
+    let (socket, _) = opened.context("a slow reader's socket was refused")?;
+    Ok(socket)
 }
 
 /// Reads until the socket ends.

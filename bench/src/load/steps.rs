@@ -19,6 +19,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::cluster::NODE_HEADER;
+
 use super::http::{self, Answer, Http, WITHIN};
 use super::server::{APP, BOT, SECRET};
 use super::visitor::{Visitor, bot_info};
@@ -139,20 +141,22 @@ async fn page(
     HistoryPage::parse(&body).ok_or(Failure::Retry)
 }
 
-/// Opens a socket; `None`: refused, or nobody there.
+/// Opens a socket, and says on which node, if a proxy names it. `None`: refused, or nobody there.
 pub(crate) async fn open(
     from: IpAddr,
     server: SocketAddr,
     url: &str,
-) -> Option<WebSocketStream<TcpStream>> {
+) -> Option<(WebSocketStream<TcpStream>, Option<String>)> {
     let request = url.into_client_request().ok()?;
     let stream = http::connect(from, server).await.ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES);
     let opening = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-    let (socket, _) = timeout(WITHIN, opening).await.ok()?.ok()?;
-    Some(socket)
+    let (socket, response) = timeout(WITHIN, opening).await.ok()?.ok()?;
+    let node = response.headers().get(NODE_HEADER);
+    let node = node.and_then(|name| name.to_str().ok()).map(str::to_owned);
+    Some((socket, node))
 }
 
 fn good(answer: std::io::Result<Answer>) -> Result<String, Failure> {

@@ -56,6 +56,10 @@ pub(crate) struct Visitor {
     pub(crate) diary: Diary,
     session: Session,
     socket: Option<(Attempt, WebSocketStream<TcpStream>)>,
+    /// The node that has the socket, if a proxy names it.
+    node: Option<String>,
+    /// When the last socket was lost, until there is another.
+    lost: Option<Instant>,
     /// Something was put on the socket and not flushed.
     unflushed: bool,
     /// The last sequence that this socket told.
@@ -106,6 +110,8 @@ impl Visitor {
             },
             session,
             socket: None,
+            node: None,
+            lost: None,
             unflushed: false,
             told: 0,
             timers: [None; TIMERS.len()],
@@ -277,9 +283,14 @@ impl Visitor {
     }
 
     async fn closed(&mut self, attempt: Attempt, code: u16) {
-        self.tally.closed(code);
-        self.drop_socket();
+        self.lose(code);
         self.happens(Event::SocketClosed(attempt, code)).await;
+    }
+
+    fn lose(&mut self, code: u16) {
+        self.tally.closed(code, self.node.as_deref());
+        self.lost = Some(Instant::now());
+        self.drop_socket();
     }
 
     fn drop_socket(&mut self) {
@@ -308,8 +319,7 @@ impl Visitor {
                 let attempt = *attempt;
                 self.unflushed = false;
                 if !matches!(timeout(WRITE_WITHIN, socket.flush()).await, Ok(Ok(()))) {
-                    self.tally.closed(1006);
-                    self.drop_socket();
+                    self.lose(1006);
                     events.push_back(Event::SocketClosed(attempt, 1006));
                 }
             }
@@ -354,8 +364,12 @@ impl Visitor {
         // A browser's kept connection ends by itself; here it would count as memory of the socket.
         self.http.close();
         match steps::open(self.from, self.server, url).await {
-            Some(socket) => {
+            Some((socket, node)) => {
                 self.socket = Some((attempt, socket));
+                self.node = node;
+                if let Some(lost) = self.lost.take() {
+                    self.tally.is_back(lost.elapsed());
+                }
                 self.told = 0;
                 self.tally.online.fetch_add(1, Relaxed);
                 self.tally.opened.fetch_add(1, Relaxed);

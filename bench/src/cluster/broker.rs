@@ -1,0 +1,81 @@
+//! The broker of a cluster: NATS or Redis, without anything kept on the disk.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use tokio::process::Command;
+
+use super::programs::{Program, find, free_port};
+
+/// Which one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// `nats-server`.
+    #[default]
+    Nats,
+    /// `redis-server`.
+    Redis,
+}
+
+impl Kind {
+    /// As the configuration names it, which is also the beginning of its address.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct Broker {
+    kind: Kind,
+    folder: PathBuf,
+    program: Program,
+}
+
+impl Broker {
+    /// A new one, with its log in `folder`.
+    pub(super) async fn start(kind: Kind, folder: PathBuf) -> anyhow::Result<Self> {
+        let program = launch(kind, &folder, free_port()?).await?;
+        Ok(Self {
+            kind,
+            folder,
+            program,
+        })
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(super) fn port(&self) -> u16 {
+        self.program.port()
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        self.program.kill().await
+    }
+
+    /// Starts it again on its port.
+    pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
+        self.program = launch(self.kind, &self.folder, self.program.port()).await?;
+        Ok(())
+    }
+}
+
+async fn launch(kind: Kind, folder: &PathBuf, port: u16) -> anyhow::Result<Program> {
+    let number = port.to_string();
+    let mut command;
+    match kind {
+        Kind::Nats => {
+            command = Command::new(find("NATS_SERVER", "nats-server")?);
+            command.args(["-a", "127.0.0.1", "-p", &number]);
+        }
+        Kind::Redis => {
+            command = Command::new(find("REDIS_SERVER", "redis-server")?);
+            command.args(["--bind", "127.0.0.1", "--port", &number]);
+            command.args(["--save", "", "--appendonly", "no"]);
+        }
+    }
+    command.current_dir(folder);
+    Program::start(kind.word(), port, &folder.join("broker.log"), &mut command).await
+}
