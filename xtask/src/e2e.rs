@@ -127,8 +127,9 @@ pub(crate) fn run(
         .current_dir(&folder)
         .env("PYTHONPATH", modules)
         .env("PARLOUR_BIN", Build::Dev.server(workspace))
+        .env("PARLOUR_BENCH", Build::Dev.program(workspace, "bench"))
         .env("PARLOUR_SITE", workspace.site());
-    for needed in [CHROMIUM, NGINX, HAPROXY, CADDY, OPENSSL] {
+    for needed in [CHROMIUM, NGINX, HAPROXY, CADDY, OPENSSL, POSTGRESQL, NATS] {
         playwright.env(needed.variable, needed.require(log)?);
     }
     let output = process::capture("Playwright", log, &mut playwright)?;
