@@ -53,7 +53,8 @@ fn run(workspace: &Workspace, build: &[&str], task: &str, options: &Options) -> 
         .args(build)
         .args(["--", task])
         .args(&options.arguments);
-    if task == "crash" {
+    let nodes = options.arguments.iter().any(|it| it == "nodes");
+    if task == "crash" || nodes {
         install(&mut cargo, &workspace.target.join("xtask-logs/crash.log"))?;
     }
     process::stream(task, tell(&mut cargo, workspace, Build::Release))

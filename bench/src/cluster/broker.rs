@@ -1,6 +1,7 @@
 //! The broker of a cluster: NATS or Redis, without anything kept on the disk.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tokio::process::Command;
@@ -31,16 +32,20 @@ impl Kind {
 pub(crate) struct Broker {
     kind: Kind,
     folder: PathBuf,
+    /// Where NATS tells its counts.
+    counts: u16,
     program: Program,
 }
 
 impl Broker {
     /// A new one, with its log in `folder`.
     pub(super) async fn start(kind: Kind, folder: PathBuf) -> anyhow::Result<Self> {
-        let program = launch(kind, &folder, free_port()?).await?;
+        let counts = free_port()?;
+        let program = launch(kind, &folder, free_port()?, counts).await?;
         Ok(Self {
             kind,
             folder,
+            counts,
             program,
         })
     }
@@ -50,6 +55,16 @@ impl Broker {
         self.program.port()
     }
 
+    /// Where NATS tells its counts (`/varz`).
+    pub(crate) fn counts(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.counts).into()
+    }
+
+    /// What runs.
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.program.kill().await
@@ -57,18 +72,19 @@ impl Broker {
 
     /// Starts it again on its port.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
-        self.program = launch(self.kind, &self.folder, self.program.port()).await?;
+        self.program = launch(self.kind, &self.folder, self.program.port(), self.counts).await?;
         Ok(())
     }
 }
 
-async fn launch(kind: Kind, folder: &PathBuf, port: u16) -> anyhow::Result<Program> {
+async fn launch(kind: Kind, folder: &Path, port: u16, counts: u16) -> anyhow::Result<Program> {
     let number = port.to_string();
     let mut command;
     match kind {
         Kind::Nats => {
             command = Command::new(find("NATS_SERVER", "nats-server")?);
             command.args(["-a", "127.0.0.1", "-p", &number]);
+            command.args(["-m", &counts.to_string()]);
         }
         Kind::Redis => {
             command = Command::new(find("REDIS_SERVER", "redis-server")?);

@@ -107,6 +107,34 @@ pub(crate) enum Cable {
     Bus,
 }
 
+/// What runs in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All nodes together.
+    Nodes,
+    /// PostgreSQL with all its processes.
+    Store,
+    /// NATS or Redis.
+    Bus,
+    /// HAProxy.
+    Balancer,
+}
+
+impl Part {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Nodes, Self::Store, Self::Bus, Self::Balancer];
+
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Store => "PostgreSQL",
+            Self::Bus => "broker",
+            Self::Balancer => "HAProxy",
+        }
+    }
+}
+
 /// See the [module](self).
 pub(crate) struct Cluster {
     /// Node 1 is at 0.
@@ -175,6 +203,26 @@ impl Cluster {
         let at = number.checked_sub(1);
         let node = at.and_then(|at| self.nodes.get_mut(at));
         node.with_context(|| format!("there is no node {number}"))
+    }
+
+    /// Seconds of CPU that a part has used.
+    pub(crate) fn cpu_seconds(&self, part: Part) -> anyhow::Result<f64> {
+        match part {
+            Part::Nodes => self
+                .nodes
+                .iter()
+                .map(|node| node.server.cpu_seconds())
+                .sum(),
+            Part::Store => self.store.program().cpu_seconds(),
+            Part::Bus => self.bus.program().cpu_seconds(),
+            Part::Balancer => self.balancer.cpu_seconds(),
+        }
+    }
+
+    /// Bytes of the nodes' memory that are in RAM.
+    pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let nodes = self.nodes.iter();
+        nodes.map(|node| node.server.resident_bytes()).sum()
     }
 
     /// Ends all of it politely: the nodes, then what they use.

@@ -55,6 +55,11 @@ impl Postgres {
         self.port
     }
 
+    /// What runs.
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// `kill -9` of the postmaster and of all that work for it.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         let postmaster = self.program.pid()?;

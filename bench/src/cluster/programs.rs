@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::load::server::cpu_seconds;
+
 /// A database that repairs itself after `kill -9` takes its time on a busy disk.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
@@ -91,6 +93,24 @@ impl Program {
     pub(super) fn pid(&self) -> anyhow::Result<u32> {
         let pid = self.child.id();
         pid.with_context(|| format!("{} has ended", self.name))
+    }
+
+    /// Seconds of CPU that it and its children have used. PostgreSQL works in children.
+    pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let own = self.pid()?.to_string();
+        let mut sum = 0.0;
+        for process in fs::read_dir("/proc")?.flatten() {
+            // A process may end while the list is read.
+            let Ok(stat) = fs::read_to_string(process.path().join("stat")) else {
+                continue;
+            };
+            let parent = stat.rsplit_once(") ");
+            let parent = parent.and_then(|(_, rest)| rest.split(' ').nth(1));
+            if process.file_name() == *own || parent == Some(&own) {
+                sum += cpu_seconds(&stat).context("/proc cannot be read")?;
+            }
+        }
+        Ok(sum)
     }
 
     /// `kill -9`.

@@ -12,6 +12,7 @@ pub(crate) mod diary;
 pub(crate) mod figures;
 pub(crate) mod http;
 mod idle;
+mod nodes;
 mod page;
 mod repeat;
 pub(crate) mod server;
@@ -80,6 +81,8 @@ enum Mode {
     Sign,
     /// Visitors come all at once, and again after all sockets dropped.
     Storm,
+    /// Three nodes behind a proxy: visitors are there, then write.
+    Nodes,
     /// Twenty sockets do not read what others write to them.
     Slow,
 }
@@ -100,7 +103,7 @@ impl Plan {
 /// Measures, prints and writes.
 pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
     let usual = match options.mode {
-        Mode::Chat | Mode::Webhook => 500,
+        Mode::Chat | Mode::Webhook | Mode::Nodes => 500,
         Mode::Model => 100,
         Mode::Streams => 1_000,
         Mode::Idle => 5_000,
@@ -119,8 +122,11 @@ pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
     if plan.seconds == 0 || plan.seconds > MAX_SECONDS {
         bail!("--seconds is 1 to {MAX_SECONDS}");
     }
-    let setup = built.setup("load")?;
     let figures = runtime()?.block_on(async {
+        if let Mode::Nodes = options.mode {
+            return nodes::nodes(built, &plan).await;
+        }
+        let setup = built.setup("load")?;
         // Lives as long as the measurement.
         let bot = match options.mode {
             Mode::Webhook | Mode::Model => Some(Bot::start(&[]).await?),
@@ -142,6 +148,7 @@ pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
             Mode::Sign => sign::sign(&server, &plan).await,
             Mode::Storm => storm::storm(&server, &plan).await,
             Mode::Slow => slow::slow(&server, &plan).await,
+            Mode::Nodes => bail!("three nodes are not one server"),
         }?;
         server.terminate().await?;
         anyhow::Ok(figures)

@@ -306,7 +306,7 @@ fn address(line: &str) -> Option<&str> {
 }
 
 /// Fields 14 and 15; the second field, the name in brackets, may hold blanks.
-fn cpu_seconds(stat: &str) -> Option<f64> {
+pub(crate) fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<f64>().ok();
