@@ -172,7 +172,7 @@ const STATES = {
     await say(it, "hello");
     await it.page.evaluate(() => Object.defineProperty(document, "visibilityState", { configurable: true, value: "hidden" }));
     await say(it, "several");
-    await it.chat.locator(".news").waitFor();
+    await it.chat.locator(".unread").waitFor();
   }),
   "21-unknown-bot": alone("/chat/nobody"),
   "22-not-allowed": alone("/embed/demo?origin=https://example.org"),
