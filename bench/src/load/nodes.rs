@@ -22,6 +22,8 @@ use crate::cluster::{Cluster, Part, Wanted};
 const NODES: usize = 3;
 /// Messages a second, all visitors together: what leaves room for the clients.
 const RATE: u32 = 600;
+/// One of so many is there before it is measured.
+const WARM_UP_SHARE: usize = 5;
 /// Until the nodes have let go of the connections of the requests, which take 10 s at most.
 const SETTLED: Duration = Duration::from_secs(12);
 /// Connections of the nodes are opened, statements are prepared.
@@ -39,26 +41,31 @@ pub(super) async fn nodes(built: &Built, plan: &Plan) -> anyhow::Result<Figures>
     let cluster = Cluster::start(built, "load", &wanted).await?;
     let mut figures = Figures::default();
     let mut crowd = Crowd::new(cluster.address);
-    let empty = cluster.resident_bytes()?;
-    crowd.come(
-        plan.users,
-        Habits {
-            every: chat::every(plan.users, Some(plan.rate.unwrap_or(RATE))),
-            outstanding: 20,
-            padding: 0,
-        },
-    );
+    let habits = Habits {
+        every: chat::every(plan.users, Some(plan.rate.unwrap_or(RATE))),
+        outstanding: 20,
+        padding: 0,
+    };
+    // The first ones fill caches and pools and do not count.
+    let warm = plan.users / WARM_UP_SHARE;
+    crowd.come(warm, habits);
+    crowd.all_online(ONLINE_WITHIN).await?;
+    sleep(SETTLED).await;
+    let few = cluster.resident_bytes()?;
+    let counted = plan.users - warm;
+    crowd.come(counted, habits);
     let came = crowd.all_online(ONLINE_WITHIN).await?;
     sleep(SETTLED).await;
     figures.count("sockets over three nodes", plan.users as u64, "");
-    figures.add("all online after", came.as_secs_f64(), "s", "");
-    let memory = cluster.resident_bytes()?.saturating_sub(empty);
-    let kb = exact(memory / 1000) / exact(plan.users as u64);
+    let setups = exact(counted as u64) / came.as_secs_f64();
+    figures.add("of them set up a second", setups, "/s", "");
+    let memory = cluster.resident_bytes()?.saturating_sub(few);
+    let kb = exact(memory / 1000) / exact(counted as u64);
     figures.add("nodes' memory a socket", kb, "kB", "");
 
-    let before = Used::of(&cluster).await?;
+    let before = Used::of(&cluster, &crowd).await?;
     sleep(plan.time()).await;
-    let quiet = Used::of(&cluster).await?.since(&before);
+    let quiet = Used::of(&cluster, &crowd).await?.since(&before);
     for (part, cpu) in Part::ALL.into_iter().zip(quiet.cpu) {
         let name = format!("{} CPU, nobody talks", part.name());
         figures.add(&name, 100.0 * cpu / quiet.seconds, "%", "");
@@ -66,11 +73,10 @@ pub(super) async fn nodes(built: &Built, plan: &Plan) -> anyhow::Result<Figures>
 
     crowd.order(|orders| orders.talk = true);
     sleep(WARM_UP).await;
-    let acked = crowd.tally.acked.load(Relaxed);
-    let before = Used::of(&cluster).await?;
+    let before = Used::of(&cluster, &crowd).await?;
     sleep(plan.time()).await;
-    let talk = Used::of(&cluster).await?.since(&before);
-    let messages = exact(crowd.tally.acked.load(Relaxed) - acked);
+    let talk = Used::of(&cluster, &crowd).await?.since(&before);
+    let messages = talk.messages;
     figures.add("messages a second", messages / talk.seconds, "/s", "");
     for (part, cpu) in Part::ALL.into_iter().zip(talk.cpu) {
         let micros = 1e6 * cpu / messages;
@@ -98,6 +104,7 @@ pub(super) async fn nodes(built: &Built, plan: &Plan) -> anyhow::Result<Figures>
 struct Used {
     at: Instant,
     seconds: f64,
+    messages: f64,
     cpu: [f64; Part::ALL.len()],
     commits: f64,
     rows: f64,
@@ -107,9 +114,10 @@ struct Used {
 }
 
 impl Used {
-    async fn of(cluster: &Cluster) -> anyhow::Result<Self> {
+    async fn of(cluster: &Cluster, crowd: &Crowd) -> anyhow::Result<Self> {
         sleep(COUNTED).await;
         let at = Instant::now();
+        let messages = exact(crowd.tally.acked.load(Relaxed));
         let mut cpu = [0.0; Part::ALL.len()];
         for (slot, part) in cpu.iter_mut().zip(Part::ALL) {
             *slot = cluster.cpu_seconds(part)?;
@@ -128,6 +136,7 @@ impl Used {
         Ok(Self {
             at,
             seconds: 0.0,
+            messages,
             cpu,
             commits: commits.context("PostgreSQL counts nothing")?,
             rows: rows.context("PostgreSQL counts no rows")?,
@@ -139,6 +148,7 @@ impl Used {
 
     fn since(mut self, before: &Self) -> Self {
         self.seconds = self.at.duration_since(before.at).as_secs_f64();
+        self.messages -= before.messages;
         for (after, before) in self.cpu.iter_mut().zip(before.cpu) {
             *after -= before;
         }
