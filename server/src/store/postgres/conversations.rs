@@ -252,7 +252,7 @@ impl Operation for Append {
     type Output = Appended;
 
     /// `again`: the stored message that this one repeats; rows of SQLite's first versions have no words, so their body is
-    /// compared. A message after the end of a session opens the session again. All that the job's turn has to know comes
+    /// compared. `seq + 0`: the plan must not walk backwards through the whole conversation. A message after the end of a session opens the session again. All that the job's turn has to know comes
     /// with the answer, when no job stands before it and no other node works on the conversation.
     const SQL: &'static str = concat!(
         "WITH again AS (
@@ -261,7 +261,7 @@ impl Operation for Append {
         " FROM messages
             WHERE conversation = $1 AND client_message_id = $3
               AND words IN ($4, ''::bytea) AND (words = $4 OR body = $5) AND created >= $9
-            ORDER BY seq DESC LIMIT 1
+            ORDER BY seq + 0 DESC LIMIT 1
         ), placed AS (
             UPDATE conversations
             SET last_seq = last_seq + 1, last_activity = $8, session_id = $6, session_open = true,

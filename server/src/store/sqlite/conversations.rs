@@ -317,7 +317,8 @@ fn placed(connection: &Connection, node: &str, new: &NewMessage) -> Result<Place
 }
 
 /// The stored message that `new` repeats, if there is one. Rows of the first versions have no `words`, so their whole
-/// body is compared.
+/// body is compared. Each `max(rowid)` is one step in the index `messages_sent_again`. With `ORDER BY seq`, SQLite walks
+/// through the whole conversation.
 fn sent_before(
     connection: &Connection,
     new: &NewMessage,
@@ -326,9 +327,11 @@ fn sent_before(
     const SQL: &str = concat!(
         "SELECT ",
         message_columns!(),
-        " FROM messages WHERE conversation = ?1 AND client_message_id = ?2
-          AND words IN (?3, x'') AND (words = ?3 OR body = ?4)
-          ORDER BY seq DESC LIMIT 1",
+        " FROM messages WHERE rowid = coalesce(
+              (SELECT max(rowid) FROM messages
+               WHERE conversation = ?1 AND client_message_id = ?2 AND words = ?3),
+              (SELECT max(rowid) FROM messages
+               WHERE conversation = ?1 AND client_message_id = ?2 AND words = x'' AND body = ?4))",
     );
     let found = connection
         .prepare_cached(SQL)
