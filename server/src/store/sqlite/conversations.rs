@@ -158,14 +158,15 @@ fn insert_conversation(
     connection
         .prepare_cached(
             "INSERT INTO conversations (name, user, bot, app, last_activity, created)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING id",
+             SELECT ?1, id, ?3, ?4, ?5, ?5 FROM users WHERE id = ?2 RETURNING id",
         )
         .and_then(|mut insert| {
             let name = &open.new_conversation_name;
             let row = params![name, open.user, open.bot, open.app, open.now];
-            insert.query_row(row, |row| row.get(0))
+            insert.query_row(row, |row| row.get(0)).optional()
         })
-        .map_err(store_error)
+        .map_err(store_error)?
+        .ok_or(StoreError::Unknown { what: "user" })
 }
 
 pub(super) fn close_session(

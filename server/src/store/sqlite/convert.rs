@@ -197,11 +197,6 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
         | ErrorCode::PermissionDenied
         | ErrorCode::FileLockingProtocolFailed => StoreError::Unavailable { reason },
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt { reason },
-        ErrorCode::ConstraintViolation if code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
-            StoreError::Unknown {
-                what: "user or conversation",
-            }
-        }
         _ => StoreError::Refused { reason },
     }
 }

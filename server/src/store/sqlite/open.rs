@@ -130,7 +130,9 @@ fn settings(connection: &Connection, options: &SqliteOptions) -> Result<(), Stor
             Synchronous::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
+        // A foreign key looks up its row for each message, and once more for each answer. The statements that write look
+        // by themselves, as they do in PostgreSQL.
+        connection.pragma_update(None, "foreign_keys", false)?;
         // Deleted data is overwritten, not only unlinked. This is always on, because splitting a page also leaves
         // copies of rows behind, long before a user is erased.
         connection.pragma_update(None, "secure_delete", true)?;

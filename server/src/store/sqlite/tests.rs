@@ -337,7 +337,7 @@ async fn commits_are_synced_unless_told_otherwise() {
         };
         assert_eq!(pragma("synchronous").await, Ok(expected.into()));
         assert_eq!(pragma("journal_mode").await, Ok("wal".to_owned().into()));
-        assert_eq!(pragma("foreign_keys").await, Ok(1.into()));
+        assert_eq!(pragma("foreign_keys").await, Ok(0.into()));
         assert_eq!(pragma("secure_delete").await, Ok(1.into()));
     }
 }
