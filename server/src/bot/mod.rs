@@ -94,6 +94,17 @@ pub trait Bot: Send + Sync + 'static {
     /// dropped wherever it waits.
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError>;
 
+    /// The answers to a visitor's message, for a bot that knows them from the text alone and without waiting. They are
+    /// stored together with the message. `None`: [`Bot::answer`] gives them.
+    fn at_once(&self, _text: &str) -> Option<Answers> {
+        None
+    }
+
+    /// The greeting of a new session, likewise.
+    fn greets_at_once(&self) -> Option<Answers> {
+        None
+    }
+
     /// What [`Turn::recent`] holds. Bots that remember by themselves want nothing.
     fn recent(&self) -> Recent {
         Recent::default()

@@ -131,6 +131,18 @@ async fn say(said: Vec<Spoken>, answers: &mut Answers) -> Result<(), BotError> {
     Ok(())
 }
 
+/// The answers that take no time. `None`: one of them streams.
+fn whole(said: Vec<Spoken>) -> Option<Answers> {
+    let mut answers = Answers::new();
+    for one in said {
+        match one {
+            Spoken::Whole(message) => answers.push(&message).ok()?,
+            Spoken::Streamed(..) => return None,
+        }
+    }
+    Some(answers)
+}
+
 #[async_trait]
 impl Bot for ScriptedBot {
     async fn answer(&self, turn: Turn, answers: &mut Answers) -> Result<(), BotError> {
@@ -150,6 +162,23 @@ impl Bot for ScriptedBot {
                 TurnKind::Connect | TurnKind::Close => Ok(()),
             },
         }
+    }
+
+    /// A script in front of another bot is asked by turns, because turns are counted.
+    fn at_once(&self, text: &str) -> Option<Answers> {
+        if self.then.is_some() {
+            return None;
+        }
+        let script = self.script();
+        let said = script.reply(text);
+        whole(said.unwrap_or_else(|| script.at_a_loss(text)))
+    }
+
+    fn greets_at_once(&self) -> Option<Answers> {
+        if self.then.is_some() {
+            return None;
+        }
+        whole(self.script().greet())
     }
 
     fn recent(&self) -> Recent {

@@ -51,6 +51,8 @@ pub struct VisitorMessage {
     pub client_message_id: Option<String>,
     /// A fingerprint of the words: another message may come under the same id.
     pub words: Fingerprint,
+    /// The text alone.
+    pub text: String,
     /// JSON of the `UserBody`.
     pub body: String,
     /// What the page said beside the message, for the bot's turn.
@@ -174,6 +176,7 @@ impl Step {
             reply_to,
             words: Fingerprint::of(words),
             body,
+            text: message.message.body.unwrap_or_default(),
         }))
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use protocol::start::ConnectionMode;
 
-use super::Rtm;
 use super::conversation::Listener;
 use super::registry::Registration;
+use super::{Rtm, at_once};
 use crate::bus::Subscription;
 use crate::clock::Millis;
 use crate::store::{OpenMode, OpenSession, SessionOpened};
@@ -43,6 +43,10 @@ pub(super) async fn open(
     rtm: &Arc<Rtm>,
     handshake: &Handshake,
 ) -> Result<(SessionOpened, Subscription), anyhow::Error> {
+    // An official client reads the history first. Its greeting comes later: see `live`.
+    let at_once = handshake
+        .after
+        .and_then(|_| at_once::greeting(rtm, &handshake.bot));
     let opened = rtm
         .store
         .open_session(OpenSession {
@@ -63,6 +67,7 @@ pub(super) async fn open(
             idle: rtm.config().sessions.idle.0,
             now: rtm.clock.now(),
             context: handshake.context.clone(),
+            at_once,
         })
         .await?;
     let subscription = rtm.bus.subscribe(opened.conversation).await?;

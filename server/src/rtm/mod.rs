@@ -50,6 +50,7 @@ use crate::swap::Swap;
 pub mod access;
 pub mod answers;
 mod apology;
+mod at_once;
 pub mod bearer;
 mod breaker;
 mod budget;

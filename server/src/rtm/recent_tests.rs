@@ -35,6 +35,7 @@ impl Talk {
             idle: std::time::Duration::from_mins(1),
             now: NOW,
             context: "{}".to_owned(),
+            at_once: None,
         };
         let opened = store.open_session(open).await.unwrap();
         let job = opened.job.unwrap();
@@ -60,6 +61,7 @@ impl Talk {
             body,
             session_id: "ss-1".to_owned(),
             context: "{}".to_owned(),
+            at_once: None,
             now: NOW,
         };
         self.store.append_message(message).await.unwrap();

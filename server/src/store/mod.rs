@@ -7,7 +7,7 @@
 //! - After `Ok` a write is durable; after an error nothing of it is stored.
 //! - A message with a client id is stored once per conversation, however often it is appended within
 //!   [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN). The same id with other words is another message.
-//! - A message and the job to answer it are stored in one transaction; so are a job's end and its
+//! - A message is stored in one transaction with the job to answer it, or with its answers; so are a job's end and its
 //!   answers. A crash between any two steps loses nothing and doubles nothing.
 //! - A conversation has one owner. A turn's answer is stored only if the owner is still the same as at the beginning of
 //!   the turn. The transaction that stores checks this.
@@ -106,7 +106,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<JobId>, StoreError>;
 
     /// Stores a visitor's message and the job to answer it, and takes the lease on the conversation unless another node
-    /// has it. If the conversation got a message with the same client id and the same words within
+    /// has it. A message that the bot answers at once ([`NewMessage::at_once`]) needs neither. If the conversation got a message with the same client id and the same words within
     /// [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN), nothing changes and the stored one is returned.
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError>;
 

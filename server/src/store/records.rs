@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use crate::records::{ConversationId, Effects, JobId, Owner, Sender, StoredMessage};
 
-use super::work::Job;
+use super::work::{Job, NewAnswer};
 use crate::clock::Millis;
 
 /// SHA-256 of a secret. The store never sees the secret itself, so a stolen database opens nothing.
@@ -153,6 +153,9 @@ pub struct OpenSession {
     pub now: Millis,
     /// JSON that the `ON_CONNECT` job carries to the bot's turn. The store does not read it.
     pub context: String,
+    /// The bot's greeting, if it gives it at once. It is stored with a new session, and there is no job; unless another
+    /// job stands before, or another node works on the conversation. A store may make a job all the same.
+    pub at_once: Option<Vec<NewAnswer>>,
 }
 
 /// The outcome of [`OpenSession`].
@@ -162,10 +165,12 @@ pub struct SessionOpened {
     pub conversation: ConversationId,
     /// The session that is active now.
     pub session_id: String,
-    /// The sequence of the newest message; 0 if there is none.
+    /// The sequence of the newest message before the greeting; 0 if there is none.
     pub last_seq: u64,
     /// The `ON_CONNECT` job, if this connection has started the session.
     pub job: Option<JobId>,
+    /// The greeting in the place of the job, if it was stored with the session.
+    pub greeting: Option<Vec<StoredMessage>>,
     /// Who answers the conversation.
     pub owner: Owner,
 }
@@ -212,6 +217,9 @@ pub struct NewMessage {
     pub session_id: String,
     /// JSON that the job carries to the bot's turn. The store does not read it.
     pub context: String,
+    /// The bot's answers, if it gives them at once. They are stored with the message, and there is no job; unless
+    /// somebody else has the conversation, another job stands before, or another node works on it.
+    pub at_once: Option<Vec<NewAnswer>>,
     /// The current time.
     pub now: Millis,
 }
@@ -223,7 +231,9 @@ pub struct Appended {
     pub message: StoredMessage,
     /// Whether it was stored before. Then acknowledge it and do nothing else.
     pub duplicate: bool,
-    /// The job to answer it; `None` for a duplicate.
+    /// The answers that were stored with it.
+    pub answers: Vec<StoredMessage>,
+    /// The job to answer it; `None` for a duplicate, and for a message that was answered at once.
     pub job: Option<JobId>,
     /// The same job, if no other job of the conversation stands before it and this node has the lease.
     pub ready: Option<Box<Job>>,

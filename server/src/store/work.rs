@@ -86,6 +86,15 @@ pub struct NewAnswer {
     pub body: String,
 }
 
+/// Leaves out the text, which is never logged.
+impl std::fmt::Debug for NewAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAnswer")
+            .field("message_id", &self.message_id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The outcome of a turn.
 #[derive(Clone, Default)]
 pub struct TurnEnd {

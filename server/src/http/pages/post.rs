@@ -202,6 +202,7 @@ async fn say(
         idle: rtm.config().sessions.idle.0,
         now,
         context: turn_context(&context, client.ip),
+        at_once: None,
     };
     let keeping = keep(Arc::clone(rtm), open, text);
     let kept = rtm.shutdown.finish("form", keeping).await;
@@ -241,6 +242,7 @@ async fn keep(
             body,
             session_id: opened.session_id,
             context,
+            at_once: None,
             now: rtm.clock.now(),
         })
         .await?;
@@ -298,6 +300,7 @@ mod tests {
                 idle: rtm.config().sessions.idle.0,
                 now,
                 context: "{}".to_owned(),
+                at_once: None,
             })
             .await
             .unwrap();

@@ -282,6 +282,7 @@ async fn keep(
         idle: rtm.config().sessions.idle.0,
         now: rtm.clock.now(),
         context: context.clone(),
+        at_once: None,
     });
     let opened = opened.await?;
     let conversation = opened.conversation;
@@ -329,6 +330,7 @@ async fn keep(
                 body: said.body,
                 session_id: opened.session_id.clone(),
                 context,
+                at_once: None,
                 now: rtm.clock.now(),
             });
             let appended = appended.await?;

@@ -13,7 +13,7 @@ use crate::rtm::conversation::{Offence, Step, VisitorMessage, ack, day_is_full, 
 use crate::rtm::end::{End, broken};
 use crate::rtm::limits::{FRAME_BURST, GOOD_FRAMES_PER_PARDON, MAX_OFFENCES, REFUSED_FOR};
 use crate::rtm::turn::context_with;
-use crate::rtm::answers;
+use crate::rtm::{answers, at_once};
 use crate::security::refusals::Refused;
 use crate::store::{NewMessage, StoreError};
 
@@ -99,6 +99,7 @@ impl Live {
         }
         // An answer to an earlier frame does not wait for the disk.
         self.flush().await?;
+        let at_once = at_once::answers(&self.rtm, &self.listener.bot.task_bot_id, &said.text);
         let claim = answers::claim(&self.rtm, self.conversation);
         let stored = self.rtm.store.append_message(NewMessage {
             conversation: self.conversation,
@@ -108,6 +109,7 @@ impl Live {
             body: said.body,
             session_id: String::from(&*self.session_id),
             context: context_with(&self.context, said.custom_data),
+            at_once,
             now: self.rtm.clock.now(),
         });
         let appended = match stored.await {
@@ -123,6 +125,9 @@ impl Live {
         let ack = written(ack(said.reply_to, Some(&appended.message)));
         if !appended.duplicate {
             self.rtm.publish(appended.message).await;
+            for answer in appended.answers {
+                self.rtm.publish(answer).await;
+            }
         }
         if appended.job.is_some() {
             answers::begin(&self.rtm, self.conversation, claim, appended.ready);

@@ -95,10 +95,21 @@ pub fn start(rtm: Arc<Rtm>, socket: Socket, handshake: Handshake) {
     let shutdown = rtm.shutdown.clone();
     let serving = shutdown.clone();
     shutdown.spawn("socket opening", async move {
-        if let Some((live, greet)) = enter(rtm, socket, handshake).await {
-            serving.spawn("socket", run(live, greet));
+        if let Some((live, begins)) = enter(rtm, socket, handshake).await {
+            serving.spawn("socket", run(live, begins));
         }
     });
+}
+
+/// Whether a session begins with a socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// It goes on.
+    No,
+    /// It begins, and a job asks for the greeting.
+    WithJob,
+    /// It begins, and the greeting is stored.
+    Greeted,
 }
 
 /// Makes the open socket, and says whether its session begins with it.
@@ -106,7 +117,7 @@ async fn enter(
     rtm: Arc<Rtm>,
     mut socket: Socket,
     handshake: Handshake,
-) -> Option<(Box<Live>, bool)> {
+) -> Option<(Box<Live>, Begins)> {
     let (opened, subscription) = match open(&rtm, &handshake).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -145,12 +156,22 @@ async fn enter(
     // notices.
     let there = Event::Owner(opened.owner);
     let _ = live.send_presence(&there).await;
-    Some((live, opened.job.is_some()))
+    let begins = match (opened.job, opened.greeting) {
+        (Some(_), _) => Begins::WithJob,
+        (None, Some(greeting)) => {
+            for answer in greeting {
+                live.rtm.publish(answer).await;
+            }
+            Begins::Greeted
+        }
+        (None, None) => Begins::No,
+    };
+    Some((live, begins))
 }
 
 /// Serves a socket until it ends.
-async fn run(mut live: Box<Live>, greet: bool) {
-    if let End::Close(code, reason) = live.serve(greet).await {
+async fn run(mut live: Box<Live>, begins: Begins) {
+    if let End::Close(code, reason) = live.serve(begins).await {
         Box::pin(leave(live, code, reason)).await;
     }
 }
@@ -167,12 +188,14 @@ async fn leave(live: Box<Live>, code: u16, reason: &'static str) {
 }
 
 impl Live {
-    async fn serve(&mut self, greet: bool) -> End {
+    async fn serve(&mut self, begins: Begins) -> End {
         let caught_up = Box::pin(self.catch_up()).await;
-        if greet {
+        if begins == Begins::WithJob {
             // The bot greets even if this socket ends here: the session has begun, and no later socket gets a greeting
             // for it.
             answers::wake(&self.rtm, self.conversation);
+        }
+        if begins != Begins::No {
             // The bot answers a new session. Sockets of the session before may still show a person.
             let event = Event::Owner(Owner::Bot);
             Box::pin(self.rtm.publish_event(self.conversation, event)).await;
@@ -180,7 +203,7 @@ impl Live {
         if let Err(end) = caught_up {
             return end;
         }
-        if greet
+        if begins == Begins::WithJob
             && !self.ours
             && let Err(end) = Box::pin(self.hold()).await
         {
@@ -400,7 +423,7 @@ mod tests {
     use super::*;
 
     /// The size of the future that `run` makes.
-    fn size_of_task<F: Future>(_: fn(Box<Live>, bool) -> F) -> usize {
+    fn size_of_task<F: Future>(_: fn(Box<Live>, Begins) -> F) -> usize {
         size_of::<F>()
     }
 

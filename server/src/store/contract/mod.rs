@@ -16,6 +16,7 @@ use crate::clock::Millis;
 use crate::ids::{Ids as _, RandomIds};
 
 pub(super) mod access;
+pub(super) mod at_once;
 pub(super) mod counters;
 pub(super) mod jobs;
 pub(super) mod leases;
@@ -83,6 +84,12 @@ macro_rules! run_contract {
                 messages_without_an_id_are_all_stored
                 a_failing_message_harms_no_other_of_its_batch
                 ten_thousand_messages_keep_their_order
+            }
+            at_once {
+                answers_given_at_once_stand_behind_their_message
+                who_must_wait_is_answered_by_a_job
+                an_answer_at_once_takes_no_lease_and_respects_another_nodes
+                a_greeting_given_at_once_comes_with_its_session
             }
             pages {
                 pages_backwards_neither_skip_nor_repeat_under_writes
@@ -193,6 +200,7 @@ fn opening(user: &str, mode: OpenMode, new_session_id: &str, now: Millis) -> Ope
         idle: IDLE,
         now,
         context: r#"{"ui":"v3"}"#.to_owned(),
+        at_once: None,
     }
 }
 
@@ -219,6 +227,7 @@ fn new_message(conversation: ConversationId, client_id: Option<&str>, text: &str
         body: format!(r#"{{"body":"{text}"}}"#),
         session_id: "ss-1".to_owned(),
         context: String::new(),
+        at_once: None,
         now: NOW,
     }
 }

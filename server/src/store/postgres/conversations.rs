@@ -1,20 +1,16 @@
-//! Statements about conversations, their sessions and messages.
+//! Statements about conversations and their sessions.
 
 use deadpool_postgres::Client;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::convert::{
-    Columns as _, MESSAGE_COLUMNS, Node, clock, message as message_columns_of, message_columns,
-    millis, owned, owner, text, unsigned,
-};
+use super::convert::{Columns as _, millis, owner, text, unsigned};
 use super::errors::Failure;
 use super::writer::{Lock, Operation};
 use crate::clock::Millis;
-use crate::limits::{LEASE, PEOPLE_IDLE, SENT_AGAIN_WITHIN};
+use crate::limits::PEOPLE_IDLE;
 use crate::store::{
-    Appended, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode, OpenSession,
-    Sender, SessionOpened, StoreError, StoredMessage,
+    Conversation, ConversationId, JobId, OpenMode, OpenSession, SessionOpened, StoreError,
 };
 
 /// The columns that [`row`] reads, in its order.
@@ -185,6 +181,7 @@ impl Operation for Open {
             last_seq: unsigned(row, 1)?,
             owner: owner(row, 2)?,
             job: row.get_or(4)?,
+            greeting: None,
         })
     }
 }
@@ -220,166 +217,5 @@ impl Operation for Close {
 
     fn read(&self, rows: &[Row]) -> Result<Option<JobId>, StoreError> {
         rows.first().map(|row| row.get_or(0)).transpose()
-    }
-}
-
-/// Appends a visitor's message.
-pub(super) struct Append {
-    node: Node,
-    lease: i64,
-    new: NewMessage,
-    /// An equal message of this moment or later is the same.
-    sent_again_from: Millis,
-    kind: JobKind,
-}
-
-impl Append {
-    pub(super) fn new(node: &Node, new: NewMessage) -> Self {
-        Self {
-            node: node.clone(),
-            lease: millis(LEASE),
-            sent_again_from: new.now.minus(SENT_AGAIN_WITHIN),
-            kind: JobKind::Message,
-            new: NewMessage {
-                client_message_id: new.client_message_id.map(owned),
-                ..new
-            },
-        }
-    }
-}
-
-impl Operation for Append {
-    type Output = Appended;
-
-    /// `again`: the stored message that this one repeats; rows of SQLite's first versions have no words, so their body is
-    /// compared. `seq + 0`: the plan must not walk backwards through the whole conversation. A message after the end of a session opens the session again. All that the job's turn has to know comes
-    /// with the answer, when no job stands before it and no other node works on the conversation.
-    const SQL: &'static str = concat!(
-        "WITH again AS (
-            SELECT ",
-        message_columns!(),
-        " FROM messages
-            WHERE conversation = $1 AND client_message_id = $3
-              AND words IN ($4, ''::bytea) AND (words = $4 OR body = $5) AND created >= $9
-            ORDER BY seq + 0 DESC LIMIT 1
-        ), placed AS (
-            UPDATE conversations
-            SET last_seq = last_seq + 1, last_activity = $8, session_id = $6, session_open = true,
-                lease_until = CASE WHEN lease_node IS NULL OR lease_node = $11 OR lease_until < ",
-        clock!(),
-        " THEN ",
-        clock!(),
-        " + $12::bigint ELSE lease_until END,
-                lease_node = CASE WHEN lease_node IS NULL OR lease_until < ",
-        clock!(),
-        " THEN $11 ELSE lease_node END
-            WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM again)
-            RETURNING last_seq, name, app, user_id, bot, owner, owner_name, bot_state, lease_node = $11 AS mine
-        ), stored AS (
-            INSERT INTO messages
-                (conversation, seq, message_id, author, client_message_id, body, created, session_id, words)
-            SELECT $1, last_seq, $2, 0, $3, $5, $8, $6, CASE WHEN $3 IS NULL THEN ''::bytea ELSE $4 END
-            FROM placed
-        ), job AS (
-            INSERT INTO jobs (conversation, kind, trigger_seq, session_id, context, due, created)
-            SELECT $1, $10::smallint, last_seq, $6, $7, $8, $8 FROM placed RETURNING id
-        )
-        SELECT ",
-        message_columns!("again"),
-        ", placed.last_seq, (SELECT id FROM job),
-            NOT placed.mine OR EXISTS (SELECT 1 FROM jobs WHERE conversation = $1),
-            placed.name, placed.app, placed.user_id, placed.bot, placed.owner, placed.owner_name,
-            placed.bot_state, u.identity, u.profile
-        FROM (VALUES (1)) one
-        LEFT JOIN again ON true LEFT JOIN placed ON true LEFT JOIN users u ON u.id = placed.user_id",
-    );
-
-    fn lock(&self) -> Lock<'_> {
-        Lock::Conversation(self.new.conversation)
-    }
-
-    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
-        let new = &self.new;
-        vec![
-            &new.conversation,
-            &new.message_id,
-            &new.client_message_id,
-            &new.words,
-            &new.body,
-            &new.session_id,
-            &new.context,
-            &new.now,
-            &self.sent_again_from,
-            &self.kind,
-            &self.node,
-            &self.lease,
-        ]
-    }
-
-    fn read(&self, rows: &[Row]) -> Result<Appended, StoreError> {
-        let row = rows.first().ok_or(NO_CONVERSATION)?;
-        if let Some(message) = message_columns_of(row, 0)? {
-            return Ok(Appended {
-                message,
-                duplicate: true,
-                job: None,
-                ready: None,
-            });
-        }
-        let at = |column: usize| MESSAGE_COLUMNS + column;
-        if row.get_or::<Option<i64>>(at(0))?.is_none() {
-            return Err(NO_CONVERSATION);
-        }
-        let new = &self.new;
-        let message = StoredMessage {
-            conversation: new.conversation,
-            seq: unsigned(row, at(0))?,
-            message_id: new.message_id.clone(),
-            sender: Sender::User,
-            client_message_id: new.client_message_id.clone(),
-            body: new.body.clone(),
-            created: new.now,
-            session_id: new.session_id.clone(),
-            agent: None,
-        };
-        let job: JobId = row.get_or(at(1))?;
-        let waits: bool = row.get_or(at(2))?;
-        let ready = (!waits).then(|| self.ready(row, at(3), job, &message));
-        Ok(Appended {
-            ready: ready.transpose()?.map(Box::new),
-            message,
-            duplicate: false,
-            job: Some(job),
-        })
-    }
-}
-
-impl Append {
-    /// The job to answer the message, from the columns after `first`.
-    fn ready(
-        &self,
-        row: &Row,
-        first: usize,
-        id: JobId,
-        message: &StoredMessage,
-    ) -> Result<Job, StoreError> {
-        Ok(Job {
-            id,
-            conversation: self.new.conversation,
-            conversation_name: row.get_or(first)?,
-            app: row.get_or(first + 1)?,
-            user: row.get_or(first + 2)?,
-            bot: row.get_or(first + 3)?,
-            owner: owner(row, first + 4)?,
-            state: row.get_or(first + 6)?,
-            identity: row.get_or(first + 7)?,
-            profile: row.get_or(first + 8)?,
-            kind: self.kind,
-            trigger: Some(message.clone()),
-            session_id: self.new.session_id.clone(),
-            context: self.new.context.clone(),
-            attempts: 0,
-            created: self.new.now,
-        })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. What is written to conversations goes through one task
 //! (`writer.rs`), in batches with one commit each; everything else borrows a connection (`connect.rs`). The SQL is in
-//! `access.rs`, `conversations.rs`, `jobs.rs`, `answers.rs`, `history.rs`, `retention.rs`, `users.rs`, `counters.rs`.
+//! `access.rs`, `conversations.rs`, `append.rs`, `jobs.rs`, `answers.rs`, `history.rs`, `retention.rs`, `users.rs`, `counters.rs`.
 //!
 //! Invariants: any number of nodes may use one database at once; PostgreSQL's locks order what they do. Nothing is
 //! acknowledged before its commit, and no one waits longer for it than `connect.rs` says.
@@ -24,6 +24,7 @@ use crate::clock::Millis;
 
 mod access;
 mod answers;
+mod append;
 #[cfg(test)]
 mod by_turns;
 mod connect;
@@ -265,7 +266,7 @@ impl Store for PostgresStore {
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError> {
-        let append = conversations::Append::new(&self.node, message);
+        let append = append::Append::new(&self.node, message);
         self.writer.run(append).await
     }
 

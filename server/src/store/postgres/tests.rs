@@ -149,6 +149,7 @@ async fn conversation(store: &dyn Store, identity: &str) -> ConversationId {
         idle: Duration::from_mins(1),
         now: NOW,
         context: String::new(),
+        at_once: None,
     };
     let opened = store.open_session(open).await;
     opened.expect("a session").conversation
@@ -163,6 +164,7 @@ fn message(conversation: ConversationId, id: usize) -> NewMessage {
         body: "{}".to_owned(),
         session_id: "ss-1".to_owned(),
         context: String::new(),
+        at_once: None,
         now: NOW,
     }
 }

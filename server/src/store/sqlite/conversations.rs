@@ -1,14 +1,15 @@
-//! Statements about conversations, their sessions and messages.
+//! Statements about conversations and their sessions.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::convert::{message as message_row, message_columns, owner, store_error, unsigned};
-use super::{jobs, messages};
+use super::append::{self, Place};
+use super::convert::{integer, owner, store_error, unsigned};
+use super::jobs;
 use crate::clock::Millis;
-use crate::limits::{LEASE, PEOPLE_IDLE, SENT_AGAIN_WITHIN};
+use crate::limits::PEOPLE_IDLE;
 use crate::store::{
-    Appended, Conversation, ConversationId, Job, JobId, JobKind, NewMessage, OpenMode, OpenSession,
-    Owner, Sender, SessionOpened, StoreError, StoredMessage,
+    Conversation, ConversationId, JobId, JobKind, OpenMode, OpenSession, Owner, Sender,
+    SessionOpened, StoreError,
 };
 
 /// The columns that [`row`] reads, in its order.
@@ -73,6 +74,7 @@ pub(super) fn of_user(
 
 pub(super) fn open_session(
     connection: &Connection,
+    node: &str,
     open: &OpenSession,
 ) -> Result<SessionOpened, StoreError> {
     let found = conversation(connection, &open.user, &open.bot)?;
@@ -108,26 +110,65 @@ pub(super) fn open_session(
             session_id,
             last_seq,
             job: None,
+            greeting: None,
             owner,
         });
     }
+    let greeting = match &open.at_once {
+        Some(answers) if is_free(connection, node, id, open.now)? => {
+            let place = Place {
+                conversation: id,
+                behind: last_seq,
+                session_id: &open.new_session_id,
+                now: open.now,
+            };
+            Some(append::answers(connection, &place, answers)?)
+        }
+        _ => None,
+    };
+    let greeted = greeting.as_ref().and_then(|answers| answers.last());
+    let now_last = greeted.map_or(last_seq, |answer| answer.seq);
     // A person or the queue had the session before. The bot has the new one.
     connection
         .prepare_cached(
             "UPDATE conversations
-             SET session_id = ?2, session_open = 1, last_activity = ?3, owner = 0, owner_name = NULL
+             SET session_id = ?2, session_open = 1, last_activity = ?3, owner = 0, owner_name = NULL, last_seq = ?4
              WHERE id = ?1",
         )
-        .and_then(|mut update| update.execute(params![id, open.new_session_id, open.now]))
+        .and_then(|mut update| {
+            let now_last = integer(now_last);
+            update.execute(params![id, open.new_session_id, open.now, now_last])
+        })
         .map_err(store_error)?;
-    let job = jobs::connect(connection, id, open)?;
+    let job = match greeting {
+        Some(_) => None,
+        None => Some(jobs::connect(connection, id, open)?),
+    };
     Ok(SessionOpened {
         conversation: id,
         session_id: open.new_session_id.clone(),
         last_seq,
-        job: Some(job),
+        job,
+        greeting,
         owner: Owner::Bot,
     })
+}
+
+/// Whether no job stands before what comes now, and no other node works on the conversation.
+fn is_free(
+    connection: &Connection,
+    node: &str,
+    conversation: ConversationId,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT (lease_node IS NULL OR lease_node = ?2 OR lease_until < ?3)
+                 AND NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1)
+             FROM conversations WHERE id = ?1",
+        )
+        .and_then(|mut query| query.query_row(params![conversation, node, now], |row| row.get(0)))
+        .map_err(store_error)
 }
 
 /// Whether the visitor has said nothing in this session. It reads back to the newest message of the visitor, which is
@@ -197,153 +238,4 @@ pub(super) fn close_session(
         now,
     };
     jobs::insert(connection, &job).map(Some)
-}
-
-pub(super) fn append_message(
-    connection: &Connection,
-    node: &str,
-    new: &NewMessage,
-) -> Result<Appended, StoreError> {
-    if let Some(client_id) = &new.client_message_id
-        && let Some(message) = sent_before(connection, new, client_id)?
-    {
-        return Ok(Appended {
-            message,
-            duplicate: true,
-            job: None,
-            ready: None,
-        });
-    }
-    let placed = placed(connection, node, new)?;
-    let message = StoredMessage {
-        conversation: new.conversation,
-        seq: placed.seq,
-        message_id: new.message_id.clone(),
-        sender: Sender::User,
-        client_message_id: new.client_message_id.clone(),
-        body: new.body.clone(),
-        created: new.now,
-        session_id: new.session_id.clone(),
-        agent: None,
-    };
-    messages::insert(connection, &message, Some(new.words))?;
-    let job = jobs::NewJob {
-        conversation: message.conversation,
-        kind: JobKind::Message,
-        trigger: Some(placed.seq),
-        session_id: &message.session_id,
-        context: &new.context,
-        now: new.now,
-    };
-    let job = jobs::insert(connection, &job)?;
-    let ready = placed.first.map(|first| {
-        Box::new(Job {
-            id: job,
-            trigger: Some(message.clone()),
-            ..first
-        })
-    });
-    Ok(Appended {
-        message,
-        duplicate: false,
-        job: Some(job),
-        ready,
-    })
-}
-
-/// The position of a new message.
-struct Placed {
-    seq: u64,
-    /// The job to answer it, if no other job stands before it and no other node works on the conversation. It still lacks
-    /// its number and its message.
-    first: Option<Job>,
-}
-
-/// Gives the message its sequence, and takes the lease unless another node has it. A message after the end of a session
-/// opens the session again, because the visitor wants to go on.
-fn placed(connection: &Connection, node: &str, new: &NewMessage) -> Result<Placed, StoreError> {
-    // This statement reads everything that the job's turn needs. A second statement would cost one more for each
-    // message.
-    let placed = connection
-        .prepare_cached(
-            "UPDATE conversations
-             SET last_seq = last_seq + 1, last_activity = ?2, session_id = ?3, session_open = 1,
-                 lease_until = CASE WHEN lease_node IS NULL OR lease_node = ?4 OR lease_until < ?2
-                     THEN ?5 ELSE lease_until END,
-                 lease_node = CASE WHEN lease_node IS NULL OR lease_until < ?2
-                     THEN ?4 ELSE lease_node END
-             WHERE id = ?1
-             RETURNING last_seq,
-                 lease_node = ?4 AND NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = ?1),
-                 name, app, user, bot, owner, owner_name, bot_state,
-                 (SELECT identity FROM users WHERE users.id = user),
-                 (SELECT profile FROM users WHERE users.id = user)",
-        )
-        .and_then(|mut update| {
-            let until = new.now.plus(LEASE);
-            let message = params![new.conversation, new.now, new.session_id, node, until];
-            update
-                .query_row(message, |row| {
-                    let seq = unsigned(row, 0)?;
-                    if !row.get::<_, bool>(1)? {
-                        return Ok(Placed { seq, first: None });
-                    }
-                    let job = Job {
-                        id: JobId(0),
-                        conversation: new.conversation,
-                        conversation_name: row.get(2)?,
-                        app: row.get(3)?,
-                        user: row.get(4)?,
-                        bot: row.get(5)?,
-                        owner: owner(row, 6)?,
-                        state: row.get(8)?,
-                        identity: row.get(9)?,
-                        profile: row.get(10)?,
-                        kind: JobKind::Message,
-                        trigger: None,
-                        session_id: new.session_id.clone(),
-                        context: new.context.clone(),
-                        attempts: 0,
-                        created: new.now,
-                    };
-                    let first = Some(job);
-                    Ok(Placed { seq, first })
-                })
-                .optional()
-        })
-        .map_err(store_error)?;
-    placed.ok_or(StoreError::Unknown {
-        what: "conversation",
-    })
-}
-
-/// The stored message that `new` repeats, if there is one. Rows of the first versions have no `words`, so their whole
-/// body is compared. Each `max(rowid)` is one step in the index `messages_sent_again`. With `ORDER BY seq`, SQLite walks
-/// through the whole conversation.
-fn sent_before(
-    connection: &Connection,
-    new: &NewMessage,
-    client_id: &str,
-) -> Result<Option<StoredMessage>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM messages WHERE rowid = coalesce(
-              (SELECT max(rowid) FROM messages
-               WHERE conversation = ?1 AND client_message_id = ?2 AND words = ?3),
-              (SELECT max(rowid) FROM messages
-               WHERE conversation = ?1 AND client_message_id = ?2 AND words = x'' AND body = ?4))",
-    );
-    let found = connection
-        .prepare_cached(SQL)
-        .and_then(|mut query| {
-            query
-                .query_row(
-                    params![new.conversation, client_id, new.words, new.body],
-                    message_row,
-                )
-                .optional()
-        })
-        .map_err(store_error)?;
-    Ok(found.filter(|found| new.now.since(found.created) <= SENT_AGAIN_WITHIN))
 }

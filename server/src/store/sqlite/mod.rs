@@ -1,8 +1,8 @@
 //! The default store: one SQLite file.
 //!
 //! In the path: `state` opens it; everybody else sees a [`Store`]. One thread writes (`writer.rs`),
-//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `jobs.rs`, `leases.rs`, `answers.rs`,
-//! `history.rs`, `retention.rs`, `users.rs`.
+//! a few read (`readers.rs`); the SQL is in `access.rs`, `conversations.rs`, `append.rs`, `jobs.rs`, `leases.rs`,
+//! `answers.rs`, `history.rs`, `retention.rs`, `users.rs`.
 //! `copy.rs` is for the operator.
 //!
 //! Invariants: WAL, and `synchronous=FULL` unless configured otherwise. Every write goes through the one writer. Only
@@ -24,6 +24,7 @@ use crate::clock::Millis;
 
 mod access;
 mod answers;
+mod append;
 mod conversations;
 mod convert;
 pub mod copy;
@@ -236,8 +237,9 @@ impl Store for SqliteStore {
     }
 
     async fn open_session(&self, open: OpenSession) -> Result<SessionOpened, StoreError> {
+        let node = Arc::clone(&self.node);
         self.writer
-            .run(move |it| conversations::open_session(it, &open))
+            .run(move |it| conversations::open_session(it, &node, &open))
             .await
     }
 
@@ -254,7 +256,7 @@ impl Store for SqliteStore {
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError> {
         let node = Arc::clone(&self.node);
         self.writer
-            .run(move |it| conversations::append_message(it, &node, &message))
+            .run(move |it| append::append_message(it, &node, &message))
             .await
     }
 

@@ -80,6 +80,7 @@ async fn conversation(store: &SqliteStore) -> ConversationId {
         idle: std::time::Duration::from_mins(1),
         now: NOW,
         context: String::new(),
+        at_once: None,
     };
     store
         .open_session(open)
@@ -97,6 +98,7 @@ fn message(conversation: ConversationId, id: u32, bytes: usize) -> NewMessage {
         body: "x".repeat(bytes),
         session_id: "ss-1".to_owned(),
         context: String::new(),
+        at_once: None,
         now: NOW,
     }
 }
