@@ -68,7 +68,7 @@ pub struct SqliteOptions {
     pub readers: NonZeroUsize,
     /// The number of writes that may wait. After that, callers wait.
     pub queue: usize,
-    /// The most writes in one transaction. With more, the sync no longer dominates the cost.
+    /// The most writes in one transaction. The writes of one transaction share pages of the log, and its sync.
     pub batch: usize,
     /// The name in which leases are taken. One process at a time uses a file, so all have the same name: a server that
     /// starts again goes on with its own leases.
@@ -82,8 +82,8 @@ impl Default for SqliteOptions {
         SqliteOptions {
             synchronous: Synchronous::Full,
             readers: NonZeroUsize::MIN.saturating_add(2),
-            queue: 1_024,
-            batch: 256,
+            queue: 2_048,
+            batch: 1_024,
             node: "local".into(),
             max_pages: None,
         }
