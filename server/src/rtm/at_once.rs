@@ -37,9 +37,10 @@ fn ask(
     if *answers.effects() != Effects::default() {
         return None;
     }
+    let now = rtm.clock.now();
     let bodies = answers.into_bodies().into_iter();
     let answers = bodies.map(|body| NewAnswer {
-        message_id: rtm.ids.message(),
+        message_id: rtm.ids.message(now),
         body,
     });
     Some(answers.collect())

@@ -84,7 +84,7 @@ async fn a_peer_that_does_not_read_is_cut_off_and_costs_others_nothing() {
             panic!("an open job");
         };
         let answers = (0..20).map(|_| NewAnswer {
-            message_id: RandomIds.message(),
+            message_id: RandomIds.message(app.clock.now()),
             body: big.clone(),
         });
         for stored in store

@@ -23,7 +23,7 @@ async fn flood(app: &TestApp, turns: usize, bytes: usize) -> u64 {
             panic!("an open job");
         };
         let answers = (0..20).map(|_| NewAnswer {
-            message_id: RandomIds.message(),
+            message_id: RandomIds.message(app.clock.now()),
             body: big.clone(),
         });
         let stored = store

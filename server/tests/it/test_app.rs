@@ -345,10 +345,10 @@ impl Ids for TestIds {
         RandomIds.uuid()
     }
 
-    fn message(&self) -> String {
+    fn message(&self, now: Millis) -> String {
         let wanted = self.panic_on_message.swap(false, Ordering::SeqCst);
         assert!(!wanted, "on purpose");
-        RandomIds.message()
+        RandomIds.message(now)
     }
 }
 

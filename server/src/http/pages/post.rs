@@ -236,7 +236,7 @@ async fn keep(
         .store
         .append_message(NewMessage {
             conversation,
-            message_id: rtm.ids.message(),
+            message_id: rtm.ids.message(rtm.clock.now()),
             client_message_id: None,
             words: Fingerprint::of(&body),
             body,

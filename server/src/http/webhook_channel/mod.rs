@@ -324,7 +324,7 @@ async fn keep(
             let claim = answers::claim(&rtm, conversation);
             let appended = rtm.store.append_message(NewMessage {
                 conversation,
-                message_id: rtm.ids.message(),
+                message_id: rtm.ids.message(rtm.clock.now()),
                 client_message_id: said.client_message_id,
                 words: said.words,
                 body: said.body,

@@ -100,17 +100,18 @@ impl Live {
         // An answer to an earlier frame does not wait for the disk.
         self.flush().await?;
         let at_once = at_once::answers(&self.rtm, &self.listener.bot.task_bot_id, &said.text);
+        let now = self.rtm.clock.now();
         let claim = answers::claim(&self.rtm, self.conversation);
         let stored = self.rtm.store.append_message(NewMessage {
             conversation: self.conversation,
-            message_id: self.rtm.ids.message(),
+            message_id: self.rtm.ids.message(now),
             client_message_id: said.client_message_id,
             words: said.words,
             body: said.body,
             session_id: String::from(&*self.session_id),
             context: context_with(&self.context, said.custom_data),
             at_once,
-            now: self.rtm.clock.now(),
+            now,
         });
         let appended = match stored.await {
             Ok(appended) => appended,
