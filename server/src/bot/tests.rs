@@ -373,6 +373,24 @@ async fn what_a_script_has_no_rule_for_goes_to_the_bot_behind_it() {
 }
 
 #[tokio::test]
+async fn a_script_knows_at_once_what_it_would_answer() {
+    let script = "[[greeting]]\nsay = \"Hi\"\n[[rule]]\nwhen = [\"slowly\"]\nsay = \"One two\"\nstream = 50\n\
+                  [fallback]\nsay = \"echo {text}\"\n";
+    let file = ScriptFile::new(script);
+    let bot = ScriptedBot::open(&file.0).expect("opens");
+    let bodies = |answers: Option<Answers>| answers.map(Answers::into_bodies);
+    let mut asked = Answers::new();
+    let answered = bot.answer(turn(message("x")), &mut asked).await;
+    answered.expect("answers");
+    assert_eq!(bodies(bot.at_once("x")), bodies(Some(asked)));
+    assert_eq!(bodies(bot.greets_at_once()).map(|it| it.len()), Some(1));
+    assert!(bot.at_once("slowly").is_none(), "it takes its time");
+    // The turns of the bot behind a script are counted.
+    let before = ScriptedBot::open_before(&file.0, Some(Arc::new(Behind))).expect("opens");
+    assert!(before.at_once("x").is_none() && before.greets_at_once().is_none());
+}
+
+#[tokio::test]
 async fn a_bot_that_says_too_much_fails_its_turn() {
     let mut answers = Answers::new();
     for _ in 0..MAX_ANSWERS {
