@@ -2,7 +2,8 @@
 //!
 //! # Layout, in the order of a request
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`listen`]: connections, `answering`: the answers on them; [`base_path`] and [`router`]: every route; [`state`]:
+//! - [`listen`]: connections, `proxy_protocol`: whose they are, `answering`: the answers on them;
+//!   [`base_path`] and [`router`]: every route; [`state`]:
 //!   what handlers share.
 //! - [`security`]: who calls, how often, and security headers; [`error`]: the answers to failed requests,
 //!   [`start_error`]: why the server cannot start.
@@ -12,7 +13,6 @@
 //!   share; [`outbound`]: the client for calls to other servers.
 //! - [`clock`], [`ids`], [`shutdown`]: the only sources of time, names and tasks; [`swap`]: values that are replaced
 //!   while they are read.
-//!   while it is read.
 //! - [`limits`]: every number that bounds something; [`telemetry`]: the log; [`dev`]: reload while developing.
 
 mod answering;
@@ -31,6 +31,7 @@ pub mod limits;
 pub mod listen;
 mod open_bus;
 pub mod outbound;
+mod proxy_protocol;
 pub mod records;
 pub mod router;
 pub mod rtm;

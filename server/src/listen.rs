@@ -36,7 +36,9 @@ use crate::limits::{
     H2_STREAM_WINDOW, H2_STREAMS, HEAD_BYTES, HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION,
     STUCK_REQUEST, WRITE_STALL,
 };
-use crate::security::client_ip::{AddressKey, Peer, is_proxy};
+use crate::proxy_protocol;
+use crate::security::client_ip::{AddressKey, Announced, Peer, is_proxy};
+use crate::security::proxy::{ProxyFault, ProxyFaults};
 use crate::shutdown::Shutdown;
 use crate::start_error::StartError;
 
@@ -71,49 +73,82 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 /// Accepts connections until the server shuts down. Their tasks end with [`Shutdown::drain`].
 pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, shutdown: Shutdown) {
-    let count = Arc::new(Count::new(
-        config.server.max_connections,
-        config.server.max_connections_per_address,
-    ));
-    let builder = Arc::new(builder());
+    let reception = Reception {
+        count: Arc::new(Count::new(
+            config.server.max_connections,
+            config.server.max_connections_per_address,
+        )),
+        serving: Serving {
+            router,
+            builder: Arc::new(builder()),
+            shutdown: shutdown.clone(),
+            faults: Arc::default(),
+        },
+        config,
+    };
     loop {
         let accepted = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, peer)) => reception.take(stream, peer),
             Err(error) => {
                 // Usually no descriptors are left, and others must close first.
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
             }
-        };
+        }
+    }
+}
+
+/// What accepted connections need.
+struct Reception {
+    count: Arc<Count>,
+    serving: Serving,
+    config: Arc<Config>,
+}
+
+impl Reception {
+    /// Counts a connection and starts its task.
+    fn take(&self, stream: TcpStream, peer: SocketAddr) {
         // A listed proxy brings many visitors. They are counted by address later.
-        let address = (!is_proxy(peer.ip(), &config.server.trusted_proxies))
-            .then(|| AddressKey::from(peer.ip()));
-        let Some(permit) = count.enter(address) else {
+        let listed = is_proxy(peer.ip(), &self.config.server.trusted_proxies);
+        let address = (!listed).then(|| AddressKey::from(peer.ip()));
+        let Some(permit) = self.count.enter(address) else {
             tracing::debug!("a connection was refused: too many");
-            continue;
+            return;
         };
         // Small frames must not wait for a full segment. If this fails, it only costs time.
         drop(stream.set_nodelay(true));
         let permit = ConnectionPermit(Arc::new(permit));
-        let connection = connection(
-            Metered {
-                stream,
-                stall: None,
-                _permit: permit.clone(),
-            },
-            (peer, permit),
-            router.clone(),
-            Arc::clone(&builder),
-            shutdown.clone(),
-        );
-        shutdown.spawn("connection", connection);
+        let stream = Metered {
+            stream,
+            stall: None,
+            _permit: permit.clone(),
+        };
+        let caller = Caller {
+            peer,
+            permit,
+            announced: None,
+        };
+        let serving = self.serving.clone();
+        let connection: Pin<Box<dyn Future<Output = ()> + Send>> =
+            if listed && self.config.server.proxy_protocol {
+                Box::pin(serving.announced(stream, caller))
+            } else {
+                Box::pin(serving.connection(stream, caller))
+            };
+        self.serving.shutdown.spawn("connection", connection);
     }
+}
+
+/// Where the requests of a connection come from.
+struct Caller {
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    announced: Option<Announced>,
 }
 
 /// The limits of both protocols.
@@ -137,52 +172,83 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// One connection from its first byte to its end or its upgrade.
-async fn connection(
-    stream: Metered,
-    (peer, permit): (SocketAddr, ConnectionPermit),
+/// What serves connections.
+#[derive(Clone)]
+struct Serving {
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
     shutdown: Shutdown,
-) {
-    let activity = Arc::new(ConnectionActivity::default());
-    let service = {
-        let activity = Arc::clone(&activity);
-        hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            request.extensions_mut().insert(permit.clone());
-            let busy = activity.begin();
-            let mut router = router.clone();
-            async move {
-                let response = router.call(request.map(Body::new)).await?;
-                Ok::<_, Infallible>(response.map(|body| busy.answer(body)))
-            }
-        })
-    };
-    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let mut ending = false;
-    let mut seen = activity.steps();
-    let mut quiet_since = Instant::now();
-    loop {
-        tokio::select! {
-            // A broken connection is the peer's affair. The router has logged what failed inside.
-            _ = serving.as_mut() => return,
-            () = shutdown.cancelled(), if !ending => {
-                ending = true;
-                serving.as_mut().graceful_shutdown();
-            }
-            () = tokio::time::sleep(IDLE_CHECK) => {
-                let now = activity.steps();
-                let patience = if activity.in_progress() { STUCK_REQUEST } else { IDLE_CONNECTION };
-                if now != seen {
-                    seen = now;
-                    quiet_since = Instant::now();
-                } else if quiet_since.elapsed() >= patience {
-                    return;
+    faults: Arc<ProxyFaults>,
+}
+
+impl Serving {
+    /// A connection that begins with a PROXY header. The header comes with the connection, or never.
+    async fn announced(self, mut stream: Metered, mut caller: Caller) {
+        let header = proxy_protocol::read(&mut stream.stream);
+        match tokio::time::timeout(HEAD_TIME, header).await {
+            Ok(Ok(said)) => {
+                if let Some(source) = said.source {
+                    caller.peer = source;
+                    caller.announced = Some(Announced { tls: said.tls });
                 }
-                if activity.is_left_lying() {
-                    tracing::debug!("a connection was cut: it does not take an answer");
-                    return;
+                self.connection(stream, caller).await;
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::debug!(%error, "no PROXY header");
+                self.faults.report(ProxyFault::NoProxyHeader);
+            }
+            // A balancer looks whether the port is open, and hangs up.
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+
+    /// A connection from its first byte of HTTP to its end or its upgrade.
+    async fn connection(self, stream: Metered, caller: Caller) {
+        let activity = Arc::new(ConnectionActivity::default());
+        let service = {
+            let activity = Arc::clone(&activity);
+            let router = self.router.clone();
+            hyper::service::service_fn(move |mut request: Request<Incoming>| {
+                let extensions = request.extensions_mut();
+                extensions.insert(Peer(caller.peer));
+                extensions.insert(caller.permit.clone());
+                if let Some(announced) = caller.announced {
+                    extensions.insert(announced);
+                }
+                let busy = activity.begin();
+                let mut router = router.clone();
+                async move {
+                    let response = router.call(request.map(Body::new)).await?;
+                    Ok::<_, Infallible>(response.map(|body| busy.answer(body)))
+                }
+            })
+        };
+        let stream = TokioIo::new(stream);
+        let mut serving = pin!(self.builder.serve_connection_with_upgrades(stream, service));
+        let mut ending = false;
+        let mut seen = activity.steps();
+        let mut quiet_since = Instant::now();
+        loop {
+            tokio::select! {
+                // A broken connection is the peer's affair. The router has logged what failed inside.
+                _ = serving.as_mut() => return,
+                () = self.shutdown.cancelled(), if !ending => {
+                    ending = true;
+                    serving.as_mut().graceful_shutdown();
+                }
+                () = tokio::time::sleep(IDLE_CHECK) => {
+                    let now = activity.steps();
+                    let patience = if activity.in_progress() { STUCK_REQUEST } else { IDLE_CONNECTION };
+                    if now != seen {
+                        seen = now;
+                        quiet_since = Instant::now();
+                    } else if quiet_since.elapsed() >= patience {
+                        return;
+                    }
+                    if activity.is_left_lying() {
+                        tracing::debug!("a connection was cut: it does not take an answer");
+                        return;
+                    }
                 }
             }
         }

@@ -46,7 +46,7 @@ pub use load::{Flags, Sources};
 pub use platform::Platform;
 pub use policy::{Rate, Retention, Sessions, Tokens, VisitorSecret};
 pub(crate) use secrets::{read_secret, secret};
-pub use server::{Log, LogFormat, Server};
+pub use server::{ForwardedBy, Log, LogFormat, Server};
 pub use show::masked;
 pub(crate) use store::Database;
 pub use store::{Durability, Store, StoreKind};

@@ -12,6 +12,10 @@ use super::values::{BaseUrl, Period, empty_is_none};
 /// `[server]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that operators set by itself"
+)]
 pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
@@ -32,6 +36,10 @@ pub struct Server {
     /// Proxies in front. Only they may say where a request came from.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The headers in which they say it.
+    pub forwarded_by: ForwardedBy,
+    /// Whether their connections begin with a PROXY header.
+    pub proxy_protocol: bool,
     /// The most connections. 0: no limit.
     pub max_connections: u32,
     /// The most connections from one address that are not sockets. 0: no limit.
@@ -64,6 +72,17 @@ impl Server {
         let within = self.drain_within.0;
         (within / 10 * 3).max(within.saturating_sub(Duration::from_secs(7)))
     }
+}
+
+/// The headers in which proxies say where a request came from. Only one family counts, because a proxy passes on what a
+/// stranger wrote into the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Networks, or single addresses without a prefix length.

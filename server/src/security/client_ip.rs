@@ -2,9 +2,9 @@
 //!
 //! In the path: [`identify`] runs first and leaves a [`Client`] in the request's extensions.
 //!
-//! Invariant: `X-Forwarded-For` and `X-Forwarded-Proto` count only if the peer is a listed proxy. The list is read from
-//! the right, because everything left of the first unlisted address is only a claim. The scheme `wss` counts as
-//! `https`. The header `Forwarded` is ignored, because proxies that write it can also write the other two.
+//! Invariants: headers count only if the peer is a listed proxy. The list is read from the right, because everything left
+//! of the first unlisted address is only a claim. Only one family of headers counts, `X-Forwarded-…` or `Forwarded`: a
+//! proxy that writes one of them passes on what a stranger wrote into the other. The scheme `wss` counts as `https`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,12 +15,20 @@ use axum::response::Response;
 use http::HeaderMap;
 use ipnet::IpNet;
 
+use super::forwarded;
 use super::proxy::{ProxyFault, ProxyFaults};
-use crate::config::Config;
+use crate::config::{Config, ForwardedBy};
 
 /// The other end of the connection. The listener puts it into every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// The connection began with a PROXY header, which named the [`Peer`]. The listener puts it into its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Announced {
+    /// Whether the header says that the peer used TLS.
+    pub tls: bool,
+}
 
 /// Who sent the request, and whether over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +68,21 @@ impl AddressKey {
 }
 
 /// Finds the visitor behind listed proxies.
-pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
+pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet], by: ForwardedBy) -> Client {
     let peer = peer.to_canonical();
-    let trusted = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
-    if !trusted(&peer) {
+    if !is_proxy(peer, proxies) {
         return Client {
             ip: peer,
             secure: false,
         };
     }
+    match by {
+        ForwardedBy::XForwarded => by_x_forwarded(peer, headers, proxies),
+        ForwardedBy::Forwarded => by_forwarded(peer, headers, proxies),
+    }
+}
+
+fn by_x_forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
     let mut ip = peer;
     for hop in from_the_right(headers, "x-forwarded-for") {
         // If a proxy wrote no address (`unknown`, `_hidden`), the search ends at that proxy.
@@ -76,7 +90,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
             break;
         };
         ip = address;
-        if !trusted(&address) {
+        if !is_proxy(address, proxies) {
             break;
         }
     }
@@ -84,6 +98,40 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
     let mut protocols = from_the_right(headers, "x-forwarded-proto").peekable();
     let secure = protocols.peek().is_some() && protocols.all(is_secure);
     Client { ip, secure }
+}
+
+fn by_forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
+    let mut ip = peer;
+    let mut outermost = None;
+    let mut plain = false;
+    for hop in believed(headers, proxies) {
+        if let Some(address) = hop.asked_by.as_deref().and_then(hop_address) {
+            ip = address;
+        }
+        // A proxy in the middle may leave the scheme to the outermost one.
+        plain |= hop
+            .scheme
+            .as_deref()
+            .is_some_and(|scheme| !is_secure(scheme));
+        outermost = Some(hop.scheme.is_some());
+    }
+    Client {
+        ip,
+        secure: outermost == Some(true) && !plain,
+    }
+}
+
+/// The hops of `Forwarded` that listed proxies wrote, last first.
+fn believed(headers: &HeaderMap, proxies: &[IpNet]) -> Vec<forwarded::Hop> {
+    let mut hops = forwarded::from_the_right(headers);
+    // The hop to the left was written by the one who asked here, if that is a listed proxy.
+    let by_listed = |hop: &forwarded::Hop| {
+        let asked_by = hop.asked_by.as_deref().and_then(hop_address);
+        asked_by.is_some_and(|address| is_proxy(address, proxies))
+    };
+    let listed = hops.iter().take_while(|hop| by_listed(hop)).count();
+    hops.truncate(listed + 1);
+    hops
 }
 
 /// `wss` is the name of the same scheme for sockets.
@@ -94,14 +142,26 @@ fn is_secure(scheme: &str) -> bool {
 }
 
 /// Why a proxy's request may count as plain although the visitor used https. `None`: nothing says that the visitor did.
-pub fn misled(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Option<ProxyFault> {
+pub fn misled(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    proxies: &[IpNet],
+    by: ForwardedBy,
+) -> Option<ProxyFault> {
     let peer = peer.to_canonical();
     if !is_proxy(peer, proxies) {
         return says_forwarded(headers).then_some(ProxyFault::NotListed(peer));
     }
-    match from_the_right(headers, "x-forwarded-proto").last() {
-        None | Some("") => Some(ProxyFault::NoScheme),
-        Some(first) => is_secure(first).then_some(ProxyFault::PlainHop),
+    let outermost = match by {
+        ForwardedBy::XForwarded => from_the_right(headers, "x-forwarded-proto")
+            .last()
+            .filter(|scheme| !scheme.is_empty())
+            .map(str::to_owned),
+        ForwardedBy::Forwarded => believed(headers, proxies).pop().and_then(|hop| hop.scheme),
+    };
+    match outermost {
+        None => Some(ProxyFault::NoScheme(by)),
+        Some(scheme) => is_secure(&scheme).then_some(ProxyFault::PlainHop),
     }
 }
 
@@ -155,9 +215,17 @@ pub async fn identify(
         .get::<Peer>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let proxies = &config.server.trusted_proxies;
-    let client = client(peer, request.headers(), proxies);
-    if !is_proxy(peer, proxies) && says_forwarded(request.headers()) {
-        faults.report(ProxyFault::NotListed(peer.to_canonical()));
+    let by = config.server.forwarded_by;
+    let mut client = client(peer, request.headers(), proxies, by);
+    if !is_proxy(peer, proxies) {
+        match request.extensions().get::<Announced>() {
+            // Whatever stands in its headers, the visitor wrote it.
+            Some(announced) => client.secure = announced.tls,
+            None if says_forwarded(request.headers()) => {
+                faults.report(ProxyFault::NotListed(peer.to_canonical()));
+            }
+            None => {}
+        }
     }
     request.extensions_mut().insert(client);
     next.run(request).await
@@ -170,12 +238,16 @@ mod tests {
     const PROXIES: [&str; 3] = ["10.0.0.0/8", "192.0.2.7/32", "2001:db8:ffff::/48"];
 
     fn seen(peer: &str, headers: &[(&'static str, &str)]) -> Client {
+        seen_by(ForwardedBy::XForwarded, peer, headers)
+    }
+
+    fn seen_by(by: ForwardedBy, peer: &str, headers: &[(&'static str, &str)]) -> Client {
         let proxies: Vec<IpNet> = PROXIES.iter().map(|p| p.parse().unwrap()).collect();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        client(peer.parse().unwrap(), &map, &proxies)
+        client(peer.parse().unwrap(), &map, &proxies, by)
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -260,23 +332,13 @@ mod tests {
     fn who_misleads_us_about_https_is_found() {
         let listed = "10.0.0.1";
         let stranger = Some(ProxyFault::NotListed(ip("203.0.113.9")));
+        let by = ForwardedBy::XForwarded;
+        let no_scheme = Some(ProxyFault::NoScheme(by));
         for (peer, lines, fault) in [
-            (listed, &[][..], Some(ProxyFault::NoScheme)),
-            (
-                listed,
-                &[("x-forwarded-for", "198.51.100.1")],
-                Some(ProxyFault::NoScheme),
-            ),
-            (
-                listed,
-                &[("forwarded", "proto=https")],
-                Some(ProxyFault::NoScheme),
-            ),
-            (
-                listed,
-                &[("x-forwarded-proto", "")],
-                Some(ProxyFault::NoScheme),
-            ),
+            (listed, &[][..], no_scheme),
+            (listed, &[("x-forwarded-for", "198.51.100.1")], no_scheme),
+            (listed, &[("forwarded", "proto=https")], no_scheme),
+            (listed, &[("x-forwarded-proto", "")], no_scheme),
             (
                 listed,
                 &[("x-forwarded-proto", "https, http")],
@@ -303,7 +365,105 @@ mod tests {
             for (name, value) in lines {
                 map.append(*name, value.parse().unwrap());
             }
-            assert_eq!(misled(ip(peer), &map, &proxies), fault, "{peer} {lines:?}");
+            let found = misled(ip(peer), &map, &proxies, by);
+            assert_eq!(found, fault, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_like_the_other_headers_when_the_proxies_write_it() {
+        for (line, address, secure) in [
+            ("for=198.51.100.1;proto=https", "198.51.100.1", true),
+            ("for=198.51.100.1;proto=wss", "198.51.100.1", true),
+            ("for=198.51.100.1;proto=http", "198.51.100.1", false),
+            ("for=198.51.100.1", "198.51.100.1", false),
+            ("proto=https", "10.0.0.1", true),
+            ("for=\"[2001:db8::5]:80\";proto=HTTPS", "2001:db8::5", true),
+            ("for=unknown;proto=https", "10.0.0.1", true),
+            // A stranger's claim is to the left of the proxy's own word.
+            (
+                "for=1.1.1.1;proto=https, for=198.51.100.1;proto=http",
+                "198.51.100.1",
+                false,
+            ),
+            (
+                "for=1.1.1.1;proto=http, for=198.51.100.1;proto=https",
+                "198.51.100.1",
+                true,
+            ),
+            (
+                "for=1.1.1.1;proto=https, for=198.51.100.1",
+                "198.51.100.1",
+                false,
+            ),
+            // Two listed proxies: the outer one must say https, the inner one nothing else.
+            (
+                "for=198.51.100.1;proto=https, for=10.2.2.2",
+                "198.51.100.1",
+                true,
+            ),
+            (
+                "for=198.51.100.1;proto=https, for=10.2.2.2;proto=http",
+                "198.51.100.1",
+                false,
+            ),
+            (
+                "for=198.51.100.1, for=10.2.2.2;proto=https",
+                "198.51.100.1",
+                false,
+            ),
+            (
+                "for=198.51.100.1;proto=https, for=_hidden",
+                "10.0.0.1",
+                false,
+            ),
+            ("for=\"198.51.100.1;proto=https", "10.0.0.1", false),
+            ("", "10.0.0.1", false),
+        ] {
+            let seen = seen_by(ForwardedBy::Forwarded, "10.0.0.1", &[("forwarded", line)]);
+            assert_eq!((seen.ip, seen.secure), (ip(address), secure), "{line}");
+        }
+        let claimed = [("forwarded", "for=198.51.100.1;proto=https")];
+        let stranger = seen_by(ForwardedBy::Forwarded, "203.0.113.9", &claimed);
+        assert_eq!((stranger.ip, stranger.secure), (ip("203.0.113.9"), false));
+    }
+
+    #[test]
+    fn the_other_family_of_headers_is_a_strangers_word() {
+        let both = [
+            ("x-forwarded-for", "198.51.100.1"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=198.51.100.2;proto=http"),
+        ];
+        let seen = |by| seen_by(by, "10.0.0.1", &both);
+        let x = seen(ForwardedBy::XForwarded);
+        assert_eq!((x.ip, x.secure), (ip("198.51.100.1"), true));
+        let forwarded = seen(ForwardedBy::Forwarded);
+        assert_eq!(
+            (forwarded.ip, forwarded.secure),
+            (ip("198.51.100.2"), false)
+        );
+    }
+
+    #[test]
+    fn who_misleads_us_by_forwarded_is_found() {
+        let by = ForwardedBy::Forwarded;
+        let no_scheme = Some(ProxyFault::NoScheme(by));
+        for (name, value, fault) in [
+            ("x-forwarded-proto", "https", no_scheme),
+            ("forwarded", "for=198.51.100.1", no_scheme),
+            ("forwarded", "for=198.51.100.1;proto=http", None),
+            (
+                "forwarded",
+                "for=198.51.100.1;proto=https, for=10.2.2.2;proto=http",
+                Some(ProxyFault::PlainHop),
+            ),
+        ] {
+            let proxies: Vec<IpNet> = PROXIES.iter().map(|p| p.parse().unwrap()).collect();
+            let mut map = HeaderMap::new();
+            map.append(name, value.parse().unwrap());
+            let found = misled(ip("10.0.0.1"), &map, &proxies, by);
+            assert_eq!(found, fault, "{value}");
         }
     }
 

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::client_ip::{Client, Peer, is_proxy, misled};
+use super::client_ip::{Announced, Client, Peer, is_proxy, misled};
 use super::origin::own_origin;
 use super::proxy::{ProxyFault, ProxyFaults};
 use crate::config::Config;
@@ -74,9 +74,12 @@ pub async fn guard(
 fn fault(config: &Config, request: &Request) -> Option<ProxyFault> {
     let peer = request.extensions().get::<Peer>()?.0.ip();
     let proxies = &config.server.trusted_proxies;
-    let said = misled(peer, request.headers(), proxies);
+    let listed = is_proxy(peer, proxies);
+    if !listed && request.extensions().get::<Announced>().is_some() {
+        return used_https(request).then_some(ProxyFault::NoTls);
+    }
+    let said = misled(peer, request.headers(), proxies, config.server.forwarded_by);
     said.or_else(|| {
-        let listed = is_proxy(peer, proxies);
         used_https(request).then_some(if listed {
             ProxyFault::SaysHttp
         } else {

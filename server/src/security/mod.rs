@@ -7,6 +7,7 @@
 //! a store or a socket.
 
 pub mod client_ip;
+pub mod forwarded;
 pub mod headers;
 pub mod https;
 pub mod origin;

@@ -36,6 +36,7 @@ mod openai;
 mod pages;
 mod presets;
 mod program;
+mod proxied;
 mod quiet;
 mod reload;
 mod resume;
