@@ -2,7 +2,7 @@
 //!
 //! # Layout, in the order of a request
 //! - [`cli`]: arguments and commands; [`config`]: what is configured; [`first_start`]: the demo.
-//! - [`listen`]: connections, `proxy_protocol`: whose they are, `answering`: the answers on them;
+//! - [`listen`]: connections, `proxy_protocol`: whose they are, `answering`: the answers on them, `draining`: their end;
 //!   [`base_path`] and [`router`]: every route; [`state`]:
 //!   what handlers share.
 //! - [`security`]: who calls, how often, and security headers; [`error`]: the answers to failed requests,
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dev;
+mod draining;
 pub mod error;
 pub mod first_start;
 pub mod http;

@@ -72,6 +72,9 @@ pub const MAKING_HISTORY: usize = 2 * 1024 * 1024;
 pub const MAKING_PAGE: usize = 4 * 1024 * 1024;
 /// The memory for an answer that is made while it is read: a file and its buffer.
 pub const STREAMED_ANSWER: usize = 80 * 1024;
+/// How long a connection may take to ask its first question after the server was told to end. The request is on its way:
+/// a proxy connects when it has one, and could not send it again to another node.
+pub const LAST_REQUEST: Duration = Duration::from_millis(500);
 /// Connections that the kernel holds while we accept. A reconnect storm brings thousands in a second.
 pub const ACCEPT_BACKLOG: u32 = 4096;
 /// The pause after a failed accept (no descriptors left). Trying at once would spin.

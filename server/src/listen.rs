@@ -4,9 +4,9 @@
 //! but keeps its `Metered` stream, and with it its permit and the write limit. By address it counts as a socket from
 //! then on.
 //!
-//! Invariants: half a head, half a body, silence and a peer that reads nothing are all cut off within
-//! [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. So is a peer that does not take one answer, whatever else it takes. Only
-//! the drain waits for a connection.
+//! Invariants: what the kernel had accepted before the end of the server gets its answer. Half a head, half a body,
+//! silence and a peer that reads nothing are all cut off within [`IDLE_CONNECTION`] plus [`IDLE_CHECK`]. So is a peer
+//! that does not take one answer, whatever else it takes. Only the drain waits for a connection.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::limits::{
     ACCEPT_BACKLOG, ACCEPT_PAUSE, H2_CONNECTION_WINDOW, H2_PENDING_RESETS, H2_SEND_BUFFER,
     H2_STREAM_WINDOW, H2_STREAMS, HEAD_BYTES, HEAD_TIME, HEADERS, IDLE_CHECK, IDLE_CONNECTION,
-    STUCK_REQUEST, WRITE_STALL,
+    LAST_REQUEST, STUCK_REQUEST, WRITE_STALL,
 };
 use crate::proxy_protocol;
 use crate::security::client_ip::{AddressKey, Announced, Peer, is_proxy};
@@ -89,7 +89,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -99,6 +99,16 @@ pub async fn serve(listener: TcpListener, router: Router, config: Arc<Config>, s
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+    // The kernel resets what still waits in the queue of a port that is closed, also when a request is in it already.
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).map(|()| stream);
+        if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+            reception.take(stream, peer);
         }
     }
 }
@@ -225,6 +235,7 @@ impl Serving {
         };
         let stream = TokioIo::new(stream);
         let mut serving = pin!(self.builder.serve_connection_with_upgrades(stream, service));
+        let mut ends = pin!(self.end(&activity));
         let mut ending = false;
         let mut seen = activity.steps();
         let mut quiet_since = Instant::now();
@@ -232,7 +243,7 @@ impl Serving {
             tokio::select! {
                 // A broken connection is the peer's affair. The router has logged what failed inside.
                 _ = serving.as_mut() => return,
-                () = self.shutdown.cancelled(), if !ending => {
+                () = ends.as_mut(), if !ending => {
                     ending = true;
                     serving.as_mut().graceful_shutdown();
                 }
@@ -251,6 +262,14 @@ impl Serving {
                     }
                 }
             }
+        }
+    }
+
+    /// Resolves when the connection is to end: with the server, but not before its first request.
+    async fn end(&self, activity: &ConnectionActivity) {
+        self.shutdown.cancelled().await;
+        if activity.steps() == 0 {
+            tokio::time::sleep(LAST_REQUEST).await;
         }
     }
 }

@@ -190,6 +190,49 @@ async fn the_end_of_the_server_ends_unused_connections_and_refuses_new_ones() {
     assert!(TcpStream::connect(address).await.is_err());
 }
 
+const LAST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_that_was_on_its_way_when_the_server_ended_is_answered() {
+    let (address, shutdown) = start("");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The tasks of the listener and of the connection.
+    while shutdown.running() < 2 {
+        tokio::task::yield_now().await;
+    }
+    shutdown.cancel();
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(LAST).await.unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.ends_with("hello"), "{heard}");
+    assert_eq!(shutdown.drain(Duration::from_secs(5)).await.left, 0);
+}
+
+#[tokio::test]
+async fn what_the_kernel_had_accepted_when_the_server_ended_is_answered() {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(LAST).await.unwrap();
+        waiting.push(stream);
+    }
+    let shutdown = Shutdown::new();
+    shutdown.cancel();
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let config = Arc::new(test_config(""));
+    serve(listener, router, config, shutdown.clone()).await;
+    for mut stream in waiting {
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        assert!(heard.ends_with("hello"), "{heard}");
+    }
+}
+
 #[tokio::test]
 async fn more_than_the_limit_are_closed_at_once_and_places_are_given_back() {
     let (address, _shutdown) = start("[server]\nmax_connections_per_address = 2");

@@ -20,6 +20,7 @@ use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 
 use crate::base_path;
 use crate::dev::DevBuild;
+use crate::draining;
 use crate::error::{ApiError, number, shape};
 use crate::http::{bot_framework, botkit, health, in_flight, pages, sign, way_in, webhook_channel};
 use crate::limits::{
@@ -70,6 +71,7 @@ pub fn router(state: AppState) -> Router {
             base_path::left_on(&config),
             base_path::take_away,
         ))
+        .layer(from_fn_with_state(state.clone(), draining::hang_up))
         .layer(from_fn_with_state(Arc::clone(&state.ids), number))
         .layer(CatchPanicLayer::custom(panicked(state.shutdown.clone())))
         .layer(Extension(faults))
