@@ -1,14 +1,19 @@
-//! One file to deploy: the server with the site inside.
+//! What is deployed: the server with the site inside, and what systemd needs to run it.
 //!
 //! In the path: the site of `build`, then the server is built with its files inside (feature `embed-site`, `server/src/http/assets.rs`).
 
 use std::fs;
 
+use anyhow::Context as _;
+
 use crate::build::{self, Build};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Makes `<target>/package/parlour`, stripped, which runs from an empty folder.
+/// Files of `deploy/` that go along; `docs/deploy.md` says where to.
+const ALONG: [&str; 2] = ["parlour.service", "parlour.sysusers"];
+
+/// Makes `<target>/package/parlour`, stripped, which runs from an empty folder, with the files for systemd beside it.
 pub(crate) fn package(workspace: &Workspace) -> anyhow::Result<()> {
     build::site(workspace)?;
     // `cargo rustc` strips this binary only: a profile of its own would build every dependency again.
@@ -28,6 +33,10 @@ pub(crate) fn package(workspace: &Workspace) -> anyhow::Result<()> {
     // A running copy cannot be written over, but it can be removed.
     drop(fs::remove_file(&packaged));
     let bytes = fs::copy(server, &packaged)?;
+    for file in ALONG {
+        fs::copy(workspace.root.join("deploy").join(file), folder.join(file))
+            .with_context(|| format!("deploy/{file} cannot be copied"))?;
+    }
     println!(
         "\n{} ({}.{} MB)",
         packaged.display(),

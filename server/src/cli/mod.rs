@@ -3,12 +3,14 @@
 //! In the path: `main` calls [`run`]; it reads the configuration and hands over to one command.
 //!
 //! Invariants: a mistake before the server runs is one sentence on the standard error output, with exit code 2. A
-//! checked token that is refused, and a bot that does not answer, give exit code 1. The standard output holds only the
+//! checked token that is refused, a bot that does not answer and a server that is not ready give exit code 1. The standard output holds only the
 //! result: pages to open, a token, a configuration.
 
 mod app;
 mod bot;
 mod db;
+mod manager;
+mod ready;
 mod serve;
 mod token;
 mod user;
@@ -28,7 +30,7 @@ use crate::state::open_bots;
 
 /// The file that is read if `--config` names no other and this one exists.
 const USUAL_FILE: &str = "parlour.toml";
-/// For a checked token that is refused, and a bot that does not answer.
+/// For a checked token that is refused, a bot that does not answer, and a server that is not ready.
 const REFUSED: u8 = 1;
 /// For mistakes that the person at the keyboard can correct.
 const CORRECT_IT: u8 = 2;
@@ -78,6 +80,8 @@ struct LocationArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask the running server whether it is ready; exit code 1: it is not
+    Ready,
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -167,6 +171,11 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
     let sources = cli.location.sources()?;
     match &cli.command {
         None => serve::serve(&cli.location, &sources)?,
+        Some(Command::Ready) => {
+            if !ready::ask(&sources)? {
+                return Ok(ExitCode::from(REFUSED));
+            }
+        }
         Some(Command::Config(ConfigCommand::Check { online })) => {
             let config = check(&sources)?;
             let demo = if config.apps.is_empty() {

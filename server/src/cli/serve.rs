@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{LocationArgs, reached_at, say};
+use super::{LocationArgs, manager, reached_at, say};
 use crate::base_path::must_be_taken_away;
 use crate::clock::SystemClock;
 use crate::config::{BaseUrl, Config, Sources};
@@ -77,11 +77,13 @@ async fn run(
         shutdown.clone(),
     );
     shutdown.spawn("listener", serving);
+    manager::tell(manager::READY);
 
     while matches!(signals.next().await, Signal::Reload) {
         reload(&state, location, &mut sources);
     }
     tracing::info!("ending");
+    manager::tell(manager::STOPPING);
     state.readiness.drain();
     let server = &state.config().server;
     let delay = server.drain_delay.0;

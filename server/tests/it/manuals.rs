@@ -83,8 +83,55 @@ fn the_way_of_a_message_is_told_in_at_most_twelve_files() {
     }
 }
 
+/// What `parlour config check` says of a configuration, in a folder with every file that it names.
+fn checked(config: &str) -> Result<(), String> {
+    let folder = new_folder();
+    let mut text = config.to_owned();
+    let value: toml::Value = toml::from_str(config).map_err(|error| error.to_string())?;
+    for (key, file) in named_files(&value) {
+        let plain = file.replace('/', "-");
+        text = text.replace(&format!("\"{file}\""), &format!("\"{plain}\""));
+        let content = match key.as_str() {
+            "script" => include_str!("../../demo.script.toml"),
+            "url_file" => "postgres://parlour@db/parlour",
+            // Right for all others: long enough, and in the form of webhooks' keys.
+            _ => "whsec_dEs0dDJ2UW1TMGNXOHlYckU2dUoxelBhQjVkSG5MZkc=",
+        };
+        std::fs::write(folder.join(plain), content).unwrap();
+    }
+    std::fs::write(folder.join("parlour.toml"), text).unwrap();
+    let checked = parlour_in(&folder)
+        .args(["config", "check"])
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    if checked.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&checked.stderr).into_owned())
+    }
+}
+
+/// Keys whose value is the path of a file: a secret or a script.
+fn named_files(value: &toml::Value) -> Vec<(String, String)> {
+    match value {
+        toml::Value::Table(table) => table
+            .iter()
+            .flat_map(|(key, value)| match value.as_str() {
+                Some(file) if key.ends_with("_file") || key == "script" => {
+                    vec![(key.clone(), file.to_owned())]
+                }
+                _ => named_files(value),
+            })
+            .collect(),
+        toml::Value::Array(items) => items.iter().flat_map(named_files).collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[test]
-fn every_configuration_in_the_documents_is_right() {
+fn every_configuration_in_the_documents_passes_config_check() {
+    let (mut seen, mut wrong) = (0, Vec::new());
     for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|end| end != "md") {
@@ -92,13 +139,76 @@ fn every_configuration_in_the_documents_is_right() {
         }
         let document = std::fs::read_to_string(&path).unwrap();
         for block in blocks(&document, "toml") {
-            let read = Config::load_text(&block, &Sources::default());
-            assert!(
-                read.is_ok(),
-                "{}: {:?}\n{block}",
-                path.display(),
-                read.err()
-            );
+            if let Err(what) = checked(&block) {
+                wrong.push(format!("{}: {what}{block}", path.display()));
+            }
+            seen += 1;
         }
     }
+    assert!(wrong.is_empty() && seen > 10, "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_configuration_of_the_kubernetes_manifest_passes_config_check() {
+    let manifest = repository().join("deploy/kubernetes/parlour.yaml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let (_, text) = manifest.split_once("parlour.toml: |\n").unwrap();
+    let lines = text
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "));
+    let config: Vec<_> = lines.map(str::trim_start).collect();
+    assert_eq!(checked(&config.join("\n")), Ok(()));
+}
+
+#[test]
+fn the_unit_gives_the_server_time_to_end_and_is_told_that_it_listens() {
+    let unit = repository().join("deploy/parlour.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let value = |key: &str| {
+        unit.lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap()
+    };
+    assert_eq!(value("Type="), "notify");
+    let patience: u64 = value("TimeoutStopSec=").parse().unwrap();
+    let document = std::fs::read_to_string(repository().join("docs/deploy.md")).unwrap();
+    for block in blocks(&document, "toml") {
+        let server = Config::load_text(&block, &Sources::default())
+            .unwrap()
+            .server;
+        let drain = server.drain_delay.seconds() + server.drain_within.seconds();
+        assert!(patience > drain, "{block}");
+    }
+    let sockets = new_folder();
+    let manager = std::os::unix::net::UnixDatagram::bind(sockets.join("notify")).unwrap();
+    let folder = new_folder();
+    let server = Program::start_told(&folder, &[("NOTIFY_SOCKET", sockets.join("notify"))]);
+    let mut said = [0; 64];
+    let bytes = manager.recv(&mut said).unwrap();
+    assert_eq!(&said[..bytes], b"READY=1");
+    server.terminate();
+    let bytes = manager.recv(&mut said).unwrap();
+    assert_eq!(&said[..bytes], b"STOPPING=1");
+    std::fs::remove_dir_all(sockets).unwrap();
+}
+
+#[test]
+fn a_container_asks_the_server_whether_it_is_ready() {
+    let folder = new_folder();
+    let behind = "[server]\nproxy_protocol = true\ntrusted_proxies = [\"127.0.0.1\"]\n";
+    std::fs::write(folder.join("parlour.toml"), behind).unwrap();
+    let server = Program::start(&folder);
+    let ask = |address: &str| {
+        let mut ready = parlour_in(&folder);
+        let done = ready.args(["ready", "--listen", address]).output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        (done.status.code(), said)
+    };
+    let everywhere = server.address().replace("127.0.0.1", "0.0.0.0");
+    assert_eq!(ask(&everywhere), (Some(0), "ready\n".to_owned()));
+    let (code, said) = ask("127.0.0.1:1");
+    assert!(
+        code == Some(1) && said.contains("nothing answers"),
+        "{said}"
+    );
 }

@@ -17,8 +17,14 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it on a free port; waits until it listens.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_told(folder, &[])
+    }
+
+    /// With variables of its environment.
+    pub(crate) fn start_told(folder: &Path, variables: &[(&str, PathBuf)]) -> Self {
         let mut child = parlour_in(folder)
             .args(["--listen", "127.0.0.1:0"])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -43,10 +49,24 @@ impl Program {
         let _ = self.child.wait();
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends SIGHUP.
     pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(sent.success());
     }
 
