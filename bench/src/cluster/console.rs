@@ -17,7 +17,7 @@ const HELP: &str = "    kill N          kill -9 of node N
     sql QUERY       what PostgreSQL says
     Ctrl-C ends all of it";
 
-/// Prints the pages, then takes orders until Ctrl-C or the end of the input.
+/// Prints the pages, then takes orders until the end of the input.
 pub(super) async fn talk(cluster: &mut Cluster) -> anyhow::Result<()> {
     let address = cluster.address;
     println!("==> {} nodes are ready", cluster.nodes.len());
@@ -32,19 +32,13 @@ pub(super) async fn talk(cluster: &mut Cluster) -> anyhow::Result<()> {
     println!("    a host page:   http://{address}/");
     println!("{HELP}");
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        let line = tokio::select! {
-            line = lines.next_line() => line?,
-            ended = tokio::signal::ctrl_c() => return Ok(ended?),
-        };
-        let Some(line) = line else {
-            return Ok(());
-        };
+    while let Some(line) = lines.next_line().await? {
         match obey(cluster, &line).await {
             Ok(done) => println!("{done}"),
             Err(error) => println!("error: {error:#}"),
         }
     }
+    Ok(())
 }
 
 async fn obey(cluster: &mut Cluster, line: &str) -> anyhow::Result<String> {

@@ -21,6 +21,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::future::try_join_all;
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::built::Built;
 use crate::load::runtime;
@@ -295,7 +297,7 @@ fn secrets_of(node: &Server) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(secrets)
 }
 
-/// Starts a cluster, prints its pages, and does what the console says until Ctrl-C or the end of the input.
+/// Starts a cluster, prints its pages, and does what the console says until Ctrl-C, SIGTERM or the end of the input.
 pub(crate) fn cluster(built: &Built, options: &Options) -> anyhow::Result<()> {
     let wanted = Wanted {
         nodes: options.nodes,
@@ -304,13 +306,30 @@ pub(crate) fn cluster(built: &Built, options: &Options) -> anyhow::Result<()> {
         apart: options.apart,
         ..Wanted::default()
     };
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let starting = Cluster::start(built, "cluster", &wanted);
         let mut cluster = tokio::select! {
             cluster = starting => cluster?,
-            ended = tokio::signal::ctrl_c() => return Ok(ended?),
+            ended = told_to_end() => return ended,
         };
-        console::talk(&mut cluster).await?;
+        tokio::select! {
+            ended = console::talk(&mut cluster) => ended?,
+            ended = told_to_end() => ended?,
+        }
         cluster.end().await
-    })
+    });
+    // A thread may still wait for a line.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Ctrl-C, or SIGTERM.
+async fn told_to_end() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = ctrl_c() => ended?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
