@@ -1,7 +1,7 @@
 // Behind a proxy, as docs/deploy.md sets it up: a whole visit at the root of a host and below a path, over TLS.
 import { readFile } from "node:fs/promises";
 import { Chat } from "../fixtures/chat";
-import { KINDS, PLACES, Proxy, type Fault, type Kind, type Place } from "../fixtures/proxy";
+import { KINDS, PLACES, Proxy, WITHOUT_HTTP, type Fault, type Kind, type Place } from "../fixtures/proxy";
 import { expect, test as base } from "../fixtures/test";
 import { frameOf, openOn, Widget } from "../fixtures/widget";
 
@@ -21,7 +21,8 @@ test.use({ ignoreHTTPSErrors: true });
 
 const times = (text: string, part: string): number => text.split(part).length - 1;
 
-const everywhere = KINDS.flatMap((kind) => PLACES.map((place) => ({ kind, place })));
+const everywhere: { kind: Kind; place: Place }[] = KINDS.flatMap((kind) => PLACES.map((place) => ({ kind, place })));
+everywhere.push({ kind: WITHOUT_HTTP, place: "at the root" });
 for (const { kind, place } of everywhere) {
   test(`a whole visit behind ${kind} ${place}`, async ({ page, browser, hostSite, startProxy }) => {
     const proxy = await startProxy(kind, place);
@@ -134,4 +135,14 @@ test("a proxy that lets no WebSocket through is told what it lacks, once", async
   await page.goto(`${baseURL}/chat/demo`);
   await expect.poll(() => refused).toBeGreaterThan(1);
   expect(times(parlour.output, "proxy_set_header Upgrade")).toBe(1);
+});
+
+test("a proxy that is less patient than the time between two pings makes quiet chats reconnect", async ({ page, startProxy }) => {
+  const impatient = (text: string) => text.replace("proxy_http_version 1.1;", "proxy_http_version 1.1; proxy_read_timeout 2s;");
+  const { baseURL } = await startProxy("nginx", "at the root", { proxy: impatient });
+  let closed = 0;
+  page.on("websocket", (socket) => socket.on("close", () => closed++));
+  await page.goto(`${baseURL}/chat/demo`);
+  await new Chat(page).welcomed();
+  await expect.poll(() => closed).toBeGreaterThan(2);
 });

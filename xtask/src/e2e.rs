@@ -72,7 +72,7 @@ const OPENSSL: Needed = Needed {
     packages: &["openssl"],
 };
 
-/// For the tests of the server's store. Debian keeps its programs in a folder for each version.
+/// For the tests of the server's store, and for several nodes. Debian keeps its programs in a folder for each version.
 pub(crate) const POSTGRESQL: Needed = Needed {
     title: "PostgreSQL",
     variable: "INITDB",
@@ -81,7 +81,7 @@ pub(crate) const POSTGRESQL: Needed = Needed {
 };
 const POSTGRESQL_VERSIONS: &str = "/usr/lib/postgresql";
 
-/// What the tests of the bus start for themselves.
+/// What the tests of the bus start for themselves, and several nodes, too.
 pub(crate) const NATS: Needed = Needed {
     title: "NATS",
     variable: "NATS_SERVER",
