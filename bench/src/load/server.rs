@@ -57,6 +57,8 @@ ANSWERS
 [rate]
 sign_address_burst = 10000000
 sign_address_per_minute = 10000000
+sign_app_burst = 10000000
+sign_app_per_minute = 10000000
 sign_identity_burst = 10000000
 sign_identity_per_minute = 10000000
 platform_address_burst = 10000000
