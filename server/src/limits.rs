@@ -157,11 +157,11 @@ pub const PROFILE_BYTES: usize = 4 * 1024;
 /// The pause between two steps of removing old messages, because visitors' messages come first.
 pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
 
-/// How often the server looks whether another process has erased somebody: one short read. A socket of an erased user
-/// lives on for this long.
-pub const ERASURE_LOOK: Duration = Duration::from_secs(2);
-/// How long an erasure is listed. A server that hung must learn of it, too.
-pub const ERASURE_KEPT: Duration = Duration::from_hours(24);
+/// How often the server looks whether another process has ended somebody's access: one short read. A socket whose token
+/// was revoked there lives on for this long, and so less than a second.
+pub const ENDED_ACCESS_LOOK: Duration = Duration::from_millis(500);
+/// How long ended access is listed. A server that hung must learn of it, too.
+pub const ENDED_ACCESS_KEPT: Duration = Duration::from_hours(24);
 
 /// How long browsers may remember a preflight. Chromium caps it at two hours.
 pub const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);

@@ -25,8 +25,8 @@ use crate::http::way_in::BotKeys;
 use crate::http::webhook_channel::ChannelCallbacks;
 use crate::ids::Ids;
 use crate::limits::{
-    ERASURE_LOOK, RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP,
-    WRONG_SECRETS, WRONG_SECRETS_FOR,
+    RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP, WRONG_SECRETS,
+    WRONG_SECRETS_FOR,
 };
 use crate::open_bus::open_bus;
 use crate::rtm::{self, Rtm};
@@ -281,7 +281,6 @@ impl AppState {
         if retention.age.is_some() || retention.messages > 0 {
             self.shutdown.spawn("retention", keep_pruned(self.clone()));
         }
-        self.shutdown.spawn("erasures", heed_erasures(self.clone()));
         let (store, clock, ending) = (
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
@@ -307,29 +306,6 @@ impl AppState {
                 }
             }
         });
-    }
-}
-
-/// Ends the sockets of users whom another process has erased.
-async fn heed_erasures(state: AppState) {
-    let mut due = tokio::time::interval(ERASURE_LOOK);
-    let mut seen = 0;
-    loop {
-        tokio::select! {
-            _ = due.tick() => {}
-            () = state.shutdown.cancelled() => return,
-        }
-        match state.store.erasures(seen).await {
-            Ok(erasures) => {
-                for erasure in erasures {
-                    state.rtm.registry.revoke_user(&erasure.user);
-                    seen = erasure.number;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "it was not looked for erasures; the next time tries again");
-            }
-        }
     }
 }
 

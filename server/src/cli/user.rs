@@ -1,7 +1,7 @@
 //! `parlour user`: what is stored about a person, by the identity that an app vouched for, and its erasure.
 //!
 //! In the path: it works on the same database beside a running server. The server learns of an erasure from
-//! [`Store::erasures`].
+//! [`Store::ended_access`].
 //!
 //! Invariants: the standard output of `show` and `export` is JSON. After `forget` the words are no longer in the
 //! database's files, because deleted data is overwritten and the log is emptied.

@@ -4,8 +4,8 @@
 //! the removal of a key or an app reach the sockets through this file.
 //!
 //! Invariants: what ended is deleted in the store before anybody is notified. The registry ends the sockets of this
-//! process. Sockets of other processes are woken over the bus and ask the store. If the wake is lost, they end with
-//! their token.
+//! process. Sockets of other processes are woken over the bus and ask the store. If the wake is lost, `ended` finds the
+//! user in the store's list.
 
 use super::Rtm;
 use super::limits::SIGNED_OUT_KEPT;
@@ -29,7 +29,9 @@ impl Rtm {
     /// # Errors
     /// When the store did not take it.
     pub async fn end_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
-        self.store.revoke_token(token.hash).await?;
+        self.store
+            .revoke_token(token.hash, self.clock.now())
+            .await?;
         self.registry.revoke(token.hash);
         self.notify_sockets_of(&token.user).await
     }
@@ -39,7 +41,7 @@ impl Rtm {
     /// # Errors
     /// When the store did not take it.
     pub async fn end_user(&self, user: &str) -> Result<(), StoreError> {
-        self.store.revoke_user(user).await?;
+        self.store.revoke_user(user, self.clock.now()).await?;
         self.registry.revoke_user(user);
         self.notify_sockets_of(user).await
     }

@@ -1,7 +1,8 @@
 //! The platform side of the Kore RTM protocol: from an assertion to a conversation.
 //!
 //! # In the order of a conversation
-//! - [`bearer`]: who calls, and from which page; [`access`]: whether a grant is still valid.
+//! - [`bearer`]: who calls, and from which page; [`access`]: whether a grant is still valid; `ended`: what another process
+//!   has ended.
 //! - [`token`]: an assertion becomes an access token.
 //! - [`start`]: an access token becomes the address of one socket.
 //! - [`socket`]: a ticket becomes a socket, or is refused before there is one; [`upgrade`]: the change to a WebSocket,
@@ -59,6 +60,7 @@ pub mod conversation;
 pub mod cursor;
 mod delivered;
 mod end;
+mod ended;
 mod handshake;
 pub mod history;
 pub mod limits;
@@ -186,9 +188,10 @@ impl Rtm {
     }
 
     /// Goes on with the jobs that nobody works on: those that were open when the last process ended, and those of other
-    /// nodes that die.
+    /// nodes that die. From now on it heeds what other processes end.
     pub fn resume(self: &Arc<Self>) {
         take_over::begin(self);
+        ended::begin(self);
     }
 
     /// Whether the answers of this bot come outside its turns.

@@ -6,8 +6,8 @@
 //!
 //! Invariant: the counts are the numbers of registrations that exist.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,8 +33,9 @@ struct Counts {
 }
 
 /// The sockets of one user or of one access token.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Granted {
+    user: Arc<str>,
     sockets: u32,
     /// The app and the key that vouched for the token. `None` until they are known.
     by: Option<(Box<str>, Box<str>)>,
@@ -96,13 +97,20 @@ impl Registry {
             Some((key, _)) => Arc::clone(key),
             None => Arc::from(user),
         };
-        let here = counts.users.entry(Arc::clone(&user)).or_default();
+        let here = counts.users.entry(Arc::clone(&user));
+        let here = here.or_insert_with_key(|user| Granted {
+            user: Arc::clone(user),
+            sockets: 0,
+            by: None,
+            revoked: CancellationToken::new(),
+        });
         here.sockets += 1;
         // A token belongs to one user: it ends when the user's access ends.
         let of_user = here.revoked.child_token();
         *counts.addresses.entry(address).or_default() += 1;
         counts.all += 1;
         let granted = counts.tokens.entry(token).or_insert_with(|| Granted {
+            user: Arc::clone(&user),
             sockets: 0,
             by: None,
             revoked: of_user,
@@ -124,6 +132,21 @@ impl Registry {
         if let Some(granted) = self.lock().tokens.get(&token) {
             granted.revoked.cancel();
         }
+    }
+
+    /// The access tokens of these users that have sockets here.
+    pub fn tokens_of(&self, users: &HashSet<String>) -> Vec<SecretHash> {
+        let counts = self.lock();
+        // Mostly they are somewhere else, and then nothing is searched.
+        if !users
+            .iter()
+            .any(|user| counts.users.contains_key(user.as_str()))
+        {
+            return Vec::new();
+        }
+        let theirs = counts.tokens.iter();
+        let theirs = theirs.filter(|(_, granted)| users.contains(&*granted.user));
+        theirs.map(|(token, _)| *token).collect()
     }
 
     /// Tells the user's sockets to end.
@@ -288,6 +311,25 @@ mod tests {
         );
         assert_eq!(cancelled(), [true, true, false, true]);
         assert_eq!(registry.revoke_where(|_, _| true), 1);
+    }
+
+    #[test]
+    fn the_tokens_of_users_are_found() {
+        let registry = Arc::new(Registry::new(0));
+        let enter = |user: &str, token: &str| {
+            let address = "192.0.2.1".parse().unwrap();
+            registry.enter(user, address, SecretHash::of(token))
+        };
+        let held = [("u-1", "a"), ("u-1", "b"), ("u-2", "c")];
+        let _held = held.map(|(user, token)| enter(user, token).unwrap());
+        let of = |users: &[&str]| {
+            let users = users.iter().map(|&user| user.to_owned()).collect();
+            let found = registry.tokens_of(&users);
+            found.into_iter().collect::<HashSet<_>>()
+        };
+        let hashes = |tokens: &[&str]| tokens.iter().map(SecretHash::of).collect::<HashSet<_>>();
+        assert_eq!(of(&["u-1", "u-3"]), hashes(&["a", "b"]));
+        assert_eq!(of(&["u-3"]), hashes(&[]));
     }
 
     #[test]

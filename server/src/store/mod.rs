@@ -30,7 +30,7 @@ mod work;
 
 pub use error::StoreError;
 pub use records::{
-    Appended, Conversation, ConversationId, Dossier, Effects, Erasure, ExportedConversation,
+    Appended, Conversation, ConversationId, Dossier, Effects, EndedAccess, ExportedConversation,
     Fingerprint, Forgotten, HistoryFrom, HistoryQuery, JobId, Missed, NewGrant, NewMessage,
     OpenMode, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, Sender,
     SessionOpened, Spending, StoredMessage, StoredPage, Swept, TicketRecord, TokenRecord, User,
@@ -61,14 +61,15 @@ pub trait Store: Send + Sync + 'static {
     async fn token(&self, hash: SecretHash, now: Millis)
     -> Result<Option<TokenRecord>, StoreError>;
 
-    /// Revokes a token. `false`: there was none.
-    async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError>;
+    /// Revokes a token, and lists its user for [`Store::ended_access`]. `false`: there was none.
+    async fn revoke_token(&self, hash: SecretHash, now: Millis) -> Result<bool, StoreError>;
 
-    /// Revokes every token and ticket of a user.
-    async fn revoke_user(&self, user: &str) -> Result<(), StoreError>;
+    /// Revokes every token and ticket of a user, and lists the user for [`Store::ended_access`].
+    async fn revoke_user(&self, user: &str, now: Millis) -> Result<(), StoreError>;
 
     /// Revokes every token and ticket of an identity in all apps, and remembers the moment until `forget`: what was
-    /// issued for the identity before that moment grants nothing any more. Gives its users.
+    /// issued for the identity before that moment grants nothing any more. Gives its users, and lists them for
+    /// [`Store::ended_access`].
     async fn sign_out(
         &self,
         identity: &str,
@@ -233,7 +234,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Erases a user, or the user's conversation with one bot. With the last conversation the user goes, too. The first
     /// call ends tokens, tickets and jobs, and each call removes a limited number of messages: call it again while
-    /// [`Forgotten::more`]. Other processes learn of it from [`Store::erasures`].
+    /// [`Forgotten::more`]. Other processes learn of it from [`Store::ended_access`].
     async fn forget(
         &self,
         user: &str,
@@ -241,9 +242,9 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Forgotten, StoreError>;
 
-    /// The users who were erased after the erasure with this number, ordered by number. If there are many, only the
-    /// first of them. An erasure is listed for a day.
-    async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError>;
+    /// The users of whom some access has ended since the entry with this number, by revocation, sign-out or erasure,
+    /// ordered by number. If there are many, only the first of them. A user is listed for a day, with the newest number.
+    async fn ended_access(&self, after: u64) -> Result<Vec<EndedAccess>, StoreError>;
 
     /// Checks that the store can read and write. After a failed write this tries one, so readiness returns by itself
     /// once the disk has room again.

@@ -385,10 +385,10 @@ pub struct Forgotten {
     pub more: bool,
 }
 
-/// A user was forgotten, perhaps by another process.
+/// Some access of a user has ended, perhaps by another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Erasure {
-    /// A later erasure has a larger number.
+pub struct EndedAccess {
+    /// A later entry has a larger number.
     pub number: u64,
     /// The user's id.
     pub user: String,
@@ -427,8 +427,8 @@ pub struct Swept {
     pub tickets: usize,
     /// Remembered `jti`s that have expired.
     pub assertions: usize,
-    /// Erasures that every process has learned of.
-    pub erasures: usize,
+    /// Entries of ended access that every process has learned of.
+    pub ended: usize,
     /// Remembered sign-outs that would refuse nothing any more.
     pub signed_out: usize,
     /// Counters that have ended.
@@ -438,12 +438,7 @@ pub struct Swept {
 impl Swept {
     /// Whether anything was removed. Then sweep again, because each call is bounded.
     pub fn any(&self) -> bool {
-        self.tokens
-            + self.tickets
-            + self.assertions
-            + self.erasures
-            + self.signed_out
-            + self.counters
+        self.tokens + self.tickets + self.assertions + self.ended + self.signed_out + self.counters
             > 0
     }
 }

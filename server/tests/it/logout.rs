@@ -228,7 +228,7 @@ async fn a_revocation_on_another_node_is_heard_over_the_bus() {
     // What another node does.
     let (store, hash) = (&app.state.store, SecretHash::of(&ann.token));
     let token = store.token(hash, app.clock.now()).await.unwrap().unwrap();
-    assert!(store.revoke_token(hash).await.unwrap());
+    assert!(store.revoke_token(hash, app.clock.now()).await.unwrap());
     for conversation in store.conversations_of(&token.user).await.unwrap() {
         let event = Event::Access;
         let wake = Wake {

@@ -103,8 +103,8 @@ pub(crate) async fn a_token_opens_until_it_expires_or_is_revoked(database: &dyn 
     // It outlives a crash, and its end does too.
     let store = database.open().await;
     assert_eq!(store.token(hash, NOW).await, Ok(Some(record)));
-    assert_eq!(store.revoke_token(hash).await, Ok(true));
-    assert_eq!(store.revoke_token(hash).await, Ok(false));
+    assert_eq!(store.revoke_token(hash, NOW).await, Ok(true));
+    assert_eq!(store.revoke_token(hash, NOW).await, Ok(false));
     assert_eq!(store.token(hash, NOW).await, Ok(None));
     assert_eq!(database.open().await.token(hash, NOW).await, Ok(None));
 }
@@ -252,7 +252,7 @@ pub(crate) async fn a_users_access_ends_all_at_once(database: &dyn Database) {
         .put_ticket(ticket("hers", NOW.plus(minutes(1))))
         .await
         .expect("kept");
-    assert_eq!(store.revoke_user("u-1").await, Ok(()));
+    assert_eq!(store.revoke_user("u-1", NOW).await, Ok(()));
     let store = database.open().await;
     for token in ["one", "two"] {
         assert_eq!(store.token(SecretHash::of(token), NOW).await, Ok(None));
@@ -266,6 +266,46 @@ pub(crate) async fn a_users_access_ends_all_at_once(database: &dyn Database) {
     assert!(store.grant(grant("new")).await.expect("grants").is_some());
     let new = store.token(SecretHash::of("new"), NOW).await;
     assert!(new.expect("reads").is_some());
+}
+
+pub(crate) async fn ended_access_is_listed_for_other_nodes_with_its_newest_end(
+    database: &dyn Database,
+) {
+    let store = database.open().await;
+    for (token, user, identity) in [
+        ("a", "u-1", "ann"),
+        ("b", "u-2", "bob"),
+        ("c", "u-3", "cyd"),
+    ] {
+        let new = NewGrant {
+            identity: identity.to_owned(),
+            new_user_id: user.to_owned(),
+            ..grant(token)
+        };
+        store.grant(new).await.expect("grants");
+    }
+    let other = database.open().await;
+    let listed = async |after: u64| {
+        let listed = other.ended_access(after).await.expect("reads");
+        let numbers: Vec<_> = listed.iter().map(|it| it.number).collect();
+        assert!(numbers.is_sorted() && numbers.iter().all(|it| *it > after));
+        let users = listed.into_iter().map(|it| it.user).collect::<Vec<_>>();
+        (users, numbers.last().copied().unwrap_or(after))
+    };
+    let (users, begin) = listed(0).await;
+    assert!(users.is_empty());
+    let none = store.revoke_token(SecretHash::of("none"), NOW).await;
+    assert_eq!(none, Ok(false));
+    store.revoke_user("u-1", NOW).await.expect("revokes");
+    let known = store.revoke_token(SecretHash::of("b"), NOW).await;
+    assert_eq!(known, Ok(true));
+    let (users, seen) = listed(begin).await;
+    assert_eq!(users, ["u-1", "u-2"]);
+    let out = store.sign_out("cyd", NOW, NOW.plus(minutes(60))).await;
+    assert_eq!(out, Ok(vec!["u-3".to_owned()]));
+    store.revoke_user("u-1", NOW).await.expect("revokes");
+    assert_eq!(listed(seen).await.0, ["u-3", "u-1"]);
+    assert_eq!(listed(begin).await.0, ["u-2", "u-3", "u-1"]);
 }
 
 pub(crate) async fn who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before(
@@ -339,7 +379,7 @@ pub(crate) async fn the_sweep_removes_what_expired_and_nothing_else(database: &d
             tokens: 1,
             tickets: 1,
             assertions: 1,
-            erasures: 0,
+            ended: 0,
             signed_out: 1,
             counters: 0,
         })

@@ -57,6 +57,7 @@ macro_rules! run_contract {
                 a_grant_spends_its_assertion_and_keeps_its_token_or_neither
                 what_was_said_of_a_user_last_is_kept
                 a_users_access_ends_all_at_once
+                ended_access_is_listed_for_other_nodes_with_its_newest_end
                 who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before
                 the_sweep_removes_what_expired_and_nothing_else
             }

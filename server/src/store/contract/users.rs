@@ -139,21 +139,27 @@ pub(crate) async fn an_erasure_is_told_to_others_and_forgotten_after_a_day(
     }
     forget(store.as_ref(), "u-ann", None).await;
     let other = database.open().await;
-    let erasures = other.erasures(0).await.expect("reads");
+    let erasures = other.ended_access(0).await.expect("reads");
     let [ann] = erasures.as_slice() else {
         panic!("one: {erasures:?}");
     };
     assert_eq!(ann.user, "u-ann");
-    assert!(other.erasures(ann.number).await.expect("reads").is_empty());
+    assert!(
+        other
+            .ended_access(ann.number)
+            .await
+            .expect("reads")
+            .is_empty()
+    );
     forget(store.as_ref(), "u-bob", None).await;
-    let erasures = other.erasures(ann.number).await.expect("reads");
+    let erasures = other.ended_access(ann.number).await.expect("reads");
     assert_eq!(erasures.len(), 1);
     assert_eq!(erasures[0].user, "u-bob");
     let day = minutes(24 * 60);
     assert!(!store.sweep(NOW).await.expect("sweeps").any());
     let swept = store.sweep(NOW.plus(day)).await.expect("sweeps");
-    assert_eq!(swept.erasures, 2);
-    assert!(other.erasures(0).await.expect("reads").is_empty());
+    assert_eq!(swept.ended, 2);
+    assert!(other.ended_access(0).await.expect("reads").is_empty());
 }
 
 /// Every step of pruning; users and conversations that went.

@@ -2,7 +2,7 @@
 //!
 //! None of them waits in a batch: each is a transaction of its own.
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, Transaction};
 use futures_util::future::{join_all, try_join};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use super::convert::{Columns as _, text, user as user_row};
 use super::errors::{Failure, unavailable};
 use crate::clock::Millis;
-use crate::limits::ERASURE_KEPT;
+use crate::limits::ENDED_ACCESS_KEPT;
 use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
 
 /// Rows that one sweep removes from each table.
@@ -125,22 +125,56 @@ pub(super) async fn token(
     Ok(found.map(read).transpose()?)
 }
 
-pub(super) async fn revoke_token(client: &Client, hash: SecretHash) -> Result<bool, Failure> {
-    let delete = client
-        .prepare_cached("DELETE FROM tokens WHERE hash = $1")
-        .await?;
-    Ok(client.execute(&delete, &[&hash]).await? > 0)
+/// Held by whoever lists ended access, before the list or a token is changed. So numbers become visible in their order:
+/// who reads up to one misses none before it.
+const LIST: &str = "SELECT pg_advisory_xact_lock(1349676146, 2)";
+
+pub(super) async fn revoke_token(
+    client: &mut Client,
+    hash: SecretHash,
+    now: Millis,
+) -> Result<bool, Failure> {
+    let sql = "
+        WITH gone AS (DELETE FROM tokens WHERE hash = $1 RETURNING user_id)
+        INSERT INTO erasures (user_id, at) SELECT user_id, $2 FROM gone
+        ON CONFLICT (user_id) DO UPDATE SET number = excluded.number, at = excluded.at";
+    let lock = client.prepare_cached(LIST).await?;
+    let delete = client.prepare_cached(sql).await?;
+    let values: [&(dyn ToSql + Sync); 2] = [&hash, &now];
+    let transaction = client.transaction().await?;
+    let locked = transaction.query(&lock, &[]);
+    let (_, listed) = try_join(locked, transaction.execute(&delete, &values)).await?;
+    transaction.commit().await?;
+    Ok(listed > 0)
 }
 
-/// Tokens and tickets of these users.
-pub(super) const REVOKE: &str = "
-    WITH tickets AS (DELETE FROM tickets WHERE user_id = ANY ($1))
-    DELETE FROM tokens WHERE user_id = ANY ($1)";
-
-pub(super) async fn revoke_user(client: &Client, user: &str) -> Result<(), Failure> {
-    let delete = client.prepare_cached(REVOKE).await?;
-    client.execute(&delete, &[&[user].as_slice()]).await?;
+/// Removes tokens and tickets of these users, and lists the users for other processes.
+pub(super) async fn revoke(
+    transaction: &Transaction<'_>,
+    users: &[&str],
+    now: Millis,
+) -> Result<(), Failure> {
+    let sql = "
+        WITH tickets AS (DELETE FROM tickets WHERE user_id = ANY ($1)),
+             tokens AS (DELETE FROM tokens WHERE user_id = ANY ($1))
+        INSERT INTO erasures (user_id, at) SELECT DISTINCT unnest($1::text[]), $2::bigint
+        ON CONFLICT (user_id) DO UPDATE SET number = excluded.number, at = excluded.at";
+    let lock = transaction.prepare_cached(LIST).await?;
+    let delete = transaction.prepare_cached(sql).await?;
+    let values: [&(dyn ToSql + Sync); 2] = [&users, &now];
+    let locked = transaction.query(&lock, &[]);
+    try_join(locked, transaction.execute(&delete, &values)).await?;
     Ok(())
+}
+
+pub(super) async fn revoke_user(
+    client: &mut Client,
+    user: &str,
+    now: Millis,
+) -> Result<(), Failure> {
+    let transaction = client.transaction().await?;
+    revoke(&transaction, &[user], now).await?;
+    Ok(transaction.commit().await?)
 }
 
 pub(super) async fn sign_out(
@@ -165,7 +199,8 @@ pub(super) async fn sign_out(
     let found = transaction.query(found, &[&identity]).await?;
     let users = found.iter().map(|row| row.get_or(0));
     let users: Vec<String> = users.collect::<Result<_, StoreError>>()?;
-    transaction.execute(REVOKE, &[&users]).await?;
+    let revoked: Vec<&str> = users.iter().map(String::as_str).collect();
+    revoke(&transaction, &revoked, now).await?;
     transaction.commit().await?;
     Ok(users)
 }
@@ -239,7 +274,7 @@ macro_rules! remove {
 }
 
 pub(super) async fn sweep(client: &Client, now: Millis) -> Result<Swept, Failure> {
-    let told = now.minus(ERASURE_KEPT);
+    let told = now.minus(ENDED_ACCESS_KEPT);
     let tables = [
         (remove!("tokens", "hash", "expires"), now),
         (remove!("tickets", "hash", "expires"), now),
@@ -261,7 +296,7 @@ pub(super) async fn sweep(client: &Client, now: Millis) -> Result<Swept, Failure
         tokens: next()?,
         tickets: next()?,
         assertions: next()?,
-        erasures: next()?,
+        ended: next()?,
         signed_out: next()?,
         counters: next()?,
     })

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::PostgresStore;
 use crate::clock::Millis;
 use crate::store::{
-    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
+    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
     Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
     Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
     StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
@@ -47,8 +47,8 @@ by_turns! {
     user(app: &str, identity: &str, new_id: &str, now: Millis) -> User;
     grant(grant: NewGrant) -> Option<User>;
     token(hash: SecretHash, now: Millis) -> Option<TokenRecord>;
-    revoke_token(hash: SecretHash) -> bool;
-    revoke_user(user: &str) -> ();
+    revoke_token(hash: SecretHash, now: Millis) -> bool;
+    revoke_user(user: &str, now: Millis) -> ();
     sign_out(identity: &str, now: Millis, forget: Millis) -> Vec<String>;
     signed_out(identity: &str) -> Option<Millis>;
     conversations_of(user: &str) -> Vec<ConversationId>;
@@ -76,7 +76,7 @@ by_turns! {
     prune_users(unused_since: Millis, now: Millis, after: Option<String>) -> PrunedUsers;
     dossiers(identity: &str, app: Option<&str>) -> Vec<Dossier>;
     forget(user: &str, bot: Option<&str>, now: Millis) -> Forgotten;
-    erasures(after: u64) -> Vec<Erasure>;
+    ended_access(after: u64) -> Vec<EndedAccess>;
     health() -> ();
     close() -> ();
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use tokio_postgres::Config;
 
 use super::{
-    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
+    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
     Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
     Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
     StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
@@ -199,12 +199,16 @@ impl Store for PostgresStore {
         lend!(self.pool, reading, |it| access::token(&it, hash, now))
     }
 
-    async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError> {
-        lend!(self.pool, writing, |it| access::revoke_token(&it, hash))
+    async fn revoke_token(&self, hash: SecretHash, now: Millis) -> Result<bool, StoreError> {
+        lend!(self.pool, writing, |it| access::revoke_token(
+            &mut it, hash, now
+        ))
     }
 
-    async fn revoke_user(&self, user: &str) -> Result<(), StoreError> {
-        lend!(self.pool, writing, |it| access::revoke_user(&it, user))
+    async fn revoke_user(&self, user: &str, now: Millis) -> Result<(), StoreError> {
+        lend!(self.pool, writing, |it| access::revoke_user(
+            &mut it, user, now
+        ))
     }
 
     async fn sign_out(
@@ -452,8 +456,8 @@ impl Store for PostgresStore {
         ))
     }
 
-    async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError> {
-        lend!(self.pool, reading, |it| users::erasures(&it, after))
+    async fn ended_access(&self, after: u64) -> Result<Vec<EndedAccess>, StoreError> {
+        lend!(self.pool, reading, |it| users::ended_access(&it, after))
     }
 
     async fn health(&self) -> Result<(), StoreError> {

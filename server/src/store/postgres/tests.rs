@@ -102,6 +102,7 @@ mod nodes {
             a_user_seen_by_many_at_once_is_made_once
             a_ticket_is_taken_exactly_once_by_racing_tasks
             racing_replays_pass_exactly_once
+            ended_access_is_listed_for_other_nodes_with_its_newest_end
             who_signed_out_has_no_access_in_any_app_and_gets_none_for_what_was_issued_before
         }
         sessions {

@@ -136,7 +136,7 @@ async fn seen(store: &dyn Store, here: ConversationId) -> String {
         page.last_seq,
         store.token(hash("token"), NOW).await,
         store.signed_out("eve").await,
-        store.erasures(0).await,
+        store.ended_access(0).await,
         store.conversation("u-ann", "st-demo").await,
     )
 }
@@ -218,7 +218,7 @@ async fn numbers_go_on_where_they_were() {
         tokens: 1,
         tickets: 1,
         assertions: 1,
-        erasures: 1,
+        ended: 1,
         signed_out: 1,
         counters: 1,
     };

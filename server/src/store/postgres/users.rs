@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use deadpool_postgres::Client;
 use tokio_postgres::types::ToSql;
 
-use super::access::REVOKE;
+use super::access::revoke;
 use super::convert::{Columns as _, integer, owner, text, unsigned, user as user_row};
 use super::errors::Failure;
 use crate::clock::Millis;
 use crate::store::{
-    ConversationId, Dossier, Erasure, ExportedConversation, Forgotten, PrunedUsers, StoreError,
+    ConversationId, Dossier, EndedAccess, ExportedConversation, Forgotten, PrunedUsers, StoreError,
     User,
 };
 
@@ -99,15 +99,7 @@ pub(super) async fn forget(
     let which = which.iter().map(|row| row.get_or(0));
     let which: Vec<ConversationId> = which.collect::<Result<_, StoreError>>()?;
     // First what lets somebody in, and the word to servers: nobody writes on while messages go.
-    transaction.execute(REVOKE, &[&[&user].as_slice()]).await?;
-    // Numbers become visible in their order: who reads up to one misses none before it.
-    let lock = "SELECT pg_advisory_xact_lock(1349676146, 2)";
-    transaction.query(lock, &[]).await?;
-    transaction
-        .execute("DELETE FROM erasures WHERE user_id = $1", &[&user])
-        .await?;
-    let word = "INSERT INTO erasures (user_id, at) VALUES ($1, $2)";
-    transaction.execute(word, &[&user, &now]).await?;
+    revoke(&transaction, &[user.as_ref()], now).await?;
     let jobs = "DELETE FROM jobs WHERE conversation = ANY ($1)";
     transaction.execute(jobs, &[&which]).await?;
     let some = "DELETE FROM messages WHERE ctid = ANY (ARRAY(
@@ -133,12 +125,12 @@ fn count(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
-pub(super) async fn erasures(client: &Client, after: u64) -> Result<Vec<Erasure>, Failure> {
+pub(super) async fn ended_access(client: &Client, after: u64) -> Result<Vec<EndedAccess>, Failure> {
     let sql = "SELECT number, user_id FROM erasures WHERE number > $1 ORDER BY number LIMIT $2";
     let query = client.prepare_cached(sql).await?;
     let found = client.query(&query, &[&integer(after), &LOOKED_AT]).await?;
     let read = found.iter().map(|row| {
-        Ok(Erasure {
+        Ok(EndedAccess {
             number: unsigned(row, 0)?,
             user: row.get_or(1)?,
         })

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{store_error, user as user_row};
 use crate::clock::Millis;
-use crate::limits::ERASURE_KEPT;
+use crate::limits::ENDED_ACCESS_KEPT;
 use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
 
 /// The most rows that one sweep removes from each table. It bounds how long the writer is busy with it.
@@ -127,15 +127,34 @@ pub(super) fn token(
         .map_err(store_error)
 }
 
-pub(super) fn revoke_token(connection: &Connection, hash: SecretHash) -> Result<bool, StoreError> {
-    let removed = connection
-        .prepare_cached("DELETE FROM tokens WHERE hash = ?1")
-        .and_then(|mut delete| delete.execute([hash]))
+pub(super) fn revoke_token(
+    connection: &Connection,
+    hash: SecretHash,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let user: Option<String> = connection
+        .prepare_cached("DELETE FROM tokens WHERE hash = ?1 RETURNING user")
+        .and_then(|mut delete| delete.query_row([hash], |row| row.get(0)).optional())
         .map_err(store_error)?;
-    Ok(removed > 0)
+    let Some(user) = user else { return Ok(false) };
+    list_ended(connection, &user, now)?;
+    Ok(true)
 }
 
-pub(super) fn revoke_user(connection: &Connection, user: &str) -> Result<(), StoreError> {
+/// Lists the user for other processes, with a new number.
+fn list_ended(connection: &Connection, user: &str, now: Millis) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO erasures (user, at) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute(params![user, now]))
+        .map_err(store_error)?;
+    Ok(())
+}
+
+pub(super) fn revoke_user(
+    connection: &Connection,
+    user: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM tokens WHERE user = ?1",
         "DELETE FROM tickets WHERE user = ?1",
@@ -145,7 +164,7 @@ pub(super) fn revoke_user(connection: &Connection, user: &str) -> Result<(), Sto
             .and_then(|mut delete| delete.execute([user]))
             .map_err(store_error)?;
     }
-    Ok(())
+    list_ended(connection, user, now)
 }
 
 pub(super) fn sign_out(
@@ -167,7 +186,7 @@ pub(super) fn sign_out(
         .and_then(|mut query| query.query_map([identity], |row| row.get(0))?.collect())
         .map_err(store_error)?;
     for user in &users {
-        revoke_user(connection, user)?;
+        revoke_user(connection, user, now)?;
     }
     Ok(users)
 }
@@ -274,12 +293,14 @@ pub(super) fn sweep(connection: &Connection, now: Millis) -> Result<Swept, Store
             "DELETE FROM assertions WHERE hash IN
              (SELECT hash FROM assertions WHERE expires <= ?1 LIMIT ?2)",
         )?,
-        erasures: connection
+        ended: connection
             .prepare_cached(
                 "DELETE FROM erasures WHERE number IN
                  (SELECT number FROM erasures WHERE at <= ?1 LIMIT ?2)",
             )
-            .and_then(|mut delete| delete.execute(params![now.minus(ERASURE_KEPT), SWEEP_ROWS]))
+            .and_then(|mut delete| {
+                delete.execute(params![now.minus(ENDED_ACCESS_KEPT), SWEEP_ROWS])
+            })
             .map_err(store_error)?,
         signed_out: remove(
             "DELETE FROM signed_out WHERE hash IN

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, Erasure,
+    AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
     Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
     Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
     StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
@@ -181,16 +181,16 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn revoke_token(&self, hash: SecretHash) -> Result<bool, StoreError> {
+    async fn revoke_token(&self, hash: SecretHash, now: Millis) -> Result<bool, StoreError> {
         self.writer
-            .run(move |it| access::revoke_token(it, hash))
+            .run(move |it| access::revoke_token(it, hash, now))
             .await
     }
 
-    async fn revoke_user(&self, user: &str) -> Result<(), StoreError> {
+    async fn revoke_user(&self, user: &str, now: Millis) -> Result<(), StoreError> {
         let user = user.to_owned();
         self.writer
-            .run(move |it| access::revoke_user(it, &user))
+            .run(move |it| access::revoke_user(it, &user, now))
             .await
     }
 
@@ -458,8 +458,10 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn erasures(&self, after: u64) -> Result<Vec<Erasure>, StoreError> {
-        self.readers.run(move |it| users::erasures(it, after)).await
+    async fn ended_access(&self, after: u64) -> Result<Vec<EndedAccess>, StoreError> {
+        self.readers
+            .run(move |it| users::ended_access(it, after))
+            .await
     }
 
     async fn health(&self) -> Result<(), StoreError> {

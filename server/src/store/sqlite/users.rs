@@ -4,10 +4,11 @@
 
 use rusqlite::{Connection, params};
 
+use super::access::revoke_user;
 use super::convert::{integer, owner, store_error, unsigned, user as user_row};
 use crate::clock::Millis;
 use crate::store::{
-    Dossier, Erasure, ExportedConversation, Forgotten, PrunedUsers, StoreError, User,
+    Dossier, EndedAccess, ExportedConversation, Forgotten, PrunedUsers, StoreError, User,
 };
 
 /// The most messages that one step of erasing removes. They take the writer a few milliseconds. A server beside this
@@ -100,15 +101,9 @@ pub(super) fn forget(
     let run = |sql: &str| -> rusqlite::Result<usize> {
         connection.prepare_cached(sql)?.execute(params![user, bot])
     };
+    // Access goes first, and other servers get notice, so that nobody writes more while messages are removed.
+    revoke_user(connection, user, now)?;
     let step = || {
-        // Access goes first, and other servers get notice, so that nobody writes more while messages are removed.
-        for table in ["tokens", "tickets"] {
-            connection.execute(&format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
-        }
-        connection.execute(
-            "INSERT OR REPLACE INTO erasures (user, at) VALUES (?1, ?2)",
-            params![user, now],
-        )?;
         run(&format!("DELETE FROM jobs WHERE conversation IN ({WHICH})"))?;
         let messages = run(&format!(
             "DELETE FROM messages WHERE rowid IN
@@ -135,13 +130,16 @@ pub(super) fn forget(
     step().map_err(store_error)
 }
 
-pub(super) fn erasures(connection: &Connection, after: u64) -> Result<Vec<Erasure>, StoreError> {
+pub(super) fn ended_access(
+    connection: &Connection,
+    after: u64,
+) -> Result<Vec<EndedAccess>, StoreError> {
     let read = || {
         let mut query = connection.prepare_cached(
             "SELECT number, user FROM erasures WHERE number > ?1 ORDER BY number LIMIT ?2",
         )?;
         let rows = query.query_map(params![integer(after), LOOKED_AT], |row| {
-            Ok(Erasure {
+            Ok(EndedAccess {
                 number: unsigned(row, 0)?,
                 user: row.get(1)?,
             })
