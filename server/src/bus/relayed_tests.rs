@@ -1,6 +1,7 @@
 //! What nodes that share a broker must do, on a real NATS and on a real Redis.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -508,6 +509,61 @@ async fn a_broker_with_a_password_lets_in_who_knows_it() {
         let told = told.unwrap_or_default();
         assert!(enters || told.starts_with("the broker refuses"), "{told}");
         assert!(!format!("{settings:?}{told}").contains("hush"));
+    }
+}
+
+#[tokio::test]
+async fn a_broker_is_believed_by_its_certificate_and_its_name() {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata");
+    let (ca, other) = ("ca.cert.pem", "other-ca.cert.pem");
+    let plain = [TestBroker::nats(&[]), TestBroker::redis(&[])];
+    let encrypted = [TestBroker::encrypted_nats(), TestBroker::encrypted_redis()];
+    for (index, broker) in [Broker::Nats, Broker::Redis].into_iter().enumerate() {
+        for (running, host, tls, ca, enters) in [
+            (&encrypted, "localhost", true, ca, true),
+            (&encrypted, "localhost", true, other, false),
+            // It listens there, too, and the certificate is for another name.
+            (&encrypted, "0.0.0.0", true, ca, false),
+            // NATS tells its clients to encrypt, so a node does it unasked; Redis is not understood.
+            (&encrypted, "localhost", false, ca, broker == Broker::Nats),
+            (&plain, "localhost", true, ca, false),
+        ] {
+            let settings = BrokerSettings {
+                broker,
+                host: host.to_owned(),
+                port: running[index].port,
+                tls,
+                ca_file: Some(testdata.join(ca)),
+                credentials: Credentials::None,
+                prefix: "p".to_owned(),
+            };
+            let connected = connect(&settings).await.map(drop);
+            assert_eq!(connected.is_ok(), enters, "{settings:?}: {connected:?}");
+        }
+    }
+    // All the way.
+    for (broker, running) in [Broker::Nats, Broker::Redis].into_iter().zip(encrypted) {
+        let settings = BrokerSettings {
+            broker,
+            host: "localhost".to_owned(),
+            port: running.port,
+            tls: true,
+            ca_file: Some(testdata.join(ca)),
+            credentials: Credentials::None,
+            prefix: "p".to_owned(),
+        };
+        let cluster = Cluster {
+            broker: running,
+            settings,
+            store: Arc::default(),
+        };
+        let (one, two) = (cluster.node().await, cluster.node().await);
+        let mut listener = two.listen(7).await;
+        one.store(wake(7, 1)).await;
+        let heard = timeout(SOON, listener.recv()).await;
+        assert_eq!(heard, Ok(Received::Wake(wake(7, 1))));
+        one.stop().await;
+        two.stop().await;
     }
 }
 

@@ -19,21 +19,32 @@ pub(crate) struct TestBroker {
     /// Its files.
     pub(crate) folder: PathBuf,
     more: Vec<String>,
+    encrypted: bool,
     child: Option<Child>,
 }
 
 impl TestBroker {
     /// NATS, with more arguments.
     pub(crate) fn nats(more: &[&str]) -> Self {
-        Self::start_new("nats-server", more)
+        Self::start_new("nats-server", more, false)
+    }
+
+    /// NATS that speaks TLS only, with the certificate for `localhost` in `server/src/testdata`.
+    pub(crate) fn encrypted_nats() -> Self {
+        Self::start_new("nats-server", &[], true)
+    }
+
+    /// Redis that speaks TLS only, with the same certificate.
+    pub(crate) fn encrypted_redis() -> Self {
+        Self::start_new("redis-server", &[], true)
     }
 
     /// Redis, with more arguments.
     pub(crate) fn redis(more: &[&str]) -> Self {
-        Self::start_new("redis-server", more)
+        Self::start_new("redis-server", more, false)
     }
 
-    fn start_new(program: &'static str, more: &[&str]) -> Self {
+    fn start_new(program: &'static str, more: &[&str], encrypted: bool) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
@@ -46,6 +57,7 @@ impl TestBroker {
             port,
             folder,
             more,
+            encrypted,
             child: None,
         };
         broker.start();
@@ -56,11 +68,24 @@ impl TestBroker {
     pub(crate) fn start(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new(find(self.program));
+        let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata");
+        let [certificate, key, authority] =
+            ["localhost.cert.pem", "localhost.private.pem", "ca.cert.pem"]
+                .map(|name| testdata.join(name).display().to_string());
         if self.program == "nats-server" {
             command.args(["-a", "127.0.0.1", "-p", &port]);
+            if self.encrypted {
+                command.args(["--tls", "--tlscert", &certificate, "--tlskey", &key]);
+            }
         } else {
-            command.args(["--bind", "127.0.0.1", "--port", &port]);
-            command.args(["--save", "", "--appendonly", "no"]);
+            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+            if self.encrypted {
+                command.args(["--port", "0", "--tls-port", &port]);
+                command.args(["--tls-auth-clients", "no", "--tls-ca-cert-file", &authority]);
+                command.args(["--tls-cert-file", &certificate, "--tls-key-file", &key]);
+            } else {
+                command.args(["--port", &port]);
+            }
         }
         command
             .args(&self.more)

@@ -41,6 +41,8 @@ pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 pub(crate) mod transfer;
 mod users;
 mod writer;

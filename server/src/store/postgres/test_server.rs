@@ -3,9 +3,10 @@
 //!
 //! `cargo xtask setup` installs Debian's package where there is none.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Starts it and says so; at the end of its input, which is the end of the test program however it ends, stops it and
 /// removes the folder.
 const KEEPER: &str = r#"
-    "$1/pg_ctl" -D data -l log -w -t 120 -o "$2" start >start 2>&1 && echo ready
+    "$1/pg_ctl" -D data -l log -w -t 120 -o "$2" start >start 2>&1 && echo ready || echo no
     cat >/dev/null
     "$1/pg_ctl" -D data -m immediate -w stop >stop 2>&1
     rm -rf "$3"
@@ -27,6 +28,8 @@ const SETTINGS: &str = "-h '' -c fsync=off -c full_page_writes=off -c max_connec
 /// A server that runs.
 pub(crate) struct TestServer {
     folder: PathBuf,
+    /// With TLS: the port on 127.0.0.1.
+    port: Option<u16>,
     programs: PathBuf,
     /// Ends when its input does.
     _keeper: Child,
@@ -38,6 +41,18 @@ impl TestServer {
     /// # Panics
     /// PostgreSQL is not installed or does not start.
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// One that listens on 127.0.0.1, too, and encrypts there with the certificate for `localhost` in `server/src/testdata`.
+    pub(crate) fn start_encrypted() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        Self::start_with(Some(port))
+    }
+
+    fn start_with(port: Option<u16>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let programs = programs();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +68,13 @@ impl TestServer {
         initdb.args(["--locale=C", "--no-sync"]);
         run(&mut initdb);
         let mut keeper = command(Path::new("sh"), &folder);
-        let settings = format!("{SETTINGS} -k '{}'", folder.display());
+        let mut settings = format!("{SETTINGS} -k '{}'", folder.display());
+        if let Some(port) = port {
+            put_certificate(&folder);
+            settings.push_str(" -c ssl=on -c ssl_cert_file=../localhost.cert.pem");
+            settings.push_str(" -c ssl_key_file=../localhost.private.pem");
+            let _ = write!(settings, " -h 127.0.0.1 -p {port}");
+        }
         keeper
             .args(["-c", KEEPER, "keeper"])
             .args([&programs, Path::new(&settings), &folder])
@@ -69,6 +90,7 @@ impl TestServer {
         assert_eq!(said, "ready\n", "PostgreSQL does not start: {}", log());
         Self {
             folder,
+            port,
             programs,
             _keeper: keeper,
         }
@@ -78,8 +100,7 @@ impl TestServer {
     pub(crate) fn database(&self, template: Option<&str>) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut createdb = command(&self.programs.join("createdb"), &self.folder);
-        createdb.arg("-h").arg(&self.folder).args(["-U", "parlour"]);
+        let mut createdb = self.client("createdb");
         createdb.args(["-T", template.unwrap_or("template0"), &name]);
         run(&mut createdb);
         name
@@ -88,17 +109,29 @@ impl TestServer {
     /// Where to connect to.
     pub(crate) fn address(&self, database: &str) -> String {
         let folder = self.folder.display();
-        format!("host={folder} user=parlour dbname={database}")
+        let port = self.port.unwrap_or(5432);
+        format!("host={folder} port={port} user=parlour dbname={database}")
     }
 
     /// Runs statements as the operator.
     pub(crate) fn sql(&self, database: &str, statements: &str) -> String {
-        let mut psql = command(&self.programs.join("psql"), &self.folder);
-        psql.arg("-h")
-            .arg(&self.folder)
-            .args(["-U", "parlour", "-d"]);
-        psql.args([database, "-Atqc", statements]);
+        let mut psql = self.client("psql");
+        psql.args(["-d", database, "-Atqc", statements]);
         run(&mut psql)
+    }
+
+    /// A program of PostgreSQL that knows where the server is.
+    fn client(&self, program: &str) -> Command {
+        let mut client = command(&self.programs.join(program), &self.folder);
+        client.arg("-h").arg(&self.folder).args(["-U", "parlour"]);
+        client.args(["-p", &self.port.unwrap_or(5432).to_string()]);
+        client
+    }
+
+    /// Where to connect to with TLS, under this name.
+    pub(crate) fn encrypted_address(&self, host: &str, database: &str) -> String {
+        let port = self.port.expect("it was started with TLS");
+        format!("host={host} hostaddr=127.0.0.1 port={port} user=parlour dbname={database}")
     }
 
     /// Ends all of its processes at once, with what they were doing.
@@ -132,6 +165,19 @@ impl TestServer {
             start.status().is_ok_and(|status| status.success())
         });
         assert!(started, "PostgreSQL does not start again");
+    }
+}
+
+/// The certificate and its key, which PostgreSQL wants to have for itself.
+fn put_certificate(folder: &Path) {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata");
+    for name in ["localhost.cert.pem", "localhost.private.pem"] {
+        let file = folder.join(name);
+        fs::copy(testdata.join(name), &file).expect("is copied");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("is its owner's");
+        if let Some((user, group)) = other_user() {
+            chown(&file, Some(user), Some(group)).expect("is given to its user");
+        }
     }
 }
 
