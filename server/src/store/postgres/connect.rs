@@ -2,7 +2,7 @@
 //!
 //! In the path: `mod.rs` makes the pools; the writer and every reading method borrow from them.
 //!
-//! Invariants: nothing is waited for longer than [`ANSWERED_WITHIN`]. A connection of which nobody knows what it is
+//! Invariants: nothing is waited for longer than [`ANSWERED_WITHIN`], and the time to get a connection for it. A connection of which nobody knows what it is
 //! doing is closed, not lent again.
 
 use std::path::PathBuf;
@@ -179,7 +179,7 @@ pub(super) async fn within<T>(
 
 /// Gives a connection back, unless it is lost or may still be busy.
 pub(super) fn give_back<T>(client: Client, outcome: &Result<T, Failure>) {
-    if matches!(outcome, Err(failure) if failure.outcome == Outcome::Lost) {
+    if matches!(outcome, Err(failure) if failure.outcome.ends_connection()) {
         drop(Object::take(client));
     }
 }
@@ -211,7 +211,7 @@ pub(super) use lend;
 /// How often something is tried that only reads.
 pub(super) fn reading(outcome: Outcome) -> u32 {
     match outcome {
-        Outcome::Refused => 1,
+        Outcome::Refused | Outcome::Late => 1,
         // Perhaps every connection of the pool is from before a restart of PostgreSQL.
         Outcome::Undone | Outcome::Lost => TRIES,
     }

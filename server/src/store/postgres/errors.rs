@@ -26,8 +26,17 @@ pub(super) enum Outcome {
     Refused,
     /// PostgreSQL undid it because of others (a deadlock): the same may succeed now.
     Undone,
+    /// PostgreSQL does not answer: it may have been done or not, and another try would wait as long.
+    Late,
     /// The connection is gone: it may have been done or not.
     Lost,
+}
+
+impl Outcome {
+    /// Whether the connection is of no use any more: it is gone, or nobody knows what it is doing.
+    pub(super) fn ends_connection(self) -> bool {
+        matches!(self, Self::Late | Self::Lost)
+    }
 }
 
 impl From<StoreError> for Failure {
@@ -78,7 +87,7 @@ pub(super) fn unavailable(reason: &str) -> StoreError {
 pub(super) fn too_late() -> Failure {
     Failure {
         error: unavailable("PostgreSQL did not answer in time"),
-        outcome: Outcome::Lost,
+        outcome: Outcome::Late,
     }
 }
 

@@ -136,6 +136,20 @@ impl TestServer {
 
     /// Ends all of its processes at once, with what they were doing.
     pub(crate) fn kill(&self) {
+        self.signal("-9");
+    }
+
+    /// All of its processes stand still.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// They go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let file = fs::read_to_string(self.folder.join("data/postmaster.pid"));
         let file = file.expect("it runs");
         let postmaster = file.lines().next().expect("a number").to_owned();
@@ -149,7 +163,7 @@ impl TestServer {
         let children = names.filter(|pid| parent(pid).as_ref() == Some(&postmaster));
         let children: Vec<String> = children.collect();
         run(Command::new("kill")
-            .arg("-9")
+            .arg(signal)
             .arg(&postmaster)
             .args(children));
     }

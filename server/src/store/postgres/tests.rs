@@ -14,7 +14,7 @@ use crate::clock::Millis;
 use crate::store::contract::{Database, run_contract};
 use crate::store::{
     ConversationId, Fingerprint, HistoryFrom, HistoryQuery, NewMessage, OpenMode, OpenSession,
-    Owner, Store, StoreError,
+    Owner, SecretHash, Store, StoreError,
 };
 
 static SERVER: LazyLock<TestServer> = LazyLock::new(TestServer::start);
@@ -344,6 +344,30 @@ async fn after_a_crash_of_postgresql_nothing_acknowledged_is_missing_and_it_goes
     let again = store.append_message(message(here, 100)).await;
     again.expect("goes on");
     assert_eq!(stored(&store, here).await.len(), 101);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgresql_that_hangs_is_given_up_in_time_and_used_when_it_goes_on() {
+    let server = TestServer::start();
+    let database = server.database(None);
+    let store = PostgresStore::open(&options(&server, &database)).expect("opens");
+    let here = conversation(&store, "ann").await;
+    let reading = || store.token(SecretHash::of("a"), NOW);
+    assert_eq!(reading().await, Ok(None));
+    server.freeze();
+    let begun = std::time::Instant::now();
+    let writing = store.append_message(message(here, 1));
+    let (read, written) = futures_util::join!(reading(), writing);
+    let waited = begun.elapsed();
+    server.thaw();
+    for error in [read.map(drop).unwrap_err(), written.map(drop).unwrap_err()] {
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    }
+    assert!(waited < Duration::from_secs(15), "{waited:?}");
+    let again = async { while store.append_message(message(here, 1)).await.is_err() {} };
+    let again = tokio::time::timeout(Duration::from_mins(1), again);
+    again.await.expect("it goes on");
+    assert_eq!(stored(&store, here).await, [1]);
 }
 
 #[tokio::test]

@@ -260,14 +260,15 @@ impl Task {
                     (failure, true)
                 }
                 Err(Stop::Before(failure) | Stop::One(failure)) => {
-                    let again = failure.outcome != Outcome::Refused && tries < TRIES;
+                    let again = matches!(failure.outcome, Outcome::Undone | Outcome::Lost);
+                    let again = again && tries < TRIES;
                     tries += 1;
                     (failure, again)
                 }
                 Err(Stop::Commit(failure)) => (failure, false),
             };
             // Ends the transaction, whatever state it is in.
-            let undone = if failure.outcome == Outcome::Lost {
+            let undone = if failure.outcome.ends_connection() {
                 Err(super::errors::too_late())
             } else {
                 within(async { Ok(client.batch_execute("ROLLBACK").await?) }).await
