@@ -7,6 +7,7 @@
 //! here. What gets lost on the way is in the store, and the sockets look for it there: at once when a sequence is
 //! missing, within [`LOOK_EVERY`] while the broker is away, or another node is not heard of.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ use crate::shutdown::Shutdown;
 /// How long a new listener waits until the broker knows of it. Who does not wait so long looks at the store once more
 /// when it does.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often the log says what went over the bus.
+const TRAFFIC_EVERY: Duration = Duration::from_mins(10);
 
 /// How fast a node notices things; shorter in tests.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +82,8 @@ impl RelayedBus {
             shutdown: shutdown.clone(),
         };
         shutdown.spawn("bus", task.run(outgoing));
+        let traffic = log_traffic(link.clone(), looks.clone(), shutdown.clone());
+        shutdown.spawn("bus traffic", traffic);
         Self {
             memory,
             inboxes,
@@ -94,6 +100,40 @@ impl RelayedBus {
     /// When this process' sockets look at the store.
     pub fn looks(&self) -> &Looks {
         &self.looks
+    }
+}
+
+/// Logs what was said and heard, if anything was, now and then and at the end. The numbers are those since the start, so that
+/// two lines give what was in between.
+async fn log_traffic(link: Link, looks: Looks, ending: Shutdown) {
+    let mut logged = None;
+    let mut ends = false;
+    while !ends {
+        tokio::select! {
+            () = tokio::time::sleep(TRAFFIC_EVERY) => {}
+            () = ending.cancelled() => ends = true,
+        }
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = link.counters();
+        let now = (
+            read(&counters.sent),
+            read(&counters.received),
+            read(&counters.dropped),
+        );
+        if logged.replace(now) == Some(now) || now == (0, 0, 0) {
+            continue;
+        }
+        let (sent, received, dropped) = now;
+        tracing::info!(
+            sent,
+            sent_bytes = read(&counters.sent_bytes),
+            received,
+            dropped,
+            connected = read(&counters.connected),
+            looks = looks.count(),
+            degraded = looks.has(Reason::Away),
+            "bus traffic since the start"
+        );
     }
 }
 
