@@ -25,6 +25,7 @@ pub mod config;
 pub mod dev;
 mod draining;
 pub mod error;
+mod fingerprint;
 pub mod first_start;
 pub mod http;
 pub mod ids;

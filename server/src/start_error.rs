@@ -29,6 +29,9 @@ pub enum StartError {
     /// Correct a bot's script.
     #[error(transparent)]
     Bot(#[from] BotError),
+    /// Give all servers of a database the same secrets.
+    #[error("{0}")]
+    Secrets(String),
     /// Choose another port, or end the program that uses it.
     #[error("{0}")]
     Listen(String),

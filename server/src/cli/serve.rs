@@ -67,6 +67,7 @@ async fn run(
         store: None,
     };
     let state = AppState::build(config, &prepared.visitor_secret, world)?;
+    state.join().await?;
     state.start_background();
     warn(&state);
     announce(&state, address, &prepared.notes);

@@ -90,6 +90,10 @@ pub const REPLAY_BYTES: usize = crate::bus::BACKLOG_BYTES;
 /// The most sockets of one user: browsers, tabs and devices, and half-open connections that nobody has noticed yet.
 pub const SOCKETS_PER_USER: u32 = 10;
 
+/// How often the store is told who has several sockets on this node, if others use it, too. Who opens more within this
+/// time on many nodes is not noticed.
+pub const TELL_SEATS_EVERY: Duration = Duration::from_millis(250);
+
 /// How often a streaming answer is published at most. That looks smooth; text that comes in between goes along with the
 /// next piece.
 pub const STREAM_EVERY: Duration = Duration::from_millis(40);

@@ -18,7 +18,7 @@
 //!   `apology`: what the visitor reads then.
 //! - [`outside`]: what is said outside a turn; `profile`: what an assertion says of its visitor.
 //! - [`history`], [`theme`]: what clients ask for besides.
-//! - [`registry`]: which sockets are open; [`limits`]: every number that bounds all of this.
+//! - [`registry`]: which sockets are open, `seats`: how many a user has on all nodes; [`limits`]: every number that bounds all of this.
 //!
 //! # Invariants
 //! - Acknowledged is stored. Stored is answered, also after a crash.
@@ -72,6 +72,7 @@ mod profile;
 mod recent;
 pub mod registry;
 mod retry;
+mod seats;
 pub mod socket;
 pub mod start;
 pub mod stream;
@@ -158,9 +159,11 @@ impl Rtm {
     /// Puts the parts together. Starts nothing: see [`Rtm::resume`].
     pub fn new(parts: Dependencies) -> Arc<Self> {
         let config = parts.config.get();
+        let shared = parts.store.is_shared();
+        let per_address = config.server.max_sockets_per_address;
         Arc::new(Self {
             policy: Policy::from(&config.tokens),
-            registry: Arc::new(Registry::new(config.server.max_sockets_per_address)),
+            registry: Arc::new(Registry::new(per_address, shared)),
             config: parts.config,
             keys: parts.keys,
             store: parts.store,
@@ -192,6 +195,7 @@ impl Rtm {
     pub fn resume(self: &Arc<Self>) {
         take_over::begin(self);
         ended::begin(self);
+        seats::begin(self);
     }
 
     /// Whether the answers of this bot come outside its turns.

@@ -22,6 +22,7 @@ use crate::store::SecretHash;
 pub struct Registry {
     counts: Mutex<Counts>,
     per_address: u32,
+    shared: bool,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct Counts {
     addresses: HashMap<AddressKey, u32>,
     tokens: HashMap<SecretHash, Granted>,
     all: usize,
+    /// Users with several sockets, now or before, of whom other nodes have not learned yet.
+    changed: HashSet<Arc<str>>,
 }
 
 /// The sockets of one user or of one access token.
@@ -62,11 +65,12 @@ pub struct Registration {
 }
 
 impl Registry {
-    /// An empty registry. `per_address` 0: no limit.
-    pub fn new(per_address: u32) -> Self {
+    /// An empty registry. `per_address` 0: no limit. `shared`: other nodes have to learn who has several sockets here.
+    pub fn new(per_address: u32, shared: bool) -> Self {
         Self {
             counts: Mutex::default(),
             per_address,
+            shared,
         }
     }
 
@@ -105,10 +109,14 @@ impl Registry {
             revoked: CancellationToken::new(),
         });
         here.sockets += 1;
+        let several = here.sockets > 1;
         // A token belongs to one user: it ends when the user's access ends.
         let of_user = here.revoked.child_token();
         *counts.addresses.entry(address).or_default() += 1;
         counts.all += 1;
+        if self.shared && several {
+            counts.changed.insert(Arc::clone(&user));
+        }
         let granted = counts.tokens.entry(token).or_insert_with(|| Granted {
             user: Arc::clone(&user),
             sockets: 0,
@@ -167,6 +175,40 @@ impl Registry {
         ended.inspect(|granted| granted.revoked.cancel()).count()
     }
 
+    /// The number of sockets of this user.
+    pub fn sockets_of(&self, user: &str) -> u32 {
+        let counts = self.lock();
+        counts.users.get(user).map_or(0, |here| here.sockets)
+    }
+
+    /// The users of whom other nodes have not learned yet, with the number of their sockets.
+    pub fn take_changed(&self) -> Vec<(String, u32)> {
+        let mut counts = self.lock();
+        let changed = std::mem::take(&mut counts.changed);
+        let with_sockets = |user: Arc<str>| {
+            let sockets = counts.users.get(&user).map_or(0, |here| here.sockets);
+            (user.to_string(), sockets)
+        };
+        changed.into_iter().map(with_sockets).collect()
+    }
+
+    /// Other nodes could not be told of these.
+    pub fn note_again(&self, users: Vec<(String, u32)>) {
+        let users = users.into_iter().map(|(user, _)| Arc::from(user));
+        self.lock().changed.extend(users);
+    }
+
+    /// Other nodes may have forgotten everybody.
+    pub fn note_all(&self) {
+        if !self.shared {
+            return;
+        }
+        let mut counts = self.lock();
+        let several = counts.users.values().filter(|here| here.sockets > 1);
+        let several: Vec<_> = several.map(|here| Arc::clone(&here.user)).collect();
+        counts.changed.extend(several);
+    }
+
     /// The number of open sockets.
     pub fn len(&self) -> usize {
         self.lock().all
@@ -215,6 +257,10 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut counts = self.registry.lock();
+        let here = counts.users.get(&self.user);
+        if self.registry.shared && here.is_some_and(|here| here.sockets > 1) {
+            counts.changed.insert(Arc::clone(&self.user));
+        }
         leave_grant(&mut counts.users, Arc::clone(&self.user));
         leave(&mut counts.addresses, self.address);
         leave_grant(&mut counts.tokens, self.token);
@@ -250,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_revoked_token_ends_its_own_sockets_and_is_forgotten_with_the_last() {
-        let registry = Arc::new(Registry::new(0));
+        let registry = Arc::new(Registry::new(0, false));
         let registrations =
             ["u-1", "u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
         registry.revoke(SecretHash::of("u-1"));
@@ -265,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_users_sockets_end_and_those_that_come_later_do_not() {
-        let registry = Arc::new(Registry::new(0));
+        let registry = Arc::new(Registry::new(0, false));
         let registrations = ["u-1", "u-2"].map(|user| enter(&registry, user, "192.0.2.1").unwrap());
         let second = registry
             .enter("u-1", "192.0.2.1".parse().unwrap(), SecretHash::of("other"))
@@ -287,7 +333,7 @@ mod tests {
 
     #[test]
     fn the_sockets_of_a_user_end_and_those_of_a_removed_key() {
-        let registry = Arc::new(Registry::new(0));
+        let registry = Arc::new(Registry::new(0, false));
         let enter = |user: &str, token: &str| {
             let address = "192.0.2.1".parse().unwrap();
             registry
@@ -315,7 +361,7 @@ mod tests {
 
     #[test]
     fn the_tokens_of_users_are_found() {
-        let registry = Arc::new(Registry::new(0));
+        let registry = Arc::new(Registry::new(0, false));
         let enter = |user: &str, token: &str| {
             let address = "192.0.2.1".parse().unwrap();
             registry.enter(user, address, SecretHash::of(token))
@@ -334,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_user_has_a_limit_of_sockets_and_one_that_ends_makes_room() {
-        let registry = Arc::new(Registry::new(0));
+        let registry = Arc::new(Registry::new(0, false));
         let mut registrations: Vec<_> = (0..SOCKETS_PER_USER)
             .map(|_| enter(&registry, "u-1", "192.0.2.1").unwrap())
             .collect();
@@ -351,8 +397,28 @@ mod tests {
     }
 
     #[test]
+    fn other_nodes_learn_who_has_several_sockets_and_who_no_longer_has() {
+        let registry = Arc::new(Registry::new(0, true));
+        let first = enter(&registry, "u-1", "192.0.2.1").unwrap();
+        assert!(registry.take_changed().is_empty(), "one is not told of");
+        let second = enter(&registry, "u-1", "192.0.2.1").unwrap();
+        let told = |sockets| vec![("u-1".to_owned(), sockets)];
+        assert_eq!(registry.take_changed(), told(2));
+        assert!(registry.take_changed().is_empty());
+        registry.note_again(told(2));
+        drop(second);
+        assert_eq!(registry.take_changed(), told(1));
+        registry.note_all();
+        drop(first);
+        assert!(registry.take_changed().is_empty());
+        let alone = Arc::new(Registry::new(0, false));
+        let _both = ["192.0.2.1"; 2].map(|address| enter(&alone, "u-1", address).unwrap());
+        assert!(alone.take_changed().is_empty());
+    }
+
+    #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let registry = Arc::new(Registry::new(2));
+        let registry = Arc::new(Registry::new(2, false));
         let first = enter(&registry, "u-1", "2001:db8::1").unwrap();
         let second = enter(&registry, "u-2", "2001:db8::2").unwrap();
         assert_eq!(

@@ -24,6 +24,8 @@ use super::conversation::{Listener, bot_info};
 use super::handshake::Handshake;
 use super::limits::TOKEN_GRACE;
 use super::live;
+use super::registry::Full;
+use super::seats;
 use super::upgrade::{NotUpgradable, Upgrade};
 use crate::error::ApiError;
 use crate::security::client_ip::{AddressKey, Client};
@@ -118,12 +120,10 @@ pub async fn open(
     let registration = rtm
         .registry
         .enter(&ticket.user, client.ip, token)
-        .map_err(|full| {
-            tracing::debug!(?full, "the limit of sockets is reached");
-            rtm.refusals
-                .note(Refused::Limit, Some(&ticket.app), client.ip);
-            ApiError::Busy(std::time::Duration::from_secs(5))
-        })?;
+        .map_err(|which| full(&rtm, which, &ticket.app, client))?;
+    if !seats::has_room(&rtm, &ticket.user).await? {
+        return Err(full(&rtm, Full::User, &ticket.app, client));
+    }
     // This comes after the registration, so that whoever revokes the token from now on, or removes its key, finds the
     // socket.
     let token = rtm.store.token(token, rtm.clock.now()).await?;
@@ -155,6 +155,13 @@ pub async fn open(
         }
     });
     Ok(response)
+}
+
+/// The refusal of a socket at this limit. It is counted in the log.
+fn full(rtm: &Rtm, which: Full, app: &str, client: Client) -> ApiError {
+    tracing::debug!(?which, "the limit of sockets is reached");
+    rtm.refusals.note(Refused::Limit, Some(app), client.ip);
+    ApiError::Busy(std::time::Duration::from_secs(5))
 }
 
 const NO_TICKET: ApiError = ApiError::Unauthorized("the ticket is unknown, too old or was used");

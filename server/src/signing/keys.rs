@@ -5,7 +5,7 @@
 //! Invariants: a weak or unreadable key stops the start; on SIGHUP it leaves the old table in place. Key material comes
 //! only from the configuration or its files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -151,6 +151,13 @@ impl KeyTable {
     pub fn knows(&self, app: &str, key: &str) -> bool {
         self.app(app)
             .is_some_and(|keys| key.is_empty() || keys.has(key))
+    }
+
+    /// The [`Key::name`]s of each app's keys.
+    pub fn names(&self) -> BTreeMap<&str, Vec<&str>> {
+        let apps = self.0.iter();
+        apps.map(|(app, keys)| (app.as_str(), keys.0.iter().map(Key::name).collect()))
+            .collect()
     }
 
     /// The keys of an app.

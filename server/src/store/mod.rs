@@ -21,6 +21,7 @@ use crate::clock::Millis;
 #[cfg(test)]
 mod contract;
 mod error;
+mod node;
 pub mod postgres;
 mod records;
 pub mod room;
@@ -29,6 +30,7 @@ pub mod transfer;
 mod work;
 
 pub use error::StoreError;
+pub use node::{Joined, NodeRecord};
 pub use records::{
     Appended, Conversation, ConversationId, Dossier, Effects, EndedAccess, ExportedConversation,
     Fingerprint, Forgotten, HistoryFrom, HistoryQuery, JobId, Missed, NewGrant, NewMessage,
@@ -245,6 +247,21 @@ pub trait Store: Send + Sync + 'static {
     /// The users of whom some access has ended since the entry with this number, by revocation, sign-out or erasure,
     /// ordered by number. If there are many, only the first of them. A user is listed for a day, with the newest number.
     async fn ended_access(&self, after: u64) -> Result<Vec<EndedAccess>, StoreError>;
+
+    /// Notes that this node lives for a [`LEASE`](crate::limits::LEASE), and gives what others say of themselves. A node
+    /// that goes on living says so again. Of nodes that start at once with different [`NodeRecord::visitors`], one is
+    /// noted.
+    async fn join(&self, node: NodeRecord, now: Millis) -> Result<Joined, StoreError>;
+
+    /// How many sockets the user has on other nodes that live, as far as [`Store::put_seats`] was told.
+    async fn seats_elsewhere(&self, _user: &str) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
+    /// Notes how many sockets these users have on this node. Fewer than two are not noted.
+    async fn put_seats(&self, _seats: Vec<(String, u32)>) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Checks that the store can read and write. After a failed write this tries one, so readiness returns by itself
     /// once the disk has room again.

@@ -60,6 +60,7 @@ mod test_peer;
 mod test_postgresql;
 mod test_socket;
 mod ticket;
+mod together;
 mod turns;
 mod users;
 mod way_in;

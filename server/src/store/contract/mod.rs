@@ -21,6 +21,7 @@ pub(super) mod counters;
 pub(super) mod jobs;
 pub(super) mod leases;
 pub(super) mod messages;
+pub(super) mod nodes;
 pub(super) mod owners;
 pub(super) mod pages;
 pub(super) mod retention;
@@ -155,6 +156,12 @@ macro_rules! run_contract {
                 a_node_that_starts_again_goes_on_with_its_own
                 work_without_a_living_node_is_found
                 racing_nodes_take_one_lease
+            }
+            nodes {
+                nodes_that_live_know_of_each_other_and_the_last_one_is_remembered
+                a_node_that_starts_again_sees_what_it_was
+                nodes_that_live_sign_visitors_with_the_same_secret
+                of_nodes_that_start_at_once_with_different_secrets_one_is_noted
             }
         }
     };

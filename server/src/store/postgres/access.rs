@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use super::convert::{Columns as _, text, user as user_row};
 use super::errors::{Failure, unavailable};
+use super::nodes::DEAD_SEATS;
 use crate::clock::Millis;
 use crate::limits::ENDED_ACCESS_KEPT;
 use crate::store::{NewGrant, SecretHash, StoreError, Swept, TicketRecord, TokenRecord, User};
@@ -283,6 +284,7 @@ pub(super) async fn sweep(client: &Client, now: Millis) -> Result<Swept, Failure
         (remove!("signed_out", "hash", "expires"), now),
         (remove!("counters", "hash", "until"), now),
     ];
+    client.execute(DEAD_SEATS, &[]).await?;
     let removing = tables.map(|(sql, moment)| async move {
         let delete = client.prepare_cached(sql).await?;
         client.execute(&delete, &[&moment, &SWEEP_ROWS]).await

@@ -9,9 +9,10 @@ use super::PostgresStore;
 use crate::clock::Millis;
 use crate::store::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
-    Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
-    Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
-    StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
+    Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
+    NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
+    SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
+    TurnEnd, User,
 };
 
 pub(super) struct ByTurns {
@@ -77,6 +78,9 @@ by_turns! {
     dossiers(identity: &str, app: Option<&str>) -> Vec<Dossier>;
     forget(user: &str, bot: Option<&str>, now: Millis) -> Forgotten;
     ended_access(after: u64) -> Vec<EndedAccess>;
+    join(node: NodeRecord, now: Millis) -> Joined;
+    seats_elsewhere(user: &str) -> u32;
+    put_seats(seats: Vec<(String, u32)>) -> ();
     health() -> ();
     close() -> ();
 }

@@ -16,9 +16,10 @@ use tokio_postgres::Config;
 
 use super::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
-    Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
-    Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
-    StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
+    Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
+    NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
+    SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
+    TurnEnd, User,
 };
 use crate::clock::Millis;
 
@@ -35,6 +36,7 @@ mod errors;
 mod history;
 mod jobs;
 mod migrations;
+mod nodes;
 mod retention;
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -462,6 +464,24 @@ impl Store for PostgresStore {
         lend!(self.pool, reading, |it| users::ended_access(&it, after))
     }
 
+    async fn join(&self, record: NodeRecord, _: Millis) -> Result<Joined, StoreError> {
+        lend!(self.pool, writing, |it| nodes::join(
+            &mut it, &self.node, &record
+        ))
+    }
+
+    async fn seats_elsewhere(&self, user: &str) -> Result<u32, StoreError> {
+        lend!(self.pool, reading, |it| nodes::seats_elsewhere(
+            &it, &self.node, user
+        ))
+    }
+
+    async fn put_seats(&self, seats: Vec<(String, u32)>) -> Result<(), StoreError> {
+        lend!(self.pool, writing, |it| nodes::put_seats(
+            &it, &self.node, &seats
+        ))
+    }
+
     async fn health(&self) -> Result<(), StoreError> {
         if self.writer.failure().is_none() {
             let ahead: i64 = lend!(self.pool, reading, |it| connect::clock_ahead(&it))?;
@@ -483,6 +503,10 @@ impl Store for PostgresStore {
         let back: Result<(), StoreError> =
             lend!(self.pool, writing, |it| jobs::give_back(&it, &self.node));
         drop(back);
+        // So does a life.
+        let left: Result<(), StoreError> =
+            lend!(self.pool, writing, |it| nodes::leave(&it, &self.node));
+        drop(left);
         self.pool.close();
         Ok(())
     }

@@ -11,10 +11,11 @@ use super::connect::Way;
 use super::test_server::TestServer;
 use super::{PostgresOptions, PostgresStore, alone, migrations};
 use crate::clock::Millis;
+use crate::limits::LEASE;
 use crate::store::contract::{Database, run_contract};
 use crate::store::{
-    ConversationId, Fingerprint, HistoryFrom, HistoryQuery, NewMessage, OpenMode, OpenSession,
-    Owner, SecretHash, Store, StoreError,
+    ConversationId, Fingerprint, HistoryFrom, HistoryQuery, NewMessage, NodeRecord, OpenMode,
+    OpenSession, Owner, SecretHash, Store, StoreError,
 };
 
 static SERVER: LazyLock<TestServer> = LazyLock::new(TestServer::start);
@@ -68,11 +69,11 @@ impl Database for Fresh {
     }
 
     async fn pass(&self, time: Duration) {
-        let sql = format!(
-            "UPDATE conversations SET lease_until = lease_until - {}",
-            time.as_millis()
-        );
-        self.sql(&sql);
+        let time = time.as_millis();
+        self.sql(&format!(
+            "UPDATE conversations SET lease_until = lease_until - {time};
+             UPDATE nodes SET until = until - {time}"
+        ));
     }
 }
 
@@ -94,7 +95,7 @@ impl Database for TwoNodes {
 }
 
 /// All that race, and what one node begins and another goes on with.
-mod nodes {
+mod two_nodes {
     use super::{Fresh, TwoNodes, run_contract};
 
     run_contract! { @each super::TwoNodes(super::Fresh::new());
@@ -133,6 +134,37 @@ mod nodes {
             what_comes_next_is_told_without_asking
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_sockets_of_a_user_on_a_node_that_lives_are_known_to_the_others() {
+    let database = Fresh::new();
+    let left = database.open_as("left").await;
+    let right = database.open_as("right").await;
+    for node in [&left, &right] {
+        node.join(NodeRecord::default(), NOW).await.expect("joins");
+    }
+    let seats = |sockets| vec![("u-1".to_owned(), sockets), ("u-2".to_owned(), 1)];
+    left.put_seats(seats(3)).await.expect("notes");
+    right.put_seats(seats(2)).await.expect("notes");
+    assert_eq!(right.seats_elsewhere("u-1").await, Ok(3));
+    assert_eq!(left.seats_elsewhere("u-1").await, Ok(2));
+    assert_eq!(left.seats_elsewhere("u-2").await, Ok(0));
+    left.put_seats(seats(5)).await.expect("notes");
+    assert_eq!(right.seats_elsewhere("u-1").await, Ok(5));
+    left.put_seats(seats(1)).await.expect("notes");
+    assert_eq!(right.seats_elsewhere("u-1").await, Ok(0));
+    // A node that ends, and one that dies.
+    left.put_seats(seats(4)).await.expect("notes");
+    left.close().await.expect("closes");
+    assert_eq!(right.seats_elsewhere("u-1").await, Ok(0));
+    let third = database.open_as("third").await;
+    assert_eq!(third.seats_elsewhere("u-1").await, Ok(2));
+    database.pass(2 * LEASE).await;
+    assert_eq!(third.seats_elsewhere("u-1").await, Ok(0));
+    database.pass(Duration::from_mins(1)).await;
+    third.sweep(NOW).await.expect("sweeps");
+    assert_eq!(database.sql("SELECT count(*) FROM seats"), "0");
 }
 
 const NOW: Millis = Millis(1_800_000_000_000);

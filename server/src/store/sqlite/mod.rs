@@ -16,9 +16,10 @@ use async_trait::async_trait;
 
 use super::{
     AnswersAppended, Appended, Completed, Conversation, ConversationId, Dossier, EndedAccess,
-    Forgotten, HistoryQuery, JobId, Missed, NewAnswers, NewGrant, NewMessage, NextJob, OpenSession,
-    Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash, SessionOpened, Spending, Store,
-    StoreError, StoredPage, Swept, TicketRecord, TokenRecord, TurnEnd, User,
+    Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
+    NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
+    SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
+    TurnEnd, User,
 };
 use crate::clock::Millis;
 
@@ -34,6 +35,7 @@ mod jobs;
 mod leases;
 mod messages;
 mod migrations;
+mod nodes;
 mod open;
 mod readers;
 mod retention;
@@ -464,6 +466,13 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn join(&self, record: NodeRecord, now: Millis) -> Result<Joined, StoreError> {
+        let node = Arc::clone(&self.node);
+        self.writer
+            .run(move |it| nodes::join(it, &node, &record, now))
+            .await
+    }
+
     async fn health(&self) -> Result<(), StoreError> {
         self.readers
             .run(|it| migrations::version(it).map(drop))
@@ -482,6 +491,9 @@ impl Store for SqliteStore {
             .writer
             .run(move |it| leases::give_back(it, &node, None))
             .await;
+        // So does a life.
+        let node = Arc::clone(&self.node);
+        let _ = self.writer.run(move |it| nodes::leave(it, &node)).await;
         // The last connection that closes moves the log into the file. That must be the writer's.
         self.readers.stop().await;
         self.writer.stop().await

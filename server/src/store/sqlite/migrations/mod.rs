@@ -22,6 +22,7 @@ const FILES: &[&str] = &[
     include_str!("0007_owners.sql"),
     include_str!("0008_counters.sql"),
     include_str!("0009_leases.sql"),
+    include_str!("0010_nodes.sql"),
 ];
 
 /// Marks the file as ours ("Prlr"), so that the server never writes into another program's database.
