@@ -66,7 +66,7 @@ struct Live {
     /// The client is our widget, which knows `resync` and sends again what was refused.
     ours: bool,
     pace: Pace,
-    /// Messages are refused until then: see [`REFUSED_FOR`].
+    /// Messages are refused until then: see [`REFUSED_FOR`](super::limits::REFUSED_FOR).
     refusing_until: Option<Instant>,
     offences: u32,
     /// One of them came too fast.
