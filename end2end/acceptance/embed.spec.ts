@@ -278,8 +278,9 @@ test("a draft and what is typed before the chat is alive are both kept", async (
   const chat = await openByHand(page, parlour);
   await chat.composer.fill("half a sentence");
   await press(page);
-  await page.reload();
+  // Before the reload: the pointer is on the launcher, so the frame is fetched at once.
   const release = await holdWasm(page);
+  await page.reload();
   await press(page);
   await page.keyboard.type("and more");
   const again = await chatIn(page, parlour);

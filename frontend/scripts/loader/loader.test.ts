@@ -86,6 +86,19 @@ test("a window that is opened while its page is on its way wakes it when it come
   assert.deepEqual(types(page), ["wake", "take"]);
 });
 
+test("a window that is opened just before its page takes over gives it the focus", () => {
+  const page = open();
+  page.touch("pointerenter");
+  page.say({ type: "loaded" });
+  page.launcher.click();
+  page.say({ type: "taken" });
+  const takes = page.toFrame.map(({ data }) => data).filter(({ type }) => type === "take");
+  assert.deepEqual(takes.map(({ focus }) => focus), [false, true]);
+  assert.equal(page.shadow.querySelector(".there"), null);
+  page.say({ type: "taken" });
+  assert.ok(page.shadow.querySelector(".there"));
+});
+
 test("a call that opens nothing wakes it too", () => {
   const page = open();
   page.touch("pointerenter");

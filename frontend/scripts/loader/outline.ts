@@ -10,14 +10,17 @@ const MOST_SAID = 20;
 let said: string[] = [];
 /** Something was handed over before: what comes now goes on from there. */
 let handed = false;
+/** The focus was handed over, too. */
+let focused = false;
 /** A word is being composed: taking it away would break it. */
 let composing = false;
 
+const fieldHasFocus = (): boolean => shadow.activeElement === field;
 // What is written goes to the frame's page until nothing new was written meanwhile; only then does the focus follow.
 export const hand = (): void => {
   if (!state.greeted || state.refused || composing) return;
-  const focus = shadow.activeElement === field;
-  put({ type: "take", said, text: field.value, start: field.selectionStart, end: field.selectionEnd, focus, on: handed });
+  focused = fieldHasFocus();
+  put({ type: "take", said, text: field.value, start: field.selectionStart, end: field.selectionEnd, focus: focused, on: handed });
   handed = true;
   said = [];
   field.value = "";
@@ -35,7 +38,8 @@ const submit = (): void => {
 export function begin(): void {
   handed = false;
 }
-export const hasMore = (): boolean => field.value !== "" || said.length > 0;
+/** Something was written since, or the window was opened, so that the focus is here now. */
+export const hasMore = (): boolean => field.value !== "" || said.length > 0 || (fieldHasFocus() && !focused);
 /** The frame's page stands in the outline's place from now on. */
 export function giveWay(): void {
   const active = shadow.activeElement;
