@@ -103,7 +103,8 @@ impl Plan {
 /// Measures, prints and writes.
 pub(crate) fn load(built: &Built, options: &Options) -> anyhow::Result<()> {
     let usual = match options.mode {
-        Mode::Chat | Mode::Webhook | Mode::Nodes => 500,
+        Mode::Chat => 1_200,
+        Mode::Webhook | Mode::Nodes => 500,
         Mode::Model => 100,
         Mode::Streams => 1_000,
         Mode::Idle => 5_000,
