@@ -225,14 +225,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The node's visitors have noticed, and all have a socket. What was lost.
+    /// The node's visitors have noticed, if it had any, and all have a socket. What was lost.
     async fn all_moved(&self, number: usize) -> anyhow::Result<Losses> {
         let node = name_of(number);
         let moved = self.crowd.until(
             "a dead node's visitors are elsewhere",
             ONLINE_WITHIN,
             |tally| {
-                tally.lost_on(&node) > 0 && tally.online.load(Relaxed) >= self.options.users as u64
+                tally.online_on(&node) == 0
+                    && tally.online.load(Relaxed) >= self.options.users as u64
             },
         );
         moved.await?;

@@ -60,6 +60,8 @@ pub(crate) struct Tally {
     /// Messages not said because too many were outstanding.
     pub(crate) held_back: AtomicU64,
     losses: Mutex<Losses>,
+    /// Sockets that are open now by node, if a proxy names it.
+    nodes: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Sockets that were lost.
@@ -89,10 +91,21 @@ impl Tally {
         losses.away.push(after);
     }
 
-    /// How many sockets of this node were lost since that was last taken.
-    pub(crate) fn lost_on(&self, node: &str) -> u64 {
-        let losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        losses.nodes.get(node).copied().unwrap_or_default()
+    /// A socket is on this node now, or is no more.
+    pub(super) fn count_on(&self, node: &str, opened: bool) {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = nodes.entry(node.to_owned()).or_default();
+        *count = if opened {
+            *count + 1
+        } else {
+            count.saturating_sub(1)
+        };
+    }
+
+    /// How many sockets are open on this node.
+    pub(crate) fn online_on(&self, node: &str) -> u64 {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.get(node).copied().unwrap_or_default()
     }
 
     /// What was lost since this was last asked.

@@ -296,6 +296,9 @@ impl Visitor {
     fn drop_socket(&mut self) {
         if self.socket.take().is_some() {
             self.tally.online.fetch_sub(1, Relaxed);
+            if let Some(node) = self.node.take() {
+                self.tally.count_on(&node, false);
+            }
         }
         self.unflushed = false;
     }
@@ -366,6 +369,9 @@ impl Visitor {
         match steps::open(self.from, self.server, url).await {
             Some((socket, node)) => {
                 self.socket = Some((attempt, socket));
+                if let Some(node) = &node {
+                    self.tally.count_on(node, true);
+                }
                 self.node = node;
                 if let Some(lost) = self.lost.take() {
                     self.tally.is_back(lost.elapsed());
