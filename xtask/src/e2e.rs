@@ -99,7 +99,8 @@ pub(crate) const REDIS: Needed = Needed {
 /// For nodes whose clocks differ.
 pub(crate) const FAKETIME: Needed = Needed {
     title: "faketime",
-    variable: "FAKETIME",
+    // `FAKETIME` itself is what the library reads.
+    variable: "FAKETIME_PROGRAM",
     names: &["faketime"],
     packages: &["faketime"],
 };

@@ -109,7 +109,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<JobId>, StoreError>;
 
     /// Stores a visitor's message and the job to answer it, and takes the lease on the conversation unless another node
-    /// has it. A message that the bot answers at once ([`NewMessage::at_once`]) needs neither. If the conversation got a message with the same client id and the same words within
+    /// has it. A message that the bot answers at once ([`NewMessage::at_once`]) needs neither. If the conversation got a
+    /// message with the same client id and the same words within
     /// [`SENT_AGAIN_WITHIN`](crate::limits::SENT_AGAIN_WITHIN), nothing changes and the stored one is returned.
     async fn append_message(&self, message: NewMessage) -> Result<Appended, StoreError>;
 

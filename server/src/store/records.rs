@@ -224,6 +224,23 @@ pub struct NewMessage {
     pub now: Millis,
 }
 
+impl NewMessage {
+    /// The message as it is stored at this sequence.
+    pub(super) fn stored_at(&self, seq: u64) -> StoredMessage {
+        StoredMessage {
+            conversation: self.conversation,
+            seq,
+            message_id: self.message_id.clone(),
+            sender: Sender::User,
+            client_message_id: self.client_message_id.clone(),
+            body: self.body.clone(),
+            created: self.now,
+            session_id: self.session_id.clone(),
+            agent: None,
+        }
+    }
+}
+
 /// The outcome of [`NewMessage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -237,6 +254,19 @@ pub struct Appended {
     pub job: Option<JobId>,
     /// The same job, if no other job of the conversation stands before it and this node has the lease.
     pub ready: Option<Box<Job>>,
+}
+
+impl Appended {
+    /// For a message that repeats this stored one.
+    pub(super) fn again(message: StoredMessage) -> Self {
+        Self {
+            message,
+            duplicate: true,
+            answers: Vec::new(),
+            job: None,
+            ready: None,
+        }
+    }
 }
 
 /// Where a page of history begins or ends.

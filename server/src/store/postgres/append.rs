@@ -54,8 +54,8 @@ impl Operation for Append {
     type Output = Appended;
 
     /// `again`: the stored message that this one repeats; rows of SQLite's first versions have no words, so their body is
-    /// compared. `seq + 0`: the plan must not walk backwards through the whole conversation. `found`: the conversation as the message finds it. A message after the end of a session opens the session
-    /// again. All that the job's turn has to know comes with the answer, when no job stands before it and no other node
+    /// compared. `seq + 0`: the plan must not walk backwards through the whole conversation. `found`: the conversation as
+    /// the message finds it. A message after the end of a session opens the session again. All that the job's turn has to know comes with the answer, when no job stands before it and no other node
     /// works on the conversation.
     const SQL: &'static str = concat!(
         "WITH again AS (
@@ -135,30 +135,13 @@ impl Operation for Append {
     fn read(&self, rows: &[Row]) -> Result<Appended, StoreError> {
         let row = rows.first().ok_or(NO_CONVERSATION)?;
         if let Some(message) = message_columns_of(row, 0)? {
-            return Ok(Appended {
-                message,
-                duplicate: true,
-                answers: Vec::new(),
-                job: None,
-                ready: None,
-            });
+            return Ok(Appended::again(message));
         }
         let at = |column: usize| MESSAGE_COLUMNS + column;
         if row.get_or::<Option<i64>>(at(0))?.is_none() {
             return Err(NO_CONVERSATION);
         }
-        let new = &self.new;
-        let message = StoredMessage {
-            conversation: new.conversation,
-            seq: unsigned(row, at(0))?,
-            message_id: new.message_id.clone(),
-            sender: Sender::User,
-            client_message_id: new.client_message_id.clone(),
-            body: new.body.clone(),
-            created: new.now,
-            session_id: new.session_id.clone(),
-            agent: None,
-        };
+        let message = self.new.stored_at(unsigned(row, at(0))?);
         if row.get_or(at(12))? {
             return Ok(Appended {
                 answers: self.answers(&message),

@@ -21,26 +21,10 @@ pub(super) fn append_message(
     if let Some(client_id) = &new.client_message_id
         && let Some(message) = sent_before(connection, new, client_id)?
     {
-        return Ok(Appended {
-            message,
-            duplicate: true,
-            answers: Vec::new(),
-            job: None,
-            ready: None,
-        });
+        return Ok(Appended::again(message));
     }
     let Found { seq, free, next } = find(connection, node, new)?;
-    let message = StoredMessage {
-        conversation: new.conversation,
-        seq,
-        message_id: new.message_id.clone(),
-        sender: Sender::User,
-        client_message_id: new.client_message_id.clone(),
-        body: new.body.clone(),
-        created: new.now,
-        session_id: new.session_id.clone(),
-        agent: None,
-    };
+    let message = new.stored_at(seq);
     messages::insert(connection, &message, Some(new.words))?;
     let first = match next {
         Next::AtOnce(answers) => {
