@@ -1,9 +1,10 @@
 // Behind a proxy, as docs/deploy.md sets it up: a whole visit at the root of a host and below a path, over TLS.
 import { readFile } from "node:fs/promises";
 import { Chat } from "../fixtures/chat";
+import { frameOf } from "../fixtures/frame";
 import { KINDS, PLACES, Proxy, WITHOUT_HTTP, type Fault, type Kind, type Place } from "../fixtures/proxy";
 import { expect, test as base } from "../fixtures/test";
-import { frameOf, openOn, Widget } from "../fixtures/widget";
+import { openOn, Widget } from "../fixtures/widget";
 
 // The certificate is made for the test.
 const test = base.extend<{ startProxy: (kind: Kind, place: Place, fault?: Fault) => Promise<Proxy> }>({

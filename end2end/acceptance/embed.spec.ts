@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import type { Frame, Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
 import { type Chat, consoleLines, holdWasm, saidByVisitor } from "../fixtures/chat";
-import { chatIn, frameOf, launcherButton, openByHand, openShadows, shop, visit } from "../fixtures/embed";
+import { chatIn, launcherButton, openByHand, openShadows, shop, visit } from "../fixtures/embed";
+import { frameOf } from "../fixtures/frame";
 import { launcher, press } from "../fixtures/stage";
 
 const inFrame = (chat: Chat) => saidByVisitor(chat.window as Frame);
@@ -194,7 +195,7 @@ test("calls of the host reach the chat", async ({ page, hostSite, parlour }) => 
   await page.evaluate(() => (window as any).Parlour.setTheme("dark"));
   await expect(chat.window.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.evaluate(() => (window as any).Parlour.setLocale("de"));
-  const german = await frameOf(page, parlour);
+  const german = await frameOf(page, parlour.baseURL);
   await expect(german.getByRole("textbox", { name: "Nachricht" })).toBeVisible();
 });
 

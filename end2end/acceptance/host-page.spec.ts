@@ -1,6 +1,7 @@
 // Host pages that get in the loader's way: names in their markup, pages that rebuild themselves, frames without an address.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
+import { frameOf } from "../fixtures/frame";
 import { press, stage } from "../fixtures/stage";
 
 declare const Parlour: any;
@@ -45,9 +46,7 @@ for (const [tag, write] of markup) {
       );
       await page.waitForFunction("typeof Parlour.open === 'function'");
       await page.evaluate("Parlour.open()");
-      const find = () => page.frames().find((frame) => frame.url().startsWith(`${chat}/embed/demo`));
-      await expect.poll(() => find() !== undefined).toBe(true);
-      const frame = find()!;
+      const frame = await frameOf(page, chat);
       await frame.waitForFunction("typeof say === 'function'");
       expect(frame.url()).toContain("identity=host");
       await frame.evaluate("say({ type: 'assertion', id: 1 })");
@@ -160,10 +159,9 @@ test("the loader does not fight with a page that means it", async ({ page, hostS
 test.describe("in a frame without an address", () => {
   const inside = (chat: string) => `<!doctype html><html lang="en"><title>Preview</title><script async src="${chat}/parlour.js" data-bot="demo"></script></html>`;
   const opened = async (page: Page, chat: string) => {
-    const find = () => page.frames().find((frame) => frame.url().startsWith(`${chat}/embed/demo`));
-    await expect.poll(() => find() !== undefined).toBe(true);
-    await find()!.waitForFunction("typeof heard === 'object' && heard.length");
-    return find()!;
+    const frame = await frameOf(page, chat);
+    await frame.waitForFunction("typeof heard === 'object' && heard.length");
+    return frame;
   };
 
   for (const kind of ["srcdoc", "about:blank"]) {
