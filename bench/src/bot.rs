@@ -27,6 +27,7 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
 use crate::load::server::{LISTENING, started};
+use crate::port::free_port;
 
 /// Chosen on the command line.
 #[derive(Args)]
@@ -134,7 +135,8 @@ impl Bot {
     /// Starts one on a free port.
     pub(crate) async fn start(options: &[&str]) -> anyhow::Result<Self> {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let (child, address) = launch("127.0.0.1:0", &options).await?;
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let (child, address) = launch(&listen, &options).await?;
         Ok(Self {
             child,
             options,

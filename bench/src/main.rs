@@ -11,6 +11,7 @@ mod built;
 mod cluster;
 mod crash;
 mod load;
+mod port;
 
 use clap::{Parser, Subcommand};
 

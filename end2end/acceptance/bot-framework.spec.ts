@@ -1,9 +1,10 @@
 // A real bot of the Microsoft 365 Agents SDK behind the widget: greeted, answered, buttons pressed, exact after a reload.
 import type { Page } from "@playwright/test";
-import { Agent, freePort } from "../fixtures/agent";
+import { Agent } from "../fixtures/agent";
 import { Chat, history } from "../fixtures/chat";
 import type { Parlour } from "../fixtures/parlour";
 import { testApp } from "../fixtures/platform";
+import { freePort } from "../fixtures/port";
 import { expect, test as base } from "../fixtures/test";
 
 const test = base.extend<{ agent: Agent; chatWith: (delivery: "replies" | "callbacks") => Promise<{ chat: Chat; parlour: Parlour }> }>({

@@ -45,4 +45,6 @@ pub mod state;
 pub mod store;
 pub mod swap;
 pub mod telemetry;
+#[cfg(test)]
+mod test_port;
 pub mod theme;

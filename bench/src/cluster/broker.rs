@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use tokio::process::Command;
 
-use super::programs::{Program, find, free_port};
+use super::programs::{Program, find};
+use crate::port::free_port;
 
 /// Which one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -27,11 +27,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::built::Built;
 use crate::load::runtime;
 use crate::load::server::{Folder, Server};
+use crate::port::free_port;
 pub(crate) use balancer::NODE_HEADER;
 use broker::{Broker, Kind};
 use link::Link;
 use postgres::Postgres;
-use programs::{Program, free_port};
+use programs::Program;
 
 /// How many nodes there are, unless somebody says otherwise.
 const NODES: usize = 3;

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use super::programs::{Program, find, free_port, other_user};
+use super::programs::{Program, find, other_user};
+use crate::port::free_port;
 
 /// Three nodes with 16 connections each, and room for a person who looks.
 const SETTINGS: [&str; 3] = ["max_connections=120", "shared_buffers=64MB", "fsync=on"];

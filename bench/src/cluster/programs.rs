@@ -40,12 +40,6 @@ pub(super) fn find(variable: &str, name: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{name} is not installed; `cargo xtask cluster` installs it"))
 }
 
-/// A port that nobody uses now.
-pub(super) fn free_port() -> anyhow::Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.port())
-}
-
 /// A running program with its port on 127.0.0.1.
 pub(super) struct Program {
     name: &'static str,

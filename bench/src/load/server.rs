@@ -16,6 +16,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::port::free_port;
+
 /// A restart of the server reads the log of the database; on a busy disk that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The server promises to be gone ten seconds after SIGTERM; a little more, so that a late one is measured.
@@ -169,7 +171,8 @@ impl Server {
             fs::create_dir_all(folder)?;
         }
         File::create(&setup.log)?;
-        let (child, address) = launch(&setup, "127.0.0.1:0").await?;
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let (child, address) = launch(&setup, &listen).await?;
         Ok(Self {
             setup,
             child,

@@ -2,10 +2,12 @@
 //!
 //! In the path: the tests of the bus, and those of the whole server (`tests/it`), which include this file.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::test_port::free_port;
 
 /// Longer than any broker takes to start.
 const SOON: Duration = Duration::from_secs(20);
@@ -45,9 +47,7 @@ impl TestBroker {
     }
 
     fn start_new(program: &'static str, more: &[&str], encrypted: bool) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let folder =
             std::env::temp_dir().join(format!("parlour-broker-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");

@@ -55,6 +55,8 @@ mod test_bot_app;
 mod test_broker;
 mod test_hook;
 mod test_peer;
+#[path = "../../src/test_port.rs"]
+mod test_port;
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../../src/store/postgres/test_server.rs"]
 mod test_postgresql;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::test_port::free_port;
+
 /// Starts it and says so; at the end of its input, which is the end of the test program however it ends, stops it and
 /// removes the folder.
 const KEEPER: &str = r#"
@@ -46,9 +48,7 @@ impl TestServer {
 
     /// One that listens on 127.0.0.1, too, and encrypts there with the certificate for `localhost` in `server/src/testdata`.
     pub(crate) fn start_encrypted() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         Self::start_with(Some(port))
     }
 
