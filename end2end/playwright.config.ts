@@ -6,7 +6,8 @@ export default defineConfig({
   testMatch: "acceptance/**/*.spec.ts",
   outputDir: "results",
   fullyParallel: true,
-  workers: 2,
+  // One more than the processors that are promised: a story waits for half of its time.
+  workers: 3,
   retries: 0,
   forbidOnly: Boolean(process.env.CI),
   // Room for a machine that is slow or busy: a story waits for a condition, and only one that fails waits this long.
@@ -18,7 +19,8 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "UTC",
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
+    // Without a picture of each step, which is a tenth of the work.
+    trace: { mode: "retain-on-failure", screenshots: false, snapshots: true, sources: true },
     launchOptions: {
       // Playwright's own browser cannot be downloaded everywhere; `cargo xtask test` finds the system's.
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
