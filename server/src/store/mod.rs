@@ -21,6 +21,7 @@ use crate::clock::Millis;
 #[cfg(test)]
 mod contract;
 mod error;
+mod migrations;
 mod node;
 pub mod postgres;
 mod records;

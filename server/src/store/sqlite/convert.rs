@@ -174,9 +174,14 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 /// What an error of SQLite means for the caller. The reason is SQLite's fixed text for the code, and never its message,
 /// because that may quote what was being stored.
 pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
+    failure(&error)
+}
+
+/// The same of an error that somebody else has.
+pub(super) fn failure(error: &rusqlite::Error) -> StoreError {
     let Some(failure) = error.sqlite_error() else {
         return StoreError::Refused {
-            reason: shape(&error).to_owned(),
+            reason: shape(error).to_owned(),
         };
     };
     let code = failure.extended_code;

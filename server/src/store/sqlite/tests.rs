@@ -118,7 +118,7 @@ async fn a_database_of_the_first_version_keeps_everything() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path()).expect("a folder");
     let mut file = Connection::open(folder.file()).expect("opens");
-    migrations::first(&mut file).expect("makes it");
+    migrations::before_refinery(&mut file, 1);
     file.execute_batch(
         "INSERT INTO users VALUES ('u-1', 'cs-1', 'ann', 1);
          INSERT INTO conversations (id, user, bot, app, last_seq, last_activity, created)
@@ -353,7 +353,7 @@ fn beside_a_server_nothing_is_made_and_no_schema_is_changed() {
     assert!(!folder.path().exists());
     fs::create_dir_all(folder.path()).expect("a folder");
     let mut file = Connection::open(folder.file()).expect("opens");
-    migrations::first(&mut file).expect("makes it");
+    migrations::before_refinery(&mut file, 1);
     assert!(matches!(beside(), Some(CopyError::Older { .. })));
     assert_eq!(migrations::version(&file), Ok(1));
     drop(file);

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::connect::Way;
 use super::errors::Failure;
-use crate::store::StoreError;
+use crate::store::{StoreError, migrations as common};
 
 refinery::embed_migrations!("src/store/postgres/migrations");
 
@@ -17,15 +17,7 @@ const LOCK: &str = "SELECT pg_advisory_lock(1349676146, 1)";
 
 /// The version that this program writes.
 pub(super) fn known() -> u32 {
-    let all = migrations::runner();
-    let versions = all
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version);
-    versions
-        .max()
-        .and_then(|it| u32::try_from(it).ok())
-        .unwrap_or(0)
+    common::last(&migrations::runner())
 }
 
 /// Brings the database to the known version; each step is one transaction.
@@ -36,7 +28,7 @@ pub(super) async fn run(way: &Way) -> Result<(), Failure> {
     identify(&client).await?;
     let runner = migrations::runner();
     let run = runner.run_async(&mut client).await;
-    run.map_err(|error| Failure::from(refused(&error)))?;
+    run.map_err(|error| Failure::from(common::refused(&error)))?;
     Ok(())
 }
 
@@ -70,16 +62,4 @@ pub(super) async fn version(client: &Client) -> Result<u32, Failure> {
     let last = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
     let found: i64 = client.query_one(last, &[]).await?.try_get(0)?;
     Ok(u32::try_from(found).unwrap_or(u32::MAX))
-}
-
-fn refused(error: &refinery::Error) -> StoreError {
-    use refinery::error::Kind;
-    let reason = match error.kind() {
-        Kind::DivergentVersion(..) | Kind::MissingVersion(..) => {
-            "its schema was made by other steps than this program knows".to_owned()
-        }
-        // The words of our own files, and PostgreSQL's about them: no contents.
-        _ => format!("its schema could not be brought up to date: {error}"),
-    };
-    StoreError::Refused { reason }
 }

@@ -1,58 +1,71 @@
-//! The schema, as numbered files. Each is run once.
+//! The schema, as numbered files that are run once each, by refinery.
 //!
-//! `PRAGMA user_version` holds the number of the last file that was run. A migration library would add its own table
-//! and a few crates for what takes twenty lines here. The number can also be read before anything else of the file is
-//! understood, and refusing a newer file needs that.
+//! A file notes its number in `PRAGMA user_version`, in the head of the database. There it can be read before anything
+//! else is understood, and a newer database is refused untouched.
 //!
-//! To change the schema: add `NNNN_what.sql`, append it to [`FILES`]. Never edit a released file.
+//! To change the schema: add `V<N>__<what>.sql`, which ends with its `PRAGMA user_version`. Never edit a released file:
+//! its checksum is compared.
 
-use rusqlite::{Connection, TransactionBehavior};
+use refinery::error::Kind;
+use refinery::{Error, Target};
+use rusqlite::Connection;
 
-use super::convert::store_error;
-use crate::store::StoreError;
+use super::convert::{failure, store_error};
+use crate::store::{StoreError, migrations as common};
 
-/// In order; the first is version 1.
-const FILES: &[&str] = &[
-    include_str!("0001_first.sql"),
-    include_str!("0002_messages_as_they_come.sql"),
-    include_str!("0003_erasures.sql"),
-    include_str!("0004_words.sql"),
-    include_str!("0005_access.sql"),
-    include_str!("0006_messages_by_id.sql"),
-    include_str!("0007_owners.sql"),
-    include_str!("0008_counters.sql"),
-    include_str!("0009_leases.sql"),
-    include_str!("0010_nodes.sql"),
-];
+refinery::embed_migrations!("src/store/sqlite/migrations");
 
 /// Marks the file as ours ("Prlr"), so that the server never writes into another program's database.
 const APPLICATION_ID: i64 = 0x5072_6c72;
 
 /// The version that this program writes.
 pub(super) fn known() -> u32 {
-    u32::try_from(FILES.len()).unwrap_or(u32::MAX)
+    common::last(&migrations::runner())
 }
 
-/// Brings the file to the known version. Each step is one transaction.
+/// Brings the file to the known version. All steps are one transaction.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
-    for number in identify(connection)?..known() {
-        step(connection, number).map_err(store_error)?;
+    // Steps from before refinery are not in its table. It takes the word of the head for them.
+    let done = i32::try_from(identify(connection)?).unwrap_or(i32::MAX);
+    if done > 0 {
+        up_to(connection, Target::FakeVersion(done))?;
     }
-    Ok(())
+    up_to(connection, Target::Latest)
+}
+
+fn up_to(connection: &mut Connection, target: Target) -> Result<(), StoreError> {
+    let runner = migrations::runner().set_target(target);
+    // Without the group, a step and its line in refinery's table are two transactions.
+    let run = runner.set_grouped(true).run(connection);
+    run.map(drop).map_err(|error| refused(&error))
+}
+
+fn refused(error: &Error) -> StoreError {
+    let cause = match error.kind() {
+        Kind::Connection(_, cause) => cause.downcast_ref(),
+        _ => None,
+    };
+    match cause.map(failure) {
+        // A disk that is full or broken.
+        Some(failure) if !matches!(failure, StoreError::Refused { .. }) => failure,
+        _ => common::refused(error),
+    }
 }
 
 /// The version of a file that is ours or still empty (0). Refuses a newer file and another program's.
 pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
     let found = version(connection)?;
-    if found > known() {
-        return Err(StoreError::TooNew {
-            found,
-            known: known(),
-        });
+    let known = known();
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
     }
     let owner: i64 = pragma(connection, "application_id")?;
     let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
+        )
         .map_err(store_error)?;
     if owner != APPLICATION_ID && (found > 0 || owner != 0 || tables > 0) {
         let reason = "it is the database of another program".to_owned();
@@ -61,25 +74,12 @@ pub(super) fn identify(connection: &Connection) -> Result<u32, StoreError> {
     Ok(found)
 }
 
-/// A file that an earlier version left.
+/// A file as version `number` of this program left it when that ran its files without refinery.
 #[cfg(test)]
-pub(super) fn first(connection: &mut Connection) -> rusqlite::Result<()> {
-    step(connection, 0)
-}
-
-fn step(connection: &mut Connection, done: u32) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another process may have been faster.
-    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let file = usize::try_from(done)
-        .ok()
-        .and_then(|index| FILES.get(index));
-    if let (true, Some(sql)) = (version == done, file) {
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", done + 1)?;
-    }
-    transaction.commit()
+pub(super) fn before_refinery(connection: &mut Connection, number: i32) {
+    up_to(connection, Target::Version(number)).expect("makes it");
+    let table = "DROP TABLE refinery_schema_history";
+    connection.execute_batch(table).expect("drops it");
 }
 
 /// The version of the file; 0 for an empty one.
@@ -94,4 +94,64 @@ fn pragma<T: rusqlite::types::FromSql>(
     connection
         .pragma_query_value(None, name, |row| row.get(0))
         .map_err(store_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty() -> Connection {
+        Connection::open_in_memory().expect("opens")
+    }
+
+    fn list(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut query = connection.prepare(sql).expect("a query");
+        let rows = query.query_map([], |row| row.get(0)).expect("reads");
+        rows.collect::<Result<_, _>>().expect("texts")
+    }
+
+    /// Every table and index, and the steps that refinery has noted.
+    fn schema(connection: &Connection) -> [Vec<String>; 2] {
+        let parts = "SELECT ifnull(sql, name) FROM sqlite_schema ORDER BY name";
+        let steps =
+            "SELECT version || name || checksum FROM refinery_schema_history ORDER BY version";
+        [parts, steps].map(|sql| list(connection, sql))
+    }
+
+    #[test]
+    fn a_file_of_any_version_before_refinery_becomes_like_a_new_one() {
+        let mut new = empty();
+        run(&mut new).expect("makes it");
+        let expected = schema(&new);
+        // No later step is without refinery.
+        for number in 1..=10 {
+            let mut old = empty();
+            before_refinery(&mut old, number);
+            assert_eq!(version(&old).map(i64::from), Ok(number.into()));
+            for _ in 0..2 {
+                run(&mut old).expect("brings it over");
+                assert_eq!(schema(&old), expected, "from version {number}");
+            }
+        }
+        assert_eq!(version(&new), Ok(known()), "the last step notes its number");
+    }
+
+    #[test]
+    fn steps_that_fail_halfway_leave_the_file_as_it_was() {
+        for number in [0, 1] {
+            let mut file = empty();
+            if number > 0 {
+                before_refinery(&mut file, number);
+            }
+            let pages: u32 = pragma(&file, "page_count").expect("a number");
+            // Room for refinery's table, and for some of the steps.
+            file.pragma_update(None, "max_page_count", pages + 5)
+                .expect("a bound");
+            assert_eq!(run(&mut file), Err(StoreError::Full));
+            assert_eq!(version(&file).map(i64::from), Ok(number.into()));
+            file.pragma_update(None, "max_page_count", 1_000)
+                .expect("room");
+            run(&mut file).expect("goes on");
+        }
+    }
 }

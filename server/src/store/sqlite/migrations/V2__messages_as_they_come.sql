@@ -24,3 +24,5 @@ ALTER TABLE messages_as_they_come RENAME TO messages;
 -- The idempotence key: (user, bot) is the conversation, the client's id is its JSON text.
 CREATE UNIQUE INDEX messages_once ON messages (conversation, client_message_id)
     WHERE client_message_id IS NOT NULL;
+
+PRAGMA user_version = 2;

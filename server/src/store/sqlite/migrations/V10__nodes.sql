@@ -6,3 +6,5 @@ CREATE TABLE nodes (
     visitors TEXT    NOT NULL,
     keys     TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 10;

@@ -5,3 +5,5 @@ DROP INDEX messages_once;
 ALTER TABLE messages ADD COLUMN words BLOB NOT NULL DEFAULT x'';
 CREATE INDEX messages_sent_again ON messages (conversation, client_message_id, words)
     WHERE client_message_id IS NOT NULL;
+
+PRAGMA user_version = 4;

@@ -1,3 +1,6 @@
+-- "Prlr" in the head of the file: it is ours.
+PRAGMA application_id = 0x50726c72;
+
 -- Times are milliseconds since 1970, hashes are SHA-256, JSON is text that only its writer reads.
 
 -- An identity of an app. The same identity in two apps is two users.
@@ -85,3 +88,5 @@ CREATE TABLE probe (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     data BLOB NOT NULL
 ) STRICT;
+
+PRAGMA user_version = 1;

@@ -8,3 +8,5 @@ CREATE TABLE erasures (
 
 -- A user's tokens are revoked together.
 CREATE INDEX tokens_by_user ON tokens (user);
+
+PRAGMA user_version = 3;

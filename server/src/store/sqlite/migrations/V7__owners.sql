@@ -16,3 +16,5 @@ ALTER TABLE users ADD COLUMN profile TEXT;
 
 -- The person who wrote a message in the bot's place; nothing for the bot's own and the visitor's.
 ALTER TABLE messages ADD COLUMN agent TEXT;
+
+PRAGMA user_version = 7;

@@ -17,3 +17,5 @@ CREATE TABLE signed_out (
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signed_out_by_expiry ON signed_out (expires);
+
+PRAGMA user_version = 5;

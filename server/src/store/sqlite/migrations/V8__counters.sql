@@ -6,3 +6,5 @@ CREATE TABLE counters (
     count INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX counters_by_end ON counters (until);
+
+PRAGMA user_version = 8;
