@@ -1,7 +1,7 @@
 //! The jobs for bots, and their results.
 
 use crate::clock::Millis;
-use crate::records::{ConversationId, Effects, JobId, Owner, StoredMessage};
+use crate::records::{ConversationId, Effects, JobId, Owner, Sender, StoredMessage};
 
 /// What a job asks of the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,39 @@ impl std::fmt::Debug for NewAnswer {
         f.debug_struct("NewAnswer")
             .field("message_id", &self.message_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// Where answers are stored, and when.
+pub(super) struct Place<'a> {
+    pub(super) conversation: ConversationId,
+    /// The sequence before the first of them.
+    pub(super) behind: u64,
+    pub(super) session_id: &'a str,
+    /// The person who wrote them.
+    pub(super) agent: Option<&'a str>,
+    pub(super) now: Millis,
+}
+
+impl Place<'_> {
+    /// What answers with these ids and bodies are once they are stored there.
+    pub(super) fn stored<'b>(
+        &self,
+        answers: impl Iterator<Item = (&'b String, &'b String)>,
+    ) -> Vec<StoredMessage> {
+        let stored = (self.behind + 1..).zip(answers);
+        let stored = stored.map(|(seq, (message_id, body))| StoredMessage {
+            conversation: self.conversation,
+            seq,
+            message_id: message_id.clone(),
+            sender: Sender::Bot,
+            client_message_id: None,
+            body: body.clone(),
+            created: self.now,
+            session_id: self.session_id.to_owned(),
+            agent: self.agent.map(str::to_owned),
+        });
+        stored.collect()
     }
 }
 

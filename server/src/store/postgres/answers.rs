@@ -10,8 +10,9 @@ use super::convert::{
 };
 use super::writer::{Lock, Operation};
 use crate::clock::Millis;
+use crate::store::work::Place;
 use crate::store::{
-    AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, Sender, StoreError,
+    AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, StoreError,
     StoredMessage,
 };
 
@@ -86,6 +87,12 @@ macro_rules! insert {
 }
 pub(super) use insert;
 
+/// Ids and bodies of answers, as parameters.
+pub(super) fn columns(answers: Vec<NewAnswer>) -> (Vec<String>, Vec<String>) {
+    let owned = |answer: NewAnswer| (owned(answer.message_id), owned(answer.body));
+    answers.into_iter().map(owned).unzip()
+}
+
 impl Change {
     pub(super) fn new(parts: Parts) -> Self {
         let (only_if, only_if_name) = parts.only_if.as_ref().map(owner_columns).unzip();
@@ -96,10 +103,7 @@ impl Change {
             tokens: _,
         } = parts.effects;
         let (to, to_name) = owner.as_ref().map(owner_columns).unzip();
-        let answers = parts.answers.into_iter();
-        let (ids, bodies): (Vec<_>, Vec<_>) = answers
-            .map(|answer| (owned(answer.message_id), owned(answer.body)))
-            .unzip();
+        let (ids, bodies) = columns(parts.answers);
         Self {
             count: integer(ids.len() as u64),
             ids,
@@ -143,22 +147,14 @@ impl Change {
         session: &str,
         last: u64,
     ) -> Vec<StoredMessage> {
-        let first = last + 1 - self.ids.len() as u64;
-        let answers = self.ids.iter().zip(&self.bodies);
-        let stored = (first..)
-            .zip(answers)
-            .map(|(seq, (id, body))| StoredMessage {
-                conversation,
-                seq,
-                message_id: id.clone(),
-                sender: Sender::Bot,
-                client_message_id: None,
-                body: body.clone(),
-                created: self.now,
-                session_id: session.to_owned(),
-                agent: self.agent.clone(),
-            });
-        stored.collect()
+        let place = Place {
+            conversation,
+            behind: last - self.ids.len() as u64,
+            session_id: session,
+            agent: self.agent.as_deref(),
+            now: self.now,
+        };
+        place.stored(self.ids.iter().zip(&self.bodies))
     }
 }
 

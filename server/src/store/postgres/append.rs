@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::answers::columns;
 use super::conversations::NO_CONVERSATION;
 use super::convert::{
     Columns as _, MESSAGE_COLUMNS, Node, clock, message as message_columns_of, message_columns,
@@ -11,9 +12,8 @@ use super::convert::{
 use super::writer::{Lock, Operation};
 use crate::clock::Millis;
 use crate::limits::{LEASE, SENT_AGAIN_WITHIN};
-use crate::store::{
-    Appended, Job, JobId, JobKind, NewAnswer, NewMessage, Sender, StoreError, StoredMessage,
-};
+use crate::store::work::Place;
+use crate::store::{Appended, Job, JobId, JobKind, NewMessage, StoreError, StoredMessage};
 
 /// Appends a visitor's message.
 pub(super) struct Append {
@@ -30,11 +30,7 @@ pub(super) struct Append {
 
 impl Append {
     pub(super) fn new(node: &Node, mut new: NewMessage) -> Self {
-        let split = |answers: Vec<NewAnswer>| -> (Vec<_>, Vec<_>) {
-            let owned = |answer: NewAnswer| (owned(answer.message_id), owned(answer.body));
-            answers.into_iter().map(owned).unzip()
-        };
-        let (ids, bodies) = new.at_once.take().map(split).unzip();
+        let (ids, bodies) = new.at_once.take().map(columns).unzip();
         Self {
             node: node.clone(),
             lease: millis(LEASE),
@@ -167,19 +163,15 @@ impl Operation for Append {
 impl Append {
     /// The answers as they are stored behind the message.
     fn answers(&self, message: &StoredMessage) -> Vec<StoredMessage> {
+        let place = Place {
+            conversation: self.new.conversation,
+            behind: message.seq,
+            session_id: &self.new.session_id,
+            agent: None,
+            now: self.new.now,
+        };
         let ids = self.ids.iter().flatten();
-        let answers = ids.zip(self.bodies.iter().flatten());
-        (message.seq + 1..)
-            .zip(answers)
-            .map(|(seq, (id, body))| StoredMessage {
-                seq,
-                message_id: id.clone(),
-                sender: Sender::Bot,
-                client_message_id: None,
-                body: body.clone(),
-                ..message.clone()
-            })
-            .collect()
+        place.stored(ids.zip(self.bodies.iter().flatten()))
     }
 
     /// The job to answer the message, from the columns after `first`.

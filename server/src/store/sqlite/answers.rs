@@ -8,8 +8,9 @@ use super::convert::{
 use super::messages;
 use crate::clock::Millis;
 use crate::limits::LEASE;
+use crate::store::work::Place;
 use crate::store::{
-    AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, Sender, StoreError,
+    AnswersAppended, ConversationId, Effects, NewAnswer, NewAnswers, Owner, StoreError,
     StoredMessage,
 };
 
@@ -89,7 +90,14 @@ impl Change<'_> {
             })
             .map_err(store_error)?;
         if let Some(last) = last {
-            let stored = self.insert(connection, last + 1 - count)?;
+            let place = Place {
+                conversation: self.conversation,
+                behind: last - count,
+                session_id: self.session_id,
+                agent: self.agent,
+                now: self.now,
+            };
+            let stored = messages::insert_answers(connection, &place, self.answers)?;
             return Ok(Changed::Stored(stored));
         }
         let current = current(connection, self.conversation)?;
@@ -97,30 +105,6 @@ impl Change<'_> {
             Some(node) if current.is_leased_to_other(node) => Err(StoreError::LeaseLost),
             _ => Ok(Changed::NotOwner(current.owner)),
         }
-    }
-
-    fn insert(
-        &self,
-        connection: &Connection,
-        first: u64,
-    ) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut stored = Vec::with_capacity(self.answers.len());
-        for (seq, answer) in (first..).zip(self.answers) {
-            let message = StoredMessage {
-                conversation: self.conversation,
-                seq,
-                message_id: answer.message_id.clone(),
-                sender: Sender::Bot,
-                client_message_id: None,
-                body: answer.body.clone(),
-                created: self.now,
-                session_id: self.session_id.to_owned(),
-                agent: self.agent.map(str::to_owned),
-            };
-            messages::insert(connection, &message, None)?;
-            stored.push(message);
-        }
-        Ok(stored)
     }
 }
 

@@ -6,11 +6,10 @@ use super::convert::{
     integer, message as message_row, message_columns, owner, store_error, unsigned,
 };
 use super::{jobs, messages};
-use crate::clock::Millis;
 use crate::limits::{LEASE, SENT_AGAIN_WITHIN};
+use crate::store::work::Place;
 use crate::store::{
-    Appended, ConversationId, Job, JobId, JobKind, NewAnswer, NewMessage, Owner, Sender,
-    StoreError, StoredMessage,
+    Appended, Job, JobId, JobKind, NewAnswer, NewMessage, Owner, StoreError, StoredMessage,
 };
 
 pub(super) fn append_message(
@@ -32,9 +31,10 @@ pub(super) fn append_message(
                 conversation: new.conversation,
                 behind: seq,
                 session_id: &new.session_id,
+                agent: None,
                 now: new.now,
             };
-            let answers = self::answers(connection, &behind, answers)?;
+            let answers = messages::insert_answers(connection, &behind, answers)?;
             let last = answers.last().map_or(seq, |last| last.seq);
             place(connection, new, last)?;
             return Ok(Appended {
@@ -197,40 +197,6 @@ fn place_and_take(
         })
         .map_err(store_error)?;
     Ok(())
-}
-
-/// Where answers stand that the bot gives at once.
-pub(super) struct Place<'a> {
-    pub(super) conversation: ConversationId,
-    /// The sequence before the first of them.
-    pub(super) behind: u64,
-    pub(super) session_id: &'a str,
-    pub(super) now: Millis,
-}
-
-/// Stores answers that the bot gives at once. The caller notes the conversation's last sequence.
-pub(super) fn answers(
-    connection: &Connection,
-    place: &Place<'_>,
-    answers: &[NewAnswer],
-) -> Result<Vec<StoredMessage>, StoreError> {
-    let mut stored = Vec::with_capacity(answers.len());
-    for (seq, answer) in (place.behind + 1..).zip(answers) {
-        let answer = StoredMessage {
-            conversation: place.conversation,
-            seq,
-            message_id: answer.message_id.clone(),
-            sender: Sender::Bot,
-            client_message_id: None,
-            body: answer.body.clone(),
-            created: place.now,
-            session_id: place.session_id.to_owned(),
-            agent: None,
-        };
-        messages::insert(connection, &answer, None)?;
-        stored.push(answer);
-    }
-    Ok(stored)
 }
 
 /// The newest message with the same id of the client and the same words. Rows of the first versions have no `words`, so

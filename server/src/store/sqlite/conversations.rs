@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::append::{self, Place};
 use super::convert::{integer, owner, store_error, unsigned};
-use super::jobs;
+use super::{jobs, messages};
 use crate::clock::Millis;
 use crate::limits::PEOPLE_IDLE;
+use crate::store::work::Place;
 use crate::store::{
     Conversation, ConversationId, JobId, JobKind, OpenMode, OpenSession, Owner, Sender,
     SessionOpened, StoreError,
@@ -120,9 +120,10 @@ pub(super) fn open_session(
                 conversation: id,
                 behind: last_seq,
                 session_id: &open.new_session_id,
+                agent: None,
                 now: open.now,
             };
-            Some(append::answers(connection, &place, answers)?)
+            Some(messages::insert_answers(connection, &place, answers)?)
         }
         _ => None,
     };

@@ -1,9 +1,10 @@
-//! Statements about one message.
+//! Statements that store messages.
 
 use rusqlite::{Connection, params};
 
 use super::convert::{integer, message_columns, store_error};
-use crate::store::{Fingerprint, StoreError, StoredMessage};
+use crate::store::work::Place;
+use crate::store::{Fingerprint, NewAnswer, StoreError, StoredMessage};
 
 /// `words` is set for a visitor's message with an id. Other messages are never sent again.
 pub(super) fn insert(
@@ -34,4 +35,17 @@ pub(super) fn insert(
         })
         .map_err(store_error)?;
     Ok(())
+}
+
+/// Stores answers there. The caller notes the conversation's last sequence.
+pub(super) fn insert_answers(
+    connection: &Connection,
+    place: &Place<'_>,
+    answers: &[NewAnswer],
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let stored = place.stored(answers.iter().map(|it| (&it.message_id, &it.body)));
+    for answer in &stored {
+        insert(connection, answer, None)?;
+    }
+    Ok(stored)
 }
