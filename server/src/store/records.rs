@@ -154,7 +154,7 @@ pub struct OpenSession {
     /// JSON that the `ON_CONNECT` job carries to the bot's turn. The store does not read it.
     pub context: String,
     /// The bot's greeting, if it gives it at once. It is stored with a new session, and there is no job; unless another
-    /// job stands before, or another node works on the conversation. A store may make a job all the same.
+    /// job stands before, or another node works on the conversation.
     pub at_once: Option<Vec<NewAnswer>>,
 }
 

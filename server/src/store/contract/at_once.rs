@@ -111,27 +111,27 @@ pub(crate) async fn a_greeting_given_at_once_comes_with_its_session(database: &d
     };
     let opened = store.open_session(open("ss-1")).await.expect("opens");
     let here = opened.conversation;
-    match (opened.job, opened.greeting) {
-        (None, Some(greeting)) => {
-            assert_eq!(ids(&greeting), [(1, "ms-hi")]);
-            assert_eq!(all(store.as_ref(), here).await, greeting);
-            let next = store.next_job(here, NOW).await;
-            assert_eq!(next, Ok(NextJob::Empty));
-        }
-        (Some(job), None) => {
-            let ended = store.complete_job(job, TurnEnd::default(), NOW);
-            ended.await.expect("completes");
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!((opened.job, opened.last_seq), (None, 0));
+    let greeting = opened.greeting.expect("is stored");
+    assert_eq!(ids(&greeting), [(1, "ms-hi")]);
+    assert_eq!(all(store.as_ref(), here).await, greeting);
+    let next = store.next_job(here, NOW).await;
+    assert_eq!(next, Ok(NextJob::Empty));
     let again = store.open_session(open("ss-2")).await.expect("opens");
     assert_eq!(again.session_id, "ss-1");
     assert_eq!((again.job, again.greeting), (None, None));
+    let silent = OpenSession {
+        mode: OpenMode::StartNew,
+        at_once: Some(Vec::new()),
+        ..open("ss-3")
+    };
+    let silent = store.open_session(silent).await.expect("opens");
+    assert_eq!((silent.job, silent.greeting), (None, Some(Vec::new())));
     // A job that stands before it asks for the greeting, too.
     append(store.as_ref(), here, "1").await;
     let new = OpenSession {
         mode: OpenMode::StartNew,
-        ..open("ss-3")
+        ..open("ss-4")
     };
     let new = store.open_session(new).await.expect("opens");
     assert!(new.job.is_some() && new.greeting.is_none());

@@ -4,11 +4,13 @@ use deadpool_postgres::Client;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::convert::{Columns as _, millis, owner, text, unsigned};
+use super::answers::columns;
+use super::convert::{Columns as _, Node, clock, millis, owner, text, unsigned};
 use super::errors::Failure;
 use super::writer::{Lock, Operation};
 use crate::clock::Millis;
 use crate::limits::PEOPLE_IDLE;
+use crate::store::work::Place;
 use crate::store::{
     Conversation, ConversationId, JobId, OpenMode, OpenSession, SessionOpened, StoreError,
 };
@@ -99,12 +101,20 @@ pub(super) struct Open {
     mode: i16,
     idle: i64,
     people_idle: i64,
+    node: Node,
+    /// The greeting that the bot gives at once.
+    ids: Option<Vec<String>>,
+    bodies: Option<Vec<String>>,
 }
 
 impl Open {
-    pub(super) fn new(conversation: ConversationId, asked: OpenSession) -> Self {
+    pub(super) fn new(node: &Node, conversation: ConversationId, mut asked: OpenSession) -> Self {
+        let (ids, bodies) = asked.at_once.take().map(columns).unzip();
         Self {
             conversation,
+            node: node.clone(),
+            ids,
+            bodies,
             mode: match asked.mode {
                 OpenMode::Default | OpenMode::Reconnect => 0,
                 OpenMode::StartNew => 1,
@@ -122,9 +132,10 @@ impl Operation for Open {
     type Output = SessionOpened;
 
     /// `goes_on`: the active session is continued. A person or the queue had the session before a new one, which is the
-    /// bot's. An open `ON_CONNECT` job that is the last of the conversation is used again.
-    const SQL: &'static str = "
-        WITH before AS (
+    /// bot's. An open `ON_CONNECT` job that is the last of the conversation is used again. `greets`: the greeting is stored
+    /// in the place of a job.
+    const SQL: &'static str = concat!(
+        "WITH before AS (
             SELECT *, session_open AND session_id IS NOT NULL
                 AND $4 - last_activity <= CASE WHEN owner = 0 THEN $5::bigint ELSE $6::bigint END
                 AND CASE $7::smallint
@@ -136,13 +147,25 @@ impl Operation for Open {
                         ORDER BY m.seq DESC LIMIT 1)
                     END AS goes_on
             FROM conversations WHERE id = $1
+        ), asked AS (
+            SELECT *, $9::text[] IS NOT NULL AND NOT goes_on
+                AND (lease_node IS NULL OR lease_node = $8 OR lease_until < ",
+        clock!(),
+        ") AND NOT EXISTS (SELECT 1 FROM jobs WHERE conversation = $1) AS greets
+            FROM before
         ), opened AS (
             UPDATE conversations c SET last_activity = $4, session_open = true,
+                last_seq = c.last_seq + CASE WHEN b.greets THEN cardinality($9::text[]) ELSE 0 END,
                 session_id = CASE WHEN b.goes_on THEN c.session_id ELSE $2 END,
                 owner = CASE WHEN b.goes_on THEN c.owner ELSE 0 END,
                 owner_name = CASE WHEN b.goes_on THEN c.owner_name END
-            FROM before b WHERE c.id = b.id
-            RETURNING c.session_id, c.last_seq, c.owner, c.owner_name, b.goes_on
+            FROM asked b WHERE c.id = b.id
+            RETURNING c.session_id, b.last_seq, c.owner, c.owner_name, b.greets
+        ), greeted AS (
+            INSERT INTO messages (conversation, seq, message_id, author, body, created, session_id)
+            SELECT $1, last_seq + place, answer.message_id, 1, answer.body, $4, $2
+            FROM opened, unnest($9::text[], $10::text[]) WITH ORDINALITY answer (message_id, body, place)
+            WHERE greets
         ), again AS (
             UPDATE jobs SET session_id = $2, context = $3, attempts = 0, due = $4
             WHERE id = (SELECT max(id) FROM jobs WHERE conversation = $1) AND kind = 0
@@ -150,12 +173,14 @@ impl Operation for Open {
             RETURNING id
         ), made AS (
             INSERT INTO jobs (conversation, kind, session_id, context, due, created)
-            SELECT $1, 0, $2, $3, $4, $4 FROM before WHERE NOT goes_on AND NOT EXISTS (SELECT 1 FROM again)
+            SELECT $1, 0, $2, $3, $4, $4 FROM asked
+            WHERE NOT goes_on AND NOT greets AND NOT EXISTS (SELECT 1 FROM again)
             RETURNING id
         )
         SELECT session_id, last_seq, owner, owner_name,
-            coalesce((SELECT id FROM again), (SELECT id FROM made))
-        FROM opened";
+            coalesce((SELECT id FROM again), (SELECT id FROM made)), greets
+        FROM opened",
+    );
 
     fn lock(&self) -> Lock<'_> {
         Lock::Conversation(self.conversation)
@@ -170,18 +195,34 @@ impl Operation for Open {
             &self.idle,
             &self.people_idle,
             &self.mode,
+            &self.node,
+            &self.ids,
+            &self.bodies,
         ]
     }
 
     fn read(&self, rows: &[Row]) -> Result<SessionOpened, StoreError> {
         let row = rows.first().ok_or(NO_CONVERSATION)?;
+        let last_seq = unsigned(row, 1)?;
+        let greets: bool = row.get_or(5)?;
+        let greeting = || {
+            let place = Place {
+                conversation: self.conversation,
+                behind: last_seq,
+                session_id: &self.asked.new_session_id,
+                agent: None,
+                now: self.asked.now,
+            };
+            let ids = self.ids.iter().flatten();
+            place.stored(ids.zip(self.bodies.iter().flatten()))
+        };
         Ok(SessionOpened {
             conversation: self.conversation,
             session_id: row.get_or(0)?,
-            last_seq: unsigned(row, 1)?,
+            last_seq,
             owner: owner(row, 2)?,
             job: row.get_or(4)?,
-            greeting: None,
+            greeting: greets.then(greeting),
         })
     }
 }

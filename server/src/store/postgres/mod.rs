@@ -253,7 +253,7 @@ impl Store for PostgresStore {
                 conversations::found_or_made(&it, &open)
             });
             let conversation = found?.ok_or(unknown.clone())?;
-            let opening = conversations::Open::new(conversation, open.clone());
+            let opening = conversations::Open::new(&self.node, conversation, open.clone());
             match self.writer.run(opening).await {
                 // It was forgotten in between: who comes back begins anew.
                 Err(StoreError::Unknown { .. }) => {}
