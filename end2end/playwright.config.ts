@@ -11,8 +11,9 @@ export default defineConfig({
   retries: 0,
   forbidOnly: Boolean(process.env.CI),
   // Room for a machine that is slow or busy: a story waits for a condition, and only one that fails waits this long.
-  timeout: 180_000,
-  expect: { timeout: 30_000 },
+  timeout: 300_000,
+  // More than the longest pause before the widget tries a server again, which is half a minute.
+  expect: { timeout: 60_000 },
   reporter: [["list"]],
   use: {
     browserName: "chromium",
