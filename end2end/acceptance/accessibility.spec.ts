@@ -1,7 +1,7 @@
 // What ears, keyboards and sharp or tired eyes get: axe in every state, the tree of the shell, Tab and arrows, zoom and small screens.
-import type { Page } from "@playwright/test";
+import type { Frame, Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
-import { announced, Chat, holdWasm, saidByVisitor, standalone, wire } from "../fixtures/chat";
+import { announced, calm, Chat, holdWasm, saidByVisitor, standalone, wire } from "../fixtures/chat";
 import { openByHand, openShadows, shop, visit } from "../fixtures/embed";
 import { press } from "../fixtures/stage";
 
@@ -17,10 +17,6 @@ async function showEverything(chat: Chat): Promise<void> {
   await chat.tell("chips");
   await expect(chat.row("Tea or coffee?")).toHaveCount(2);
 }
-
-// Nothing moves any more: contrast is measured on what stays.
-const calm = (page: Page) =>
-  page.evaluate(() => Promise.all(document.getAnimations({ subtree: true } as any).map((animation) => animation.finished.catch(() => {}))).then(() => {}));
 
 const overflow = (page: Page) =>
   page.evaluate(() => {
@@ -83,6 +79,7 @@ test.describe("axe finds nothing", () => {
     const chat = await standalone(page, parlour);
     await showEverything(chat);
     for (const bubble of await chat.bubbles.all()) await expect(bubble).not.toHaveCSS("border-top-width", "0px");
+    await calm(page);
     await expectAccessible(page);
   });
 
@@ -113,6 +110,7 @@ test.describe("axe finds nothing", () => {
     await chat.tell("buttons");
     await expect(chat.row("These stay usable")).toBeVisible();
     await calm(page);
+    await calm(chat.window as Frame);
     await expectAccessible(page);
     await press(page);
     await expect(page.getByRole("dialog")).toBeHidden();
@@ -443,8 +441,8 @@ test("the menu opens by key, Escape closes it, and the focus is where it was", a
   const tree = await page.context().newCDPSession(page);
   const { root } = await tree.send("DOM.getDocument");
   const query = { nodeId: root.nodeId, role: "button", accessibleName: "More options" };
-  const { nodes } = await tree.send("Accessibility.queryAXTree", query);
-  expect(nodes[0]?.properties).toContainEqual({ name: "expanded", value: { type: "booleanOrUndefined", value: true } });
+  const properties = async () => (await tree.send("Accessibility.queryAXTree", query)).nodes[0]?.properties;
+  await expect.poll(properties).toContainEqual({ name: "expanded", value: { type: "booleanOrUndefined", value: true } });
   await page.keyboard.press("Tab");
   await expect(page.getByRole("button", { name: "New conversation" })).toBeFocused();
   await page.keyboard.press("Escape");
@@ -481,6 +479,7 @@ for (const [name, width, height] of [
     await showEverything(chat);
     await chat.tell("long");
     await expect(chat.row("Once there was a message")).toBeVisible();
+    await calm(page);
     expect(await overflow(page)).toEqual([0, 0]);
     await expect(chat.composer).toBeInViewport({ ratio: 1 });
     await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
@@ -494,9 +493,11 @@ test("text at twice its size is not cut off", async ({ page, parlour }) => {
   await page.setViewportSize({ width: 640, height: 720 });
   const chat = await standalone(page, parlour);
   await chat.tell("buttons");
+  await expect(chat.row("These stay usable")).toBeVisible();
+  await calm(page);
   await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
   await expect(chat.composer).toBeInViewport({ ratio: 1 });
-  expect(await overflow(page)).toEqual([0, 0]);
+  await expect.poll(() => overflow(page)).toEqual([0, 0]);
 });
 
 test("targets are large enough for fingers", async ({ browser, parlour }) => {
@@ -506,6 +507,7 @@ test("targets are large enough for fingers", async ({ browser, parlour }) => {
   await chat.composer.fill("buttons");
   await chat.sendButton.tap();
   await expect(chat.row("These stay usable")).toBeVisible();
+  await calm(page);
   for (const target of await page.locator("button:visible, article a:visible").all()) {
     const { width, height } = (await target.boundingBox())!;
     // What is just moving in has a box of fractions.

@@ -2,6 +2,7 @@
 // nothing comes.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test";
+import { stopClock } from "../fixtures/clock";
 import { launcher, press, stage } from "../fixtures/stage";
 
 const EMBED = /\/embed\/demo/;
@@ -120,6 +121,7 @@ test("the page's own shortcuts do not hear what is typed", async ({ page, hostSi
 });
 
 test("a server that is not there is said, keeps what is typed, and is tried again by hand", async ({ page, hostSite, expectAccessible }) => {
+  await page.clock.install();
   const on = await stage(page, hostSite);
   const plug = await unplug(page);
   await press(page);
@@ -136,9 +138,13 @@ test("a server that is not there is said, keeps what is typed, and is tried agai
   await expect(outline(page)).toHaveValue("is anybody there?");
   await page.getByRole("dialog").getByRole("button", { name: "Close chat" }).click();
   await expect(page.getByRole("dialog")).toBeHidden();
+  const refused = page.waitForEvent("requestfailed");
   await press(page);
   await expect(page.getByRole("status")).toContainText(UNREACHED);
+  await refused;
 
+  // It is not tried again by itself meanwhile.
+  await stopClock(page);
   await plug();
   await again(page).click();
   const field = (await on.frame()).locator("textarea");
@@ -244,6 +250,7 @@ test.describe("on a phone", () => {
       expect(Math.round((await button.boundingBox())!.height)).toBeGreaterThanOrEqual(44);
     }
     await outline(page).tap();
+    await expect(outline(page)).toBeFocused();
     await page.keyboard.type("hello");
     await page.getByRole("dialog").getByRole("button", { name: "Close chat" }).tap();
     await expect(page.getByRole("dialog")).toBeHidden();
