@@ -179,7 +179,7 @@ test.describe("assertions", () => {
 
 test.describe("tickets", () => {
   test("a used, old, foreign or made-up one is refused before there is a socket", async ({ startParlour }) => {
-    const parlour = await startParlour({ config: testApp({ more: '[tokens]\nticket_life = "1s"\n' }) });
+    const parlour = await startParlour({ config: testApp() });
     const ann = await Caller.as(parlour, "ann");
     const refused = async (url: string, status: number, headers = {}) => {
       const answer = await handshake(url, headers);
@@ -195,7 +195,9 @@ test.describe("tickets", () => {
     for (const query of ["", "?sid=", "?sid=made-up", `?sid=${"x".repeat(5000)}`, "?after=0"]) {
       await refused(`ws://${host}/rtm/bot${query}`, 401);
     }
-    const old = await ann.start();
+    // Where they get old soon.
+    const soon = await startParlour({ config: testApp({ more: '[tokens]\nticket_life = "1s"\n' }) });
+    const old = await (await Caller.as(soon, "ann")).start();
     const made = Date.now();
     await expect.poll(() => Date.now() - made).toBeGreaterThan(1100);
     await refused(old, 401);

@@ -80,13 +80,14 @@ test("a socket cut twenty times during two hundred messages loses, doubles and s
   const chat = await standalone(page, parlour);
   const said: string[] = [];
   for (let cut = 1; cut <= 20; cut++) {
+    const before = line.opened();
     for (let n = 0; n < 10; n++) {
       said.push(`call me ${said.length}`);
       // In the middle of ten, so that some are sent, some acknowledged and some neither.
       if (n === 5) await line.cut();
       await chat.say(said.at(-1)!);
     }
-    await expect.poll(line.opened).toBe(cut + 1);
+    await expect.poll(line.opened).toBeGreaterThan(before);
     await expect(chat.mine).toHaveCount(said.length);
     await expect(page.locator("article.sending, article.failed")).toHaveCount(0);
   }
@@ -199,7 +200,7 @@ test("too many unsent messages: the visitor is told, and the composer keeps the 
   await expect(chat.mine).toHaveCount(100);
   await connect();
   await tryNow(page);
-  await expect(page.locator("article.sending")).toHaveCount(0, { timeout: 60_000 });
+  await expect(page.locator("article.sending")).toHaveCount(0, { timeout: 120_000 });
   await chat.composer.press("Enter");
   await expect(chat.mine).toHaveCount(101);
   await expect(page.locator("article.sending")).toHaveCount(0);

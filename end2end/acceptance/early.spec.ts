@@ -55,11 +55,12 @@ test.describe("on a touch screen", () => {
   test("Enter makes a new line and the button sends", async ({ page, hostSite }) => {
     await open(page, hostSite);
     await page.getByRole("textbox").tap();
+    await expect(page.getByRole("textbox")).toBeFocused();
     await page.keyboard.type("a");
     await page.keyboard.press("Enter");
     await page.keyboard.type("b");
     expect(await texts(page)).toEqual([]);
     await page.getByRole("button", { name: "Send" }).tap();
-    expect(await texts(page)).toEqual(["a\nb"]);
+    await expect.poll(() => texts(page)).toEqual(["a\nb"]);
   });
 });

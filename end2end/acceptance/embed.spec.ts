@@ -146,6 +146,7 @@ test("visitor and open window are kept over the pages of a site", async ({ page,
   await expect(chat.row("Pleased to meet you, Ada!")).toBeVisible();
   await chat.composer.fill("half a sentence");
   await page.getByRole("link", { name: "Second page" }).click();
+  await page.waitForURL(`${hostSite.origin}/second`);
   const again = await chatIn(page, parlour);
   await again.online();
   await expect(page.getByRole("dialog")).toBeVisible();
@@ -153,6 +154,7 @@ test("visitor and open window are kept over the pages of a site", async ({ page,
   await expect(again.row("I am the Parlour demo bot")).toHaveCount(1);
   await expect(again.composer).toHaveValue("half a sentence");
   await again.window.getByRole("button", { name: "Close chat" }).click();
+  await expect(page.getByRole("dialog")).toBeHidden();
   await page.goBack();
   await page.locator("[data-parlour]").waitFor({ state: "attached" });
   await expect(page.getByRole("dialog")).toBeHidden();
@@ -490,6 +492,6 @@ test.describe("on a phone", () => {
     }
     await chat.window.getByRole("button", { name: "Close chat" }).tap();
     await expect(page.getByRole("dialog")).toBeHidden();
-    expect(await page.evaluate(() => document.body.inert)).toBe(false);
+    await expect.poll(() => page.evaluate(() => document.body.inert)).toBe(false);
   });
 });

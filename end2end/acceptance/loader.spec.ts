@@ -228,11 +228,11 @@ test.describe("on a phone", () => {
     await page.evaluate(() => scrollTo(0, 700));
     await touch(page);
     const frame = await on.frame();
-    expect(await frame.evaluate(() => [innerWidth, innerHeight])).toEqual([390, 740]);
+    await expect.poll(() => frame.evaluate(() => [innerWidth, innerHeight])).toEqual([390, 740]);
     expect(await page.evaluate(() => [document.body.inert, getComputedStyle(document.documentElement).overflow])).toEqual([true, "hidden"]);
     await page.evaluate(() => history.back());
     await expect.poll(() => page.evaluate(() => document.body.inert)).toBe(false);
-    expect(await page.evaluate(() => scrollY)).toBe(700);
+    await expect.poll(() => page.evaluate(() => scrollY)).toBe(700);
     expect(page.url()).toBe(url);
   });
 

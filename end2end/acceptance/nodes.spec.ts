@@ -12,8 +12,8 @@ const test = base.extend<{ startCluster: (...more: string[]) => Promise<Cluster>
   },
 });
 // A dead node's turn is another's after its lease, and begins again.
-const WHOLE = { timeout: 90_000 };
-const LAST = /That is all there is to say about it/;
+const WHOLE = { timeout: 150_000 };
+const LAST = /That is all there is to say/;
 
 // A second browser of the same visitor, whose socket is on another node.
 async function elsewhere(browser: Browser, page: Page, node: string): Promise<[Chat, Map<string, string>]> {
@@ -25,6 +25,7 @@ async function elsewhere(browser: Browser, page: Page, node: string): Promise<[C
   await expect(async () => {
     if (nodes.get("socket") === node) await other.reload();
     await new Chat(other).online();
+    expect(nodes.get("socket")).toMatch(/^node/);
     expect(nodes.get("socket")).not.toBe(node);
   }).toPass();
   return [new Chat(other), nodes];
@@ -36,7 +37,7 @@ test("grant, start and socket are answered by three different nodes", async ({ p
   const cluster = await startCluster("--apart");
   const nodes = await nodesOf(page);
   const chat = await standalone(page, cluster);
-  expect([nodes.get("jwtgrant"), nodes.get("start"), nodes.get("socket")]).toEqual(["node1", "node2", "node3"]);
+  await expect.poll(() => ["jwtgrant", "start", "socket"].map((step) => nodes.get(step))).toEqual(["node1", "node2", "node3"]);
   await chat.tell("hello");
   await expect(chat.row("Nice to meet you")).toHaveCount(1);
   const before = await rows(chat);
@@ -56,7 +57,8 @@ test("the node of the socket is killed while an answer streams, and both browser
   }
   const died = nodes.get("socket")!;
   const survived = others.get("socket");
-  await chat.say("stream");
+  // Half a minute: no machine is so busy that it misses the middle of it.
+  await chat.say("stream slowly");
   for (const window of [chat, other]) {
     await expect(window.window.locator("article.growing")).toHaveCount(1);
   }
@@ -66,7 +68,7 @@ test("the node of the socket is killed while an answer streams, and both browser
     await expect(window.window.locator("article.growing")).toHaveCount(0, WHOLE);
     await window.online();
   }
-  expect(nodes.get("socket")).not.toBe(died);
+  await expect.poll(() => nodes.get("socket")).not.toBe(died);
   expect(others.get("socket")).toBe(survived);
   expect(await rows(other)).toEqual(await rows(chat));
   const stored = await history(page);

@@ -61,7 +61,8 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
     const hello = await client.acknowledged();
     expect(hello.message).toEqual({ body: "hello" });
     const after = client.frames.slice(client.frames.findIndex(({ data }) => data === hello));
-    expect(after.map(({ data }) => data.type)).toEqual([undefined, "ack", "bot_response"]);
+    const types = after.map(({ data }) => data.type).filter((type) => !["ping", "pong"].includes(type));
+    expect(types).toEqual([undefined, "ack", "bot_response"]);
     await expect(client.rows.nth(2)).toContainText("hello");
     expect((await stored()).slice(2)).toMatchObject([
       { from: "visitor", text: "hello", clientId: hello.clientMessageId },

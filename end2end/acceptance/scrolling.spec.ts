@@ -42,6 +42,7 @@ test("a reader who scrolled up is left alone and told what is new", async ({ pag
   await fill(chat, 22);
   line.hold("bot_response");
   await chat.tell("several");
+  await expect.poll(() => fromEnd(chat)).toBe(0);
   await scrollTo(chat, 200);
   await expect(chat.pill).toBeVisible();
   line.release();
@@ -59,6 +60,7 @@ test("what the visitor says in another window does not move the reader of this o
   await fill(chat, 22);
   const other = await another(page, parlour);
   await page.bringToFront();
+  await expect.poll(() => fromEnd(chat)).toBe(0);
   await scrollTo(chat, 200);
   await expect(chat.pill).toBeVisible();
   await other.say("thanks");

@@ -65,7 +65,7 @@ test("an answer grows in one bubble, is drawn as it grows and told once at its e
   // The same element from its first word to its last.
   expect(await element!.evaluate((row) => row.isConnected && row.textContent)).toContain(LAST);
   expect(await element!.getAttribute("aria-busy")).not.toBe("true");
-  expect(told.filter((text) => text.includes(LAST))).toHaveLength(1);
+  await expect.poll(() => told.filter((text) => text.includes(LAST))).toHaveLength(1);
   expect((await history(page)).filter(({ text }) => text.includes("word by word"))).toHaveLength(1);
   await exact(page, chat);
 });
@@ -110,9 +110,10 @@ test("cut in the middle, it goes on in its bubble and is exact in the page and i
   const chat = await standalone(page, parlour);
   await begun(chat, "stream slowly");
   for (let cuts = 1; cuts <= 2; cuts++) {
+    const before = line.opened();
     await line.cut();
     await expect(chat.row("word by word")).toHaveCount(1);
-    await expect.poll(line.opened).toBe(cuts + 1);
+    await expect.poll(line.opened).toBeGreaterThan(before);
     await chat.online();
     await expect(growing(chat)).toHaveCount(1);
   }
