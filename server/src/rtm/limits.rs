@@ -21,8 +21,9 @@ pub const MAX_FRAGMENTS: u32 = 64;
 /// The time from the first fragment of a message to its end. It is the same as for a request's body.
 pub const MESSAGE_WITHIN: Duration = Duration::from_secs(15);
 
-/// The read buffer of a socket. It is allocated at once, so it decides what an idle socket costs.
-pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// The read buffer of a socket. It is allocated at once, so it decides what an idle socket costs. A few usual frames fit
+/// into it, and it grows with a longer one.
+pub const READ_BUFFER_BYTES: usize = 2 * 1024;
 
 /// Frames that are ready at the same moment are written together, up to this size.
 pub const WRITE_AT_ONCE_BYTES: usize = 16 * 1024;
