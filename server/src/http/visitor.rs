@@ -8,7 +8,7 @@ use http::HeaderMap;
 use crate::limits::VISITOR_COOKIES;
 use crate::signing::AnonymousVisitor;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredPage};
 
 /// The visitor whose cookie came along. Of several, the first valid one.
 ///
@@ -29,6 +29,27 @@ pub(super) async fn of_cookie(
         }
     }
     Ok(None)
+}
+
+/// The newest messages of that visitor with a bot, in one visit to the store. Empty without such a visitor.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(super) async fn newest_of_cookie(
+    state: &AppState,
+    headers: &HeaderMap,
+    (app, bot): (&str, &str),
+    limit: u32,
+) -> Result<StoredPage, StoreError> {
+    let visitors = state.visitors.of_cookies(headers, state.clock.now());
+    for visitor in visitors.take(VISITOR_COOKIES) {
+        let (identity, issued) = (visitor.identity().subject, visitor.issued());
+        let newest = state.store.newest(app, &identity, issued, bot, limit);
+        if let Some(page) = newest.await? {
+            return Ok(page);
+        }
+    }
+    Ok(StoredPage::default())
 }
 
 /// The visitor of a token that a frame keeps because cookies are refused.

@@ -187,15 +187,17 @@ pub trait Store: Send + Sync + 'static {
     /// always holds at least one message if there is one.
     async fn history(&self, query: HistoryQuery) -> Result<StoredPage, StoreError>;
 
-    /// The newest page of an identity's conversation with a bot, for a caller that knows nothing else of the visitor.
-    /// It is empty without such a conversation.
+    /// The newest page of an identity's conversation with a bot, for a caller that knows nothing else of the visitor
+    /// than a proof that was issued then. `None`: the identity has signed out since, as in [`Store::signed_out`]. The
+    /// page is empty without such a conversation.
     async fn newest(
         &self,
         app: &str,
         identity: &str,
+        issued: Millis,
         bot: &str,
         limit: u32,
-    ) -> Result<StoredPage, StoreError>;
+    ) -> Result<Option<StoredPage>, StoreError>;
 
     /// The messages after sequence `after`. If there are more than `limit`, the result is `truncated`. If their bodies
     /// have more than `bytes`, it holds only the first of them: ask again after the last one.

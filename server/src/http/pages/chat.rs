@@ -253,14 +253,9 @@ impl<'a> Visit<'a> {
         if self.host_identity() || self.config.platform.is_external() {
             return Ok(Transcript::default());
         }
-        let Some(visitor) = visitor::of_cookie(state, self.headers).await? else {
-            return Ok(Transcript::default());
-        };
-        let identity = visitor.identity().subject;
-        let page = state
-            .store
-            .newest(destination.app_id, &identity, destination.bot_id, NEWEST)
-            .await?;
+        let conversation = (destination.app_id, destination.bot_id);
+        let newest = visitor::newest_of_cookie(state, self.headers, conversation, NEWEST);
+        let page = newest.await?;
         let entries = page
             .messages
             .iter()

@@ -101,6 +101,7 @@ macro_rules! run_contract {
                 pages_by_message_id_find_their_place
                 an_unknown_conversation_has_an_empty_history
                 the_newest_page_is_found_by_identity_and_bot
+                who_signed_out_since_the_proof_gets_no_newest_page
                 what_was_missed_comes_whole_or_not_at_all
                 much_that_was_missed_comes_in_pieces
             }

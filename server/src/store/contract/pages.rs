@@ -1,7 +1,7 @@
 //! Pages of a transcript.
 
 use super::messages::all;
-use super::{APP, BOT, Database, append, conversation, new_message};
+use super::{APP, BOT, Database, NOW, append, conversation, minutes, new_message};
 use crate::store::{ConversationId, HistoryFrom, HistoryQuery, PAGE_BYTES, Store, StoredPage};
 
 /// More than any of these transcripts has.
@@ -65,14 +65,33 @@ pub(crate) async fn the_newest_page_is_found_by_identity_and_bot(database: &dyn 
     let newest = HistoryFrom::Newest { offset: 0 };
     let known = page(store.as_ref(), here, newest, 10).await;
     assert_eq!(known.messages.len(), 10);
-    assert_eq!(store.newest(APP, "ann", BOT, 10).await, Ok(known));
+    let found = store.newest(APP, "ann", NOW, BOT, 10).await;
+    assert_eq!(found, Ok(Some(known)));
     for (app, identity, bot) in [
         ("cs-other", "ann", BOT),
         (APP, "nobody", BOT),
         (APP, "ann", "st-other"),
     ] {
-        let unknown = store.newest(app, identity, bot, 10).await;
-        assert_eq!(unknown, Ok(StoredPage::default()));
+        let unknown = store.newest(app, identity, NOW, bot, 10).await;
+        assert_eq!(unknown, Ok(Some(StoredPage::default())));
+    }
+}
+
+pub(crate) async fn who_signed_out_since_the_proof_gets_no_newest_page(database: &dyn Database) {
+    let store = database.open().await;
+    fill(store.as_ref(), "ann", 1).await;
+    let (out, after) = (NOW.plus(minutes(1)), NOW.plus(minutes(2)));
+    let signed_out = store.sign_out("ann", out, NOW.plus(minutes(90))).await;
+    assert_eq!(signed_out.expect("signs out").len(), 1);
+    for (identity, issued, stands) in [
+        ("ann", NOW, false),
+        ("ann", out, false),
+        ("ann", after, true),
+        ("bob", NOW, true),
+    ] {
+        let found = store.newest(APP, identity, issued, BOT, 10).await;
+        let found = found.expect("reads");
+        assert_eq!(found.is_some(), stands, "{identity} {issued:?}");
     }
 }
 
@@ -106,7 +125,8 @@ pub(crate) async fn a_page_holds_so_many_bytes_and_goes_on(database: &dyn Databa
         assert_eq!(page.more, expected != [5, 6, 7]);
         from = HistoryFrom::After(expected[expected.len() - 1]);
     }
-    let newest = store.newest(APP, "ann", BOT, 20).await.expect("a page");
+    let newest = store.newest(APP, "ann", NOW, BOT, 20).await;
+    let newest = newest.expect("reads").expect("a page");
     assert_eq!((sequences(&newest), newest.more), (vec![5, 6, 7], true));
 }
 

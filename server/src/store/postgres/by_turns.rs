@@ -69,7 +69,7 @@ by_turns! {
     conversation(user: &str, bot: &str) -> Option<Conversation>;
     conversation_named(name: &str) -> Option<Conversation>;
     history(query: HistoryQuery) -> StoredPage;
-    newest(app: &str, identity: &str, bot: &str, limit: u32) -> StoredPage;
+    newest(app: &str, identity: &str, issued: Millis, bot: &str, limit: u32) -> Option<StoredPage>;
     since(conversation: ConversationId, after: u64, limit: u32, bytes: usize) -> Missed;
     spend(spendings: Vec<Spending>) -> Option<usize>;
     sweep(now: Millis) -> Swept;

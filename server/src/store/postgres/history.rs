@@ -4,13 +4,16 @@
 //! what a page does not hold is not sent.
 
 use deadpool_postgres::Client;
+use futures_util::future::try_join;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::access;
 use super::convert::{
     Columns as _, MESSAGE_COLUMNS, integer, message, message_columns, text, unsigned,
 };
 use super::errors::Failure;
+use crate::clock::Millis;
 use crate::store::{
     ConversationId, HistoryFrom, HistoryQuery, Missed, PAGE_BYTES, StoreError, StoredMessage,
     StoredPage,
@@ -191,17 +194,20 @@ async fn seq_of(
     Ok(found.map(|row| row.get_or(0)).transpose()?)
 }
 
+/// Two statements that are on their way at the same time.
 pub(super) async fn newest(
     client: &Client,
     app: &str,
     identity: &str,
+    issued: Millis,
     bot: &str,
     limit: u32,
-) -> Result<StoredPage, Failure> {
+) -> Result<Option<StoredPage>, Failure> {
     const SQL: &str = backwards!(
         "c.user_id = (SELECT id FROM users WHERE app = $5 AND identity = $6) AND c.bot = $7"
     );
     let limit = limit.min(MAX_PAGE);
+    let signed_out = access::signed_out(client, identity);
     let (app, identity, bot) = (text(app), text(identity), text(bot));
     let of: [&(dyn ToSql + Sync); 7] = [
         &page_bytes(),
@@ -212,7 +218,9 @@ pub(super) async fn newest(
         &identity,
         &bot,
     ];
-    Ok(read(client, SQL, &of).await?.page(limit, true))
+    let (signed_out, found) = try_join(signed_out, read(client, SQL, &of)).await?;
+    let stands = signed_out.is_none_or(|moment| issued > moment);
+    Ok(stands.then(|| found.page(limit, true)))
 }
 
 pub(super) async fn since(

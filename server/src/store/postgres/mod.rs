@@ -363,11 +363,12 @@ impl Store for PostgresStore {
         &self,
         app: &str,
         identity: &str,
+        issued: Millis,
         bot: &str,
         limit: u32,
-    ) -> Result<StoredPage, StoreError> {
+    ) -> Result<Option<StoredPage>, StoreError> {
         lend!(self.pool, reading, |it| history::newest(
-            &it, app, identity, bot, limit
+            &it, app, identity, issued, bot, limit
         ))
     }
 

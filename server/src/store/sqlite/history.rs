@@ -6,9 +6,10 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{integer, message as message_row, message_columns, store_error, unsigned};
+use crate::clock::Millis;
 use crate::store::{
-    ConversationId, HistoryFrom, HistoryQuery, Missed, PAGE_BYTES, StoreError, StoredMessage,
-    StoredPage,
+    ConversationId, HistoryFrom, HistoryQuery, Missed, PAGE_BYTES, SecretHash, StoreError,
+    StoredMessage, StoredPage,
 };
 
 /// The longest page. It replaces a larger limit of the caller.
@@ -55,34 +56,38 @@ pub(super) fn history(
     })
 }
 
-/// Reads three tables in one visit to a reading thread, because the visit costs more than each of the reads.
+/// Reads four tables in one visit to a reading thread, because the visit costs more than each of the reads.
 pub(super) fn newest(
     connection: &Connection,
     app: &str,
     identity: &str,
+    issued: Millis,
     bot: &str,
     limit: u32,
-) -> Result<StoredPage, StoreError> {
-    let found = connection
+) -> Result<Option<StoredPage>, StoreError> {
+    let (signed_out, found): (Option<Millis>, Option<ConversationId>) = connection
         .prepare_cached(
-            "SELECT c.id FROM users u JOIN conversations c ON c.user = u.id AND c.bot = ?3
-             WHERE u.app = ?1 AND u.identity = ?2",
+            "SELECT (SELECT moment FROM signed_out WHERE hash = ?4),
+                (SELECT c.id FROM users u JOIN conversations c ON c.user = u.id AND c.bot = ?3
+                 WHERE u.app = ?1 AND u.identity = ?2)",
         )
         .and_then(|mut query| {
-            query
-                .query_row([app, identity, bot], |row| row.get(0))
-                .optional()
+            let values = params![app, identity, bot, SecretHash::of(identity)];
+            query.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))
         })
         .map_err(store_error)?;
+    if signed_out.is_some_and(|moment| issued <= moment) {
+        return Ok(None);
+    }
     let Some(conversation) = found else {
-        return Ok(StoredPage::default());
+        return Ok(Some(StoredPage::default()));
     };
     let query = HistoryQuery {
         conversation,
         from: HistoryFrom::Newest { offset: 0 },
         limit,
     };
-    history(connection, query)
+    history(connection, query).map(Some)
 }
 
 pub(super) fn since(

@@ -363,12 +363,13 @@ impl Store for SqliteStore {
         &self,
         app: &str,
         identity: &str,
+        issued: Millis,
         bot: &str,
         limit: u32,
-    ) -> Result<StoredPage, StoreError> {
+    ) -> Result<Option<StoredPage>, StoreError> {
         let (app, identity, bot) = (app.to_owned(), identity.to_owned(), bot.to_owned());
         self.readers
-            .run(move |it| history::newest(it, &app, &identity, &bot, limit))
+            .run(move |it| history::newest(it, &app, &identity, issued, &bot, limit))
             .await
     }
 
