@@ -42,7 +42,7 @@ impl ChatPage {
         options: &LeptosOptions,
         base: &BasePath,
         nonce: Option<Nonce>,
-    ) -> impl IntoView {
+    ) -> impl IntoView + use<> {
         let mut settings = self.settings;
         settings.texts = settings.texts.naming(&settings.bot.name);
         let text = settings.to_text();

@@ -99,7 +99,7 @@ const QUESTIONS: [(&str, &str); 4] = [
 ];
 
 impl DemoPage {
-    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView + use<> {
         let scope = stylers::style_sheet!("app/src/pages/demo.css");
         let DemoSettings {
             bot,

@@ -18,7 +18,7 @@ pub struct HomePage {
 }
 
 impl HomePage {
-    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView + use<> {
         let scope = stylers::style_sheet!("app/src/pages/home.css");
         let bot = self.bots.first().map_or("demo", |(page, _)| page);
         let line = format!(

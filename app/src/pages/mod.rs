@@ -23,7 +23,7 @@ use crate::{
     text::Language,
     widget::{settings::Mode, sheets},
 };
-use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
+use leptos::{config::LeptosOptions, either::EitherOf4, nonce::use_nonce, prelude::*};
 
 /// Tokens, reset and what components share.
 const MAIN: &str = include_str!(concat!(env!("OUT_DIR"), "/main.css"));
@@ -122,10 +122,10 @@ pub fn shell(options: LeptosOptions, base: &BasePath, page: Page) -> impl IntoVi
     let reload = use_context::<DevScript>()
         .map(|DevScript(script)| view! { <script nonce=nonce.clone()>{script}</script> });
     let body = match page {
-        Page::Chat(page) => page.view(&options, base, nonce.clone()).into_any(),
-        Page::Demo(page) => page.view(base).into_any(),
-        Page::Home(page) => page.view(base).into_any(),
-        Page::Problem(page) => page.view(base).into_any(),
+        Page::Chat(page) => EitherOf4::A(page.view(&options, base, nonce.clone())),
+        Page::Demo(page) => EitherOf4::B(page.view(base)),
+        Page::Home(page) => EitherOf4::C(page.view(base)),
+        Page::Problem(page) => EitherOf4::D(page.view(base)),
     };
     view! {
         <!DOCTYPE html>

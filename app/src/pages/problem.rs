@@ -50,7 +50,7 @@ impl ProblemPage {
         self.language.problem(self.problem)[0]
     }
 
-    pub(super) fn view(self, base: &BasePath) -> impl IntoView {
+    pub(super) fn view(self, base: &BasePath) -> impl IntoView + use<> {
         let scope = stylers::style_sheet!("app/src/pages/problem.css");
         let [title, sentence, way_out] = self.language.problem(self.problem);
         // "Try again" is the same address once more.
