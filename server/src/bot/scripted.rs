@@ -9,9 +9,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::script::{Script, Spoken};
 use super::{Answers, Bot, BotError, Patience, Recent, Turn, TurnKind};
@@ -22,6 +23,9 @@ pub const DEMO_SCRIPT: &str = include_str!("../../demo.script.toml");
 
 /// The largest script. A larger file means a mistake in the path.
 const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
+
+/// Between two looks at the file. Looking at every message was a part of what a message costs.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A [`Bot`] that answers from a script.
 pub struct ScriptedBot {
@@ -37,6 +41,28 @@ struct Current {
     script: Arc<Script>,
     /// The state of the file when it was last read, good or bad.
     seen: Option<Stamp>,
+    /// When somebody last looked at the file.
+    looked: Instant,
+}
+
+impl Current {
+    fn new(script: Arc<Script>, seen: Option<Stamp>) -> Mutex<Current> {
+        let looked = Instant::now();
+        Mutex::new(Current {
+            script,
+            seen,
+            looked,
+        })
+    }
+
+    /// Whether to look at the file again. Of those who ask together, one is told to.
+    fn is_due(&mut self) -> bool {
+        let due = self.looked.elapsed() >= LOOK_EVERY;
+        if due {
+            self.looked = Instant::now();
+        }
+        due
+    }
 }
 
 /// A change of the file changes its time or its length.
@@ -52,11 +78,11 @@ impl ScriptedBot {
         Ok(ScriptedBot {
             then: None,
             path: None,
-            current: Mutex::new(Current { script, seen: None }),
+            current: Current::new(script, None),
         })
     }
 
-    /// A script of the operator's. It is read again whenever the file changes.
+    /// A script of the operator's. It is read again soon after the file has changed.
     ///
     /// # Errors
     /// [`BotError::Unreadable`] or [`BotError::Script`], because there is no last good script yet.
@@ -72,17 +98,18 @@ impl ScriptedBot {
     pub fn open_before(path: &Path, then: Option<Arc<dyn Bot>>) -> Result<ScriptedBot, BotError> {
         let seen = stamp(path);
         let script = read(path, then.is_some())?;
-        let current = Mutex::new(Current { script, seen });
         Ok(ScriptedBot {
             then,
             path: Some(path.to_owned()),
-            current,
+            current: Current::new(script, seen),
         })
     }
 
-    /// The script to answer from. It checks whether the file has changed.
+    /// The script to answer from. It checks now and then whether the file has changed.
     fn script(&self) -> Arc<Script> {
-        if let Some(path) = &self.path {
+        if let Some(path) = &self.path
+            && self.lock().is_due()
+        {
             let seen = stamp(path);
             // A file that is gone for a moment, because an editor replaces it, has not changed.
             if seen.is_some()

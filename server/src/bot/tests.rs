@@ -9,6 +9,7 @@ use protocol::content::Content;
 use protocol::reply::BotMessage;
 
 use super::script::Script;
+use super::scripted::LOOK_EVERY;
 use super::{
     Answers, Bot, BotError, DEMO_SCRIPT, MAX_ANSWERS, Recent, ScriptedBot, Turn, TurnKind, Visitor,
 };
@@ -295,15 +296,18 @@ impl Drop for ScriptFile {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_changed_file_is_read_again_and_a_broken_one_silences_nobody() {
     let file = ScriptFile::new("[fallback]\nsay = \"one\"\n");
     let bot = ScriptedBot::open(&file.0).expect("opens");
     assert_eq!(text(&bot, "x").await, "one");
     // Another length each time: two writes may fall into one tick of the file's clock.
     file.write("[fallback]\nsay = \"and two\"\n");
+    assert_eq!(text(&bot, "x").await, "one", "nobody has looked");
+    tokio::time::advance(LOOK_EVERY).await;
     assert_eq!(text(&bot, "x").await, "and two");
     file.write("[fallback]\nsay = \"three\"\nwrong = 1\n");
+    tokio::time::advance(LOOK_EVERY).await;
     assert_eq!(text(&bot, "x").await, "and two");
     let Err(BotError::Script { line, path, .. }) = bot.reload() else {
         panic!("the mistake was not told");
@@ -311,6 +315,7 @@ async fn a_changed_file_is_read_again_and_a_broken_one_silences_nobody() {
     assert_eq!((line, path), (3, file.0.display().to_string()));
     assert_eq!(text(&bot, "x").await, "and two");
     fs::remove_file(&file.0).expect("removes");
+    tokio::time::advance(LOOK_EVERY).await;
     assert_eq!(text(&bot, "x").await, "and two");
     assert!(matches!(bot.reload(), Err(BotError::Unreadable { .. })));
     file.write("[fallback]\nsay = \"number four\"\n");
@@ -368,8 +373,8 @@ async fn what_a_script_has_no_rule_for_goes_to_the_bot_behind_it() {
     let welcome = |said: Vec<Content>| said[0].plain_text().to_owned();
     assert_eq!(welcome(ask(&bot, TurnKind::Connect).await), "behind: hello");
     file.write(&format!("[[greeting]]\nsay = \"Hi\"\n{rules}"));
-    assert_eq!(welcome(ask(&bot, TurnKind::Connect).await), "Hi");
     assert_eq!(bot.reload(), Ok(()));
+    assert_eq!(welcome(ask(&bot, TurnKind::Connect).await), "Hi");
 }
 
 #[tokio::test]
