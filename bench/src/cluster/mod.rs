@@ -57,39 +57,29 @@ kind = \"KIND\"
 url = \"KIND://127.0.0.1:BUS\"
 ";
 
-/// Chosen on the command line.
-#[derive(Args)]
+/// What a cluster is made for: some of it chosen on the command line, the rest by a measurement.
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// How many nodes.
     #[arg(long, default_value_t = NODES)]
-    nodes: usize,
+    pub(crate) nodes: usize,
     /// The broker between them.
     #[arg(long, value_enum, default_value_t = Kind::Nats)]
-    bus: Kind,
+    pub(crate) bus: Kind,
     /// Where the proxy listens on 127.0.0.1. Default: any free port.
     #[arg(long)]
-    port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Grant, start and socket of a session go to three different nodes.
     #[arg(long)]
-    apart: bool,
-}
-
-/// What a cluster is made for.
-#[derive(Default)]
-pub(crate) struct Wanted {
-    /// How many nodes.
-    pub(crate) nodes: usize,
-    /// The broker.
-    pub(crate) bus: Kind,
-    /// The proxy's port.
-    pub(crate) port: Option<u16>,
-    /// See [`Options::apart`].
     pub(crate) apart: bool,
     /// More lines of `[server]` of each node.
+    #[arg(skip)]
     pub(crate) server: &'static str,
     /// More sections of each node.
+    #[arg(skip)]
     pub(crate) sections: String,
     /// So many seconds the clocks of two neighbours are apart; needs `faketime`.
+    #[arg(skip)]
     pub(crate) seconds_apart: u32,
 }
 
@@ -155,30 +145,34 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Starts everything; the name is of its folder and logs.
-    pub(crate) async fn start(built: &Built, name: &str, wanted: &Wanted) -> anyhow::Result<Self> {
-        if wanted.nodes == 0 || wanted.nodes > MOST_NODES {
+    pub(crate) async fn start(
+        built: &Built,
+        name: &str,
+        options: &Options,
+    ) -> anyhow::Result<Self> {
+        if options.nodes == 0 || options.nodes > MOST_NODES {
             bail!("a cluster has 1 to {MOST_NODES} nodes");
         }
         // PostgreSQL's user may not look into the target folder.
         let folder = Folder::make(&std::env::temp_dir(), name)?;
         let store = Postgres::start(folder.file("postgres")).await?;
-        let bus = Broker::start(wanted.bus, folder.file("")).await?;
-        let port = wanted.port.map_or_else(free_port, Ok)?;
+        let bus = Broker::start(options.bus, folder.file("")).await?;
+        let port = options.port.map_or_else(free_port, Ok)?;
         let mut nodes = Vec::new();
         let mut secrets = Vec::new();
-        for number in 1..=wanted.nodes {
+        for number in 1..=options.nodes {
             let store = Link::to(store.port()).await?;
             let bus = Link::to(bus.port()).await?;
             let mut setup = built.setup(&format!("{name}-{number}"))?;
-            setup.before = clock(wanted.seconds_apart, number)?;
-            let server = SERVER.replace("PROXY", &port.to_string()) + wanted.server;
+            setup.before = clock(options.seconds_apart, number)?;
+            let server = SERVER.replace("PROXY", &port.to_string()) + options.server;
             let shared = STORE_AND_BUS
-                .replace("KIND", wanted.bus.word())
+                .replace("KIND", options.bus.word())
                 .replace("STORE", &store.port.to_string())
                 .replace("BUS", &bus.port.to_string());
             setup
                 .folder
-                .configure(&format!("{server}{shared}{}", wanted.sections))?;
+                .configure(&format!("{server}{shared}{}", options.sections))?;
             // The first start makes the secrets; in production, an operator gives them to all nodes.
             for (file, secret) in &secrets {
                 fs::write(setup.folder.data().join(file), secret)?;
@@ -190,7 +184,7 @@ impl Cluster {
             nodes.push(Node { server, store, bus });
         }
         let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.server.address).collect();
-        let balancer = balancer::start(&folder.file(""), port, &addresses, wanted.apart).await?;
+        let balancer = balancer::start(&folder.file(""), port, &addresses, options.apart).await?;
         Ok(Self {
             nodes,
             store,
@@ -300,16 +294,9 @@ fn secrets_of(node: &Server) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
 
 /// Starts a cluster, prints its pages, and does what the console says until Ctrl-C, SIGTERM or the end of the input.
 pub(crate) fn cluster(built: &Built, options: &Options) -> anyhow::Result<()> {
-    let wanted = Wanted {
-        nodes: options.nodes,
-        bus: options.bus,
-        port: options.port,
-        apart: options.apart,
-        ..Wanted::default()
-    };
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        let starting = Cluster::start(built, "cluster", &wanted);
+        let starting = Cluster::start(built, "cluster", options);
         let mut cluster = tokio::select! {
             cluster = starting => cluster?,
             ended = told_to_end() => return ended,

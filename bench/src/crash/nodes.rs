@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::story::{HOME_WITHIN, ONLINE_WITHIN, POLITE, calm, talking, volley};
 use super::{Options, Story, compared, seconds};
 use crate::built::Built;
-use crate::cluster::{Cable, Cluster, Wanted};
+use crate::cluster::{self, Cable, Cluster};
 use crate::load::crowd::{Crowd, Losses};
 use crate::load::server::{LIMITS, SCRIPTED, sections};
 
@@ -94,12 +94,12 @@ impl<'a> Run<'a> {
             "==> {NODES} nodes, {} visitors with {} messages in flight each",
             options.users, options.outstanding
         );
-        let wanted = Wanted {
+        let wanted = cluster::Options {
             nodes: NODES,
             server: LIMITS,
             sections: sections(SCRIPTED),
             seconds_apart,
-            ..Wanted::default()
+            ..cluster::Options::default()
         };
         let cluster = Cluster::start(built, name, &wanted).await?;
         let crowd = talking(cluster.address, options).await?;

@@ -17,7 +17,7 @@ use super::server::{LIMITS, SCRIPTED, sections};
 use super::visitor::Habits;
 use super::{HOME_WITHIN, ONLINE_WITHIN, Plan, chat};
 use crate::built::Built;
-use crate::cluster::{Cluster, Part, Wanted};
+use crate::cluster::{self, Cluster, Part};
 
 const NODES: usize = 3;
 /// Messages a second, all visitors together: what leaves room for the clients.
@@ -32,11 +32,11 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const COUNTED: Duration = Duration::from_secs(2);
 
 pub(super) async fn nodes(built: &Built, plan: &Plan) -> anyhow::Result<Figures> {
-    let wanted = Wanted {
+    let wanted = cluster::Options {
         nodes: NODES,
         server: LIMITS,
         sections: sections(SCRIPTED),
-        ..Wanted::default()
+        ..cluster::Options::default()
     };
     let cluster = Cluster::start(built, "load", &wanted).await?;
     let mut figures = Figures::default();
