@@ -35,6 +35,8 @@ enum Task {
     Crash(crash::Options),
     /// Start nodes on PostgreSQL and a broker behind a proxy; Ctrl-C ends all.
     Cluster(cluster::Options),
+    /// Start PostgreSQL and NATS, print where they are, and end them with the input.
+    Backends,
     /// A bot behind a webhook: started by the other two, which kill it.
     #[command(hide = true)]
     Bot(bot::Options),
@@ -46,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Task::Load(options) => load::load(&built, &options),
         Task::Crash(options) => crash::crash(&built, &options),
         Task::Cluster(options) => cluster::cluster(&built, &options),
+        Task::Backends => cluster::backends::backends(),
         Task::Bot(options) => bot::bot(&options),
     }
 }

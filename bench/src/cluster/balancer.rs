@@ -8,9 +8,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use tokio::process::Command;
-
-use super::programs::{Program, find};
+use super::programs::{Program, ends_with_us, find};
 
 /// The header that names the node: `node1` and so on.
 pub(crate) const NODE_HEADER: &str = "x-node";
@@ -59,7 +57,7 @@ pub(super) async fn start(
     }
     let file = folder.join("haproxy.cfg");
     fs::write(&file, config)?;
-    let mut haproxy = Command::new(find("HAPROXY", "haproxy")?);
+    let mut haproxy = ends_with_us(&find("HAPROXY", "haproxy")?);
     haproxy.args(["-db", "-f"]).arg(&file);
     Program::start("HAProxy", port, &folder.join("haproxy.log"), &mut haproxy).await
 }

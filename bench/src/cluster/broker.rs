@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use tokio::process::Command;
 
-use super::programs::{Program, find};
+use super::programs::{Program, ends_with_us, find};
 use crate::port::free_port;
 
 /// Which one.
@@ -83,12 +82,12 @@ async fn launch(kind: Kind, folder: &Path, port: u16, counts: u16) -> anyhow::Re
     let mut command;
     match kind {
         Kind::Nats => {
-            command = Command::new(find("NATS_SERVER", "nats-server")?);
+            command = ends_with_us(&find("NATS_SERVER", "nats-server")?);
             command.args(["-a", "127.0.0.1", "-p", &number]);
             command.args(["-m", &counts.to_string()]);
         }
         Kind::Redis => {
-            command = Command::new(find("REDIS_SERVER", "redis-server")?);
+            command = ends_with_us(&find("REDIS_SERVER", "redis-server")?);
             command.args(["--bind", "127.0.0.1", "--port", &number]);
             command.args(["--save", "", "--appendonly", "no"]);
         }

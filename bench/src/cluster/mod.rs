@@ -6,6 +6,7 @@
 //! **Invariants.** Everything is our own child on loopback, in one folder that goes away. Each node reaches the store and the
 //! broker by links of its own, so that one can be cut off. Addresses stay the same over restarts.
 
+pub(crate) mod backends;
 mod balancer;
 pub(crate) mod broker;
 mod console;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use super::programs::{Program, find, other_user};
+use super::programs::{Program, ends_with_us, find, other_user};
 use crate::port::free_port;
 
 /// Three nodes with 16 connections each, and room for a person who looks.
@@ -56,6 +56,11 @@ impl Postgres {
         self.port
     }
 
+    /// For `store.url`.
+    pub(super) fn url(&self) -> String {
+        format!("postgres://{NAME}@127.0.0.1:{}/{NAME}", self.port)
+    }
+
     /// What runs.
     pub(super) fn program(&self) -> &Program {
         &self.program
@@ -93,7 +98,7 @@ impl Postgres {
 }
 
 async fn launch(programs: &Path, folder: &Path, port: u16) -> anyhow::Result<Program> {
-    let mut postgres = command(programs, "postgres", folder)?;
+    let mut postgres = user(ends_with_us(&programs.join("postgres")), folder)?;
     postgres.args(["-D", "data", "-h", "127.0.0.1", "-p", &port.to_string()]);
     postgres.arg("-k").arg(folder);
     for setting in SETTINGS {
@@ -120,7 +125,10 @@ async fn ready(programs: &Path, folder: &Path, port: u16) -> anyhow::Result<()> 
 
 /// A program of PostgreSQL in that folder, as the user who may run it.
 fn command(programs: &Path, name: &str, folder: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(programs.join(name));
+    user(Command::new(programs.join(name)), folder)
+}
+
+fn user(mut command: Command, folder: &Path) -> anyhow::Result<Command> {
     command.current_dir(folder).stdin(Stdio::null());
     if let Some((user, group)) = other_user()? {
         command.uid(user).gid(group);

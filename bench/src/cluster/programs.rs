@@ -40,6 +40,14 @@ pub(super) fn find(variable: &str, name: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{name} is not installed; `cargo xtask cluster` installs it"))
 }
 
+/// A command for a program that the kernel kills when we end, however we end. `setpriv` (of util-linux, which every Linux
+/// has) asks the kernel for that and becomes the program.
+pub(super) fn ends_with_us(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
+}
+
 /// A running program with its port on 127.0.0.1.
 pub(super) struct Program {
     name: &'static str,
