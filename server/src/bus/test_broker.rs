@@ -67,7 +67,11 @@ impl TestBroker {
     /// Starts it (again), and waits until it answers.
     pub(crate) fn start(&mut self) {
         let port = self.port.to_string();
-        let mut command = Command::new(find(self.program));
+        // The kernel kills the broker when the test ends, however that ends: `setpriv` asks for that, and becomes the broker.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL"])
+            .arg(find(self.program));
         let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata");
         let [certificate, key, authority] =
             ["localhost.cert.pem", "localhost.private.pem", "ca.cert.pem"]

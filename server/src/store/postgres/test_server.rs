@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::test_port::free_port;
 
 /// Starts it and says so; at the end of its input, which is the end of the test program however it ends, stops it and
-/// removes the folder.
+/// removes the folder. It has a process group of its own, because a test program may be killed together with its group.
 const KEEPER: &str = r#"
     "$1/pg_ctl" -D data -l log -w -t 120 -o "$2" start >start 2>&1 && echo ready || echo no
     cat >/dev/null
@@ -76,6 +76,7 @@ impl TestServer {
             let _ = write!(settings, " -h 127.0.0.1 -p {port}");
         }
         keeper
+            .process_group(0)
             .args(["-c", KEEPER, "keeper"])
             .args([&programs, Path::new(&settings), &folder])
             .stdin(Stdio::piped())
