@@ -20,6 +20,9 @@ const test = base.extend<{ startProxy: (kind: Kind, place: Place, fault?: Fault)
 });
 test.use({ ignoreHTTPSErrors: true });
 
+const protocolOfPage = (): string =>
+  (performance.getEntriesByType("navigation")[0] as PerformanceNavigationTiming).nextHopProtocol;
+
 const times = (text: string, part: string): number => text.split(part).length - 1;
 
 const everywhere: { kind: Kind; place: Place }[] = KINDS.flatMap((kind) => PLACES.map((place) => ({ kind, place })));
@@ -43,6 +46,7 @@ for (const { kind, place } of everywhere) {
 
     // From the start page to the bot's own page; what is said is answered and can be downloaded.
     await page.goto(`${baseURL}/`);
+    expect(await page.evaluate(protocolOfPage)).toBe("h2");
     await page.getByRole("link", { name: "Chat with" }).click();
     await expect(page).toHaveURL(`${baseURL}/chat/demo`);
     const chat = new Chat(page);
