@@ -55,7 +55,7 @@ async fn answers_a_request() {
         heard.starts_with("HTTP/1.1 200") && heard.ends_with("hello"),
         "{heard}"
     );
-    assert_eq!(shutdown.drain(Duration::from_secs(5)).await.left, 0);
+    assert_eq!(shutdown.drain(Duration::from_secs(30)).await.left, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,7 @@ async fn the_end_of_the_server_ends_unused_connections_and_refuses_new_ones() {
         .unwrap();
     let mut first = [0; 12];
     unused.read_exact(&mut first).await.unwrap();
-    assert_eq!(shutdown.drain(Duration::from_secs(5)).await.left, 0);
+    assert_eq!(shutdown.drain(Duration::from_secs(30)).await.left, 0);
     let mut rest = Vec::new();
     unused.read_to_end(&mut rest).await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
@@ -208,7 +208,7 @@ async fn a_request_that_was_on_its_way_when_the_server_ended_is_answered() {
     let mut heard = String::new();
     stream.read_to_string(&mut heard).await.unwrap();
     assert!(heard.ends_with("hello"), "{heard}");
-    assert_eq!(shutdown.drain(Duration::from_secs(5)).await.left, 0);
+    assert_eq!(shutdown.drain(Duration::from_secs(30)).await.left, 0);
 }
 
 #[tokio::test]

@@ -22,7 +22,11 @@ const SSE: &str = "text/event-stream";
 const BOTH: [&str; 2] = ["ag_ui", "ai_sdk"];
 
 fn bot(hook: &Hook, table: &str) -> Arc<dyn Bot> {
-    let waits = "first_byte = \"1s\"\nidle = \"1s\"\ntotal = \"2s\"";
+    waiting_bot(hook, table, "")
+}
+
+/// The same with its own idea of how long it waits.
+fn waiting_bot(hook: &Hook, table: &str, waits: &str) -> Arc<dyn Bot> {
     bot_at(
         hook,
         &format!(
@@ -219,8 +223,9 @@ async fn statuses_say_whether_to_ask_again() {
 #[tokio::test]
 async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
     for table in BOTH {
-        let silent = || endless(SSE, futures_util::stream::pending());
-        let error = heard(table, silent).await.unwrap_err();
+        let hook = Hook::start(|_| endless(SSE, futures_util::stream::pending()));
+        let bot = waiting_bot(&hook, table, "first_byte = \"1s\"");
+        let error = said(&*bot).await.unwrap_err();
         assert_eq!(
             (error.class(), error.is_temporary()),
             (Class::TooSlow, true),
@@ -228,11 +233,12 @@ async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
         );
 
         let first = piece(table, "Hel");
-        let stalls = move || {
+        let hook = Hook::start(move |_| {
             let one = futures_util::stream::iter([Bytes::from(first.clone())]);
             endless(SSE, one.chain(futures_util::stream::pending()))
-        };
-        let error = heard(table, stalls).await.unwrap_err();
+        });
+        let bot = waiting_bot(&hook, table, "idle = \"1s\"");
+        let error = said(&*bot).await.unwrap_err();
         assert_eq!(
             (error.class(), error.is_temporary()),
             (Class::TooSlow, false),
@@ -240,7 +246,7 @@ async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
         );
 
         let again = piece(table, "and ");
-        let talks = move || {
+        let hook = Hook::start(move |_| {
             let ticks = tokio::time::interval(Duration::from_millis(100));
             let again = Bytes::from(again.clone());
             endless(
@@ -253,8 +259,9 @@ async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
                     }
                 }),
             )
-        };
-        let error = heard(table, talks).await.unwrap_err();
+        });
+        let bot = waiting_bot(&hook, table, "total = \"2s\"");
+        let error = said(&*bot).await.unwrap_err();
         assert_eq!(
             (error.class(), error.is_temporary()),
             (Class::TooSlow, false),

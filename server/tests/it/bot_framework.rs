@@ -561,7 +561,7 @@ async fn a_bot_that_stalls_is_not_waited_for_for_ever() {
         let stalls = futures_util::StreamExt::chain(begun, futures_util::stream::pending());
         axum::body::Body::from_stream(stalls).into_response()
     });
-    let app = TestApp::start_with(&settings(&agent, "wait = \"1s\"\n"));
+    let app = TestApp::start_with(&settings(&agent, "wait = \"3s\"\n"));
     let ann = user(&app, "ann").await;
     let mut socket = ann.socket("").await;
     assert_eq!(text_of(&socket.next().await), "fine");

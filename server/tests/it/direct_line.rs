@@ -307,7 +307,7 @@ async fn bad_answers_are_excused_and_do_not_stand_in_the_way_of_the_next() {
             _ => echo(said),
         }
     });
-    let app = TestApp::start_with(&line.settings("secret = \"dl-secret\"\nwait = \"1s\""));
+    let app = TestApp::start_with(&line.settings("secret = \"dl-secret\"\nwait = \"3s\""));
     let ann = user(&app, "ann").await;
     let mut socket = ann.socket("").await;
     socket.next().await;

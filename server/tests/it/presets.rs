@@ -7,8 +7,8 @@ use server::bot::{Answers, BotError, Class, TurnKind};
 use crate::test_hook::{Hook, json_of, pieces, status, whole};
 use crate::webhook::{bot_at, said, texts, turn};
 
-const N8N: &str = "[bots.st-hook.n8n]\nurl = \"URL/webhook/x/chat\"\nfirst_byte = \"1s\"\nidle = \"1s\"\ntotal = \"2s\"\n";
-const RASA: &str = "[bots.st-hook.rasa]\nurl = \"URL/webhooks/rest/webhook\"\nfirst_byte = \"1s\"\nidle = \"1s\"\ntotal = \"2s\"\n";
+const N8N: &str = "[bots.st-hook.n8n]\nurl = \"URL/webhook/x/chat\"\n";
+const RASA: &str = "[bots.st-hook.rasa]\nurl = \"URL/webhooks/rest/webhook\"\n";
 
 fn pressed() -> TurnKind {
     TurnKind::Message {
@@ -150,7 +150,8 @@ async fn a_turn_that_may_have_reached_them_is_not_given_again() {
         let hook = Hook::start(|_| {
             crate::test_hook::endless("application/json", futures_util::stream::pending())
         });
-        let error = said(&*bot_at(&hook, settings)).await.unwrap_err();
+        let impatient = format!("{settings}first_byte = \"1s\"\n");
+        let error = said(&*bot_at(&hook, &impatient)).await.unwrap_err();
         assert_eq!(
             (error.class(), error.is_temporary()),
             (Class::TooSlow, false)

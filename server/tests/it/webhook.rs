@@ -42,11 +42,14 @@ pub(crate) fn bot_at(hook: &Hook, text: &str) -> Arc<dyn Bot> {
 }
 
 fn signed_bot(hook: &Hook) -> Arc<dyn Bot> {
+    waiting_bot(hook, "")
+}
+
+/// The same with its own idea of how long it waits.
+fn waiting_bot(hook: &Hook, waits: &str) -> Arc<dyn Bot> {
     bot_at(
         hook,
-        &format!(
-            "key = \"{KEY}\"\n[bots.st-hook.webhook]\nurl = \"URL/bot?x=1\"\nfirst_byte = \"1s\"\nidle = \"1s\"\ntotal = \"2s\""
-        ),
+        &format!("key = \"{KEY}\"\n[bots.st-hook.webhook]\nurl = \"URL/bot?x=1\"\n{waits}"),
     )
 }
 
@@ -480,24 +483,26 @@ async fn a_gigabyte_is_not_taken() {
 
 #[tokio::test]
 async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
-    let silent = || endless("application/json", futures_util::stream::pending());
-    let error = heard(silent).await.unwrap_err();
+    let hook = Hook::start(|_| endless("application/json", futures_util::stream::pending()));
+    let bot = waiting_bot(&hook, "first_byte = \"1s\"");
+    let error = said(&*bot).await.unwrap_err();
     assert_eq!(
         (error.class(), error.is_temporary()),
         (Class::TooSlow, true)
     );
 
-    let stalls = || {
+    let hook = Hook::start(|_| {
         let one = futures_util::stream::iter([Bytes::from_static(b"{\"delta\":\"Hel\"}\n")]);
         endless(LINES, one.chain(futures_util::stream::pending()))
-    };
-    let error = heard(stalls).await.unwrap_err();
+    });
+    let bot = waiting_bot(&hook, "idle = \"1s\"");
+    let error = said(&*bot).await.unwrap_err();
     assert_eq!(
         (error.class(), error.is_temporary()),
         (Class::TooSlow, false)
     );
 
-    let talks = || {
+    let hook = Hook::start(|_| {
         let ticks = tokio::time::interval(Duration::from_millis(100));
         endless(
             LINES,
@@ -506,8 +511,9 @@ async fn who_is_silent_or_talks_for_an_hour_is_not_waited_for() {
                 Some((Bytes::from_static(b"{\"delta\":\"and \"}\n"), ticks))
             }),
         )
-    };
-    let error = heard(talks).await.unwrap_err();
+    });
+    let bot = waiting_bot(&hook, "total = \"2s\"");
+    let error = said(&*bot).await.unwrap_err();
     assert_eq!(
         (error.class(), error.is_temporary()),
         (Class::TooSlow, false)

@@ -253,7 +253,7 @@ async fn a_call_has_its_time() {
     };
     let (_, address) = Played::start([result(&json!({})), hanging]).await;
     let mut server = server(&address);
-    server.set_wait(Duration::from_millis(200));
+    server.set_wait(Duration::from_secs(2));
     let error = server
         .call("x", &Map::new(), "tn-1")
         .await
