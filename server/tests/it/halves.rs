@@ -21,6 +21,7 @@ async fn a_message_with_half_a_character_is_acknowledged_stored_and_answered() {
     let ann = app.user("ann").await;
     let mut socket = ann.welcomed().await;
     let mut elsewhere = ann.socket("").await;
+    elsewhere.nothing_more().await;
     for (id, body, said) in [
         (1, r"thanks \ud83d", "thanks \u{fffd}"),
         (2, r"\ude00 \ud83d\ude00", "\u{fffd} 😀"),

@@ -12,6 +12,7 @@ async fn the_same_id_is_acknowledged_each_time_and_stored_once() {
     let ann = app.user("ann").await;
     let mut phone = ann.welcomed().await;
     let mut desk = ann.socket("").await;
+    desk.nothing_more().await;
     let first = phone.say(7, "hello").await;
     assert_eq!(text_of(&phone.next().await), "echo hello");
     // At once, and on another socket.

@@ -73,10 +73,12 @@ async fn a_v3_client_gets_every_letter_once_and_a_v2_client_the_whole_text() {
     let ann = app.user("ann").await;
     let mut v3 = ann.welcomed().await;
     let mut v2 = ann.plain_socket("&isReconnect=true").await;
+    v2.nothing_more().await;
     v3.say(1, "stream").await;
     let id = read(&mut v3, "Hello ").await;
     // One that comes in the middle may have the beginning on its screen already.
     let mut late = ann.socket("&isReconnect=true").await;
+    late.nothing_more().await;
     app.bot.go.notify_one();
     assert_eq!(text_of(&v3.next().await), "wörld");
     app.bot.go.notify_one();
@@ -101,6 +103,7 @@ async fn the_visitor_stops_it_also_from_another_tab() {
     drop(ann.welcomed().await);
     let mut hers = ann.socket("&after=1").await;
     let mut other = ann.socket("&after=1").await;
+    other.nothing_more().await;
     let mut his = bob.welcomed().await;
     hers.say(1, "stream").await;
     let id = read(&mut hers, "Hello ").await;

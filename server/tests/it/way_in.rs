@@ -100,6 +100,9 @@ async fn what_a_bot_says_by_itself_is_stored_and_told_to_every_socket() {
     let mut room = Room::of(&app).await;
     let mut plain = room.ann.plain_socket("").await;
     let mut ours = room.ann.socket("&after=1").await;
+    for socket in [&mut plain, &mut ours] {
+        socket.nothing_more().await;
+    }
     let body = json!({"id": "parcel-7", "messages": [
         {"text": "Your parcel is here"},
         {"text": "Open?", "quick_replies": [{"title": "Yes", "payload": "yes"}]},
@@ -343,6 +346,7 @@ async fn a_person_takes_the_conversation_speaks_and_gives_it_back() {
     let app = server();
     let mut room = Room::of(&app).await;
     let mut ours = room.ann.socket("&after=1").await;
+    ours.nothing_more().await;
     // Not without a word about it.
     let as_ann = |text: &str| json!({"text": text, "agent": {"name": "Ann Lee"}});
     let early = room.say(&as_ann("Hello")).await;
