@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::port::free_port;
 
 /// A restart of the server reads the log of the database; on a busy disk that takes a while.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// The server promises to be gone ten seconds after SIGTERM; a little more, so that a late one is measured.
 const ENDED_WITHIN: Duration = Duration::from_secs(15);
 /// What a program says when it is ready, before its address.

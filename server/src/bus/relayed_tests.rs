@@ -24,10 +24,10 @@ use crate::shutdown::Shutdown;
 
 /// Longer than any wait here that ends well.
 const SOON: Duration = Duration::from_secs(30);
-/// Fast, so that no test waits long; slow enough for a busy machine.
+/// Fast, so that no test waits long; slow enough for a busy machine, on which a broker or a node may be silent for a moment.
 const PACE: Pace = Pace {
-    look_every: Duration::from_millis(320),
-    beat: Duration::from_millis(300),
+    look_every: Duration::from_secs(1),
+    beat: Duration::from_secs(1),
 };
 
 /// What all nodes of a test have stored.
@@ -338,14 +338,14 @@ async fn nobody_hears_of_what_nobody_listens_to(cluster: &Cluster) {
     one.tell(104, Event::Access).await;
     assert_eq!(next(&mut again).await, Event::Access);
     drop(again);
-    for _ in 0..10 {
+    for _ in 0..200 {
         one.tell(105, Event::Access).await;
     }
     one.tell(103, Event::Access).await;
     assert_eq!(next(&mut heard).await, Event::Access);
     let received = two.bus.counters().received.load(Ordering::Relaxed) - before;
     // Two, and what nodes say of themselves.
-    assert!(received < 10, "{received}");
+    assert!(received < 150, "{received}");
 }
 
 async fn who_subscribes_is_known_to_the_broker_then(cluster: &Cluster) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::test_port::free_port;
 
 /// Longer than any broker takes to start.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A broker of the test's own.
 pub(crate) struct TestBroker {
