@@ -112,11 +112,9 @@ pub const VISITOR_RENEW: Duration = Duration::from_hours(30 * 24);
 /// and a shared one.
 pub const VISITOR_COOKIES: usize = 4;
 
-/// The most wrong secrets of an app from one address within [`WRONG_SECRETS_FOR`]. After that no secret is checked. A
-/// backend with a mistake notices it at the first, and nobody finds 32 random bytes by trying.
+/// The most wrong secrets of an app from one address; then one a minute. Until then no secret is checked. A backend with a
+/// mistake notices it at the first, and nobody finds 32 random bytes by trying.
 pub const WRONG_SECRETS: u32 = 10;
-/// How long a wrong secret counts.
-pub const WRONG_SECRETS_FOR: Duration = Duration::from_mins(1);
 
 /// The longest id of what a bot says outside a turn. A UUID has 36 characters.
 pub const SAYING_ID_BYTES: usize = 256;
@@ -132,6 +130,20 @@ pub const REFUSALS_EVERY: Duration = Duration::from_mins(1);
 pub const RATE_KEYS_BETWEEN_SWEEPS: u32 = 100_000;
 /// How often a rate limiter is swept when it is quiet.
 pub const RATE_SWEEP: Duration = Duration::from_mins(1);
+/// Other nodes are told of a key when it has used this part of an allowance since the last time. So the usual visitor is
+/// not told of, and with three nodes a limit is passed by a quarter.
+pub const RATE_TOLD_PARTS: u32 = 8;
+/// How often other nodes are told.
+pub const RATES_TOLD_EVERY: Duration = Duration::from_secs(1);
+/// The most keys of a limit that are told at once, those who used most first. With all limits together 24 kB a second.
+pub const RATE_TOLD_AT_ONCE: usize = 64;
+/// The most keys of a limit that wait to be told. An attack from more addresses than this is counted by each node.
+pub const RATE_KEYS_TO_TELL: usize = 1_024;
+/// The most keys of a limit of which a node that has just started learns: 75 kB with all limits.
+pub const RATE_STANDING_TOLD: usize = 200;
+/// The most that a key can use up, in allowances: what 16 nodes let through before they have told each other. Whoever did
+/// that waits longer, but not for ever.
+pub const RATE_MOST_OWED: u64 = 16;
 
 /// How often expired tokens and tickets are removed from the store. They are not valid in the meantime.
 pub const STORE_SWEEP: Duration = Duration::from_mins(1);

@@ -1,19 +1,21 @@
 //! Opens the bus that the configuration asks for.
 //!
 //! In the path: `state` calls [`open_bus`] once. It is here that bus and store meet: the bus knows no store, so it is given
-//! a way to read what another node has stored.
+//! a way to read what another node has stored,
+//! and one to hand on what another node let through.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::bus::{
-    self, BACKLOG_BYTES, Broker, BrokerSettings, Bus, Credentials, LOOK_EVERY, Pace, READ_AT_ONCE,
-    RelayedBus, StoredMessages,
+    self, Around, BACKLOG_BYTES, Broker, BrokerSettings, Bus, Credentials, LOOK_EVERY, Pace,
+    READ_AT_ONCE, RelayedBus, SharedLimits, StoredMessages,
 };
 use crate::config::{self, BusKind, Config};
 use crate::ids::Ids;
 use crate::records::{ConversationId, StoredMessage};
+use crate::security::rates::Rates;
 use crate::shutdown::Shutdown;
 use crate::start_error::StartError;
 use crate::store::Store;
@@ -25,6 +27,7 @@ use crate::store::Store;
 pub(crate) fn open_bus(
     config: &Config,
     store: &Arc<dyn Store>,
+    rates: &Arc<Rates>,
     ids: &dyn Ids,
     shutdown: &Shutdown,
 ) -> Result<Arc<dyn Bus>, StartError> {
@@ -45,7 +48,12 @@ pub(crate) fn open_bus(
         );
     }
     let stored = Arc::new(Stored(Arc::clone(store)));
-    let bus = RelayedBus::start(settings, Pace::default(), ids.uuid(), stored, shutdown);
+    let around = Around {
+        node: ids.uuid(),
+        stored,
+        limits: Arc::clone(rates) as Arc<dyn SharedLimits>,
+    };
+    let bus = RelayedBus::start(settings, Pace::default(), around, shutdown);
     Ok(Arc::new(bus))
 }
 

@@ -17,21 +17,16 @@ use secrecy::SecretString;
 use crate::bot::{self, Bot, BotError, Surroundings};
 use crate::bus::Bus;
 use crate::clock::{Clock, SharedClock};
-use crate::config::{Config, ConfigError, Database, Durability, StoreKind};
+use crate::config::{BusKind, Config, ConfigError, Database, Durability, StoreKind};
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
 use crate::http::way_in::BotKeys;
 use crate::http::webhook_channel::ChannelCallbacks;
 use crate::ids::Ids;
-use crate::limits::{
-    RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP, WRONG_SECRETS,
-    WRONG_SECRETS_FOR,
-};
+use crate::limits::{RETENTION_PAUSE, RETENTION_SWEEP, ROOM_CHECK, SENT_AGAIN_WITHIN, STORE_SWEEP};
 use crate::open_bus::open_bus;
 use crate::rtm::{self, Rtm};
-use crate::security::client_ip::AddressKey;
-use crate::security::rate::{Failures, Limiter, keep_swept};
 use crate::security::rates::Rates;
 use crate::security::refusals::{Refusals, keep_logging};
 use crate::shutdown::Shutdown;
@@ -81,18 +76,10 @@ pub struct Shared {
     bots: HashMap<String, Arc<dyn Bot>>,
     /// The platform side.
     pub rtm: Arc<Rtm>,
-    /// Limits the signing service, and new visitors without JavaScript, by address.
-    pub sign_by_address: Arc<Limiter<AddressKey>>,
-    /// Limits the signing service by app, for callers who prove the app's secret.
-    pub sign_by_app: Arc<Limiter<String>>,
     /// The keys with which bots call us, by bot. They are read again on SIGHUP.
     pub bot_keys: Swap<HashMap<String, BotKeys>>,
-    /// Counts wrong secrets by app or bot, and address.
-    pub wrong_secrets: Failures<(String, AddressKey)>,
     /// Counts refusals in the log.
     pub refusals: Arc<Refusals>,
-    /// Limits the signing service, and messages without JavaScript, by app and identity.
-    pub sign_by_identity: Arc<Limiter<String>>,
     /// Sends answers to apps.
     pub callbacks: ChannelCallbacks,
     /// The memory of answers that wait for their readers.
@@ -162,22 +149,11 @@ impl AppState {
     ) -> Result<Self, StartError> {
         let keys = Arc::new(Keys::new(KeyTable::load(&config)?));
         let bot_keys = Swap::new(BotKeys::load(&config)?);
-        let rate = &config.rate;
-        let sign_by_address = Arc::new(Limiter::new(
-            rate.sign_address_burst,
-            rate.sign_address_per_minute,
-        ));
-        let sign_by_app = Arc::new(Limiter::new(rate.sign_app_burst, rate.sign_app_per_minute));
-        let sign_by_identity = Arc::new(Limiter::new(
-            rate.sign_identity_burst,
-            rate.sign_identity_per_minute,
-        ));
-        keep_swept(&world.shutdown, Arc::clone(&sign_by_address));
-        keep_swept(&world.shutdown, Arc::clone(&sign_by_app));
-        keep_swept(&world.shutdown, Arc::clone(&sign_by_identity));
         let refusals = Arc::new(Refusals::new());
         keep_logging(&world.shutdown, Arc::clone(&refusals));
-        let rates = Arc::new(Rates::new(rate, &world.shutdown));
+        let visitors = Visitors::new(visitor_secret, config.base_path());
+        let has_bus = config.bus.kind != BusKind::Memory;
+        let rates = Rates::new(&config.rate, &visitors, has_bus, &world.shutdown);
         let store = match world.store {
             Some(store) => store,
             None => open_store(&config, world.ids.as_ref())?,
@@ -198,12 +174,11 @@ impl AppState {
         room.look(&folder, keep_free);
         let looking = keep_looking(world.shutdown.clone(), Arc::clone(&room), folder, keep_free);
         world.shutdown.spawn("disk check", looking);
-        let bus = open_bus(&config, &store, world.ids.as_ref(), &world.shutdown)?;
+        let bus = open_bus(&config, &store, &rates, world.ids.as_ref(), &world.shutdown)?;
         let around = Surroundings::new(&config, visitor_secret, Arc::clone(&clock));
         let mut bots = open_bots(&config, &around)?;
         bots.extend(world.bots.clone());
         let policy = Policy::from(&config.tokens);
-        let visitors = Visitors::new(visitor_secret, config.base_path());
         let callbacks = ChannelCallbacks::new(&config)?;
         let mut site = Site::find(config.server.site.as_deref())?;
         let config = Arc::new(Swap::new(config));
@@ -242,11 +217,7 @@ impl AppState {
             config,
             keys,
             bot_keys,
-            sign_by_address,
-            sign_by_app,
-            wrong_secrets: Failures::new(WRONG_SECRETS, WRONG_SECRETS_FOR),
             refusals,
-            sign_by_identity,
         })))
     }
 

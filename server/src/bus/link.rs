@@ -20,7 +20,7 @@ use super::inbox::Inboxes;
 use super::peers::Peers;
 use super::session::Session;
 use super::wire::{self, Said};
-use super::{Looks, Reason};
+use super::{Looks, Reason, SharedLimits};
 use crate::records::ConversationId;
 use crate::shutdown::Shutdown;
 
@@ -76,6 +76,9 @@ pub(super) struct Line {
     pub(super) inboxes: Inboxes,
     pub(super) looks: Looks,
     pub(super) peers: Mutex<Peers>,
+    pub(super) limits: Arc<dyn SharedLimits>,
+    /// Another node wants to know how the limits stand.
+    pub(super) asked: AtomicBool,
     pub(super) shutdown: Shutdown,
 }
 

@@ -28,6 +28,7 @@ mod relayed;
 #[cfg(test)]
 mod relayed_tests;
 mod session;
+mod shared_limits;
 mod subscription;
 #[cfg(test)]
 mod test_broker;
@@ -38,7 +39,8 @@ pub use inbox::{READ_AT_ONCE, StoredMessages};
 pub use link::Counters;
 pub use looks::{LOOK_EVERY, Looks, Reason, in_process};
 pub use memory::MemoryBus;
-pub use relayed::{Pace, RelayedBus};
+pub use relayed::{Around, Pace, RelayedBus};
+pub use shared_limits::{SharedLimits, Usage, Uses};
 pub use subscription::{Backlog, Subscription};
 
 /// The most events that one subscriber may be behind. A turn has a message and a few answers, and a socket that reads

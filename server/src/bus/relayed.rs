@@ -7,7 +7,7 @@
 //! here. What gets lost on the way is in the store, and the sockets look for it there: at once when a sequence is
 //! missing, within [`LOOK_EVERY`] while the broker is away, or another node is not heard of.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +19,9 @@ use super::inbox::{Inboxes, StoredMessages};
 use super::link::{Counters, Line, Link};
 use super::peers::{BEAT, Peers};
 use super::wire::Said;
-use super::{Bus, BusError, Event, LOOK_EVERY, Looks, MemoryBus, Reason, Subscription, Wake};
+use super::{
+    Bus, BusError, Event, LOOK_EVERY, Looks, MemoryBus, Reason, SharedLimits, Subscription, Wake,
+};
 use crate::records::ConversationId;
 use crate::shutdown::Shutdown;
 
@@ -48,6 +50,16 @@ impl Default for Pace {
     }
 }
 
+/// What the bus knows of this process.
+pub struct Around {
+    /// A name that no other process has.
+    pub node: String,
+    /// Where stored messages are read.
+    pub stored: Arc<dyn StoredMessages>,
+    /// Counts what is let through.
+    pub limits: Arc<dyn SharedLimits>,
+}
+
 /// The process' own bus, and a link to the broker.
 pub struct RelayedBus {
     memory: MemoryBus,
@@ -57,14 +69,18 @@ pub struct RelayedBus {
 }
 
 impl RelayedBus {
-    /// Starts to connect. Whether the broker is there does not matter now. `node` is a name that no other process has.
+    /// Starts to connect. Whether the broker is there does not matter now.
     pub fn start(
         settings: BrokerSettings,
         pace: Pace,
-        node: String,
-        stored: Arc<dyn StoredMessages>,
+        around: Around,
         shutdown: &Shutdown,
     ) -> Self {
+        let Around {
+            node,
+            stored,
+            limits,
+        } = around;
         let memory = MemoryBus::new();
         let looks = Looks::new(memory.clone(), pace.look_every);
         shutdown.spawn("bus looks", looks.clone().run(shutdown.clone()));
@@ -79,6 +95,8 @@ impl RelayedBus {
             inboxes: inboxes.clone(),
             looks: looks.clone(),
             peers: Mutex::new(Peers::default()),
+            limits,
+            asked: AtomicBool::new(false),
             shutdown: shutdown.clone(),
         };
         shutdown.spawn("bus", task.run(outgoing));

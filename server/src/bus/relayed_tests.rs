@@ -15,8 +15,12 @@ use super::broker::{Broker, BrokerSettings, Credentials, connect};
 use super::contract::{self, wake, wake_of};
 use super::inbox::StoredMessages;
 use super::looks::Reason;
+use super::shared_limits::tests::{TestLimits, what_a_node_lets_through_is_told_to_the_others};
 use super::test_broker::TestBroker;
-use super::{Bus, Event, Pace, Received, RelayedBus, Streaming, Subscription, Typing, Wake};
+use super::{
+    Around, Bus, Event, Pace, Received, RelayedBus, SharedLimits, Streaming, Subscription, Typing,
+    Wake,
+};
 use crate::clock::Millis;
 use crate::ids::{Ids as _, RandomIds};
 use crate::records::{ConversationId, Owner, StoredMessage};
@@ -59,14 +63,15 @@ impl StoredMessages for TestStore {
 }
 
 /// A broker, a store, and as many nodes as a test wants.
-struct Cluster {
-    broker: TestBroker,
+pub(super) struct Cluster {
+    pub(super) broker: TestBroker,
     settings: BrokerSettings,
     store: Arc<TestStore>,
 }
 
-struct Node {
+pub(super) struct Node {
     bus: RelayedBus,
+    pub(super) limits: Arc<TestLimits>,
     shutdown: Shutdown,
     store: Arc<TestStore>,
 }
@@ -98,16 +103,22 @@ impl Cluster {
         let shutdown = Shutdown::new();
         let store = Arc::clone(&self.store);
         let stored = Arc::clone(&store) as Arc<dyn StoredMessages>;
-        let name = RandomIds.uuid();
-        let bus = RelayedBus::start(self.settings.clone(), PACE, name, stored, &shutdown);
+        let limits = Arc::<TestLimits>::default();
+        let around = Around {
+            node: RandomIds.uuid(),
+            stored,
+            limits: Arc::clone(&limits) as Arc<dyn SharedLimits>,
+        };
+        let bus = RelayedBus::start(self.settings.clone(), PACE, around, &shutdown);
         Node {
             bus,
+            limits,
             shutdown,
             store,
         }
     }
 
-    async fn node(&self) -> Node {
+    pub(super) async fn node(&self) -> Node {
         let node = self.node_at_once();
         node.is_connected().await;
         node
@@ -115,11 +126,11 @@ impl Cluster {
 }
 
 impl Node {
-    async fn is_connected(&self) {
+    pub(super) async fn is_connected(&self) {
         eventually("a connection", || !self.bus.is_degraded()).await;
     }
 
-    async fn is_away(&self) {
+    pub(super) async fn is_away(&self) {
         eventually("no connection", || self.bus.is_degraded()).await;
     }
 
@@ -143,13 +154,13 @@ impl Node {
         self.bus.publish(wake).await.unwrap();
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         assert_eq!(self.shutdown.drain(SOON).await.left, 0);
     }
 }
 
 /// Waits for a condition.
-async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(super) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -211,6 +222,7 @@ async fn passes(broker: Broker) {
     a_stored_message_is_read_once_for_all_listeners_of_a_node(&cluster).await;
     a_growing_answer_is_put_together_again(&cluster).await;
     nobody_hears_of_what_nobody_listens_to(&cluster).await;
+    what_a_node_lets_through_is_told_to_the_others(&cluster).await;
     who_subscribes_is_known_to_the_broker_then(&cluster).await;
     a_node_that_falls_silent_lets_the_others_look(&cluster).await;
     a_broker_that_dies_and_comes_back_costs_nothing_but_time(cluster).await;

@@ -19,6 +19,7 @@ use super::Reason;
 use super::broker::{Incoming, LinkError, MAX_MESSAGE, Wire};
 use super::link::{Line, Outgoing};
 use super::wire::{self, Said};
+use crate::limits::RATES_TOLD_EVERY;
 use crate::records::ConversationId;
 
 /// Messages that go out together.
@@ -86,9 +87,13 @@ impl<'a> Session<'a> {
         broker.subscribe(&self.subject(None), 0, &mut out);
         // Before the broker counts as there: whoever hears of a node misses it when it falls silent.
         self.say(&Said::Here, &mut out);
+        self.say(&Said::Joined, &mut out);
+        line.limits.forget_used();
         self.tell_changes(&mut subscribed, &mut out);
         let mut beat = interval(line.beat);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tell = interval(RATES_TOLD_EVERY);
+        tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut together = Vec::new();
         let mut ending = false;
         loop {
@@ -100,10 +105,12 @@ impl<'a> Session<'a> {
                 }
                 () = self.asked.notified() => broker.pong(&mut out),
                 _ = beat.tick() => self.beat(&mut out)?,
+                _ = tell.tick() => self.tell_limits(&mut out),
                 () = line.shutdown.cancelled(), if !ending => ending = true,
                 () = tokio::time::sleep(LAST_LOOK), if ending => {
                     // Sockets and turns that end have something to say yet. This task is one, too.
                     if line.shutdown.running() <= 1 && outgoing.is_empty() {
+                        self.tell_limits(&mut out);
                         self.say(&Said::Gone, &mut out);
                         return self.send(&mut wire, &mut out).await;
                     }
@@ -178,6 +185,21 @@ impl<'a> Session<'a> {
         let payload = wire::write(self.line.link.node(), said);
         let broker = self.line.settings.broker;
         broker.publish(&self.subject(None), &payload, out);
+    }
+
+    /// Tells the other nodes what was let through here, and how things stand if one of them has asked.
+    fn tell_limits(&self, out: &mut Vec<u8>) {
+        let limits = &self.line.limits;
+        let used = limits.take_used();
+        if !used.is_empty() {
+            self.say(&Said::Used(used), out);
+        }
+        if self.line.asked.swap(false, Ordering::Relaxed) {
+            let standing = limits.standing();
+            if !standing.is_empty() {
+                self.say(&Said::Standing(standing), out);
+            }
+        }
     }
 
     fn beat(&self, out: &mut Vec<u8>) -> Result<(), LinkError> {
@@ -268,7 +290,10 @@ impl<'a> Session<'a> {
         match said {
             Said::Gone => line.peers().gone(&node),
             Said::Here => line.peers().heard(node, Instant::now()),
+            Said::Joined => line.asked.store(true, Ordering::Relaxed),
             Said::Look => line.looks.once(),
+            Said::Standing(standing) => line.limits.raise(&standing),
+            Said::Used(used) => line.limits.charge(&used),
             _ => {}
         }
     }

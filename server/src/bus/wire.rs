@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Streaming, Typing};
+use super::{Event, Streaming, Typing, Usage};
 use crate::records::Owner;
 
 /// Raised when old nodes could take a message for something else. A new kind or field is no reason.
@@ -46,8 +46,12 @@ pub(super) enum Said {
     Look,
     /// [`Event::Owner`].
     Owner(Whose),
+    /// It has come, or come back: how do the limits stand?
+    Joined,
     /// [`Event::SessionEnded`].
     SessionEnded(Arc<str>),
+    /// So much of the limits is used up.
+    Standing(Usage),
     /// [`Event::Stop`].
     Stop(Arc<str>),
     /// [`Event::Stored`], by its sequence.
@@ -60,6 +64,8 @@ pub(super) enum Said {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         doing: Option<Arc<str>>,
     },
+    /// It let this through.
+    Used(Usage),
 }
 
 /// [`Owner`].
@@ -146,7 +152,14 @@ impl Said {
                 types,
                 doing,
             }),
-            Self::Gone | Self::Grown(_) | Self::Here | Self::Look | Self::Stored(_) => return None,
+            Self::Gone
+            | Self::Grown(_)
+            | Self::Here
+            | Self::Joined
+            | Self::Look
+            | Self::Standing(_)
+            | Self::Stored(_)
+            | Self::Used(_) => return None,
         })
     }
 }
@@ -252,6 +265,16 @@ mod tests {
         let bytes = write("a", &said);
         assert_eq!(bytes, br#"{"v":1,"n":"a","e":{"stored":7}}"#);
         assert_eq!(read(&bytes).unwrap().1, Said::Stored(7));
+    }
+
+    #[test]
+    fn what_was_used_goes_as_tags_and_numbers() {
+        let used = vec![(u64::MAX, 3), (7, u32::MAX)];
+        let said = Said::Used(Usage::from([("sign_app".into(), used)]));
+        let bytes = write("a", &said);
+        let expected = r#"{"v":1,"n":"a","e":{"used":{"sign_app":[[18446744073709551615,3],[7,4294967295]]}}}"#;
+        assert_eq!(String::from_utf8_lossy(&bytes), expected);
+        assert_eq!(read(&bytes).unwrap().1, said);
     }
 
     #[test]

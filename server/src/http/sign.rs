@@ -95,7 +95,7 @@ pub async fn create(
     })?;
     let identity = proof.identity();
     let counted = counted_as(id, &identity.subject);
-    state.sign_by_identity.check(&counted).map_err(|wait| {
+    state.rtm.rates.sign_identity(&counted).map_err(|wait| {
         state.refusals.note(Refused::Limit, Some(id), client.ip);
         ApiError::TooMany(wait)
     })?;
@@ -166,7 +166,7 @@ pub async fn forget(
     let going = known.map(|visitor| visitor.identity().subject);
     // This counts by identity, so that no other visitor at the address can prevent a sign-out. After too many calls the
     // answer is the same, because the visitor is signed out already.
-    let often = |identity: &String| state.sign_by_identity.check(&counted_as("", identity));
+    let often = |identity: &String| state.rtm.rates.sign_identity(&counted_as("", identity));
     let going: Vec<_> = going.filter(|identity| often(identity).is_ok()).collect();
     let rtm = Arc::clone(&state.rtm);
     // This runs on if the browser goes away, as it does after a logout.
@@ -203,15 +203,15 @@ fn count(
         state.refusals.note(Refused::Limit, Some(id), client.ip);
         ApiError::TooMany(wait)
     };
-    let who = (id.to_owned(), AddressKey::from(client.ip));
-    match state.wrong_secrets.check(&who) {
+    let (rates, address) = (&state.rtm.rates, AddressKey::from(client.ip));
+    match rates.may_try_secret(id, address) {
         Ok(()) => {
             let table = state.keys.table();
             if table.app(id).is_some_and(|keys| keys.knows_secret(secret)) {
-                state.sign_by_app.check(&who.0).map_err(limited)?;
+                rates.sign_app(id).map_err(limited)?;
                 return Ok(true);
             }
-            state.wrong_secrets.add(who);
+            rates.wrong_secret(id, address);
             if !app.trust_claimed_identity {
                 state.refusals.note(Refused::Secret, Some(id), client.ip);
             }
@@ -232,7 +232,7 @@ pub(super) fn count_address(
     client: Client,
 ) -> Result<(), ApiError> {
     let key = AddressKey::from(client.ip);
-    state.sign_by_address.check(&key).map_err(|wait| {
+    state.rtm.rates.sign_address(key).map_err(|wait| {
         state.refusals.note(Refused::Limit, app, client.ip);
         ApiError::TooMany(wait)
     })

@@ -56,6 +56,13 @@ impl From<IpAddr> for AddressKey {
 }
 
 impl AddressKey {
+    /// As the key of a limit.
+    pub fn bytes(self) -> [u8; 9] {
+        let mut bytes = [u8::from(self.1); 9];
+        bytes[1..].copy_from_slice(&self.0.to_be_bytes());
+        bytes
+    }
+
     /// The address, or the first one of its network.
     pub fn first(self) -> IpAddr {
         match self {

@@ -123,6 +123,13 @@ impl Visitors {
         mark
     }
 
+    /// A key for the limit of this name: the same on every node of this deployment, and no help to find the secret.
+    pub fn limit_key(&self, name: &str) -> [u8; 16] {
+        let mark = self.mark(&format!("limit {name}")).unwrap_or_default();
+        let bytes = URL_SAFE_NO_PAD.decode(mark).unwrap_or_default();
+        bytes.first_chunk().copied().unwrap_or_default()
+    }
+
     /// Whether this is the signature of these words.
     pub fn is_mark(&self, words: &str, mark: &str) -> bool {
         let words = format!("parlour\n{words}");

@@ -1,11 +1,14 @@
 //! Two nodes with one PostgreSQL: what is spent, revoked or limited is so on both.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use server::bus::LOOK_EVERY;
+use server::bus::{LOOK_EVERY, SharedLimits as _};
+use server::limits::WRONG_SECRETS;
+use server::security::client_ip::AddressKey;
 use server::start_error::StartError;
 
 use crate::test_app::{NOW, SECRETS, SOON, TestApp, User, bot_info, text_of};
@@ -237,6 +240,97 @@ async fn the_turns_of_a_visitor_are_counted_over_all_nodes() {
     }
     let full = "That was all that this chat can answer today. Please come back tomorrow.";
     assert_eq!(said, ["echo hi", "echo hi", full]);
+}
+
+/// Waits until this node knows that so much of the limit is used up, or more, by one key.
+async fn knows(node: &TestApp, limit: &str, used: u32) {
+    let known = async {
+        loop {
+            let standing = node.state.rtm.rates.standing();
+            let keys = standing.get(limit).map(Vec::as_slice);
+            if matches!(keys, Some([(_, so_much)]) if *so_much >= used) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let known = tokio::time::timeout(SOON, known).await;
+    assert!(
+        known.is_ok(),
+        "{limit}: {:?}",
+        node.state.rtm.rates.standing()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_address_has_asked_of_one_node_counts_on_the_other() {
+    let cluster = Cluster::start(Some(TestBroker::nats(&[])));
+    let rate = "[rate]\npage_address_burst = 8\npage_address_per_minute = 1\n";
+    let (one, two) = cluster.pair(rate).await;
+    let page = [("accept", "text/html")];
+    for _ in 0..8 {
+        assert_eq!(one.get("/chat/test", &page).await.status, 200);
+    }
+    knows(&two, "page_address", 6).await;
+    // Alone it would let through eight. One comes back each minute, also on a slow machine.
+    let mut let_through = 0;
+    while two.get("/chat/test", &page).await.status == 200 {
+        let_through += 1;
+    }
+    assert!(let_through < 4, "{let_through}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_guesses_secrets_on_one_node_waits_on_the_other() {
+    let cluster = Cluster::start(Some(TestBroker::nats(&[])));
+    let (one, two) = cluster.pair("").await;
+    let ask =
+        |secret: &str| json!({"clientId": "cs-test", "clientSecret": secret, "identity": "ann"});
+    let sign = "/api/users/sts";
+    for number in 0..WRONG_SECRETS {
+        let wrong = ask(&format!("wrong {number}"));
+        assert_eq!(one.post(sign, &[], &wrong).await.status, 401);
+    }
+    assert_eq!(two.post(sign, &[], &ask(SECRETS[0])).await.status, 200);
+    let address = AddressKey::from(IpAddr::from([127, 0, 0, 1]));
+    let told = async {
+        while two
+            .state
+            .rtm
+            .rates
+            .may_try_secret("cs-test", address)
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, told).await.expect("told");
+    assert_eq!(two.post(sign, &[], &ask(SECRETS[0])).await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_day_allows_holds_over_all_nodes_and_over_their_restart() {
+    let cluster = Cluster::start(Some(TestBroker::nats(&[])));
+    let rate = "[rate]\nuser_messages_per_day = 6\n";
+    let (one, two) = cluster.pair(rate).await;
+    let ann = one.user("ann").await;
+    let mut here = ann.welcomed().await;
+    for id in 1..=6 {
+        here.say(id, "hi").await;
+        assert_eq!(text_of(&here.next().await), "echo hi");
+    }
+    knows(&two, "user_messages", 6).await;
+    one.stop().await;
+    let three = cluster.node(rate).await;
+    knows(&three, "user_messages", 6).await;
+    for node in [&two, &three] {
+        let mut socket = at(node, &ann).socket("&isReconnect=true").await;
+        socket
+            .send(&crate::test_app::message(&json!(9), "more"))
+            .await;
+        let refused = socket.next().await;
+        assert_eq!(refused["errors"][0]["code"], 429, "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

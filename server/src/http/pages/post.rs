@@ -167,7 +167,7 @@ async fn say(
     };
     let identity = visitor.identity().subject;
     let counted = counted_as(destination.app_id, &identity);
-    state.sign_by_identity.check(&counted).map_err(|wait| {
+    rtm.rates.sign_identity(&counted).map_err(|wait| {
         let app = Some(destination.app_id);
         state.refusals.note(Refused::Limit, app, client.ip);
         ApiError::TooMany(wait)
@@ -179,8 +179,8 @@ async fn say(
     if rtm.room.is_short() {
         return Err(ApiError::Busy(ROOM_CHECK));
     }
-    let (who, address) = (Arc::from(user.id.as_str()), AddressKey::from(client.ip));
-    let allowed = rtm.rates.message(&who, address, text.len());
+    let address = AddressKey::from(client.ip);
+    let allowed = rtm.rates.message(&user.id, address, text.len());
     allowed.map_err(|wait| {
         let app = Some(destination.app_id);
         state.refusals.note(Refused::Limit, app, client.ip);

@@ -68,12 +68,12 @@ pub async fn say(
         state.refusals.note(Refused::Limit, Some(&bot), client.ip);
         ApiError::TooMany(wait)
     };
-    let who = (bot.clone(), AddressKey::from(client.ip));
-    state.wrong_secrets.check(&who).map_err(limited)?;
+    let (rates, address) = (&state.rtm.rates, AddressKey::from(client.ip));
+    rates.may_try_secret(&bot, address).map_err(limited)?;
     let admitted = keys
         .admits(&headers, &body, state.clock.now())
         .map_err(|error| {
-            state.wrong_secrets.add(who);
+            rates.wrong_secret(&bot, address);
             let class = match error {
                 NotAdmitted::Signature(_) => Refused::Signature,
                 NotAdmitted::Nothing | NotAdmitted::Key => Refused::Secret,
@@ -81,14 +81,14 @@ pub async fn say(
             state.refusals.note(class, Some(&bot), client.ip);
             ApiError::NotAdmitted(error.to_string())
         })?;
-    state.rtm.rates.bot(&bot).map_err(limited)?;
+    rates.bot(&bot).map_err(limited)?;
     let saying = said::read(&body, admitted.id, &*state.ids)
         .map_err(|error| ApiError::Invalid(error.to_string()))?;
     let conversation = state.rtm.conversation_of(&bot, &name).await?;
     let conversation = conversation.ok_or(ApiError::NotFound(
         "there is no such conversation with this bot",
     ))?;
-    let allowed = state.rtm.rates.bot_conversation(&conversation.name);
+    let allowed = rates.bot_conversation(&conversation.name);
     allowed.map_err(limited)?;
     let rtm = std::sync::Arc::clone(&state.rtm);
     // This runs on if the caller goes away, because what is stored must be published.

@@ -250,8 +250,8 @@ fn allowed(
     if rtm.room.is_short() {
         return Err(ApiError::Busy(ROOM_CHECK));
     }
-    let (who, address) = (Arc::from(user.id.as_str()), AddressKey::from(client.ip));
-    let allowed = rtm.rates.message(&who, address, said.body.len());
+    let address = AddressKey::from(client.ip);
+    let allowed = rtm.rates.message(&user.id, address, said.body.len());
     allowed.map_err(|wait| {
         let app = Some(caller.app.as_str());
         state.refusals.note(Refused::Limit, app, client.ip);
