@@ -59,6 +59,20 @@ pub(crate) fn difference(mine: &NodeRecord, joined: &Joined) -> Option<String> {
     }
 }
 
+/// Compares with the servers that use the database now, and notes nothing there.
+///
+/// # Errors
+/// This server would not start beside them.
+pub(crate) fn compare(
+    mine: &NodeRecord,
+    living: Vec<NodeRecord>,
+) -> Result<Option<String>, StartError> {
+    if living.iter().any(|it| it.visitors != mine.visitors) {
+        return Err(StartError::Secrets(REFUSED.to_owned()));
+    }
+    Ok(difference(mine, &Joined::Beside(living)))
+}
+
 const REFUSED: &str = "another server that uses this database signs visitors with another secret, so visitors would lose \
     their conversations: give all of them the same tokens.visitor_secret_file; to replace the secret, end all servers first";
 

@@ -8,6 +8,7 @@
 
 mod app;
 mod bot;
+mod compare;
 mod db;
 mod manager;
 mod ready;
@@ -188,6 +189,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, StartError> {
                 config.apps.len(),
                 config.bots.len()
             ));
+            compare::secrets(&config)?;
             if *online && !bot::check_all(&config)? {
                 return Ok(ExitCode::from(REFUSED));
             }

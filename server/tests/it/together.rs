@@ -334,6 +334,65 @@ async fn what_a_day_allows_holds_over_all_nodes_and_over_their_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checked_configuration_is_compared_with_the_nodes_that_live() {
+    let cluster = Cluster::start(None);
+    let folder = std::env::temp_dir().join(format!("parlour-compared-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let check = |text: &str| {
+        let file = folder.join("parlour.toml");
+        std::fs::write(&file, text).unwrap();
+        let mut parlour = parlour(&cluster, &folder);
+        let parlour = parlour.arg("--config").arg(&file).args(["config", "check"]);
+        let checked = tokio::task::block_in_place(|| parlour.output().unwrap());
+        let said = [checked.stdout, checked.stderr].concat();
+        (checked.status.code(), String::from_utf8(said).unwrap())
+    };
+    let app = |secret: &str| {
+        format!(
+            "{VISITORS}[apps.cs-test]\nbots = []\norigins = []\n\
+             [[apps.cs-test.keys]]\nkid = \"k1\"\nalgorithm = \"HS256\"\nsecret = \"{secret}\"\n"
+        )
+    };
+    let same = app(SECRETS[0]);
+    let (code, said) = check(&same);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("not compared"),
+        "the database is empty: {said}"
+    );
+    let one = cluster.node("").await;
+    let nodes = || {
+        cluster
+            .server
+            .sql(&cluster.database, "SELECT count(*) FROM nodes")
+    };
+    let before = nodes();
+    let (code, said) = check(&same);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("are those of the servers"), "{said}");
+    let (code, said) = check(&app(SECRETS[1]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the key `k1` of the app `cs-test`"), "{said}");
+    let (code, said) = check(&same.replace(VISITORS, &VISITORS.replace("vQ2m", "other")));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("tokens.visitor_secret"), "{said}");
+    let (code, said) = check(&same.replace(VISITORS, ""));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("not compared"), "a start makes it: {said}");
+    assert_eq!(nodes(), before, "a check is no node");
+    one.stop().await;
+    let (code, said) = check(&same);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no server uses the database"), "{said}");
+    tokio::task::block_in_place(|| cluster.server.freeze());
+    let (code, said) = check(&same);
+    tokio::task::block_in_place(|| cluster.server.thaw());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("not compared"), "{said}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_another_secret_of_visitors_does_not_start_beside_others() {
     let cluster = Cluster::start(None);
     let one = cluster.node("").await;

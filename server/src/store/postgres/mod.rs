@@ -131,6 +131,22 @@ impl PostgresStore {
         Self::over(&way, options)
     }
 
+    /// What the servers that use the database now say of themselves. Nothing is changed there.
+    ///
+    /// # Errors
+    /// It is of another version, or cannot be reached.
+    pub fn living(options: &PostgresOptions) -> Result<Vec<NodeRecord>, StoreError> {
+        let way = Way::new(&options.server, options.tls.as_ref(), options.durable)?;
+        let node = Node(Arc::clone(&options.node));
+        alone(async move {
+            let client = way.once().await?;
+            if migrations::identify(&client).await? < migrations::known() {
+                return Err(Failure::from(too_old()));
+            }
+            nodes::living(&client, &node).await
+        })
+    }
+
     fn over(way: &Way, options: &PostgresOptions) -> Result<PostgresStore, StoreError> {
         Ok(PostgresStore {
             node: Node(Arc::clone(&options.node)),

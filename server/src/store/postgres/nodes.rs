@@ -1,8 +1,8 @@
 //! Statements about the servers that use the database: which of them live, and who has several sockets where.
 
 use deadpool_postgres::Client;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, Row};
 
 use super::convert::{Columns as _, Node, clock, millis, text};
 use super::errors::Failure;
@@ -20,15 +20,26 @@ const NOTE: &str = concat!(
      SET until = excluded.until, visitors = excluded.visitors, keys = excluded.keys"
 );
 
+const LIVING: &str = concat!(
+    "SELECT visitors, keys FROM nodes WHERE node <> $1 AND until > ",
+    clock!()
+);
+
+/// The other servers that live.
+pub(super) async fn living(
+    client: &impl GenericClient,
+    node: &Node,
+) -> Result<Vec<NodeRecord>, Failure> {
+    let living = client.query(LIVING, &[node]).await?;
+    let living = living.iter().map(read);
+    Ok(living.collect::<Result<_, StoreError>>()?)
+}
+
 pub(super) async fn join(
     client: &mut Client,
     node: &Node,
     record: &NodeRecord,
 ) -> Result<Joined, Failure> {
-    const LIVING: &str = concat!(
-        "SELECT visitors, keys FROM nodes WHERE node <> $1 AND until > ",
-        clock!()
-    );
     const LAST: &str = "SELECT visitors, keys FROM nodes ORDER BY until DESC LIMIT 1";
     // Each process has a name of its own, so names of long ago add up.
     const OLD: &str = concat!(
@@ -38,8 +49,7 @@ pub(super) async fn join(
     );
     let transaction = client.transaction().await?;
     transaction.query(LOCK, &[]).await?;
-    let living = transaction.query(LIVING, &[node]).await?;
-    let living: Vec<NodeRecord> = living.iter().map(read).collect::<Result<_, StoreError>>()?;
+    let living = living(&*transaction, node).await?;
     if living.iter().any(|it| it.visitors != record.visitors) {
         return Ok(Joined::Refused);
     }
