@@ -1,8 +1,7 @@
 //! Opens the bus that the configuration asks for.
 //!
-//! In the path: `state` calls [`open_bus`] once. It is here that bus and store meet: the bus knows no store, so it is given
-//! a way to read what another node has stored,
-//! and one to hand on what another node let through.
+//! In the path: `state` calls [`open_bus`] once. It is here that bus, store and limits meet. The bus knows neither of them,
+//! so it is given a way to read what another node has stored, and one to hand on what another node let through.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::bus::{
 };
 use crate::config::{self, BusKind, Config};
 use crate::ids::Ids;
-use crate::records::{ConversationId, StoredMessage};
+use crate::records::{ConversationId, StoredMessage, Usage};
 use crate::security::rates::Rates;
 use crate::shutdown::Shutdown;
 use crate::start_error::StartError;
@@ -51,7 +50,7 @@ pub(crate) fn open_bus(
     let around = Around {
         node: ids.uuid(),
         stored,
-        limits: Arc::clone(rates) as Arc<dyn SharedLimits>,
+        limits: Arc::new(Limits(Arc::clone(rates))),
     };
     let bus = RelayedBus::start(settings, Pace::default(), around, shutdown);
     Ok(Arc::new(bus))
@@ -84,6 +83,31 @@ fn broker(config: &config::Bus) -> Result<Option<BrokerSettings>, (&'static str,
         credentials,
         prefix: config.prefix.clone(),
     }))
+}
+
+/// The limits, as the bus sees them.
+struct Limits(Arc<Rates>);
+
+impl SharedLimits for Limits {
+    fn take_used(&self) -> Usage {
+        self.0.take_used()
+    }
+
+    fn forget_used(&self) {
+        self.0.forget_used();
+    }
+
+    fn standing(&self) -> Usage {
+        self.0.standing()
+    }
+
+    fn charge(&self, used: &Usage) {
+        self.0.charge(used);
+    }
+
+    fn raise(&self, standing: &Usage) {
+        self.0.raise(standing);
+    }
 }
 
 /// The store, as the bus sees it.

@@ -5,7 +5,15 @@
 //! Invariant: a message's position is its sequence in its conversation. The store gives it inside the transaction that
 //! stores the message. Sequences begin at 1 and have no gaps.
 
+use std::collections::BTreeMap;
+
 use crate::clock::Millis;
+
+/// What keys of a limit have used: tags of the keys, each with how much.
+pub type Uses = Vec<(u64, u32)>;
+
+/// The same of all limits, by name. It is what nodes tell each other.
+pub type Usage = BTreeMap<Box<str>, Uses>;
 
 /// A conversation of one user with one bot. The store gives the number, which never leaves the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -35,7 +35,7 @@ use crate::start_error::StartError;
 use crate::store::postgres::{PostgresOptions, PostgresStore, TlsOptions};
 use crate::store::room::Room;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
-use crate::store::{RetentionLimits, Store, StoreError};
+use crate::store::{NodeRecord, RetentionLimits, Store, StoreError};
 use crate::swap::Swap;
 
 /// Shared by all handlers.
@@ -398,6 +398,18 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
             Ok(Arc::new(PostgresStore::beside(&options)?))
         }
     }
+}
+
+/// What the servers that share the configured database now say of themselves. Nothing is changed there. The inner error:
+/// it is of another version, or cannot be reached.
+///
+/// # Errors
+/// If the configuration of the database is wrong.
+pub(crate) fn living_nodes(
+    config: &Config,
+) -> Result<Result<Vec<NodeRecord>, StoreError>, StartError> {
+    let options = postgres_options(config.postgres()?, OPERATOR);
+    Ok(PostgresStore::living(&options))
 }
 
 /// The name of a command in a store that servers share. It takes no leases.

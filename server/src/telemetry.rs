@@ -25,6 +25,9 @@ const QUIET: [&str; 7] = [
     "rustls",
 ];
 
+/// It names every step of the schema at each start. Only its warnings are of use.
+const SCHEMA: [&str; 2] = ["refinery", "refinery_core"];
+
 /// Starts logging. A second call (tests) changes nothing.
 ///
 /// # Errors
@@ -78,7 +81,14 @@ fn is_fit(event: &Metadata<'_>) -> bool {
         let rest = event.target().strip_prefix(*name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    *event.level() <= Level::INFO || !QUIET.iter().any(from)
+    let loudest = if SCHEMA.iter().any(from) {
+        Level::WARN
+    } else if QUIET.iter().any(from) {
+        Level::INFO
+    } else {
+        Level::TRACE
+    };
+    *event.level() <= loudest
 }
 
 #[cfg(test)]
@@ -107,6 +117,7 @@ mod tests {
         tracing::debug!(target: "hyper::proto", "my card is 4111");
         tracing::trace!(target: "mine", "a fine point");
         tracing::info!(target: "tungstenite::protocol", "a plain word");
+        tracing::info!(target: "refinery_core::runner", "V1__first");
         drop(listening);
 
         let log = fs::read_to_string(&written).unwrap();
@@ -114,5 +125,6 @@ mod tests {
         assert!(log.contains("a fine point"), "{log}");
         assert!(log.contains("a plain word"), "{log}");
         assert!(!log.contains("4111"), "{log}");
+        assert!(!log.contains("V1__first"), "{log}");
     }
 }

@@ -40,7 +40,7 @@ pub use link::Counters;
 pub use looks::{LOOK_EVERY, Looks, Reason, in_process};
 pub use memory::MemoryBus;
 pub use relayed::{Around, Pace, RelayedBus};
-pub use shared_limits::{SharedLimits, Usage, Uses};
+pub use shared_limits::SharedLimits;
 pub use subscription::{Backlog, Subscription};
 
 /// The most events that one subscriber may be behind. A turn has a message and a few answers, and a socket that reads

@@ -6,13 +6,7 @@
 //! Invariants: keys go as tags, so the broker learns no address and no identity. What could not be told is forgotten,
 //! not told late. A process without a broker does none of this.
 
-use std::collections::BTreeMap;
-
-/// Tags of keys, each with how much it used.
-pub type Uses = Vec<(u64, u32)>;
-
-/// The same by the name of the limit.
-pub type Usage = BTreeMap<Box<str>, Uses>;
+use crate::records::Usage;
 
 /// Counts what this node lets through, and what others did.
 pub trait SharedLimits: Send + Sync + 'static {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Streaming, Typing, Usage};
-use crate::records::Owner;
+use super::{Event, Streaming, Typing};
+use crate::records::{Owner, Usage};
 
 /// Raised when old nodes could take a message for something else. A new kind or field is no reason.
 const VERSION: u32 = 1;

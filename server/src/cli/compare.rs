@@ -10,8 +10,7 @@ use crate::fingerprint;
 use crate::first_start::visitor_secret;
 use crate::signing::{KeyTable, Visitors};
 use crate::start_error::StartError;
-use crate::state::{OPERATOR, postgres_options};
-use crate::store::postgres::PostgresStore;
+use crate::state::living_nodes;
 
 /// Says what differs, or why nothing was compared.
 ///
@@ -30,8 +29,7 @@ pub(super) fn secrets(config: &Config) -> Result<(), StartError> {
     };
     let visitors = Visitors::new(&secret, config.base_path());
     let mine = fingerprint::record(&visitors, &KeyTable::load(config)?);
-    let database = postgres_options(config.postgres()?, OPERATOR);
-    match PostgresStore::living(&database) {
+    match living_nodes(config)? {
         Err(error) => say(&format!("{not_compared}: {error}.")),
         Ok(living) if living.is_empty() => {
             say(&format!("{not_compared}: no server uses the database now."));

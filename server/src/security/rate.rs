@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use siphasher::sip::SipHasher24;
 
-use crate::bus::Uses;
 use crate::limits::{
     RATE_KEYS_BETWEEN_SWEEPS, RATE_KEYS_TO_TELL, RATE_MOST_OWED, RATE_STANDING_TOLD,
     RATE_TOLD_AT_ONCE, RATE_TOLD_PARTS,
 };
+use crate::records::Uses;
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use super::client_ip::AddressKey;
 use super::rate::{Limiter, Quota, RetryAfter};
-use crate::bus::{SharedLimits, Usage, Uses};
 use crate::config::Rate;
 use crate::limits::{RATE_SWEEP, WRONG_SECRETS};
+use crate::records::{Usage, Uses};
 use crate::shutdown::Shutdown;
 use crate::signing::Visitors;
 
@@ -220,29 +220,33 @@ impl Rates {
     }
 }
 
-impl SharedLimits for Rates {
-    fn take_used(&self) -> Usage {
+/// What nodes tell each other.
+impl Rates {
+    /// What was let through here since the last call, as much as fits into one message.
+    pub fn take_used(&self) -> Usage {
         self.collect(Limiter::take_used)
     }
 
-    fn forget_used(&self) {
+    /// Nobody could be told of what was let through here until now.
+    pub fn forget_used(&self) {
         self.all().into_iter().for_each(Limiter::forget_used);
     }
 
-    fn standing(&self) -> Usage {
+    /// How much is used up now, here and elsewhere.
+    pub fn standing(&self) -> Usage {
         self.collect(Limiter::standing)
     }
 
-    fn charge(&self, used: &Usage) {
+    /// Another node let this through.
+    pub fn charge(&self, used: &Usage) {
         self.each(used, Limiter::charge);
     }
 
-    fn raise(&self, standing: &Usage) {
+    /// Another node knows that this much is used up.
+    pub fn raise(&self, standing: &Usage) {
         self.each(standing, Limiter::raise);
     }
-}
 
-impl Rates {
     fn collect(&self, of: impl Fn(&Limiter) -> Uses) -> Usage {
         let all = self.all().into_iter();
         let all = all.map(|limiter| (limiter.name.into(), of(limiter)));

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use server::bus::{LOOK_EVERY, SharedLimits as _};
+use server::bus::LOOK_EVERY;
 use server::limits::WRONG_SECRETS;
 use server::security::client_ip::AddressKey;
 use server::start_error::StartError;
