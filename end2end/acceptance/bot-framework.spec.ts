@@ -1,7 +1,7 @@
 // A real bot of the Microsoft 365 Agents SDK behind the widget: greeted, answered, buttons pressed, exact after a reload.
 import type { Page } from "@playwright/test";
 import { Agent } from "../fixtures/agent";
-import { Chat, growth, history } from "../fixtures/chat";
+import { Chat, growth, history, nextChoice } from "../fixtures/chat";
 import type { Parlour } from "../fixtures/parlour";
 import { testApp } from "../fixtures/platform";
 import { freePort } from "../fixtures/port";
@@ -48,11 +48,13 @@ test("greeting, answers, chips and cards, in the answer to the request", async (
   await page.getByRole("button", { name: "Coffee" }).click();
   await expect(chat.row("echo Coffee")).toHaveCount(1);
   await chat.tell("order");
+  await nextChoice(page);
   await page.getByRole("button", { name: "Cancel it" }).click();
   await expect(chat.row('value {"cancel":17}')).toHaveCount(1);
   await chat.tell("flight");
   await expect(chat.row("Gate: F 3")).toHaveCount(1);
   await expect(chat.row("Part of this message cannot be shown here.")).toHaveCount(1);
+  await nextChoice(page);
   await page.getByRole("button", { name: "Check in" }).click();
   await expect(chat.row('value {"flight":17}')).toHaveCount(1);
   await exact(page, chat, [

@@ -1,7 +1,7 @@
 // A visitor and the demo bot on the bot's own page: what is in the first HTML, what is said, how it is shown, what is stored.
 import { testApp } from "../fixtures/platform";
 import { expect, test } from "../fixtures/test";
-import { Chat, consoleLines, history, saidByVisitor, standalone, wire } from "../fixtures/chat";
+import { Chat, consoleLines, history, nextChoice, saidByVisitor, standalone, wire } from "../fixtures/chat";
 
 test("the first HTML holds header, composer and all its style", async ({ parlour }) => {
   const answer = await fetch(`${parlour.baseURL}/chat/demo`);
@@ -139,6 +139,7 @@ test("what is pressed twice is said once: a starter, a button, a chip, Send, and
   const said = async (count: number) => {
     await expect(chat.mine).toHaveCount(count);
     await chat.settled();
+    await nextChoice(page);
   };
   await page.locator(".starter").first().dblclick();
   await said(1);
