@@ -400,16 +400,12 @@ pub(crate) fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, Start
     }
 }
 
-/// What the servers that share the configured database now say of themselves. Nothing is changed there. The inner error:
-/// it is of another version, or cannot be reached.
+/// What the servers that share a configured database now say of themselves. Nothing is changed there.
 ///
 /// # Errors
-/// If the configuration of the database is wrong.
-pub(crate) fn living_nodes(
-    config: &Config,
-) -> Result<Result<Vec<NodeRecord>, StoreError>, StartError> {
-    let options = postgres_options(config.postgres()?, OPERATOR);
-    Ok(PostgresStore::living(&options))
+/// It is of another version, or cannot be reached.
+pub(crate) fn living_nodes(database: Database) -> Result<Vec<NodeRecord>, StoreError> {
+    PostgresStore::living(&postgres_options(database, OPERATOR))
 }
 
 /// The name of a command in a store that servers share. It takes no leases.

@@ -29,7 +29,7 @@ pub(super) fn secrets(config: &Config) -> Result<(), StartError> {
     };
     let visitors = Visitors::new(&secret, config.base_path());
     let mine = fingerprint::record(&visitors, &KeyTable::load(config)?);
-    match living_nodes(config)? {
+    match living_nodes(config.postgres()?) {
         Err(error) => say(&format!("{not_compared}: {error}.")),
         Ok(living) if living.is_empty() => {
             say(&format!("{not_compared}: no server uses the database now."));
