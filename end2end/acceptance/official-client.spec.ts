@@ -71,7 +71,7 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
 
     // A button template, and its click: the bot gets the payload, the visitor sees the title.
     await client.say("buttons");
-    await page.locator(".buttonTmplContentBox li", { hasText: "Check balance" }).click();
+    await client.choose(page.locator(".buttonTmplContentBox li", { hasText: "Check balance" }));
     await expect(client.rows.nth(7)).toContainText("Your balance is");
     expect((await client.acknowledged()).message).toEqual({ body: "BAL", renderMsg: "Check balance" });
     await expect(client.rows.nth(6)).toHaveText(/Check balance/);
@@ -79,7 +79,7 @@ for (const { name, prefix, identity, cut, cutName } of ways) {
 
     // Quick replies the same way; they go away.
     await client.say("quick replies");
-    await page.locator(".quickReply", { hasText: "Tea" }).click();
+    await client.choose(page.locator(".quickReply", { hasText: "Tea" }));
     await expect(client.rows.nth(11)).toContainText("A cup of tea");
     expect((await client.acknowledged()).message).toEqual({ body: "drink tea", renderMsg: "Tea" });
     await expect(page.locator(".quickReply", { hasText: "Coffee" })).toBeHidden();
