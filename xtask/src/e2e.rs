@@ -134,9 +134,13 @@ pub(crate) fn run(
         playwright.env(needed.variable, needed.require(log)?);
     }
     let output = process::capture("Playwright", log, &mut playwright)?;
-    match passed(&output) {
-        0 => bail!("no end-to-end test was executed"),
-        passed => Ok(format!("{passed} tests")),
+    match (counted(&output, "passed"), counted(&output, "flaky")) {
+        (0, _) => bail!("no end-to-end test was executed"),
+        (passed, 0) => Ok(format!("{passed} tests")),
+        (passed, flaky) => Ok(format!(
+            "{passed} tests, and {flaky} FLAKY: passed only the second time, see {}",
+            log.display()
+        )),
     }
 }
 
@@ -202,12 +206,13 @@ fn first_program(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// The number in Playwright's closing line `  12 passed (3.4s)`.
-fn passed(output: &str) -> u64 {
+/// The number before this word in Playwright's closing lines, `  1 flaky` and `  12 passed (3.4s)`.
+fn counted(output: &str, word: &str) -> u64 {
     output
         .lines()
         .rev()
-        .filter_map(|line| line.trim().split_once(" passed"))
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter(|(_, rest)| rest.split(' ').next() == Some(word))
         .find_map(|(number, _)| number.parse().ok())
         .unwrap_or_default()
 }
@@ -220,10 +225,12 @@ mod tests {
     use crate::compress;
 
     #[test]
-    fn playwrights_closing_line_is_counted() {
-        assert_eq!(passed("ok 1\n\n  12 passed (3.4s)\n"), 12);
-        assert_eq!(passed("  1 failed\n  2 passed (3s)"), 2);
-        assert_eq!(passed("Error: No tests found"), 0);
+    fn playwrights_closing_lines_are_counted() {
+        let output = "ok 1\n\n  1 flaky\n    a.spec.ts:3:1 › 7 flaky doves\n  12 passed (3.4s)\n";
+        assert_eq!(counted(output, "passed"), 12);
+        assert_eq!(counted(output, "flaky"), 1);
+        assert_eq!(counted("  1 failed\n  2 passed (3s)", "passed"), 2);
+        assert_eq!(counted("Error: No tests found", "passed"), 0);
     }
 
     #[test]
