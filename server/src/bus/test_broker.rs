@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_mins(1);
 /// A broker of the test's own.
 pub(crate) struct TestBroker {
     /// `nats-server` or `redis-server`.
-    program: &'static str,
+    pub(crate) program: &'static str,
     /// Its port on 127.0.0.1: the same after a restart.
     pub(crate) port: u16,
     /// Its files.

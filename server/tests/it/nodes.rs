@@ -1,28 +1,23 @@
 //! Two nodes with one store and a broker between them: a visitor may be anywhere.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::test_app::{SOON, TestApp, User, text_of};
+use crate::test_app::{TestApp, User, eventually, text_of};
 use crate::test_broker::TestBroker;
 use crate::test_socket::Socket;
 
-fn over(broker: &TestBroker) -> String {
-    format!(
-        "[bus]\nkind = \"nats\"\nurl = \"nats://127.0.0.1:{}\"\n",
-        broker.port
-    )
+/// The section of a configuration that names this broker.
+pub(crate) fn over(broker: &TestBroker) -> String {
+    let (kind, _) = broker.program.split_once('-').expect("a program's name");
+    let port = broker.port;
+    format!("[bus]\nkind = \"{kind}\"\nurl = \"{kind}://127.0.0.1:{port}\"\n")
 }
 
 async fn is_ready(app: &TestApp, expected: &str) {
-    let asking = async {
-        while app.get("/readyz", &[]).await.body != expected {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let answered = tokio::time::timeout(SOON, asking).await;
-    assert!(answered.is_ok(), "{expected}");
+    eventually(expected, async || {
+        app.get("/readyz", &[]).await.body == expected
+    })
+    .await;
 }
 
 /// Two nodes that hear each other.

@@ -34,6 +34,17 @@ use crate::test_socket::Socket;
 /// Longer than any wait of a healthy server, shorter than a developer's patience.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// Waits for a condition, as long as [`SOON`].
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(SOON, waiting).await;
+    assert!(waited.is_ok(), "{what} did not come");
+}
+
 /// When the tests take place.
 pub(crate) const NOW: Millis = Millis(1_795_227_301_830);
 

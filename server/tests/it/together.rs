@@ -10,7 +10,8 @@ use server::limits::WRONG_SECRETS;
 use server::security::client_ip::AddressKey;
 use server::start_error::StartError;
 
-use crate::test_app::{NOW, SECRETS, SOON, TestApp, User, bot_info, text_of};
+use crate::nodes::over;
+use crate::test_app::{NOW, SECRETS, TestApp, User, bot_info, eventually, text_of};
 use crate::test_broker::TestBroker;
 use crate::test_postgresql::TestServer;
 use crate::test_socket::Socket;
@@ -38,10 +39,7 @@ impl Cluster {
     fn config(&self, more: &str) -> String {
         let address = self.server.address(&self.database);
         let store = format!("[store]\nkind = \"postgres\"\nurl = \"{address}\"\n");
-        let bus = self.broker.as_ref().map(|broker| {
-            let port = broker.port;
-            format!("[bus]\nkind = \"nats\"\nurl = \"nats://127.0.0.1:{port}\"\n")
-        });
+        let bus = self.broker.as_ref().map(over);
         format!("{store}{}{VISITORS}{more}", bus.unwrap_or_default())
     }
 
@@ -55,12 +53,8 @@ impl Cluster {
         let pair = (self.node(more).await, self.node(more).await);
         if self.broker.is_some() {
             for app in [&pair.0, &pair.1] {
-                let ready = async {
-                    while app.get("/readyz", &[]).await.body != "ready\n" {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                };
-                tokio::time::timeout(SOON, ready).await.expect("ready");
+                let is_ready = async || app.get("/readyz", &[]).await.body == "ready\n";
+                eventually("readiness", is_ready).await;
             }
         }
         pair
@@ -187,14 +181,10 @@ async fn the_sockets_of_a_user_are_counted_over_all_nodes() {
     }
     sockets.push(there.socket("&isReconnect=true").await);
     let id = user_id(&one, "ann").await;
-    let told = async {
-        for node in [&one, &two] {
-            while node.state.store.seats_elsewhere(&id).await != Ok(5) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    };
-    tokio::time::timeout(SOON, told).await.expect("five each");
+    for node in [&one, &two] {
+        let five = async || node.state.store.seats_elsewhere(&id).await == Ok(5);
+        eventually("the word of five", five).await;
+    }
     for user in [&ann, &there] {
         let address = user.ticket().await;
         let refused = Socket::open(user.app, &address, &[]).await.err();
@@ -236,27 +226,16 @@ async fn the_turns_of_a_visitor_are_counted_over_all_nodes() {
 
 /// Waits until this node knows that so much of the limit is used up, or more, by one key.
 async fn knows(node: &TestApp, limit: &str, used: u32) {
-    let known = async {
-        loop {
-            let standing = node.state.rtm.rates.standing();
-            let keys = standing.get(limit).map(Vec::as_slice);
-            if matches!(keys, Some([(_, so_much)]) if *so_much >= used) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    let is_known = async || {
+        let standing = node.state.rtm.rates.standing();
+        let keys = standing.get(limit).map(Vec::as_slice);
+        matches!(keys, Some([(_, so_much)]) if *so_much >= used)
     };
-    let known = tokio::time::timeout(SOON, known).await;
-    assert!(
-        known.is_ok(),
-        "{limit}: {:?}",
-        node.state.rtm.rates.standing()
-    );
+    eventually(limit, is_known).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_address_has_asked_of_one_node_counts_on_the_other() {
-    let cluster = Cluster::start(Some(TestBroker::nats(&[])));
+async fn an_address_is_counted(broker: TestBroker) {
+    let cluster = Cluster::start(Some(broker));
     let rate = "[rate]\npage_address_burst = 8\npage_address_per_minute = 1\n";
     let (one, two) = cluster.pair(rate).await;
     let page = [("accept", "text/html")];
@@ -273,6 +252,16 @@ async fn what_an_address_has_asked_of_one_node_counts_on_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_address_has_asked_of_one_node_counts_on_the_other() {
+    an_address_is_counted(TestBroker::nats(&[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_address_has_asked_of_one_node_counts_on_the_other_over_redis() {
+    an_address_is_counted(TestBroker::redis(&[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_guesses_secrets_on_one_node_waits_on_the_other() {
     let cluster = Cluster::start(Some(TestBroker::nats(&[])));
     let (one, two) = cluster.pair("").await;
@@ -285,18 +274,9 @@ async fn who_guesses_secrets_on_one_node_waits_on_the_other() {
     }
     assert_eq!(two.post(sign, &[], &ask(SECRETS[0])).await.status, 200);
     let address = AddressKey::from(IpAddr::from([127, 0, 0, 1]));
-    let told = async {
-        while two
-            .state
-            .rtm
-            .rates
-            .may_try_secret("cs-test", address)
-            .is_ok()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(SOON, told).await.expect("told");
+    let rates = &two.state.rtm.rates;
+    let is_told = async || rates.may_try_secret("cs-test", address).is_err();
+    eventually("the word of them", is_told).await;
     assert_eq!(two.post(sign, &[], &ask(SECRETS[0])).await.status, 429);
 }
 
@@ -426,12 +406,8 @@ async fn a_postgresql_that_hangs_is_answered_with_503_and_nothing_is_acknowledge
     assert_eq!(refused["errors"][0]["code"], 503, "{refused}");
     assert_eq!(asked.status, 503, "{}", asked.body);
     assert!(waited < Duration::from_secs(20), "{waited:?}");
-    let ready = async {
-        while app.get("/readyz", &[]).await.status != 200 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(SOON, ready).await.expect("ready");
+    let is_ready = async || app.get("/readyz", &[]).await.status == 200;
+    eventually("readiness", is_ready).await;
     socket.say(2, "lost").await;
     assert_eq!(text_of(&socket.next().await), "echo lost");
     let said: Vec<_> = ann.history().await.into_iter().map(|it| it.2).collect();
