@@ -7,7 +7,7 @@
 //!   what handlers share.
 //! - [`security`]: who calls, how often, and security headers; [`error`]: the answers to failed requests,
 //!   [`start_error`]: why the server cannot start.
-//! - [`http`]: signing, files, probes; [`signing`]: keys, assertions, visitors.
+//! - [`http`]: signing, files, probes, metrics; [`signing`]: keys, assertions, visitors.
 //! - [`rtm`]: the platform side, from an assertion to a conversation.
 //! - [`bot`]: what answers a visitor; [`store`]: the truth; [`bus`]: wakes sockets; [`records`]: types that these
 //!   share; [`outbound`]: the client for calls to other servers.

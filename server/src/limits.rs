@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+/// Connections at once to the port of the metrics. One is usual: whoever collects them keeps it.
+pub const METRICS_CONNECTIONS: u32 = 16;
 /// The request line and the headers of one request. The secure socket of a Kore client carries an assertion in a
 /// header; 16 KiB hold it twice.
 pub const HEAD_BYTES: usize = 16 * 1024;

@@ -42,11 +42,19 @@ use crate::security::proxy::{ProxyFault, ProxyFaults};
 use crate::shutdown::Shutdown;
 use crate::start_error::StartError;
 
-/// Opens the port.
+/// Opens the port of visitors.
 ///
 /// # Errors
 /// If the port is not available. The text says what to do.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    bind_as("--listen", address)
+}
+
+/// Opens a port. `setting` is where another one can be chosen.
+///
+/// # Errors
+/// If the port is not available. The text says what to do.
+pub fn bind_as(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let open = || {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
@@ -61,12 +69,12 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     open().map_err(|error: io::Error| {
         StartError::Listen(match error.kind() {
             io::ErrorKind::AddrInUse => {
-                format!("the port of {address} is taken; end what uses it or choose another with --listen")
+                format!("the port of {address} is taken; end what uses it or choose another with {setting}")
             }
             io::ErrorKind::PermissionDenied => {
-                format!("the port of {address} needs privileges; choose one above 1023 with --listen")
+                format!("the port of {address} needs privileges; choose one above 1023 with {setting}")
             }
-            _ => format!("cannot listen on {address} ({error}); choose another address with --listen"),
+            _ => format!("cannot listen on {address} ({error}); choose another address with {setting}"),
         })
     })
 }

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::{HeaderName, Method, StatusCode, header};
 use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
@@ -46,7 +47,7 @@ pub fn router(state: AppState) -> Router {
         state.in_flight.making(0),
         in_flight::hold,
     ));
-    let routes = Router::new()
+    let mut routes = Router::new()
         .nest("/api/botframework", activities)
         .nest("/api/1.1", api.clone())
         .nest("/api", api)
@@ -63,6 +64,10 @@ pub fn router(state: AppState) -> Router {
         .merge(dev.unwrap_or_default())
         // Browsers: the widget's files, or nothing.
         .fallback_service(files(&state));
+    if config.server.metrics.is_some() {
+        let requests = state.requests.clone();
+        routes = routes.layer(layer_fn(move |route| requests.counting(route)));
+    }
 
     let faults = Arc::new(ProxyFaults::default());
     let front = (Arc::clone(&config), Arc::clone(&faults));

@@ -21,6 +21,7 @@ use crate::config::{BusKind, Config, ConfigError, Database, Durability, StoreKin
 use crate::dev::DevBuild;
 use crate::http::assets::Site;
 use crate::http::in_flight::InFlight;
+use crate::http::requests::Requests;
 use crate::http::way_in::BotKeys;
 use crate::http::webhook_channel::ChannelCallbacks;
 use crate::ids::Ids;
@@ -84,6 +85,8 @@ pub struct Shared {
     pub callbacks: ChannelCallbacks,
     /// The memory of answers that wait for their readers.
     pub in_flight: Arc<InFlight>,
+    /// Counts requests.
+    pub requests: Requests,
     /// The widget's files.
     pub site: Site,
     /// Whether a load balancer should send work.
@@ -210,6 +213,7 @@ impl AppState {
             site,
             dev_build: world.dev_build,
             in_flight: Arc::default(),
+            requests: Requests::default(),
             readiness: Readiness::default(),
             clock,
             ids: world.ids,

@@ -33,6 +33,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause. A broker that comes back is used within so long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// What a node has said and heard since its start, read at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// See [`Counters::sent`].
+    pub sent: u64,
+    /// See [`Counters::sent`].
+    pub sent_bytes: u64,
+    /// See [`Counters::received`].
+    pub received: u64,
+    /// See [`Counters::dropped`].
+    pub dropped: u64,
+    /// See [`Counters::connected`].
+    pub connected: u64,
+    /// How often a socket was told to look at the store.
+    pub looks: u64,
+}
+
 /// What a node has said and heard since its start.
 #[derive(Debug, Default)]
 pub struct Counters {

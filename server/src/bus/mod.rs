@@ -36,7 +36,7 @@ mod wire;
 
 pub use broker::{Broker, BrokerSettings, Credentials, LinkError};
 pub use inbox::{READ_AT_ONCE, StoredMessages};
-pub use link::Counters;
+pub use link::{Counters, Traffic};
 pub use looks::{LOOK_EVERY, Looks, Reason, in_process};
 pub use memory::MemoryBus;
 pub use relayed::{Around, Pace, RelayedBus};
@@ -185,6 +185,11 @@ pub trait Bus: Send + Sync + 'static {
     /// It does not hear of other nodes now, so what happens there is seen a few seconds late.
     fn is_degraded(&self) -> bool {
         false
+    }
+
+    /// What went over it since the start. `None`: it is for this process alone.
+    fn traffic(&self) -> Option<Traffic> {
+        None
     }
 }
 

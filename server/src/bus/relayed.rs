@@ -7,7 +7,7 @@
 //! here. What gets lost on the way is in the store, and the sockets look for it there: at once when a sequence is
 //! missing, within [`LOOK_EVERY`] while the broker is away, or another node is not heard of.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::broker::BrokerSettings;
 use super::inbox::{Inboxes, StoredMessages};
-use super::link::{Counters, Line, Link};
+use super::link::{Counters, Line, Link, Traffic};
 use super::peers::{BEAT, Peers};
 use super::wire::Said;
 use super::{
@@ -131,27 +131,40 @@ async fn log_traffic(link: Link, looks: Looks, ending: Shutdown) {
             () = tokio::time::sleep(TRAFFIC_EVERY) => {}
             () = ending.cancelled() => ends = true,
         }
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = link.counters();
-        let now = (
-            read(&counters.sent),
-            read(&counters.received),
-            read(&counters.dropped),
-        );
+        let Traffic {
+            sent,
+            sent_bytes,
+            received,
+            dropped,
+            connected,
+            looks: looked,
+        } = traffic(&link, &looks);
+        let now = (sent, received, dropped);
         if logged.replace(now) == Some(now) || now == (0, 0, 0) {
             continue;
         }
-        let (sent, received, dropped) = now;
         tracing::info!(
             sent,
-            sent_bytes = read(&counters.sent_bytes),
+            sent_bytes,
             received,
             dropped,
-            connected = read(&counters.connected),
-            looks = looks.count(),
+            connected,
+            looks = looked,
             degraded = looks.has(Reason::Away),
             "bus traffic since the start"
         );
+    }
+}
+
+fn traffic(link: &Link, looks: &Looks) -> Traffic {
+    let counters = link.counters();
+    Traffic {
+        sent: counters.sent.load(Ordering::Relaxed),
+        sent_bytes: counters.sent_bytes.load(Ordering::Relaxed),
+        received: counters.received.load(Ordering::Relaxed),
+        dropped: counters.dropped.load(Ordering::Relaxed),
+        connected: counters.connected.load(Ordering::Relaxed),
+        looks: looks.count(),
     }
 }
 
@@ -183,5 +196,9 @@ impl Bus for RelayedBus {
 
     fn is_degraded(&self) -> bool {
         self.looks.has(Reason::Away)
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        Some(traffic(&self.link, &self.looks))
     }
 }

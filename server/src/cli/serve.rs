@@ -13,6 +13,7 @@ use crate::clock::SystemClock;
 use crate::config::{BaseUrl, Config, Sources};
 use crate::dev::DevBuild;
 use crate::first_start::prepare;
+use crate::http::metrics;
 use crate::ids::RandomIds;
 use crate::limits::{CLOSE_STORE, STOP_THREADS};
 use crate::listen;
@@ -50,6 +51,8 @@ async fn run(
 ) -> Result<(), StartError> {
     // The port comes first: if another server has it, nothing is made and no database is opened.
     let listener = listen::bind(config.server.listen)?;
+    let bind_metrics = |address| listen::bind_as("server.metrics", address);
+    let metrics_listener = config.server.metrics.map(bind_metrics).transpose()?;
     let prepared = prepare(&mut config, &RandomIds)?;
     // It is held to the end, so that nothing is restored under a running server and no other server uses the folder.
     let _here = Presence::alone(&config.server.data)?;
@@ -71,6 +74,12 @@ async fn run(
     state.start_background();
     warn(&state);
     announce(&state, address, &prepared.notes);
+    if let Some(listener) = metrics_listener {
+        if let Ok(address) = listener.local_addr() {
+            say(&format!("  metrics       http://{address}/metrics"));
+        }
+        shutdown.spawn("metrics", metrics::serve(listener, state.clone()));
+    }
     let serving = listen::serve(
         listener,
         router(state.clone()),
@@ -124,6 +133,12 @@ fn warn(state: &AppState) {
     }
     if config.server.public_url.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("server.public_url is not set: addresses are taken from each request");
+    }
+    if let Some(address) = config.server.metrics.filter(|it| !it.ip().is_loopback()) {
+        tracing::warn!(
+            %address,
+            "server.metrics is no address of this machine alone: whoever reaches it reads how much there is to do here"
+        );
     }
     for warning in proxy_warnings(&config) {
         tracing::warn!("{warning}");

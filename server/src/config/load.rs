@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn an_unknown_key_names_source_key_and_remedy() {
         let error = environment(&[("PARLOUR_SERVER__LISSEN", "x")]).unwrap_err();
-        let expected = "the environment, PARLOUR_SERVER__LISSEN: there is no key `lissen`; did you mean `listen`? (keys here: listen, data, ";
+        let expected = "the environment, PARLOUR_SERVER__LISSEN: there is no key `lissen`; did you mean `listen`? (keys here: listen, metrics, data, ";
         assert!(error.to_string().starts_with(expected), "{error}");
         let folder = tempdir("unknown-key");
         let file = folder.join("parlour.toml");

@@ -19,6 +19,9 @@ use super::values::{BaseUrl, Period, empty_is_none};
 pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Address and port of the metrics. `None`: there are none.
+    #[serde(deserialize_with = "address")]
+    pub metrics: Option<SocketAddr>,
     /// Folder for the database and generated secrets.
     pub data: PathBuf,
     /// Folder with the built widget. `None`: `http::assets` looks for it.
@@ -83,6 +86,20 @@ pub enum ForwardedBy {
     XForwarded,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+}
+
+/// An address with a port. Empty: none.
+fn address<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let what = format!("`{text}` is no address with a port; write for example 127.0.0.1:9464");
+        serde::de::Error::custom(what)
+    })
 }
 
 /// Networks, or single addresses without a prefix length.

@@ -38,29 +38,30 @@ pub async fn live(State(state): State<AppState>) -> impl IntoResponse {
 
 /// `GET /readyz`: the store works, its disk has room, and the server is not shutting down.
 pub async fn ready(State(state): State<AppState>) -> Answer {
+    match readiness(&state).await {
+        Ok(text) => answer(StatusCode::OK, text),
+        Err(text) => answer(StatusCode::SERVICE_UNAVAILABLE, text),
+    }
+}
+
+/// Whether the server should get work: an error says why not.
+pub(super) async fn readiness(state: &AppState) -> Result<&'static str, &'static str> {
     if state.readiness.is_draining() || state.shutdown.is_cancelled() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "ending\n");
+        return Err("ending\n");
     }
     if state.rtm.room.is_short() {
-        return answer(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the disk is nearly full: new messages are turned away\n",
-        );
+        return Err("the disk is nearly full: new messages are turned away\n");
     }
     match tokio::time::timeout(STORE_PATIENCE, state.store.health()).await {
         // Still ready: everything works, a little late, and the other nodes miss the bus as well.
-        Ok(Ok(())) if state.bus.is_degraded() => answer(
-            StatusCode::OK,
+        Ok(Ok(())) if state.bus.is_degraded() => Ok(
             "ready, but degraded: the bus is away, messages of other nodes come some seconds late\n",
         ),
-        Ok(Ok(())) => answer(StatusCode::OK, "ready\n"),
+        Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the store");
-            answer(StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n")
+            Err("the store does not work\n")
         }
-        Err(_) => answer(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store does not answer\n",
-        ),
+        Err(_) => Err("the store does not answer\n"),
     }
 }

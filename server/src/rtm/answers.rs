@@ -221,7 +221,11 @@ async fn run(claim: &Claim, job: Job, begun: Instant) -> After {
         &mut published,
     )
     .await;
+    if let Some(outcome) = &outcome {
+        rtm.counts.tried(&job.bot, word(outcome));
+    }
     let effects = answers.effects().clone();
+    rtm.counts.used(&job.bot, effects.tokens);
     if let Err(error) = budget::used(rtm, &job, effects.tokens).await {
         tracing::warn!(bot = job.bot, error = %error, "tokens were used and are not counted");
     }
@@ -328,6 +332,16 @@ enum Ended {
     TakenOver,
 }
 
+/// How a try ended, in the metrics.
+fn word(outcome: &Result<Ended, BotError>) -> &'static str {
+    match outcome {
+        Ok(Ended::Finished) => "answered",
+        Ok(Ended::Stopped) => "stopped",
+        Ok(Ended::TakenOver) => "taken_over",
+        Err(error) => error.class().word(),
+    }
+}
+
 /// Gives the job to its bot. `None`: the server shuts down before the bot has answered.
 async fn ask(
     rtm: &Rtm,
@@ -350,8 +364,11 @@ async fn ask(
         )));
     };
     let answered = async {
+        let waiting = rtm.counts.waits(&job.bot);
         let (_permit, pass) = enter(staffed, begun).await?;
+        drop(waiting);
         let recent = before(rtm, job, staffed.bot.recent()).await;
+        let asked = Instant::now();
         let outcome = give(
             rtm,
             job,
@@ -361,6 +378,7 @@ async fn ask(
             published,
         )
         .await;
+        rtm.counts.took(&job.bot, asked.elapsed());
         pass.report(&outcome);
         outcome
     };

@@ -76,6 +76,11 @@ impl Breaker {
         Admission::Pass(Pass { breaker, probes })
     }
 
+    /// Whether the bot is left alone, but for a turn now and then.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(*self.state(), State::Closed { .. })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in the critical sections can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -26,6 +26,11 @@ pub(super) enum Unseen {
 }
 
 impl Busy {
+    /// How many there are. In a store that nodes share, each has a lease.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Unseen>> {
         // Nothing in the critical sections can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
@@ -41,6 +42,7 @@ pub(super) fn broken(error: &tungstenite::Error) -> End {
     match error {
         tungstenite::Error::Capacity(_) => End::Close(1009, "the frame is too large"),
         tungstenite::Error::Utf8(_) => End::Close(1007, "the text is not UTF-8"),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
         tungstenite::Error::Protocol(_) => End::Close(1002, "this is not the WebSocket protocol"),
         tungstenite::Error::Io(error) => {
             let cause = error.get_ref();

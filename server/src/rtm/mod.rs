@@ -18,6 +18,7 @@
 //!   `apology`: what the visitor reads then.
 //! - [`outside`]: what is said outside a turn; `profile`: what an assertion says of its visitor.
 //! - [`history`], [`theme`]: what clients ask for besides.
+//! - `counts`: what is counted for the operator.
 //! - [`registry`]: which sockets are open, `seats`: how many a user has on all nodes; [`limits`]: every number that bounds all of this.
 //!
 //! # Invariants
@@ -57,6 +58,7 @@ mod breaker;
 mod budget;
 mod busy;
 pub mod conversation;
+mod counts;
 pub mod cursor;
 mod delivered;
 mod end;
@@ -86,6 +88,7 @@ mod who;
 
 use breaker::Breaker;
 use busy::Busy;
+use counts::Counts;
 use limits::BOT_TURNS_AT_ONCE;
 use registry::Registry;
 
@@ -140,6 +143,8 @@ pub struct Rtm {
     pub room: Arc<Room>,
     /// The open sockets.
     pub registry: Arc<Registry>,
+    /// What is counted for the operator.
+    pub counts: Counts,
     bots: Swap<Bots>,
     busy: Busy,
 }
@@ -155,6 +160,16 @@ struct Staffed {
     breaker: Arc<Breaker>,
 }
 
+/// How a bot does.
+pub struct BotWork {
+    /// Its id.
+    pub bot: String,
+    /// The turns that it has now.
+    pub turns: usize,
+    /// Whether it gets no turns because it has failed again and again.
+    pub is_left_alone: bool,
+}
+
 impl Rtm {
     /// Puts the parts together. Starts nothing: see [`Rtm::resume`].
     pub fn new(parts: Dependencies) -> Arc<Self> {
@@ -164,6 +179,7 @@ impl Rtm {
         Arc::new(Self {
             policy: Policy::from(&config.tokens),
             registry: Arc::new(Registry::new(per_address, shared)),
+            counts: Counts::default(),
             config: parts.config,
             keys: parts.keys,
             store: parts.store,
@@ -213,14 +229,31 @@ impl Rtm {
             .map(|staffed| Arc::clone(&staffed.bot))
     }
 
+    /// How each bot does at this moment.
+    pub fn work(&self) -> Vec<BotWork> {
+        let bots = self.bots.get();
+        let work = bots.iter().map(|(id, staffed)| BotWork {
+            bot: id.clone(),
+            turns: BOT_TURNS_AT_ONCE - staffed.turns.available_permits(),
+            is_left_alone: staffed.breaker.is_open(),
+        });
+        work.collect()
+    }
+
+    /// How many conversations are being answered here.
+    pub fn answering(&self) -> usize {
+        self.busy.len()
+    }
+
     /// A new secret as text for a header or an address: 256 bits, 43 characters.
     fn secret(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.ids.secret())
     }
 
-    /// Publishes a message to everybody in the conversation. If the bus fails, nothing fails here: the message is
-    /// stored, and sockets see the gap.
+    /// Publishes a message that was stored now to everybody in the conversation, and counts it. If the bus fails,
+    /// nothing fails here: the message is stored, and sockets see the gap.
     pub async fn publish(&self, message: StoredMessage) {
+        self.counts.stored(&message);
         let conversation = message.conversation;
         self.publish_event(conversation, Event::Stored(Arc::new(message)))
             .await;

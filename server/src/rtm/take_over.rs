@@ -58,6 +58,7 @@ async fn take_up(rtm: &Arc<Rtm>) -> After {
     let open: Vec<_> = open.into_iter().filter(|it| !here(it)).collect();
     if !open.is_empty() {
         tracing::info!(conversations = open.len(), "going on with open answers");
+        rtm.counts.taken_up.inc_by(open.len() as u64);
     }
     for conversation in open {
         wake(rtm, conversation);

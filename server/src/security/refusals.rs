@@ -12,6 +12,9 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
 use super::client_ip::AddressKey;
 use crate::limits::{REFUSALS_A_MINUTE, REFUSALS_EVERY};
 use crate::shutdown::Shutdown;
@@ -53,9 +56,12 @@ impl Refused {
     }
 }
 
-/// The refusals of this minute.
+/// The refusals of this minute, and how many there were since the start.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<Minute>);
+pub struct Refusals {
+    minute: Mutex<Minute>,
+    all: Family<[(&'static str, &'static str); 1], Counter>,
+}
 
 #[derive(Debug, Default)]
 struct Minute {
@@ -84,10 +90,16 @@ impl Refusals {
         let address = address.to_canonical();
         let app = app.unwrap_or("");
         let first = self.count(what, app, address);
+        self.all.get_or_create(&[("class", what.name())]).inc();
         if first {
             tracing::warn!(class = what.name(), app, %address, count = 1, "refused");
         }
         first
+    }
+
+    /// All since the start, by class. It shares the counts.
+    pub fn all(&self) -> Family<[(&'static str, &'static str); 1], Counter> {
+        self.all.clone()
     }
 
     /// Logs how many more there were, and begins a new minute.
@@ -128,7 +140,7 @@ impl Refusals {
 
     fn lock(&self) -> MutexGuard<'_, Minute> {
         // Nothing in the critical sections can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.minute.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -29,6 +29,7 @@ pub mod room;
 pub mod sqlite;
 pub mod transfer;
 mod work;
+mod writes;
 
 pub use error::StoreError;
 pub use node::{Joined, NodeRecord};
@@ -39,6 +40,7 @@ pub use records::{
     SessionOpened, Spending, StoredMessage, StoredPage, Swept, TicketRecord, TokenRecord, User,
 };
 pub use work::{AnswersAppended, Completed, Job, JobKind, NewAnswer, NewAnswers, NextJob, TurnEnd};
+pub use writes::Writes;
 
 /// The most bytes of bodies in one page of a history: ten of the largest messages. Official clients ask for ten
 /// messages and count them, so their pages are never cut.
@@ -266,6 +268,9 @@ pub trait Store: Send + Sync + 'static {
     async fn put_seats(&self, _seats: Vec<(String, u32)>) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// What it has written since the start.
+    fn writes(&self) -> Writes;
 
     /// Checks that the store can read and write. After a failed write this tries one, so readiness returns by itself
     /// once the disk has room again.

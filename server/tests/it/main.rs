@@ -30,6 +30,7 @@ mod input;
 mod kore_webhook;
 mod logout;
 mod manuals;
+mod metrics;
 mod nodes;
 mod on_postgresql;
 mod openai;

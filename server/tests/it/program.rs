@@ -10,6 +10,7 @@ use server::ids::{Ids as _, RandomIds};
 pub(crate) struct Program {
     folder: PathBuf,
     child: Child,
+    said: std::io::Lines<BufReader<std::process::ChildStdout>>,
     log: std::io::Lines<BufReader<std::process::ChildStderr>>,
     address: String,
 }
@@ -29,15 +30,17 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = said
+            .by_ref()
             .map_while(Result::ok)
             .find_map(|line| Some(line.strip_prefix("listening on http://")?.to_owned()))
             .expect("it listens");
         Self {
             folder: folder.to_owned(),
             child,
+            said,
             log,
             address,
         }
@@ -70,6 +73,14 @@ impl Program {
         assert!(sent.success());
     }
 
+    /// Waits for a line that begins so, and gives the rest of it.
+    pub(crate) fn says(&mut self, beginning: &str) -> String {
+        let mut lines = self.said.by_ref().map_while(Result::ok);
+        lines
+            .find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()))
+            .expect("it says so")
+    }
+
     /// Waits for a line of the log.
     pub(crate) fn logs(&mut self, words: &str) -> String {
         let mut lines = self.log.by_ref().map_while(Result::ok);
@@ -85,15 +96,19 @@ impl Program {
 
     /// With lines of headers.
     pub(crate) fn status_with(&self, path: &str, headers: &[&str]) -> String {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        let lines = [headers, &["", ""]].concat().join("\r\n");
-        let host = &self.address;
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: {host}\r\n{lines}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+        status_at(&self.address, path, headers)
     }
+}
+
+/// The status of a GET of whoever listens there.
+pub(crate) fn status_at(host: &str, path: &str, headers: &[&str]) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let lines = [headers, &["", ""]].concat().join("\r\n");
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {host}\r\n{lines}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
 impl Drop for Program {

@@ -84,11 +84,11 @@ impl Live {
             .refusing_until
             .is_some_and(|until| Instant::now() < until)
         {
-            return self.write(written(not_stored(said.reply_to))).await;
+            return self.refuse(said.reply_to).await;
         }
         if self.rtm.room.is_short() {
             self.refuse_what_follows();
-            return self.write(written(not_stored(said.reply_to))).await;
+            return self.refuse(said.reply_to).await;
         }
         let (user, address) = (self.registration.user(), self.registration.address());
         let allowed = self.rtm.rates.message(user, address, said.body.len());
@@ -182,6 +182,12 @@ impl Live {
             return Err(End::Close(1008, "the conversation is no longer there"));
         }
         tracing::warn!(error = %error, "a message could not be stored");
+        self.refuse(reply_to).await
+    }
+
+    /// Refuses a message with 503, because the store does not take it.
+    async fn refuse(&mut self, reply_to: Option<MessageRef>) -> Result<(), End> {
+        self.rtm.counts.not_stored.inc();
         self.write(written(not_stored(reply_to))).await
     }
 

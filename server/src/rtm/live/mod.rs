@@ -171,13 +171,19 @@ async fn enter(
 
 /// Serves a socket until it ends.
 async fn run(mut live: Box<Live>, begins: Begins) {
-    if let End::Close(code, reason) = live.serve(begins).await {
-        Box::pin(leave(live, code, reason)).await;
+    live.rtm.counts.sockets.inc();
+    if begins != Begins::No {
+        live.rtm.counts.sessions.inc();
+    }
+    match live.serve(begins).await {
+        End::Close(code, reason) => Box::pin(leave(live, code, reason)).await,
+        End::Gone => live.rtm.counts.ended("gone".to_owned()),
     }
 }
 
 /// Counts the socket off, then closes it. A peer that made a mistake, or never answers, may come again at once.
 async fn leave(live: Box<Live>, code: u16, reason: &'static str) {
+    live.rtm.counts.ended(code.to_string());
     let Live {
         mut socket,
         registration,

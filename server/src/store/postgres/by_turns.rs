@@ -12,7 +12,7 @@ use crate::store::{
     Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
     NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
     SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
-    TurnEnd, User,
+    TurnEnd, User, Writes,
 };
 
 pub(super) struct ByTurns {
@@ -40,6 +40,10 @@ macro_rules! by_turns {
                     self.next().$name($($argument),*).await
                 }
             )*
+
+            fn writes(&self) -> Writes {
+                self.next().writes()
+            }
         }
     };
 }

@@ -19,7 +19,7 @@ use super::{
     Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
     NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
     SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
-    TurnEnd, User,
+    TurnEnd, User, Writes,
 };
 use crate::clock::Millis;
 
@@ -497,6 +497,10 @@ impl Store for PostgresStore {
         lend!(self.pool, writing, |it| nodes::put_seats(
             &it, &self.node, &seats
         ))
+    }
+
+    fn writes(&self) -> Writes {
+        self.writer.writes()
     }
 
     async fn health(&self) -> Result<(), StoreError> {

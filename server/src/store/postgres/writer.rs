@@ -24,12 +24,13 @@ use std::task::Poll;
 use deadpool_postgres::Client;
 use futures_util::future::join3;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::connect::{Connections, TRIES, give_back, within};
 use super::errors::{Failure, Outcome};
-use crate::store::{ConversationId, JobId, StoreError};
+use crate::store::{ConversationId, JobId, StoreError, Writes};
 
 /// What an operation needs for itself until its batch is committed.
 pub(super) enum Lock<'a> {
@@ -62,6 +63,7 @@ type LastFailure = Arc<Mutex<Option<StoreError>>>;
 pub(super) struct Writer {
     commands: mpsc::Sender<Message>,
     failure: LastFailure,
+    writes: Writes,
 }
 
 enum Message {
@@ -135,15 +137,20 @@ impl Writer {
     )]
     pub(super) fn start(pool: Connections, queue: usize, batch: usize) -> Writer {
         let (commands, receiver) = mpsc::channel(queue.max(1));
-        let failure = LastFailure::default();
+        let (failure, writes) = (LastFailure::default(), Writes::default());
         let task = Task {
             pool,
             receiver,
             batch: batch.max(1),
             failure: Arc::clone(&failure),
+            writes: writes.clone(),
         };
         tokio::spawn(task.run());
-        Writer { commands, failure }
+        Writer {
+            commands,
+            failure,
+            writes,
+        }
     }
 
     /// Runs the operation in the next batch and answers after its commit.
@@ -177,6 +184,11 @@ impl Writer {
             .clone()
     }
 
+    /// What was written since the start.
+    pub(super) fn writes(&self) -> Writes {
+        self.writes.clone()
+    }
+
     /// A trial write succeeded.
     pub(super) fn recovered(&self) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -198,6 +210,7 @@ struct Task {
     receiver: mpsc::Receiver<Message>,
     batch: usize,
     failure: LastFailure,
+    writes: Writes,
 }
 
 impl Task {
@@ -220,7 +233,10 @@ impl Task {
                 }
             }
             if !commands.is_empty() {
+                let begun = Instant::now();
                 let outcome = Box::pin(self.store(&mut commands)).await;
+                self.writes
+                    .note(begun.elapsed(), commands.len(), outcome.is_ok());
                 if let Err(error) = &outcome {
                     self.note(error);
                 }

@@ -19,7 +19,7 @@ use super::{
     Forgotten, HistoryQuery, JobId, Joined, Missed, NewAnswers, NewGrant, NewMessage, NextJob,
     NodeRecord, OpenSession, Owner, Pruned, PrunedUsers, RetentionLimits, SecretHash,
     SessionOpened, Spending, Store, StoreError, StoredPage, Swept, TicketRecord, TokenRecord,
-    TurnEnd, User,
+    TurnEnd, User, Writes,
 };
 use crate::clock::Millis;
 
@@ -472,6 +472,10 @@ impl Store for SqliteStore {
         self.writer
             .run(move |it| nodes::join(it, &node, &record, now))
             .await
+    }
+
+    fn writes(&self) -> Writes {
+        self.writer.writes()
     }
 
     async fn health(&self) -> Result<(), StoreError> {

@@ -20,12 +20,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::convert::store_error;
-use crate::store::StoreError;
+use crate::store::{StoreError, Writes};
 
 /// The last failure of the disk, until a trial write of the health check succeeds.
 pub(super) type Failure = Arc<Mutex<Option<StoreError>>>;
@@ -38,6 +39,7 @@ pub(super) type Reopen = Box<dyn Fn() -> Result<Connection, StoreError> + Send>;
 pub(super) struct Writer {
     commands: mpsc::Sender<Message>,
     failure: Failure,
+    writes: Writes,
 }
 
 enum Message {
@@ -92,13 +94,14 @@ impl Writer {
         batch: usize,
     ) -> Result<Writer, StoreError> {
         let (commands, receiver) = mpsc::channel(queue.max(1));
-        let failure = Failure::default();
+        let (failure, writes) = (Failure::default(), Writes::default());
         let thread = Thread {
             connection: Some(connection),
             reopen,
             receiver,
             batch: batch.max(1),
             failure: Arc::clone(&failure),
+            writes: writes.clone(),
         };
         thread::Builder::new()
             .name("store-writer".to_owned())
@@ -106,7 +109,11 @@ impl Writer {
             .map_err(|error| StoreError::Unavailable {
                 reason: error.to_string(),
             })?;
-        Ok(Writer { commands, failure })
+        Ok(Writer {
+            commands,
+            failure,
+            writes,
+        })
     }
 
     /// Runs `work` in the next batch, and answers after its commit. It may run again after its effects were undone.
@@ -146,6 +153,11 @@ impl Writer {
             .clone()
     }
 
+    /// What was written since the start.
+    pub(super) fn writes(&self) -> Writes {
+        self.writes.clone()
+    }
+
     /// A trial write succeeded.
     pub(super) fn recovered(&self) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -159,6 +171,7 @@ struct Thread {
     receiver: mpsc::Receiver<Message>,
     batch: usize,
     failure: Failure,
+    writes: Writes,
 }
 
 impl Thread {
@@ -192,7 +205,10 @@ impl Thread {
         if commands.is_empty() {
             return;
         }
+        let begun = Instant::now();
         let outcome = self.transaction(commands);
+        self.writes
+            .note(begun.elapsed(), commands.len(), outcome.is_ok());
         if let Err(error) = &outcome {
             note(&self.failure, error);
             if matches!(error, StoreError::SyncFailed { .. }) && self.connection.take().is_some() {
