@@ -75,6 +75,8 @@ async fn every_page_is_drawn_with_a_strict_policy_and_is_not_kept() {
     for path in ["/", "/demo", "/chat/test", "/chat/st-test", "/embed/test"] {
         let page = open(&app, path, &[]).await;
         assert_eq!(page.status, 200, "{path}: {}", page.body);
+        let length = page.header("content-length").parse();
+        assert_eq!(length, Ok(page.body.len()), "{path} is one piece");
         assert!(
             page.header("content-type").starts_with("text/html"),
             "{path}"

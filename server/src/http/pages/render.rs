@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use app::pages::{DevScript, Scripts};
 use app::{BasePath, Page};
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, StatusCode, header};
@@ -19,6 +19,7 @@ use leptos::nonce::Nonce;
 use leptos::prelude::provide_context;
 
 use crate::config::{Config, ImageSource, OriginPattern};
+use crate::error::ApiError;
 use crate::security::headers::{PAGE_REFERRER, PagePolicy, allow_everywhere};
 use crate::state::AppState;
 
@@ -88,7 +89,8 @@ pub(super) async fn render(
     response
 }
 
-/// Draws the page's components in one pass. The document is one piece, because nothing in our pages waits.
+/// Draws the page's components. Nothing in our pages waits, so the stream is there at once: the answer is one piece, whose
+/// length is known.
 async fn draw(
     options: LeptosOptions,
     base: BasePath,
@@ -107,8 +109,12 @@ async fn draw(
         }
     };
     let page = move || app::shell(options.clone(), &base, page.clone());
-    let handler = leptos_axum::render_app_async_with_context(context, page);
-    handler(Request::new(Body::empty())).await
+    let handler = leptos_axum::render_app_to_stream_in_order_with_context(context, page);
+    let (head, stream) = handler(Request::new(Body::empty())).await.into_parts();
+    match to_bytes(stream, usize::MAX).await {
+        Ok(document) => Response::from_parts(head, Body::from(document)),
+        Err(error) => ApiError::Internal(error.into()).into_response(),
+    }
 }
 
 /// Our own address, if it has a path that narrows `'self'`. A policy cannot name an address of IPv6.
