@@ -23,7 +23,7 @@ pub(super) const MARK: &str = "early-script";
 #[derive(Clone, Debug)]
 pub struct ChatPage {
     /// What the widget gets.
-    pub settings: WidgetSettings,
+    pub settings: Arc<WidgetSettings>,
     /// The custom properties of the bot's palette.
     pub theme_css: String,
     /// The bot's colour, or the host's choice, for the launcher.
@@ -43,8 +43,7 @@ impl ChatPage {
         base: &BasePath,
         nonce: Option<Nonce>,
     ) -> impl IntoView + use<> {
-        let mut settings = self.settings;
-        settings.texts = settings.texts.naming(&settings.bot.name);
+        let settings = self.settings;
         let text = settings.to_text();
         let scripts = use_context::<Arc<Scripts>>()
             .map(|scripts| self::scripts(&scripts, &settings, self.fresh));

@@ -57,13 +57,14 @@ use leptos::prelude::*;
 use notice::NoticeLine;
 use scroll::Scroll;
 use settings::Settings;
+#[cfg(target_arch = "wasm32")]
 use std::sync::Arc;
 use transcript::Transcript;
 
 /// The chat window.
 #[island]
 pub fn Widget() -> impl IntoView {
-    let of_page = Arc::new(WidgetSettings::of_page());
+    let of_page = WidgetSettings::of_page();
     let shown = Shown::from_settings(&of_page);
     let chat = Chat::new(shown);
     #[cfg(target_arch = "wasm32")]

@@ -94,16 +94,17 @@ impl WidgetSettings {
     /// They are not the island's props: leptos reads props with serde's derive, whose error texts bring along the
     /// printing of floats, a twentieth of the widget.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn of_page() -> Self {
+    pub(crate) fn of_page() -> Arc<Self> {
         let document = web_sys::window().and_then(|window| window.document());
         let element = document.and_then(|document| document.get_element_by_id(ELEMENT));
         let text = element.and_then(|element| element.text_content());
-        text.and_then(|text| Self::parse(&text)).unwrap_or_default()
+        let settings = text.and_then(|text| Self::parse(&text));
+        Arc::new(settings.unwrap_or_default())
     }
 
     /// The settings of this page, which provides them as context to its one widget.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn of_page() -> Self {
+    pub(crate) fn of_page() -> Arc<Self> {
         leptos::prelude::take_context().unwrap_or_default()
     }
 

@@ -181,7 +181,7 @@ impl<'a> Visit<'a> {
         let spoken: Vec<_> = bot.languages.iter().map(|spoken| spoken.0).collect();
         let language = language(&spoken, self.asked.lang.as_deref(), self.headers);
         ChatPage {
-            settings: WidgetSettings {
+            settings: Arc::new(WidgetSettings {
                 bot: BotFace {
                     page: bot.page.as_str().to_owned(),
                     id: destination.bot_id.to_owned(),
@@ -207,7 +207,7 @@ impl<'a> Visit<'a> {
                 } else {
                     Mode::Standalone
                 },
-                texts: language.texts(),
+                texts: language.texts().naming(&bot.name),
                 entries: transcript.entries,
                 last_seq: transcript.last_seq,
                 more: transcript.more,
@@ -215,7 +215,7 @@ impl<'a> Visit<'a> {
                 host_identity: self.host_identity(),
                 max_message_chars: u32::try_from(MAX_TEXT_CHARS).unwrap_or(u32::MAX),
                 form_action: base.at(&format!("chat/{}{through}", bot.page.as_str())),
-            },
+            }),
             theme_css: looks.css(bot, self.asked.brand.as_deref()),
             brand: String::from(self.brand(bot)),
             theme: theme(self.asked.theme.as_deref(), bot.theme),
