@@ -53,11 +53,12 @@ pub struct Traffic {
 /// What a node has said and heard since its start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Messages given to the broker, and their bytes.
+    /// Messages about conversations given to the broker, and their bytes. Signs of life and reports of limits are not
+    /// counted: a node sends one or two a second.
     pub sent: AtomicU64,
     /// See [`Counters::sent`].
     pub sent_bytes: AtomicU64,
-    /// Messages of other nodes.
+    /// Messages of other nodes, of every kind.
     pub received: AtomicU64,
     /// Messages that found no room or no broker.
     pub dropped: AtomicU64,
