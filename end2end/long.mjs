@@ -2,7 +2,8 @@
 //
 // The real server answers one message; then copies of its answer come over the same socket, each with an id and a sequence of its own.
 // From a key press to the end of the frame that shows it, CPU slowed down four times and without the clock of a screen: in a page of
-// nothing but a text field, with the first messages and with 1,000. Then, at every tenth of all messages: the memory of the page's script and of the wasm, after a collection.
+// nothing but a text field, with the first messages and with 1,000. Then, at every tenth of all messages: the memory of the page's
+// script and of the wasm, after a collection.
 import { chromium } from "@playwright/test";
 
 const base = process.argv[2] ?? "http://127.0.0.1:8080";

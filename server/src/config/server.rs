@@ -92,14 +92,13 @@ pub enum ForwardedBy {
 fn address<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SocketAddr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| {
-        let what = format!("`{text}` is no address with a port; write for example 127.0.0.1:9464");
-        serde::de::Error::custom(what)
-    })
+    let text: Option<String> = empty_is_none(deserializer)?;
+    let parsed = text.map(|text| {
+        text.parse().map_err(|_| {
+            format!("`{text}` is no address with a port; write for example 127.0.0.1:9464")
+        })
+    });
+    parsed.transpose().map_err(serde::de::Error::custom)
 }
 
 /// Networks, or single addresses without a prefix length.

@@ -7,8 +7,9 @@ use serde_json::json;
 use server::http::metrics;
 use server::listen;
 
+use crate::nodes::over;
 use crate::program::{Program, new_folder, status_at};
-use crate::test_app::{SOON, TestApp, exchange, text_of};
+use crate::test_app::{TestApp, eventually, exchange, text_of};
 use crate::test_broker::TestBroker;
 
 const ON: &str = "[server]\nmetrics = \"127.0.0.1:0\"\n";
@@ -140,20 +141,16 @@ async fn a_bot_that_is_left_alone_and_a_socket_that_leaves_are_seen() {
     for mut socket in sockets {
         socket.say(1, "busy").await;
     }
-    let seen = async {
-        loop {
-            let (_, samples) = scrape(address).await;
-            let is = |name: &str| samples.get(&format!("parlour_{name}")).copied();
-            if is("bot_breaker_open{bot=\"st-test\"}") == Some(1.0)
-                && is("sockets_closed_total{code=\"gone\"}") == Some(5.0)
-                && is("sockets") == Some(1.0)
-            {
-                return is("bot_tries_total{bot=\"st-test\",outcome=\"busy\"}");
-            }
-            tokio::task::yield_now().await;
-        }
+    let mut busy = None;
+    let is_seen = async || {
+        let (_, samples) = scrape(address).await;
+        let is = |name: &str| samples.get(&format!("parlour_{name}")).copied();
+        busy = is("bot_tries_total{bot=\"st-test\",outcome=\"busy\"}");
+        is("bot_breaker_open{bot=\"st-test\"}") == Some(1.0)
+            && is("sockets_closed_total{code=\"gone\"}") == Some(5.0)
+            && is("sockets") == Some(1.0)
     };
-    let busy = tokio::time::timeout(SOON, seen).await.expect("it is seen");
+    eventually("the sight of it", is_seen).await;
     assert!(busy >= Some(5.0), "{busy:?}");
 }
 
@@ -187,11 +184,7 @@ fn the_program_opens_the_port_that_is_configured() {
 #[tokio::test]
 async fn the_manual_has_every_metric() {
     let broker = TestBroker::nats(&[]);
-    let bus = format!(
-        "[bus]\nkind = \"nats\"\nurl = \"nats://127.0.0.1:{}\"\n",
-        broker.port
-    );
-    let (app, address) = start(&bus);
+    let (app, address) = start(&over(&broker));
     app.user("ann").await.welcomed().await;
     // What has not happened yet is not shown.
     let counts = &app.state.rtm.counts;

@@ -13,7 +13,7 @@ pub(crate) fn over(broker: &TestBroker) -> String {
     format!("[bus]\nkind = \"{kind}\"\nurl = \"{kind}://127.0.0.1:{port}\"\n")
 }
 
-async fn is_ready(app: &TestApp, expected: &str) {
+pub(crate) async fn is_ready(app: &TestApp, expected: &str) {
     eventually(expected, async || {
         app.get("/readyz", &[]).await.body == expected
     })
@@ -30,7 +30,7 @@ async fn pair(broker: &TestBroker) -> (TestApp, TestApp) {
 }
 
 /// The same person, at another node with the token of this one.
-fn at<'a>(node: &'a TestApp, user: &User<'_>) -> User<'a> {
+pub(crate) fn at<'a>(node: &'a TestApp, user: &User<'_>) -> User<'a> {
     node.returning(user.token.clone())
 }
 

@@ -10,8 +10,8 @@ use server::limits::WRONG_SECRETS;
 use server::security::client_ip::AddressKey;
 use server::start_error::StartError;
 
-use crate::nodes::over;
-use crate::test_app::{NOW, SECRETS, TestApp, User, bot_info, eventually, text_of};
+use crate::nodes::{at, is_ready, over};
+use crate::test_app::{NOW, SECRETS, TestApp, bot_info, eventually, text_of};
 use crate::test_broker::TestBroker;
 use crate::test_postgresql::TestServer;
 use crate::test_socket::Socket;
@@ -53,17 +53,11 @@ impl Cluster {
         let pair = (self.node(more).await, self.node(more).await);
         if self.broker.is_some() {
             for app in [&pair.0, &pair.1] {
-                let is_ready = async || app.get("/readyz", &[]).await.body == "ready\n";
-                eventually("readiness", is_ready).await;
+                is_ready(app, "ready\n").await;
             }
         }
         pair
     }
-}
-
-/// The same person, at another node with the token of this one.
-fn at<'a>(node: &'a TestApp, user: &User<'_>) -> User<'a> {
-    node.returning(user.token.clone())
 }
 
 async fn user_id(app: &TestApp, identity: &str) -> String {
